@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The seam: a clip and prompts go in, text comes out. Tokens, features and KV stay below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from molmo_ground_ros.types import Clip, Frame
+
+OnText = Callable[[int, str], bool]
+"""Called after every token with (index of the prompt, the new text, may be '').
+
+Returning False ends that prompt's generation at this token: how cancel and deadlines reach a model.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateOptions:
+    """How to generate. Decoding is greedy, as in the model's own evaluation."""
+
+    max_new_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token: the text it added (may be '') and its natural-log probability."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One prompt's answer. `tokens` is empty where the backend knows no probabilities."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+    truncated: bool = False  # ended by max_new_tokens
+    stopped: bool = False  # ended because `on_text` returned False
+
+
+class Backend(Protocol):
+    """A model that answers questions about a clip.
+
+    Every method is called from one thread, the inference worker's. Any exception is taken as this
+    request's failure; the next request is tried on the same backend.
+    """
+
+    model: str  # what answers say they came from
+
+    def generate(
+        self,
+        clip: Clip,
+        prompts: Sequence[str],
+        options: GenerateOptions,
+        on_text: OnText,
+    ) -> list[Generation]:
+        """Answer each prompt about the clip, independently; one Generation a prompt, in order."""
+        ...
+
+    def prepare(self, camera: str, frame: Frame) -> None:
+        """Take a frame ahead of any question, e.g. to encode it; may do nothing."""
+        ...
+
+    def close(self) -> None:
+        """Free what is held; called once."""
+        ...

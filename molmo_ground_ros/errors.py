@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Every error this package raises. Each names its offending value and writes its own message.
+
+    GroundError
+    |-- BadRequest
+    |   |-- BadQuestion
+    |   |-- UnknownCamera
+    |   |-- UnknownTask
+    |   |-- BadSpan
+    |   `-- BadTimeout
+    |-- NoFrames
+    |-- WindowNotCovered
+    |-- Busy
+    |-- TimedOut
+    |-- Canceled
+    |-- ModelLoading
+    |-- ShuttingDown
+    |-- BackendError
+    |   |-- UnknownBackend
+    |   |-- MissingPackage
+    |   `-- BadModel
+    |-- ImageError
+    |-- BagError
+    |   `-- TopicNotFound
+    `-- BadSetting
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+
+class ErrorCode(enum.IntEnum):
+    """The numbers of `srv/Ground`."""
+
+    OK = 0
+    BUSY = 1
+    TIMEOUT = 2
+    NO_FRAMES = 3
+    WINDOW_NOT_COVERED = 4
+    BAD_REQUEST = 5
+    MODEL_LOADING = 6
+    BACKEND_FAILED = 7
+    CANCELED = 8
+    SHUTTING_DOWN = 9
+
+
+def seconds(stamp_ns: int) -> str:
+    """A stamp or span as text for a person: seconds with milliseconds."""
+    return f'{stamp_ns / 1e9:.3f} s'
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for an error message: quoted, sorted; 'none' for an empty list."""
+    return ', '.join(f"'{name}'" for name in sorted(names)) or 'none'
+
+
+class GroundError(Exception):
+    """Base of all; `code` is what a service reply carries."""
+
+    code = ErrorCode.BACKEND_FAILED
+
+
+class BadRequest(GroundError):
+    """The request itself cannot be served, now or later."""
+
+    code = ErrorCode.BAD_REQUEST
+
+
+class BadQuestion(BadRequest):
+    """The question's text is empty or too long."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        self.length = length
+        self.limit = limit
+        super().__init__(
+            'the question is empty'
+            if not length
+            else f'the question has {length} characters, over the limit of {limit}'
+        )
+
+
+class UnknownCamera(BadRequest):
+    """No camera of that name is subscribed."""
+
+    def __init__(self, camera: str, known: Iterable[str]) -> None:
+        self.camera = camera
+        self.known = tuple(known)
+        super().__init__(f"unknown camera '{camera}'; the known ones: {listed(self.known)}")
+
+
+class UnknownTask(BadRequest):
+    """The task's number or name is none of ours."""
+
+    def __init__(self, task: object, known: Iterable[str]) -> None:
+        self.task = task
+        self.known = tuple(known)
+        super().__init__(f'unknown task {task!r}; the known ones: {", ".join(self.known)}')
+
+
+class BadSpan(BadRequest):
+    """Start after end, a negative stamp, or a span longer than the model was trained for."""
+
+    def __init__(self, start_ns: int, end_ns: int, why: str) -> None:
+        self.start_ns = start_ns
+        self.end_ns = end_ns
+        super().__init__(f'bad span {seconds(start_ns)} to {seconds(end_ns)}: {why}')
+
+
+class BadTimeout(BadRequest):
+    """A timeout below zero."""
+
+    def __init__(self, timeout_ns: int) -> None:
+        self.timeout_ns = timeout_ns
+        super().__init__(f'the timeout is negative: {seconds(timeout_ns)}')
+
+
+class NoFrames(GroundError):
+    """The buffer holds nothing that could be used."""
+
+    code = ErrorCode.NO_FRAMES
+
+    def __init__(self, camera: str, why: str) -> None:
+        self.camera = camera
+        super().__init__(f"no frames of camera '{camera}': {why}")
+
+
+class WindowNotCovered(GroundError):
+    """The span asked for is not, or only partly, in the buffer."""
+
+    code = ErrorCode.WINDOW_NOT_COVERED
+
+    def __init__(self, asked: tuple[int, int], held: tuple[int, int]) -> None:
+        self.asked = asked
+        self.held = held
+        super().__init__(
+            f'asked for {seconds(asked[0])} to {seconds(asked[1])}, '
+            f'the buffer holds {seconds(held[0])} to {seconds(held[1])}'
+        )
+
+
+class Busy(GroundError):
+    """The queue is full; nothing was started."""
+
+    code = ErrorCode.BUSY
+
+    def __init__(self, waiting: int) -> None:
+        self.waiting = waiting
+        super().__init__(f'{waiting} questions are already waiting or being answered')
+
+
+class TimedOut(GroundError):
+    """No answer within the time given."""
+
+    code = ErrorCode.TIMEOUT
+
+    def __init__(self, timeout_ns: int, stage: str) -> None:
+        self.timeout_ns = timeout_ns
+        self.stage = stage
+        super().__init__(f'no answer within {seconds(timeout_ns)}; it was {stage}')
+
+
+class Canceled(GroundError):
+    """The asker withdrew the question."""
+
+    code = ErrorCode.CANCELED
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        super().__init__(f'canceled while {stage}')
+
+
+class ModelLoading(GroundError):
+    """The model is not ready yet."""
+
+    code = ErrorCode.MODEL_LOADING
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(f"the model '{model}' is still loading")
+
+
+class ShuttingDown(GroundError):
+    """The process is going away."""
+
+    code = ErrorCode.SHUTTING_DOWN
+
+    def __init__(self) -> None:
+        super().__init__('the node is shutting down')
+
+
+class BackendError(GroundError):
+    """The model or its runtime failed; the message holds the cause."""
+
+
+class UnknownBackend(BackendError):
+    """No backend of that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"unknown backend '{name}'; the known ones: {listed(self.known)}")
+
+
+class MissingPackage(BackendError):
+    """A package that the chosen backend or command needs is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"the package '{package}' is not installed: pip install 'molmo_ground_ros[{extra}]'"
+        )
+
+
+class BadModel(BackendError):
+    """A model folder that lacks files or holds something else."""
+
+    def __init__(self, model: str, why: str) -> None:
+        self.model = model
+        super().__init__(f"model '{model}': {why}")
+
+
+class ImageError(GroundError):
+    """A picture that cannot be decoded; the message names what was found."""
+
+
+class BagError(GroundError):
+    """A recording that cannot be read."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path = path
+        super().__init__(f"bag '{path}': {why}")
+
+
+class TopicNotFound(BagError):
+    """A topic that is not in the recording."""
+
+    def __init__(self, path: str, topic: str, known: Iterable[str]) -> None:
+        self.topic = topic
+        self.known = tuple(known)
+        super().__init__(path, f"no image topic '{topic}'; the known ones: {listed(self.known)}")
+
+
+class BadSetting(GroundError):
+    """A parameter out of range or of the wrong type."""
+
+    def __init__(self, name: str, value: object, why: str) -> None:
+        self.name = name
+        self.value = value
+        super().__init__(f'{name} = {value!r}: {why}')

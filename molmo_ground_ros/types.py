@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The values every floor speaks in. Frozen, and free of models and ROS.
+
+Stamps are int nanoseconds. Pixels are float, of the source image, with the origin at the top-left
+corner of the top-left pixel, x right, y down (the Foxglove convention: a pixel's centre is +0.5).
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Task(enum.IntEnum):
+    """What a question asks for. The numbers are those of `srv/Ground`."""
+
+    AUTO = 0
+    POINT = 1
+    COUNT = 2
+    TRACK = 3
+    TEXT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RawImage:
+    """The fields of `sensor_msgs/Image`, undecoded."""
+
+    width: int  # pixels
+    height: int  # pixels
+    encoding: str  # as in sensor_msgs/image_encodings
+    step: int  # bytes a row, padding included
+    data: bytes | bytearray | memoryview | NDArray[np.uint8]
+    is_bigendian: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedImage:
+    """The fields of `sensor_msgs/CompressedImage`, undecoded."""
+
+    format: str  # as the publisher wrote it, e.g. "jpeg" or "rgb8; jpeg compressed bgr8"
+    data: bytes | bytearray | memoryview | NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return len(self.data)
+
+
+EncodedImage = RawImage | CompressedImage
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded camera picture."""
+
+    stamp_ns: int  # header stamp
+    image: NDArray[np.uint8]  # (H, W, 3) RGB
+    frame_id: str = ''  # header frame_id
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Sampled frames of one camera, in time order, as the model will see them.
+
+    `seconds` holds one label a frame: seconds from the window's zero with one decimal, strictly
+    ascending. It is what the prompt shows and what an answer's time is looked up in.
+    """
+
+    camera: str
+    frames: tuple[Frame, ...]
+    seconds: tuple[float, ...]
+    start_ns: int  # the window asked for, or covered where none was asked for
+    end_ns: int
+    frames_expected: int  # how many a gapless recording would have given
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels of the newest frame; (0, 0) of an empty clip."""
+        if not self.frames:
+            return 0, 0
+        height, width = self.frames[-1].image.shape[:2]
+        return width, height
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question about one camera's recent past.
+
+    `start_ns` and `end_ns` both zero mean the whole buffer (or the whole recording).
+    """
+
+    text: str
+    task: Task = Task.AUTO
+    camera: str = ''  # '' = the only or first one
+    start_ns: int = 0
+    end_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One grounded point: the stamp is the very frame's, copied, never computed."""
+
+    stamp_ns: int
+    id: int  # points: occurrence 1..N; tracks: the object's identity
+    x: float  # source pixels
+    y: float
+    score: float = math.nan  # the model's own probability, nan if unknown
+    frame_id: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object followed through time; points ascend in stamp."""
+
+    id: int
+    label: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A piece of the model's text that was not used, and why."""
+
+    reason: str
+    text: str  # the offending piece, shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said about a clip, and what could be made of it."""
+
+    query: Query
+    task: Task  # never AUTO: what the question was taken for
+    text: str  # the model's words
+    count: int | None  # the total the model states; never repaired to match the points
+    label: str
+    points: tuple[Point, ...]
+    tracks: tuple[Track, ...]
+    camera: str
+    start_ns: int
+    end_ns: int
+    newest_ns: int  # stamp of the newest frame used
+    frame_id: str
+    image_width: int
+    image_height: int
+    frames_used: int
+    frames_expected: int
+    truncated: bool  # the text was cut off by the token limit
+    model: str
+    latency_ns: int = 0
+    refused: bool = False  # the model said it cannot answer
+    rejected: tuple[Rejection, ...] = field(default=())
