@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which frames of a window the model is shown, and how a long span is cut into windows.
+
+Integer nanoseconds in, indices and labels out. Knows nothing of images, models or ROS.
+
+Molmo2 was trained on frames at 0.0, 0.5, 1.0 ... s plus the last frame at its own time
+(`uniform_last_frame`, at most 2 fps; molmo2 f3cb108, olmo/hf_model/video_processing_molmo2.py:597),
+on clips of at most 63 s, with labels of one decimal.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from molmo_ground_ros.errors import BadSetting, BadSpan, seconds
+
+SAMPLE_PERIOD_NS = 500_000_000  # 2 fps
+MAX_WINDOW_NS = 63 * 1_000_000_000  # the longest clip of the training data
+MAX_FRAMES = MAX_WINDOW_NS // SAMPLE_PERIOD_NS + 1  # 127: both ends of 63 s are on the grid
+OVERLAP_NS = 5 * 1_000_000_000  # of neighbouring windows of a long span
+
+_TENTH_NS = 100_000_000  # labels have one decimal
+_TENTHS_A_PERIOD = SAMPLE_PERIOD_NS // _TENTH_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One frame the model is shown."""
+
+    index: int  # into the stamps given
+    seconds: float  # its label: seconds from the first frame of the window, one decimal
+
+
+def sample(stamps_ns: Sequence[int], start_ns: int, end_ns: int) -> tuple[list[Sample], int]:
+    """The frames of [start_ns, end_ns] to show, and how many a gapless recording would have given.
+
+    stamps_ns: strictly ascending. The 0.5 s grid is zeroed to the first stamp in the window. A
+    frame is a candidate for the grid time nearest to it (at most 0.25 s away, the earlier of two),
+    and the nearest candidate is taken, so that no frame is shown twice and a grid time without a
+    candidate is left out. Its label is the grid time: jitter is not shown to the model.
+
+    The newest frame in the window is always taken, labelled with its own time to one decimal; a
+    grid frame whose label would be the same gives way to it. Labels are strictly ascending.
+    Raises BadSpan for an end before the start and for more than 63 s.
+    """
+    check_span(start_ns, end_ns)
+    first = bisect_left(stamps_ns, start_ns)
+    last = bisect_right(stamps_ns, end_ns) - 1
+    expected = _expected(end_ns - start_ns)
+    if last < first:
+        return [], expected
+    zero_ns = stamps_ns[first]
+    tenths = {index: _TENTHS_A_PERIOD * k for k, index in _slots(stamps_ns, first, last).items()}
+    newest = (stamps_ns[last] - zero_ns + _TENTH_NS // 2) // _TENTH_NS
+    taken = {index: label for index, label in tenths.items() if label < newest}
+    taken[last] = newest
+    return [Sample(index, label / 10) for index, label in taken.items()], expected
+
+
+def check_span(start_ns: int, end_ns: int) -> None:
+    """Raise BadSpan unless 0 <= start <= end <= start + 63 s."""
+    if start_ns < 0 or end_ns < 0:
+        raise BadSpan(start_ns, end_ns, 'a stamp is negative')
+    if end_ns < start_ns:
+        raise BadSpan(start_ns, end_ns, 'it ends before it starts')
+    if end_ns - start_ns > MAX_WINDOW_NS:
+        length, limit = seconds(end_ns - start_ns), seconds(MAX_WINDOW_NS)
+        raise BadSpan(start_ns, end_ns, f'{length} is longer than the limit of {limit}')
+
+
+def split(
+    start_ns: int, end_ns: int, length_ns: int = MAX_WINDOW_NS, overlap_ns: int = OVERLAP_NS
+) -> list[tuple[int, int]]:
+    """Windows (start, end) that cover [start_ns, end_ns], ascending, each at most `length_ns`.
+
+    Every start is a whole number of 0.5 s after `start_ns`, so that all windows share one grid.
+    Neighbours overlap by at least `overlap_ns`; the last window is moved back to be long enough to
+    give the model context, so its overlap may be larger. Raises BadSpan for an end before the
+    start, BadSetting unless 0 <= overlap_ns <= length_ns - 0.5 s and length_ns <= 63 s.
+    """
+    if end_ns < start_ns:
+        raise BadSpan(start_ns, end_ns, 'it ends before it starts')
+    if not SAMPLE_PERIOD_NS <= length_ns <= MAX_WINDOW_NS:
+        raise BadSetting('length_ns', length_ns, f'not in {SAMPLE_PERIOD_NS} to {MAX_WINDOW_NS}')
+    if not 0 <= overlap_ns <= length_ns - SAMPLE_PERIOD_NS:
+        raise BadSetting('overlap_ns', overlap_ns, f'not in 0 to {length_ns - SAMPLE_PERIOD_NS}')
+    stride_ns = (length_ns - overlap_ns) // SAMPLE_PERIOD_NS * SAMPLE_PERIOD_NS
+    starts = range(start_ns, max(end_ns - length_ns, start_ns), stride_ns)
+    excess_ns = max(end_ns - start_ns - length_ns, 0)
+    last = start_ns + -(-excess_ns // SAMPLE_PERIOD_NS) * SAMPLE_PERIOD_NS
+    return [*((start, start + length_ns) for start in starts), (last, end_ns)]
+
+
+def _slots(stamps_ns: Sequence[int], first: int, last: int) -> dict[int, int]:
+    """Grid time number -> index of the frame nearest to it, ascending."""
+    zero_ns = stamps_ns[first]
+    nearest: dict[int, tuple[int, int]] = {}
+    for index in range(first, last + 1):
+        offset_ns = stamps_ns[index] - zero_ns
+        k = (offset_ns + (SAMPLE_PERIOD_NS - 1) // 2) // SAMPLE_PERIOD_NS  # a tie: the earlier k
+        distance_ns = abs(offset_ns - k * SAMPLE_PERIOD_NS)
+        if k not in nearest or distance_ns < nearest[k][0]:
+            nearest[k] = (distance_ns, index)
+    return {k: index for k, (_, index) in nearest.items()}
+
+
+def _expected(length_ns: int) -> int:
+    """Frames of a gapless recording: the grid, and the newest if its label is off the grid."""
+    grid = length_ns // SAMPLE_PERIOD_NS
+    newest = (length_ns + _TENTH_NS // 2) // _TENTH_NS
+    return grid + (2 if newest > grid * _TENTHS_A_PERIOD else 1)
