@@ -1,3 +1,44 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 """Backends by name; each heavy package stays inside the file of its backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from molmo_ground_ros.backends.base import Backend, BackendSettings
+from molmo_ground_ros.errors import MissingPackage, UnknownBackend
+
+__all__ = ['BACKENDS', 'Backend', 'BackendSettings', 'load']
+
+
+def _replay(settings: BackendSettings) -> Backend:
+    from molmo_ground_ros.backends.replay import ReplayBackend
+
+    return ReplayBackend.from_file(settings.model)
+
+
+def _transformers(settings: BackendSettings) -> Backend:
+    try:
+        from molmo_ground_ros.backends.hf import TransformersBackend
+    except ModuleNotFoundError as err:
+        # transformers names no package where one of its own modules could not be imported.
+        raise MissingPackage(err.name or 'transformers', 'transformers') from err
+    return TransformersBackend(settings)
+
+
+BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {
+    'replay': _replay,
+    'transformers': _transformers,
+}
+
+
+def load(name: str, settings: BackendSettings) -> Backend:
+    """Make the backend of that name; may take minutes for a large model.
+
+    Raises UnknownBackend, MissingPackage (naming the pip extra), BadModel, BadSetting or
+    BackendError. It never falls back to another backend, device or precision.
+    """
+    if name not in BACKENDS:
+        raise UnknownBackend(name, BACKENDS)
+    return BACKENDS[name](settings)

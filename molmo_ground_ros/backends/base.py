@@ -4,11 +4,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.types import Clip, Frame
+
+_DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
+_DTYPES = ('auto', 'bfloat16', 'float16', 'float32')
 
 OnText = Callable[[int, str], bool]
 """Called after every token with (index of the prompt, the new text, may be '').
@@ -40,6 +45,24 @@ class Generation:
     tokens: tuple[Token, ...] = ()
     truncated: bool = False  # ended by max_new_tokens
     stopped: bool = False  # ended because `on_text` returned False
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """What to load and where to run it. Raises BadSetting for a value no backend knows."""
+
+    model: str  # a folder or a hub id; for `replay` a file of answers
+    device: str = 'auto'  # 'auto' (a GPU where there is one), 'cpu', 'cuda' or 'cuda:N'
+    dtype: str = 'auto'  # 'auto' (bfloat16 on a GPU, float32 on a CPU) or a name in _DTYPES
+    threads: int = 0  # of the CPU; 0 leaves the library's own choice
+
+    def __post_init__(self) -> None:
+        if not _DEVICE.fullmatch(self.device):
+            raise BadSetting('device', self.device, "not 'auto', 'cpu', 'cuda' or 'cuda:N'")
+        if self.dtype not in _DTYPES:
+            raise BadSetting('dtype', self.dtype, f'not one of {", ".join(_DTYPES)}')
+        if self.threads < 0:
+            raise BadSetting('threads', self.threads, 'below zero')
 
 
 class Backend(Protocol):

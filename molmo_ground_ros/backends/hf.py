@@ -1,0 +1,309 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Molmo2 as transformers implements it, with our own pixels, prompt ids and decoding loop.
+
+Native class only: safetensors, no code from the checkpoint, no torchvision. Greedy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from molmo_ground_ros.backends.base import (
+    BackendSettings,
+    GenerateOptions,
+    Generation,
+    OnText,
+    Token,
+)
+from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_processor
+from molmo_ground_ros.backends.features import FeatureCache, fingerprint
+from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
+from molmo_ground_ros.backends.prompt import TURN_END, PromptEncoder, PromptIds
+from molmo_ground_ros.backends.text import TextStream
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+from molmo_ground_ros.types import Clip, Frame
+
+try:
+    from transformers import AutoTokenizer, Molmo2ForConditionalGeneration
+    from transformers.modeling_outputs import BaseModelOutputWithPooling
+    from transformers.utils import logging as transformers_logging
+except ModuleNotFoundError as err:
+    if err.name == 'transformers' or err.__cause__ is None:
+        raise
+    # What transformers says of a broken package beside it (a torchvision built for another torch).
+    raise BackendError(f'transformers cannot load Molmo2: {err.__cause__}') from err
+except ImportError as err:
+    raise BackendError(f'this transformers has no Molmo2 (5.23 has): {err}') from err
+
+_LOG = logging.getLogger(__name__)
+_FEATURE_BYTES = 256 * 2**20  # 640 frames of the 4B model in bfloat16
+_ATTENTION = 'sdpa'  # flash_attention_2 would drop the block mask of the visual tokens
+
+
+class TransformersBackend:
+    """One checkpoint on one device. Raises BadModel or BadSetting when it cannot be loaded."""
+
+    def __init__(self, settings: BackendSettings, *, feature_bytes: int = _FEATURE_BYTES) -> None:
+        self.model = settings.model
+        self.device = _device(settings.device)
+        self.dtype = _dtype(settings.dtype, self.device)
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        folder = find_folder(settings.model)
+        check_files(settings.model, folder)
+        self._pixels, frame = read_processor(settings.model, folder)
+        self._network = _load_network(settings.model, folder, self.device, self.dtype)
+        self._tokenizer = _load_tokenizer(settings.model, folder)
+        self._prompts = PromptEncoder(self._tokenizer, frame, self._pixels.grid, settings.model)
+        self._stops = self._stop_tokens()
+        self._check_sizes()
+        self._pooling = torch.from_numpy(pooling_indices(self._pixels)).to(self.device)
+        self._features = FeatureCache(feature_bytes)
+
+    def generate(
+        self,
+        clip: Clip,
+        prompts: Sequence[str],
+        options: GenerateOptions,
+        on_text: OnText,
+    ) -> list[Generation]:
+        """Answer each prompt; frames not prepared before are encoded now.
+
+        Raises BackendError for an empty clip, a prompt longer than the model's context and
+        whatever torch raises, out of memory included; the next call starts afresh.
+        """
+        if not clip.frames:
+            raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
+        written = [self._prompts.encode(clip.seconds, prompt) for prompt in prompts]
+        limits = [self._token_limit(len(one.ids), options.max_new_tokens) for one in written]
+        features = torch.cat([self._encoded(frame) for frame in clip.frames])
+        return [
+            self._answer(index, written[index], features, limit, on_text)
+            for index, limit in enumerate(limits)
+        ]
+
+    def prepare(self, camera: str, frame: Frame) -> None:  # noqa: ARG002
+        """Encode a frame now, so that a later question finds its features in the cache."""
+        self._encoded(frame)
+
+    def close(self) -> None:
+        """Drop weights and features; nothing may be called after."""
+        self._features.clear()
+        del self._network
+        if self.device.type == 'cuda':
+            torch.cuda.empty_cache()
+
+    def _encoded(self, frame: Frame) -> torch.Tensor:
+        """Features of a frame, (tokens, hidden). One frame a call, so the batch never matters."""
+        key = fingerprint(frame.image)
+        held = self._features.get(key)
+        if held is not None:
+            return held
+        patches = torch.from_numpy(frame_patches(frame.image, self._pixels))[None]
+        grid = torch.tensor([[1, *self._pixels.grid]], device=self.device)
+        with self._guard('encoding a frame'), torch.inference_mode():
+            output = self._network.get_video_features(
+                patches.to(self.device, self.dtype), self._pooling, grid
+            )
+            features: torch.Tensor = output.pooler_output[0]
+        self._features.put(key, features)
+        return features
+
+    def _answer(
+        self,
+        index: int,
+        prompt: PromptIds,
+        features: torch.Tensor,
+        limit: int,
+        on_text: OnText,
+    ) -> Generation:
+        stream = TextStream(self._decode)
+        tokens: list[Token] = []
+        stopped = False
+        for token, logprob in self._greedy(prompt, features, limit):
+            piece = stream.push(token)
+            if len(tokens) + 1 == limit:
+                piece += stream.finish()
+            tokens.append(Token(piece, logprob))
+            if not on_text(index, piece):
+                stopped = True
+                break
+        if tokens and (rest := stream.finish()):  # ended inside a character
+            tokens[-1] = Token(tokens[-1].text + rest, tokens[-1].logprob)
+            if not stopped:
+                on_text(index, rest)
+        return Generation(
+            text=''.join(token.text for token in tokens),
+            tokens=tuple(tokens),
+            truncated=not stopped and len(tokens) == limit,
+            stopped=stopped,
+        )
+
+    def _token_limit(self, length: int, wanted: int) -> int:
+        """How many tokens may follow a prompt of this length."""
+        room = int(self._network.config.text_config.max_position_embeddings) - length
+        if room < 1:
+            raise BackendError(
+                f"the prompt has {length} tokens, the model's context {length + room}: "
+                'ask about a shorter time or fewer frames'
+            )
+        return min(wanted, room)
+
+    def _greedy(
+        self, prompt: PromptIds, features: torch.Tensor, limit: int
+    ) -> Iterator[tuple[int, float]]:
+        """At most `limit` tokens with natural-log probabilities; the stop token is not given."""
+        with self._guard(f'reading {len(prompt.ids)} tokens'), torch.inference_mode():
+            output = self._prefill(prompt, features)
+            chosen = _choose(output.logits)
+        for left in range(limit - 1, -1, -1):
+            if chosen[0] in self._stops:
+                return
+            yield chosen
+            if left:
+                with self._guard('generating a token'), torch.inference_mode():
+                    output = self._network(
+                        input_ids=torch.tensor([[chosen[0]]], device=self.device),
+                        past_key_values=output.past_key_values,
+                        use_cache=True,
+                    )
+                    chosen = _choose(output.logits)
+
+    def _prefill(self, prompt: PromptIds, features: torch.Tensor) -> Any:
+        return self._network(
+            input_ids=torch.tensor([prompt.ids], device=self.device),
+            mm_token_type_ids=torch.tensor([prompt.visual], device=self.device),
+            mm_encoder_outputs={'video': BaseModelOutputWithPooling(pooler_output=(features,))},
+            use_cache=True,
+            logits_to_keep=1,
+        )
+
+    def _decode(self, ids: list[int]) -> str:
+        text: str = self._tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return text
+
+    def _stop_tokens(self) -> frozenset[int]:
+        """The ids that end an answer: the checkpoint's own, and the end of a turn."""
+        named = self._network.generation_config.eos_token_id
+        ids = named if isinstance(named, list) else [named]
+        ids = [*ids, self._tokenizer.eos_token_id, self._prompts.token_id(TURN_END)]
+        return frozenset(int(token) for token in ids if token is not None)
+
+    def _check_sizes(self) -> None:
+        """Raise BadModel where tokenizer, processor and weights are not of one checkpoint."""
+        config = self._network.config
+        if self._prompts.patch != config.image_patch_id:
+            raise BadModel(
+                self.model,
+                f'<im_patch> is token {self._prompts.patch} to its tokenizer, '
+                f'{config.image_patch_id} to its config.json',
+            )
+        patches, positions = self._pixels.side**2, config.vision_config.num_position_embeddings
+        if patches != positions:
+            raise BadModel(
+                self.model,
+                f'its processor makes {patches} patches a frame, '
+                f'its vision tower reads {positions}',
+            )
+
+    @contextlib.contextmanager
+    def _guard(self, doing: str) -> Iterator[None]:
+        """Translate what torch raises, and give back the memory it held."""
+        try:
+            yield
+        except (RuntimeError, ValueError, IndexError) as err:
+            traceback.clear_frames(err.__traceback__)
+            if isinstance(err, torch.OutOfMemoryError):
+                self._features.clear()
+                torch.cuda.empty_cache()
+            reason = str(err).strip().split('\n')[0]
+            raise BackendError(f'{doing}: {type(err).__name__}: {reason}') from err
+
+
+def _choose(logits: torch.Tensor) -> tuple[int, float]:
+    """The likeliest token after the last position of (1, length, vocabulary), and its logprob."""
+    last = logits[0, -1].float()
+    token = last.argmax()
+    logprob = torch.log_softmax(last, dim=-1)[token].item()
+    if math.isnan(logprob):
+        raise ValueError('the model gave nan: try dtype bfloat16 or float32')
+    return int(token.item()), logprob
+
+
+def _device(name: str) -> torch.device:
+    """Raises BadSetting for a GPU that is not there: never falls back to the CPU by itself."""
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = torch.device(name)
+    count = torch.cuda.device_count()
+    if device.type == 'cuda' and (device.index or 0) >= count:
+        raise BadSetting('device', name, f'torch {torch.__version__} sees {count} GPUs')
+    return device
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == 'auto':
+        return torch.float32 if device.type == 'cpu' else torch.bfloat16
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+def _load_network(
+    model: str, folder: Path, device: torch.device, dtype: torch.dtype
+) -> Any:  # a Molmo2ForConditionalGeneration: its own annotations do not pass mypy --strict
+    try:
+        with _no_progress_bar():
+            network, report = Molmo2ForConditionalGeneration.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                attn_implementation=_ATTENTION,
+                output_loading_info=True,
+            )
+        network = network.to(device).eval()
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, SafetensorError) as err:
+        raise BadModel(model, f'cannot load its weights: {_first_line(err)}') from err
+    if missing := sorted(report['missing_keys']):
+        raise BadModel(model, f'its weights lack {len(missing)} tensors, {missing[0]} among them')
+    for part in (network.config, network.config.text_config):
+        if part._attn_implementation != _ATTENTION:
+            raise BadModel(model, f'it insists on {part._attn_implementation} attention')
+    _LOG.info('loaded %s on %s in %s', folder, device, dtype)
+    return network
+
+
+@contextlib.contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing on stderr while it loads."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def _load_tokenizer(model: str, folder: Path) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as err:
+        raise BadModel(model, f'cannot load its tokenizer: {_first_line(err)}') from err
+
+
+def _first_line(err: BaseException) -> str:
+    return str(err).strip().split('\n')[0] or type(err).__name__

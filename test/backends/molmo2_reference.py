@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What transformers' own Molmo2Processor and generate make of the cases in a folder.
+
+    python molmo2_reference.py FOLDER     reads cases.json and frames.npz, writes answers.npz
+
+A process of its own, because these processors need torchvision, which the package does not, and
+which breaks `import transformers` wherever it was built for another torch. It is looked for in
+`<sys.prefix>/reference` first; exit code 3 and one line on stdout say that it is nowhere:
+
+    pip install --no-deps --target .venv/reference torchvision==0.28.0 pillow==13.0.0
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.append(str(Path(sys.prefix) / 'reference'))
+if not all(importlib.util.find_spec(name) for name in ('torchvision', 'PIL')):
+    print(f'needs torchvision and pillow in {sys.path[-1]}: see {Path(__file__).name}')
+    sys.exit(3)
+
+import torch
+
+# The wheel on PyPI is built for CUDA: on a CPU torch its own operators are not there, and
+# torchvision only needs to find these two declared.
+_OPS = torch.library.Library('torchvision', 'FRAGMENT')
+for _name in ('nms', 'qnms'):
+    if not hasattr(torch.ops.torchvision, _name):
+        _OPS.define(f'{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+
+from transformers import Molmo2ForConditionalGeneration, Molmo2Processor
+from transformers.video_utils import VideoMetadata
+
+
+def inputs_of(case: dict[str, Any], frames: np.ndarray) -> Any:
+    """The processor's output for frames (T, H, W, 3) with labels case['seconds']."""
+    processor = Molmo2Processor.from_pretrained(case['folder'])
+    clock = VideoMetadata(
+        total_num_frames=len(frames),
+        fps=1000.0,
+        frames_indices=[round(1000 * label) for label in case['seconds']],
+    )
+    content = [{'type': 'video'}, {'type': 'text', 'text': case['question']}]
+    text = processor.apply_chat_template(
+        [{'role': 'user', 'content': content}], tokenize=False, add_generation_prompt=True
+    )
+    return processor(
+        text=text,
+        videos=[frames],
+        video_metadata=[clock],
+        do_sample_frames=False,
+        input_data_format='channels_last',  # else a picture of one row is taken for a channel
+        return_tensors='pt',
+    )
+
+
+def answer(case: dict[str, Any], frames: np.ndarray) -> dict[str, np.ndarray]:
+    """Inputs, and where case['max_new_tokens'] is given the model's greedy continuation."""
+    torch.set_num_threads(case.get('threads', 2))
+    inputs = inputs_of(case, frames)
+    found = {
+        'ids': inputs['input_ids'][0],
+        'visual': inputs['mm_token_type_ids'][0],
+        'pixels': inputs['pixel_values_videos'],
+        'pooling': inputs['video_token_pooling'],
+        'grid': inputs['video_grids'][0],
+    }
+    if 'max_new_tokens' in case:
+        model = Molmo2ForConditionalGeneration.from_pretrained(case['folder'], dtype='float32')
+        with torch.inference_mode():
+            ids = model.generate(**inputs, max_new_tokens=case['max_new_tokens'], do_sample=False)
+            found['generated'] = ids[0, inputs['input_ids'].shape[1] :]
+            found['logits'] = model(**inputs, logits_to_keep=1).logits[0, -1]
+    return {name: tensor.numpy() for name, tensor in found.items()}
+
+
+def main(folder: Path) -> None:
+    """Answer every case of the folder."""
+    cases = json.loads((folder / 'cases.json').read_text())
+    with np.load(folder / 'frames.npz') as frames:
+        answers = {
+            f'{i}/{name}': array
+            for i, case in enumerate(cases)
+            for name, array in answer(case, frames[f'arr_{i}']).items()
+        }
+    np.savez(folder / 'answers.npz', **answers)
+
+
+if __name__ == '__main__':
+    main(Path(sys.argv[1]))
