@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Stage 1: the vision tower and adapter alone, on single frames, with throw-away linear heads.
+
+Visual token k of the first six carries colour k (seen? where? held? lifted?), whatever cell of the
+picture it pools; the last three carry the gripper. So the language model finds a colour's state
+always at the same offset of a frame, and one frame's token compares with the previous frame's.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tools.tabletop.network import VISION_WIDTH, WIDTH, encode, initialise, make_config, patches_of
+from tools.tabletop.world import COLOURS
+
+log = logging.getLogger(__name__)
+BINS = 100  # classes of a coordinate: 1 % of the picture each
+C = len(COLOURS)
+ANY_IDS = {
+    name: i
+    for i, name in enumerate(
+        ('<|im_end|>', '<|endoftext|>', '<im_start>', '<im_end>', '<im_patch>')
+        + ('<low_res_im_start>', '<frame_start>', '<frame_end>')
+    )
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N frames. colour: (N, 6, 4) any seen, clearly seen, held, lifted; point: (N, 6, 2), nan if none."""
+
+    frames: Tensor  # (N, 126, 126, 3) uint8
+    colour: Tensor
+    point: Tensor
+    grip: Tensor  # (N, 4)
+    cover: Tensor  # (N, 81, 7) in [0, 1]
+
+
+class Heads(nn.Module):
+    """Linear read-outs of the features; thrown away after training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cover = nn.Linear(2 * VISION_WIDTH, C + 1)
+        self.colour = nn.Linear(WIDTH, 4)
+        self.place = nn.Linear(WIDTH, 2 * BINS)
+        self.grip = nn.Linear(WIDTH, 2 * BINS + 2)
+
+
+class Shards:
+    """Random frames from the shards in a folder; new shards are picked up by refresh()."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._folder, self._rng = folder, np.random.default_rng(seed)
+        self._open: dict[Path, tuple[NDArray[np.uint8], dict[str, NDArray[Any]]]] = {}
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Open what is new; returns the number of shards."""
+        for path in sorted(self._folder.glob('*.frames.npy')):
+            if path not in self._open:
+                labels = path.with_name(path.name.replace('.frames.npy', '.labels.npz'))
+                with np.load(labels) as arrays:
+                    self._open[path] = (np.load(path, mmap_mode='r'), dict(arrays))
+        return len(self._open)
+
+    def draw(self, count: int) -> Batch:
+        """A random batch, mixed from 16 shards."""
+        shards = list(self._open.values())
+        parts = []
+        for pick in self._rng.integers(len(shards), size=16):
+            frames, labels = shards[pick]
+            e = self._rng.integers(frames.shape[0], size=count // 16)
+            f = self._rng.integers(frames.shape[1], size=count // 16)
+            seen = labels['visible'][e, f]
+            flags = [seen > 0.02, seen >= 0.35, labels['held'][e, f], labels['lifted'][e, f]]
+            row = (frames[e, f], np.stack(flags, -1).astype(np.float32), labels['point'][e, f])
+            parts.append((*row, labels['grip'][e, f], labels['cover'][e, f] / np.float32(255)))
+        return Batch(
+            *(torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True))
+        )
+
+
+def place_loss(logits: Tensor, share: Tensor, width: float = 1.0) -> Tensor:
+    """Cross entropy against a bell of `width` bins. logits: (N, bins); share: (N,) in [0, 1]."""
+    bins = logits.shape[-1]
+    centres = (torch.arange(bins) + 0.5) / bins
+    bell = torch.softmax(-0.5 * ((centres - share[:, None]) * bins / width) ** 2, dim=-1)
+    return -(bell * logits.log_softmax(-1)).sum(-1)
+
+
+def losses(tower: Any, adapter: Any, heads: Heads, batch: Batch) -> dict[str, Tensor]:
+    """The terms of stage 1's loss, and (detached) its measures."""
+    features, tokens = encode(tower, adapter, patches_of(batch.frames))
+    slots, rest = tokens[:, :C], tokens[:, C:].mean(1)
+    flags = heads.colour(slots)
+    seen = ~torch.isnan(batch.point[..., 0])
+    weight = batch.colour[..., 1][seen] * 0.9 + 0.1
+    place = heads.place(slots[seen]).reshape(-1, 2, BINS)
+    goal = batch.point[seen].clamp(0.0, 0.999)
+    terms = {'cover': F.binary_cross_entropy_with_logits(heads.cover(features), batch.cover)}
+    terms['flags'] = F.binary_cross_entropy_with_logits(flags, batch.colour)
+    for axis in (0, 1):
+        each = place_loss(place[:, axis], goal[:, axis])
+        terms['xy'[axis]] = (each * weight).sum() / weight.sum()
+    grip = heads.grip(rest)
+    inside = ((batch.grip[:, :2] > 0) & (batch.grip[:, :2] < 1)).all(1)
+    for axis in (0, 1):
+        logits = grip[:, axis * BINS : (axis + 1) * BINS]
+        terms['grip_' + 'xy'[axis]] = place_loss(logits[inside], batch.grip[inside, axis]).mean()
+    terms['grip_form'] = F.mse_loss(grip[:, 2 * BINS :], batch.grip[:, 2:] * 10.0)
+    with torch.no_grad():
+        clear = batch.colour[..., 1][seen] > 0
+        off = ((place.argmax(-1) + 0.5) / BINS - goal).abs().amax(-1)[clear]
+        terms['m_near'] = (off < 0.025).float().mean()
+        terms['m_lift'] = _f1(flags[..., 3] > 0, batch.colour[..., 3] > 0)
+        terms['m_clear'] = _f1(flags[..., 1] > 0, batch.colour[..., 1] > 0)
+    return terms
+
+
+def _f1(got: Tensor, want: Tensor) -> Tensor:
+    both = (got & want).sum()
+    return 2 * both / (got.sum() + want.sum()).clamp(min=1)
+
+
+WEIGHTS = {
+    'cover': 4.0,
+    'flags': 4.0,
+    'x': 1.0,
+    'y': 1.0,
+    'grip_x': 0.3,
+    'grip_y': 0.3,
+    'grip_form': 0.5,
+}
+
+
+def build(seed: int) -> tuple[Any, Any, Heads]:
+    """A fresh vision tower, adapter and heads."""
+    from transformers.models.molmo2.modeling_molmo2 import Molmo2Adapter, Molmo2VisionModel
+
+    config = make_config(64, 64, ANY_IDS)
+    tower, adapter = Molmo2VisionModel(config.vision_config), Molmo2Adapter(config.adapter_config)
+    heads = Heads()
+    generator = torch.Generator().manual_seed(seed)
+    for module in (tower, adapter, heads):
+        initialise(module, generator)
+    return tower, adapter, heads
+
+
+def train_vision(
+    shards: Path,
+    checkpoint: Path,
+    minutes: float,
+    batch: int = 96,
+    rate: float = 1.5e-3,
+    seed: int = 0,
+) -> None:
+    """Train until the minutes are spent, from the checkpoint if there is one.
+
+    The learning rate warms up for 100 steps and then falls to zero along a cosine of wall time.
+    """
+    tower, adapter, heads = build(seed)
+    parts = nn.ModuleDict({'tower': tower, 'adapter': adapter, 'heads': heads})
+    optimizer = torch.optim.AdamW(parts.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
+    step = 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint)
+        parts.load_state_dict(state['parts'])
+        optimizer.load_state_dict(state['optimizer'])
+        step = state['step']
+    data = Shards(shards, seed + step)
+    began = time.monotonic()
+    warm = step + 100
+    sums: dict[str, float] = {}
+    while (spent := (time.monotonic() - began) / 60 / minutes) < 1.0:
+        ramp = min(1.0, (step - warm + 101) / 100) * 0.5 * (1 + np.cos(np.pi * spent))
+        for group in optimizer.param_groups:
+            group['lr'] = float(rate * ramp)
+        terms = losses(tower, adapter, heads, data.draw(batch))
+        loss = sum((WEIGHTS[k] * v for k, v in terms.items() if k in WEIGHTS), torch.zeros(()))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parts.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        for key, value in terms.items():
+            sums[key] = sums.get(key, 0.0) + float(value.detach())
+        if step % 50 == 0:
+            shown = ' '.join(f'{k} {v / 50:.3f}' for k, v in sums.items())
+            log.info('step %d  %.1f min  %s', step, spent * minutes, shown)
+            sums = {}
+        if step % 250 == 0:
+            data.refresh()
+            _save(parts, optimizer, step, checkpoint)
+    _save(parts, optimizer, step, checkpoint)
+
+
+def _save(parts: nn.ModuleDict, optimizer: torch.optim.Optimizer, step: int, path: Path) -> None:
+    state = {'parts': parts.state_dict(), 'optimizer': optimizer.state_dict(), 'step': step}
+    partial = path.with_suffix('.partial')
+    torch.save(state, partial)
+    partial.rename(path)
