@@ -184,10 +184,12 @@ def test_data_may_be_held_in_any_buffer(hold):
     assert np.array_equal(decode(CompressedImage('png', hold(png))), pixels)
 
 
-@pytest.mark.parametrize('encoding', sorted(ENCODINGS))
-def test_the_picture_has_memory_of_its_own(encoding):
+@pytest.mark.parametrize(
+    ('encoding', 'step'), [('rgb8', 24), *((encoding, 64) for encoding in sorted(ENCODINGS))]
+)
+def test_the_picture_has_memory_of_its_own(encoding, step):
     data = np.zeros(64 * 9, np.uint8)
-    picture = decode(RawImage(8, 6, encoding, 64, data))
+    picture = decode(RawImage(8, 6, encoding, step, data))
     assert picture.shape == (6, 8, 3)
     assert picture.flags.c_contiguous
     assert picture.flags.writeable
