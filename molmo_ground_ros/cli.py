@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The command `molmo-ground`. Parses arguments, calls the library, prints.
+
+Exit codes: 0 done; 1 the model failed; 2 bad input, with one line on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from molmo_ground_ros import backends, report
+from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.bag import Bag, read_clip
+from molmo_ground_ros.config import Settings, limits
+from molmo_ground_ros.errors import (
+    BackendError,
+    BadModel,
+    GroundError,
+    MissingPackage,
+    UnknownBackend,
+)
+from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.types import Answer, Clip, Query, Task
+
+_SETTINGS = ('backend', 'model', 'device', 'dtype', 'threads')
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except (BadModel, MissingPackage, UnknownBackend) as error:
+        return _complain(error, 2)
+    except BackendError as error:
+        return _complain(error, 1)
+    except GroundError as error:
+        return _complain(error, 2)
+    except OSError as error:
+        return _complain(error, 2)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _complain(error: Exception, code: int) -> int:
+    print(f'molmo-ground: {" ".join(str(error).split())}', file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='molmo-ground', description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    analyze = commands.add_parser('analyze', help='ask a question about a recording')
+    analyze.set_defaults(run=_analyze)
+    analyze.add_argument('bag', metavar='BAG', help='rosbag2 folder, .mcap or .db3 file')
+    analyze.add_argument('--query', required=True, help='the question')
+    analyze.add_argument(
+        '--task', default='auto', choices=[task.name.lower() for task in Task], help='its kind'
+    )
+    analyze.add_argument('--topic', default='', help='image topic; may be left out if only one')
+    analyze.add_argument('--start', type=float, default=0.0, metavar='S', help='from second S')
+    analyze.add_argument('--end', type=float, default=None, metavar='S', help='to second S')
+    analyze.add_argument('--json', action='store_true', help='print one JSON object')
+    analyze.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
+    defaults = Settings()
+    for name in _SETTINGS:
+        value = getattr(defaults, name)
+        text = f'{limits()[name].text} Default: {value}.'
+        analyze.add_argument(f'--{name}', type=type(value), default=value, help=text)
+    return parser
+
+
+def _analyze(arguments: argparse.Namespace) -> int:
+    query = Query(arguments.query, Task[arguments.task.upper()])
+    with Bag(arguments.bag) as bag:
+        clip = read_clip(bag, arguments.topic, arguments.start, arguments.end)
+    chosen = {name: getattr(arguments, name) for name in _SETTINGS}
+    backend = backends.load(
+        chosen['backend'], BackendSettings(**{k: v for k, v in chosen.items() if k != 'backend'})
+    )
+    try:
+        answer = Grounder(backend).ground(clip, query)
+    finally:
+        backend.close()
+    if arguments.sheet:
+        _write_sheet(clip, answer, arguments.sheet)
+    if arguments.json:
+        print(json.dumps(report.answer_record(answer)))
+    else:
+        _print(clip, answer)
+    return 0
+
+
+def _write_sheet(clip: Clip, answer: Answer, path: str) -> None:
+    span_ns = (clip.frames[0].stamp_ns, clip.frames[-1].stamp_ns)
+    tiles = report.tiles_of(clip, answer)
+    sheet = report.contact_sheet(answer.query.text, report.verdict(answer), tiles, span_ns)
+    report.save_png(sheet, path)
+
+
+def _print(clip: Clip, answer: Answer) -> None:
+    zero_ns = clip.frames[0].stamp_ns
+    print(f'{answer.query.text}\n{report.verdict(answer)}')
+    if answer.points:
+        print(report.table(report.POINT_HEADER, report.point_rows(answer.points, zero_ns)))
+    for track in answer.tracks:
+        print(f'track {track.id}: {track.label}')
+        print(report.table(report.POINT_HEADER, report.point_rows(track.points, zero_ns)))
+    print(f'{answer.frames_used} of {answer.frames_expected} frames, {answer.model}')
+    for rejection in answer.rejected:
+        print(f'not used: {rejection.reason}: {rejection.text}')
+    if answer.truncated:
+        print('the answer was cut off by the token limit')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting with its default, range and meaning, once.
+
+ROS parameters, `config/ground.yaml`, the command line and the README's table are all read from
+`Settings`; nothing else in the package holds a default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from molmo_ground_ros.errors import BadSetting
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What values a setting takes and whether it may change while the node runs."""
+
+    text: str
+    lowest: float | None = None
+    highest: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False  # may be changed while running
+
+
+def _setting(default: Any, text: str, **limits: Any) -> Any:
+    return field(default=default, metadata={'limits': Limits(text, **limits)})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Times in seconds, sizes in the unit the name says."""
+
+    backend: str = _setting('transformers', 'Name of the backend that runs the model.')
+    model: str = _setting(
+        'allenai/Molmo2-4B', 'Local directory or hub id of the model; of replay: its answers file.'
+    )
+    device: str = _setting('auto', 'Where the model runs: auto, cpu, cuda, cuda:0 ...')
+    dtype: str = _setting(
+        'auto',
+        'Number format of the weights; auto is bfloat16 on a GPU, float32 on a CPU.',
+        choices=('auto', 'float32', 'bfloat16', 'float16'),
+    )
+    threads: int = _setting(
+        0,
+        "CPU threads the model may use; 0 leaves the library's own choice.",
+        lowest=0,
+        highest=256,
+    )
+    image_topics: tuple[str, ...] = _setting(
+        ('image',), 'Camera topics, relative or absolute; one ending in /compressed is compressed.'
+    )
+    camera_names: tuple[str, ...] = _setting(
+        (), 'A name for each image topic, for questions and answers; empty: the topics as given.'
+    )
+    image_transport: str = _setting(
+        'raw',
+        'raw subscribes to sensor_msgs/Image on each topic, compressed to '
+        'sensor_msgs/CompressedImage on <topic>/compressed.',
+        choices=('raw', 'compressed'),
+    )
+    qos_reliability: str = _setting(
+        'best_effort',
+        'Reliability of the image subscriptions; best_effort receives from every publisher.',
+        choices=('best_effort', 'reliable'),
+    )
+    qos_depth: int = _setting(
+        5, 'Images that may wait in the middleware for each topic.', lowest=1, highest=100
+    )
+    buffer_seconds: float = _setting(
+        30.0, 'Length of each camera buffer; the model was trained on at most 63 s.',
+        lowest=0.5, highest=63.0,
+    )  # fmt: skip
+    buffer_megabytes: float = _setting(
+        1024.0, 'Most a camera buffer holds, in 10^6 bytes; raw 1080p at 10 Hz brings 62 a second.',
+        lowest=1.0, highest=65536.0,
+    )  # fmt: skip
+    buffer_rate_hz: float = _setting(
+        10.0, 'Frames a second that are kept; the model itself is shown 2 a second.',
+        lowest=2.0, highest=60.0,
+    )  # fmt: skip
+    queue_size: int = _setting(
+        4, 'Questions that may wait behind the one being answered; one more is BUSY.',
+        lowest=0, highest=64,
+    )  # fmt: skip
+    timeout_seconds: float = _setting(
+        60.0, 'Time to answer a question that brings no timeout of its own.',
+        lowest=0.1, highest=3600.0, live=True,
+    )  # fmt: skip
+    max_new_tokens: int = _setting(
+        0, "Tokens an answer may have; 0 takes the task's own limit (2048, tracks 4096, text 512).",
+        lowest=0, highest=16384, live=True,
+    )  # fmt: skip
+    diagnostics_period_seconds: float = _setting(
+        1.0, 'Time between two messages on /diagnostics.', lowest=0.1, highest=60.0
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        for name, value in dataclasses.asdict(self).items():
+            check(name, value)
+        if self.camera_names and len(self.camera_names) != len(self.image_topics):
+            raise BadSetting(
+                'camera_names', self.camera_names, f'{len(self.image_topics)} image topics are set'
+            )
+        for name, values in (('image_topics', self.image_topics), ('camera names', self.cameras)):
+            if not values or len(set(values)) != len(values) or '' in values:
+                raise BadSetting(name, values, 'must be at least one, distinct and not empty')
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """The name of each image topic's camera, in the order of the topics."""
+        return self.camera_names or self.image_topics
+
+
+def limits() -> dict[str, Limits]:
+    """Each setting's limits by name, in the order of declaration."""
+    return {item.name: item.metadata['limits'] for item in dataclasses.fields(Settings)}
+
+
+def default(name: str) -> Any:
+    """The default of one setting."""
+    return {item.name: item.default for item in dataclasses.fields(Settings)}[name]
+
+
+def check(name: str, value: object) -> None:
+    """Raise BadSetting unless `value` is one the setting takes; the message says why."""
+    known = limits()
+    if name not in known:
+        raise BadSetting(name, value, 'no such setting')
+    kind = type(default(name))
+    if not _is_kind(value, kind):
+        raise BadSetting(name, value, f'must be {_KIND_NAMES[kind]}')
+    limit = known[name]
+    if limit.choices and value not in limit.choices:
+        raise BadSetting(name, value, f'must be one of {", ".join(limit.choices)}')
+    if isinstance(value, (int, float)):
+        low, high = limit.lowest, limit.highest
+        # `not (low <= value)` also refuses nan.
+        if (low is not None and not low <= value) or (high is not None and not value <= high):
+            raise BadSetting(name, value, f'must be from {low:g} to {high:g}')
+
+
+_KIND_NAMES = {str: 'a text', int: 'a whole number', float: 'a number', tuple: 'a list of texts'}
+
+
+def _is_kind(value: object, kind: type) -> bool:
+    if kind is tuple:
+        return isinstance(value, (tuple, list)) and all(isinstance(item, str) for item in value)
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def settings(values: Mapping[str, object]) -> Settings:
+    """Settings from names and values; what is not named keeps its default. Raises BadSetting."""
+    for name, value in values.items():
+        check(name, value)
+    plain = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return Settings(**plain)  # type: ignore[arg-type]

@@ -1,0 +1,206 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A clip and a question to an Answer: prompt, backend, grammar, and the frames' own stamps.
+
+Knows nothing of buffers, threads or ROS.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from molmo_ground_ros import grammar, prompts, scores
+from molmo_ground_ros.backends.base import Backend, GenerateOptions, Generation
+from molmo_ground_ros.errors import Canceled, NoFrames
+from molmo_ground_ros.types import Answer, Clip, Frame, Point, Query, Rejection, Task, Track
+
+TIME_TOLERANCE_S = 0.25  # half a sampling period: beyond it a time belongs to no frame of the clip
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an answer has come."""
+
+    stage: str  # 'queued', 'decoding', 'generating'
+    tokens: int = 0
+    points: tuple[Point, ...] = ()  # settled so far, without scores
+
+
+OnProgress = Callable[[Progress], bool]
+"""Called as work goes on; returning False ends it at the next token."""
+
+
+def _go_on(_: Progress) -> bool:
+    return True
+
+
+class Grounder:
+    """Answers questions about clips with one backend. Not for use by two threads at once."""
+
+    def __init__(self, backend: Backend, max_new_tokens: int = 0) -> None:
+        """Take a backend; `max_new_tokens` 0 leaves each task its own limit."""
+        self._backend = backend
+        self.max_new_tokens = max_new_tokens
+
+    @property
+    def model(self) -> str:
+        """What answers say they came from."""
+        return self._backend.model
+
+    def ground(self, clip: Clip, query: Query, on_progress: OnProgress = _go_on) -> Answer:
+        """Ask the model `query` about `clip`.
+
+        Raises BadQuestion, NoFrames (an empty clip), Canceled (`on_progress` returned False) and
+        whatever the backend raises. What the model wrote never raises: see `Answer.rejected`.
+        """
+        if not clip.frames:
+            raise NoFrames(clip.camera, 'the clip is empty')
+        began_ns = time.monotonic_ns()
+        prompt, task = prompts.prompt(query.text, query.task)
+        options = GenerateOptions(self.max_new_tokens or prompts.max_new_tokens(task))
+        stream = _Stream(clip, on_progress)
+        (generation,) = self._backend.generate(clip, [prompt], options, stream.on_text)
+        if generation.stopped:
+            raise Canceled('generating')
+        latency_ns = time.monotonic_ns() - began_ns
+        return _answer(clip, query, task, generation, self._backend.model, latency_ns)
+
+
+class _Stream:
+    """Reads the text as it comes, to report points before the answer is whole."""
+
+    def __init__(self, clip: Clip, on_progress: OnProgress) -> None:
+        self._clip = clip
+        self._on_progress = on_progress
+        self._parser = grammar.Parser()
+        self._points: list[Point] = []
+        self._tokens = 0
+
+    def on_text(self, _: int, text: str) -> bool:
+        self._tokens += 1
+        for parsed in self._parser.feed(text):
+            frame = find_frame(self._clip, parsed)
+            if frame is not None:
+                self._points.append(_point(frame, parsed, parsed.id, float('nan')))
+        return self._on_progress(Progress('generating', self._tokens, tuple(self._points)))
+
+
+def find_frame(clip: Clip, parsed: grammar.ParsedPoint) -> Frame | None:
+    """The frame a point is about, or None.
+
+    A time in seconds is looked up among the clip's own labels, the nearest within
+    TIME_TOLERANCE_S; the article's frame index counts the frames from 1. A row without a time is
+    about the only frame of a one-frame clip.
+    """
+    if parsed.frame_index is not None:
+        inside = 1 <= parsed.frame_index <= len(clip.frames)
+        return clip.frames[parsed.frame_index - 1] if inside else None
+    if parsed.time is None:
+        return clip.frames[0] if len(clip.frames) == 1 else None
+    wanted = parsed.time
+    nearest = min(range(len(clip.seconds)), key=lambda i: abs(clip.seconds[i] - wanted))
+    if abs(clip.seconds[nearest] - wanted) > TIME_TOLERANCE_S:
+        return None
+    return clip.frames[nearest]
+
+
+def _point(frame: Frame, parsed: grammar.ParsedPoint, identity: int, score: float) -> Point:
+    height, width = frame.image.shape[:2]
+    return Point(
+        stamp_ns=frame.stamp_ns,
+        id=identity,
+        x=parsed.x * width,
+        y=parsed.y * height,
+        score=score,
+        frame_id=frame.frame_id,
+    )
+
+
+class _Placed:
+    """The points of all blocks, put on frames, with ids that are unique across blocks."""
+
+    def __init__(self, clip: Clip, generation: Generation) -> None:
+        self._clip = clip
+        self._text = generation.text
+        self._tokens = scores.TokenSpans(generation.tokens)
+        self._next_id = 1
+        self.rejected: list[Rejection] = []
+
+    def place(self, block: grammar.Block) -> list[Point]:
+        shift = self._shift(block)
+        points: list[Point] = []
+        seen: set[tuple[int, int]] = set()
+        for parsed in block.points:
+            piece = self._text[parsed.head_start : parsed.end][:80]
+            frame = find_frame(self._clip, parsed)
+            if frame is None:
+                self.rejected.append(Rejection('no such frame', piece))
+                continue
+            if (frame.stamp_ns, parsed.id) in seen:
+                self.rejected.append(Rejection('same frame and id as another point', piece))
+                continue
+            seen.add((frame.stamp_ns, parsed.id))
+            score = scores.score(self._text, parsed, self._tokens)
+            points.append(_point(frame, parsed, parsed.id + shift, score))
+        return points
+
+    def _shift(self, block: grammar.Block) -> int:
+        """What to add to a block's ids so that two blocks never share one."""
+        if not block.points:
+            return 0
+        lowest = min(point.id for point in block.points)
+        shift = 0 if lowest >= self._next_id else self._next_id - lowest
+        self._next_id = max(point.id for point in block.points) + shift + 1
+        return shift
+
+
+def _tracks(label: str, points: Sequence[Point]) -> list[Track]:
+    by_id: dict[int, list[Point]] = {}
+    for point in points:
+        by_id.setdefault(point.id, []).append(point)
+    return [
+        Track(identity, label, tuple(sorted(group, key=lambda point: point.stamp_ns)))
+        for identity, group in sorted(by_id.items())
+    ]
+
+
+def _answer(
+    clip: Clip, query: Query, task: Task, generation: Generation, model: str, latency_ns: int
+) -> Answer:
+    parsed = grammar.parse(generation.text)
+    placed = _Placed(clip, generation)
+    points: list[Point] = []
+    tracks: list[Track] = []
+    for block in parsed.blocks:
+        found = placed.place(block)
+        # The article writes tracks as one <points> block an object.
+        if block.kind == 'tracks' or task is Task.TRACK:
+            tracks += _tracks(block.label, found)
+        else:
+            points += found
+    width, height = clip.size
+    return Answer(
+        query=query,
+        task=task,
+        text=generation.text,
+        count=0 if parsed.none and parsed.count is None else parsed.count,
+        label=parsed.blocks[0].label if parsed.blocks else '',
+        points=tuple(points),
+        tracks=tuple(tracks),
+        camera=clip.camera,
+        start_ns=clip.start_ns,
+        end_ns=clip.end_ns,
+        newest_ns=clip.frames[-1].stamp_ns,
+        frame_id=clip.frames[-1].frame_id,
+        image_width=width,
+        image_height=height,
+        frames_used=len(clip.frames),
+        frames_expected=clip.frames_expected,
+        truncated=generation.truncated,
+        model=model,
+        latency_ns=latency_ns,
+        refused=parsed.refused,
+        rejected=(*parsed.rejections, *placed.rejected),
+    )

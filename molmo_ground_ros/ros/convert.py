@@ -1,0 +1,137 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Messages to our values and back. Copies stamps, computes none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from builtin_interfaces.msg import Duration, Time
+from sensor_msgs.msg import CompressedImage as CompressedImageMsg
+from sensor_msgs.msg import Image as ImageMsg
+from std_msgs.msg import Header
+
+from molmo_ground_ros.errors import BadSpan, ErrorCode, GroundError, UnknownTask
+from molmo_ground_ros.msg import GroundedPoint, PointArray, TrackArray
+from molmo_ground_ros.msg import Track as TrackMsg
+from molmo_ground_ros.types import (
+    Answer,
+    CompressedImage,
+    EncodedImage,
+    Point,
+    Query,
+    RawImage,
+    Task,
+    Track,
+)
+
+_NS = 1_000_000_000
+
+
+def stamp_ns(time: Time | Duration) -> int:
+    """A Time or Duration message in int nanoseconds."""
+    return int(time.sec) * _NS + int(time.nanosec)
+
+
+def time_msg(stamp: int) -> Time:
+    """Int nanoseconds, not negative, as a Time message."""
+    return Time(sec=stamp // _NS, nanosec=stamp % _NS)
+
+
+def duration_msg(nanoseconds: int) -> Duration:
+    """Int nanoseconds as a Duration message."""
+    return Duration(sec=nanoseconds // _NS, nanosec=nanoseconds % _NS)
+
+
+def image(msg: ImageMsg | CompressedImageMsg) -> EncodedImage:
+    """An image message's fields, without a copy of its data."""
+    if isinstance(msg, ImageMsg):
+        return RawImage(
+            width=msg.width,
+            height=msg.height,
+            encoding=msg.encoding,
+            step=msg.step,
+            data=memoryview(msg.data),
+            is_bigendian=bool(msg.is_bigendian),
+        )
+    return CompressedImage(format=msg.format, data=memoryview(msg.data))
+
+
+def query(request: Any) -> Query:
+    """The question in a service request or an action goal. Raises UnknownTask, BadSpan."""
+    if request.task not in set(Task):
+        raise UnknownTask(request.task, [f'{task.name}={task.value}' for task in Task])
+    start_ns, end_ns = stamp_ns(request.start), stamp_ns(request.end)
+    if start_ns < 0 or end_ns < 0:
+        raise BadSpan(start_ns, end_ns, 'a stamp is negative')
+    return Query(request.query, Task(request.task), request.camera, start_ns, end_ns)
+
+
+def _point(point: Point) -> GroundedPoint:
+    return GroundedPoint(
+        stamp=time_msg(point.stamp_ns),
+        frame_id=point.frame_id,
+        id=point.id,
+        x=point.x,
+        y=point.y,
+        score=point.score,
+    )
+
+
+def points_of(points: Iterable[Point]) -> list[GroundedPoint]:
+    """Points as messages, ascending by stamp, then by id."""
+    return [_point(p) for p in sorted(points, key=lambda p: (p.stamp_ns, p.id))]
+
+
+def _track(track: Track) -> TrackMsg:
+    return TrackMsg(id=track.id, label=track.label, points=points_of(track.points))
+
+
+def _envelope(answer: Answer, query_id: str) -> dict[str, Any]:
+    """The fields that PointArray and TrackArray share."""
+    return {
+        'header': Header(stamp=time_msg(answer.newest_ns), frame_id=answer.frame_id),
+        'query_id': query_id,
+        'query': answer.query.text,
+        'label': answer.label,
+        'camera': answer.camera,
+        'window_start': time_msg(answer.start_ns),
+        'window_end': time_msg(answer.end_ns),
+        'image_width': answer.image_width,
+        'image_height': answer.image_height,
+        'count': -1 if answer.count is None else min(answer.count, 2**31 - 1),
+    }
+
+
+def point_array(answer: Answer, query_id: str) -> PointArray:
+    """The points of an answer, with their envelope."""
+    return PointArray(points=points_of(answer.points), **_envelope(answer, query_id))
+
+
+def track_array(answer: Answer, query_id: str) -> TrackArray:
+    """The tracks of an answer, with their envelope."""
+    tracks = [_track(track) for track in sorted(answer.tracks, key=lambda track: track.id)]
+    return TrackArray(tracks=tracks, **_envelope(answer, query_id))
+
+
+def fill_answer(reply: Any, answer: Answer, query_id: str, latency_ns: int) -> None:
+    """Write an answer into a service response or an action result."""
+    reply.error_code = int(ErrorCode.OK)
+    reply.error_msg = ''
+    reply.answer = answer.text
+    reply.points = point_array(answer, query_id)
+    reply.tracks = track_array(answer, query_id)
+    reply.frames_used = answer.frames_used
+    reply.frames_expected = answer.frames_expected
+    reply.truncated = answer.truncated
+    reply.latency = duration_msg(latency_ns)
+    reply.model = answer.model
+
+
+def fill_error(reply: Any, error: GroundError, latency_ns: int) -> None:
+    """Write a failure into a service response or an action result; the count says 'none stated'."""
+    reply.error_code = int(error.code)
+    reply.error_msg = str(error)
+    reply.points.count = reply.tracks.count = -1
+    reply.latency = duration_msg(latency_ns)

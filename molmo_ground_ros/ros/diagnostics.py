@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the node says on /diagnostics: one status for the model, one for each camera."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from molmo_ground_ros.clip import BufferStats
+from molmo_ground_ros.session import SessionStats, State
+
+STUCK_AFTER_S = 120.0  # an answer that takes longer than this is worth a warning
+
+
+@dataclass(slots=True)
+class Reception:
+    """What the middleware said about one subscription. Touched by its callbacks only."""
+
+    incompatible_qos: int = 0
+    lost: int = 0
+    failed: int = 0  # messages that could not be taken over
+    last_error: str = ''
+
+
+def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus:
+    """The model's and the worker's state."""
+    level, message = DiagnosticStatus.OK, stats.state.value
+    if stats.state is State.FAILED:
+        level, message = DiagnosticStatus.ERROR, stats.load_error
+    elif stats.state is State.LOADING:
+        level = DiagnosticStatus.WARN
+    elif stats.running_s > STUCK_AFTER_S:
+        level, message = DiagnosticStatus.WARN, f'one answer has taken {stats.running_s:.0f} s'
+    values = {
+        'model': model,
+        'waiting': stats.waiting,
+        'running_s': f'{stats.running_s:.3f}',
+        'late': stats.late,
+        'latency_p50_s': f'{stats.latency_p50_s:.3f}',
+        'latency_p95_s': f'{stats.latency_p95_s:.3f}',
+        'last_error': stats.last_error,
+        **{f'outcome_{code}': count for code, count in sorted(stats.outcomes.items())},
+    }
+    return _status(f'{name}: model', model, level, message, values)
+
+
+def camera_status(
+    name: str, camera: str, topic: str, stats: BufferStats, reception: Reception
+) -> DiagnosticStatus:
+    """One camera's buffer and subscription."""
+    level, message = DiagnosticStatus.OK, 'receiving'
+    if stats.received == 0:
+        level, message = DiagnosticStatus.WARN, f'no image received on {topic}'
+        if reception.incompatible_qos:
+            level, message = DiagnosticStatus.ERROR, f'{topic}: a publisher has incompatible QoS'
+    elif stats.last_error:
+        level, message = DiagnosticStatus.WARN, stats.last_error
+    values = {
+        'topic': topic,
+        'incompatible_qos': reception.incompatible_qos,
+        'lost': reception.lost,
+        'failed': reception.failed,
+        'last_error': reception.last_error,
+        **{name: getattr(stats, name) for name in stats.__dataclass_fields__},
+    }
+    return _status(f'{name}: {camera}', camera, level, message, values)
+
+
+def _status(
+    name: str, hardware: str, level: bytes, message: str, values: Mapping[str, object]
+) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        level=level,
+        name=name,
+        message=message,
+        hardware_id=hardware,
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )

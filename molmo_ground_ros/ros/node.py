@@ -1,0 +1,342 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The node: image topics into buffers, questions into the session, answers out.
+
+Callbacks only convert and hand over. A question's handler waits in a thread of the executor's
+pool, which is larger than the number of questions that can be open, so nothing else ever waits.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import CompressedImage, Image
+
+from molmo_ground_ros import backends
+from molmo_ground_ros.action import Ground as GroundAction
+from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.clip import ClipBuffer
+from molmo_ground_ros.config import Settings
+from molmo_ground_ros.errors import BackendError, Canceled, GroundError
+from molmo_ground_ros.msg import PointArray, TrackArray
+from molmo_ground_ros.ros import convert, diagnostics, params
+from molmo_ground_ros.session import Job, Session
+from molmo_ground_ros.srv import Ground as GroundService
+from molmo_ground_ros.types import Answer, Task
+
+POLL_S = 0.02  # how often a waiting action looks for a cancel request and for progress
+RESULT_TIMEOUT_S = 60  # how long a finished goal's result is kept for late askers
+REPLY_GRACE_S = 2.0  # how long a shutdown waits for open replies to be sent
+
+
+class GroundNode(Node):
+    """Buffers cameras, answers `~/ground` (service and action), publishes every answer."""
+
+    def __init__(self, load: Callable[[Settings], backends.Backend] | None = None, **kwargs: Any):
+        """Declare parameters, subscribe, start loading. `load`: another way to a backend.
+
+        Raises BadSetting for a bad parameter.
+        """
+        super().__init__('molmo_ground', **kwargs)
+        try:
+            self.settings = params.declare(self)
+        except GroundError:
+            self.destroy_node()
+            raise
+        self._buffers = {name: _buffer(name, self.settings) for name in self.settings.cameras}
+        self._reception = {name: diagnostics.Reception() for name in self.settings.cameras}
+        self._topics: dict[str, str] = {}
+        make = load or load_backend
+        self.session = Session(lambda: make(self.settings), self._buffers, self.settings)
+        self._query_numbers = itertools.count(1)
+        self._open_replies = 0  # guarded by _replied
+        self._replied = threading.Condition()
+        self.add_on_set_parameters_callback(params.on_change(self._apply))
+        self._publish_answers()
+        for camera, topic in zip(self.settings.cameras, self.settings.image_topics, strict=True):
+            self._subscribe(camera, topic)
+        self._serve()
+        self._watch_clock()
+
+    # -- set-up ---------------------------------------------------------------------------------
+
+    def _publish_answers(self) -> None:
+        self._points = self.create_publisher(PointArray, '~/points', 10)
+        self._tracks = self.create_publisher(TrackArray, '~/tracks', 10)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # A steady clock: a paused simulation does not silence the diagnostics.
+        self.create_timer(
+            self.settings.diagnostics_period_seconds,
+            self._diagnose,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+
+    def _subscribe(self, camera: str, topic: str) -> None:
+        compressed = topic.endswith('/compressed')
+        if self.settings.image_transport == 'compressed' and not compressed:
+            topic, compressed = f'{topic}/compressed', True
+        reception = self._reception[camera]
+        subscription = self.create_subscription(
+            CompressedImage if compressed else Image,
+            topic,
+            functools.partial(self._on_image, self._buffers[camera], reception),
+            _image_qos(self.settings),
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=functools.partial(self._on_incompatible_qos, reception, topic),
+                message_lost=functools.partial(_on_lost, reception),
+            ),
+        )
+        self._topics[camera] = subscription.topic_name
+
+    def _serve(self) -> None:
+        group = ReentrantCallbackGroup()
+        self.create_service(GroundService, '~/ground', self._on_service, callback_group=group)
+        self._action = ActionServer(
+            self,
+            GroundAction,
+            '~/ground',
+            execute_callback=self._on_goal,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            callback_group=group,
+            result_timeout=RESULT_TIMEOUT_S,
+        )
+
+    def _watch_clock(self) -> None:
+        """Forget the frames when simulated time jumps back, even before the next image."""
+        self._jump_handle = self.get_clock().create_jump_callback(
+            JumpThreshold(
+                min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=False
+            ),
+            post_callback=self._on_jump,
+        )
+
+    def _apply(self, changes: dict[str, object]) -> None:
+        self.session.configure(**changes)
+
+    # -- images ---------------------------------------------------------------------------------
+
+    def _on_image(
+        self, buffer: ClipBuffer, reception: diagnostics.Reception, msg: Image | CompressedImage
+    ) -> None:
+        try:
+            image = convert.image(msg)
+            buffer.push(convert.stamp_ns(msg.header.stamp), image, msg.header.frame_id)
+        except Exception as error:  # noqa: BLE001 - one bad message must not end the node
+            reception.failed += 1
+            reception.last_error = f'{type(error).__name__}: {error}'
+            self.get_logger().error(reception.last_error, throttle_duration_sec=5.0)
+
+    def _on_incompatible_qos(
+        self, reception: diagnostics.Reception, topic: str, event: Any
+    ) -> None:
+        reception.incompatible_qos = event.total_count
+        self.get_logger().error(
+            f'{topic}: a publisher offers QoS that qos_reliability='
+            f'{self.settings.qos_reliability} cannot receive'
+        )
+
+    def _on_jump(self, jump: TimeJump) -> None:
+        for buffer in self._buffers.values():
+            buffer.clear()
+        self.get_logger().warning(
+            f'time jumped by {jump.delta.nanoseconds / 1e9:.3f} s: forgot all'
+        )
+
+    # -- questions ------------------------------------------------------------------------------
+
+    def _on_service(
+        self, request: GroundService.Request, response: GroundService.Response
+    ) -> GroundService.Response:
+        self._answer(request, response, Job.wait)
+        return response
+
+    def _on_goal(self, goal: Any) -> GroundAction.Result:
+        result = GroundAction.Result()
+        error = self._answer(goal.request, result, functools.partial(self._accompany, goal))
+        if error is None:
+            goal.succeed()
+        elif isinstance(error, Canceled) and goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        return result
+
+    def _answer(
+        self, request: Any, reply: Any, wait: Callable[[Job], object]
+    ) -> GroundError | None:
+        """Ask the session and fill `reply`, whatever happens; returns what went wrong."""
+        began_ns = time.monotonic_ns()
+        query_id = f'{self.get_name()}-{next(self._query_numbers)}'
+        with self._replied:
+            self._open_replies += 1
+        try:
+            query = convert.query(request)
+            job = self.session.submit(query, convert.stamp_ns(request.timeout))
+            wait(job)
+            answer = job.result()
+            convert.fill_answer(reply, answer, query_id, time.monotonic_ns() - began_ns)
+            self._publish(answer, query_id)
+        except GroundError as error:
+            return self._fail(reply, error, began_ns)
+        except Exception as error:  # noqa: BLE001 - a reply always comes
+            self.get_logger().error(f'{type(error).__name__}: {error}')
+            wrapped = BackendError(f'{type(error).__name__}: {error}')
+            return self._fail(reply, wrapped, began_ns)
+        finally:
+            with self._replied:
+                self._open_replies -= 1
+                self._replied.notify_all()
+        return None
+
+    def _fail(self, reply: Any, error: GroundError, began_ns: int) -> GroundError:
+        convert.fill_error(reply, error, time.monotonic_ns() - began_ns)
+        self.get_logger().warning(f'{error.code.name}: {error}')
+        return error
+
+    def _publish(self, answer: Answer, query_id: str) -> None:
+        """Tracking answers go to ~/tracks, all others to ~/points; one with both, to both."""
+        if answer.task is Task.TRACK or answer.tracks:
+            self._tracks.publish(convert.track_array(answer, query_id))
+        if answer.task is not Task.TRACK or answer.points:
+            self._points.publish(convert.point_array(answer, query_id))
+
+    def _accompany(self, goal: Any, job: Job) -> None:
+        """Wait for an action's job: pass progress on as feedback and a cancel to the session."""
+        shown = None
+        while not job.wait(POLL_S):
+            if goal.is_cancel_requested:
+                self.session.cancel(job)
+            elif job.progress is not shown:
+                shown = job.progress
+                goal.publish_feedback(
+                    GroundAction.Feedback(
+                        stage=shown.stage,
+                        windows_total=1,
+                        tokens=shown.tokens,
+                        points=PointArray(
+                            points=convert.points_of(shown.points), query=job.query.text, count=-1
+                        ),
+                    )
+                )
+
+    # -- the node itself ------------------------------------------------------------------------
+
+    def _diagnose(self) -> None:
+        name = self.get_name()
+        array = DiagnosticArray()
+        array.header.stamp = self.get_clock().now().to_msg()
+        status = [diagnostics.model_status(name, self.settings.model, self.session.stats())]
+        for camera, buffer in self._buffers.items():
+            reception, topic = self._reception[camera], self._topics[camera]
+            status.append(diagnostics.camera_status(name, camera, topic, buffer.stats(), reception))
+        array.status = status
+        self._diagnostics.publish(array)
+
+    def close(self) -> None:
+        """Answer what is open with SHUTTING_DOWN, wait for those replies, stop the worker."""
+        self.session.close()
+        with self._replied:
+            self._replied.wait_for(lambda: not self._open_replies, REPLY_GRACE_S)
+
+
+def load_backend(settings: Settings) -> backends.Backend:
+    """The backend that the settings name."""
+    return backends.load(
+        settings.backend,
+        BackendSettings(
+            model=settings.model,
+            device=settings.device,
+            dtype=settings.dtype,
+            threads=settings.threads,
+        ),
+    )
+
+
+def executor_for(node: GroundNode) -> MultiThreadedExecutor:
+    """An executor with a thread for every question that can be open, and enough for the rest."""
+    questions = node.settings.queue_size + 1
+    threads = questions + len(node.settings.cameras) + 4
+    executor = MultiThreadedExecutor(num_threads=threads, context=node.context)
+    executor.add_node(node)
+    return executor
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM. Exit code 2 for a bad parameter."""
+    # Our own handlers: rclpy's would close the context before open questions are answered.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        node = GroundNode()
+    except GroundError as error:
+        print(f'molmo_ground: {error}', file=sys.stderr)  # noqa: T201 - before there is a logger
+        rclpy.shutdown()
+        return 2
+    executor = executor_for(node)
+    spinner = threading.Thread(target=spin, args=(executor, node), name='executor')
+    spinner.start()
+    stop.wait()
+    node.close()
+    executor.shutdown()
+    rclpy.shutdown()
+    spinner.join()
+    return 0
+
+
+def spin(executor: MultiThreadedExecutor, node: GroundNode) -> None:
+    """Run callbacks until the context is shut down; an error in one is logged and forgotten."""
+    while node.context.ok():
+        try:
+            executor.spin()
+            return
+        except ExternalShutdownException:
+            return
+        except Exception as error:  # noqa: BLE001 - the thread's last line: the node lives on
+            node.get_logger().error(f'in a callback: {type(error).__name__}: {error}')
+
+
+def _buffer(camera: str, settings: Settings) -> ClipBuffer:
+    return ClipBuffer(
+        camera,
+        horizon_ns=round(settings.buffer_seconds * 1e9),
+        max_bytes=round(settings.buffer_megabytes * 1e6),
+        keep_period_ns=round(1e9 / settings.buffer_rate_hz),
+    )
+
+
+def _image_qos(settings: Settings) -> QoSProfile:
+    policies = {
+        'best_effort': ReliabilityPolicy.BEST_EFFORT,
+        'reliable': ReliabilityPolicy.RELIABLE,
+    }
+    return QoSProfile(depth=settings.qos_depth, reliability=policies[settings.qos_reliability])
+
+
+def _on_lost(reception: diagnostics.Reception, event: Any) -> None:
+    reception.lost = event.total_count
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The real node over real DDS, in this process, with a client beside it."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ['ROS_DOMAIN_ID'] = str(random.randrange(1, 101))
+
+rclpy = pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
+
+PATIENCE_S = 20.0
+
+
+def wait_until(ready: Callable[[], bool], what: str = 'condition') -> None:
+    """Wait for something that has no event to wait for; fail with its name."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not ready():
+        assert time.monotonic() < deadline, f'timed out waiting for {what}'
+        time.sleep(0.005)
+
+
+@dataclass
+class World:
+    """A running node and a client node, each with its own executor."""
+
+    node: Any
+    client: Any
+
+    def publisher(self, kind: type, topic: str, qos: Any = 10) -> Any:
+        """A publisher that the node's subscription has found."""
+        publisher = self.client.create_publisher(kind, topic, qos)
+        wait_until(lambda: publisher.get_subscription_count() > 0, f'a subscriber of {topic}')
+        return publisher
+
+    def listen(self, kind: type, topic: str) -> list[Any]:
+        """What comes on a topic from now on."""
+        heard: list[Any] = []
+        subscription = self.client.create_subscription(kind, topic, heard.append, 10)
+        wait_until(
+            lambda: self.client.count_publishers(subscription.topic_name) > 0,
+            f'a publisher of {topic}',
+        )
+        return heard
+
+    def ask(self, **request: Any) -> Any:
+        """Call ~/ground and wait for the reply."""
+        return self.ask_async(**request)()
+
+    def ask_async(self, **request: Any) -> Callable[[], Any]:
+        """Call ~/ground; the result waits for the reply."""
+        from molmo_ground_ros.srv import Ground
+
+        client = self.client.create_client(Ground, '/molmo_ground/ground')
+        wait_until(client.service_is_ready, 'the service')
+        future = client.call_async(Ground.Request(**request))
+
+        def reply() -> Any:
+            wait_until(future.done, 'a reply')
+            return future.result()
+
+        return reply
+
+    def received(self, camera: str, count: int) -> None:
+        """Wait until the node has taken in `count` images of a camera."""
+        buffer = self.node._buffers[camera]
+        wait_until(lambda: buffer.stats().received >= count, f'{count} images of {camera}')
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., World]]:
+    """Starts a node: `start(backend, setting=value, ...)`; everything is taken down afterwards."""
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.node import Node
+    from rclpy.parameter import Parameter
+
+    from molmo_ground_ros.ros.node import GroundNode, executor_for, spin
+
+    def make(backend: Any, ready: bool = True, **settings: Any) -> World:
+        context = rclpy.Context()
+        rclpy.init(context=context)
+        undo.callback(rclpy.try_shutdown, context=context)
+        load = backend if callable(backend) else lambda _: backend
+        overrides = [Parameter(name, value=value) for name, value in settings.items()]
+        node = GroundNode(load, context=context, parameter_overrides=overrides)
+        client = Node('client', context=context)
+        executors = [executor_for(node), SingleThreadedExecutor(context=context)]
+        executors[1].add_node(client)
+        threads = [
+            threading.Thread(target=spin, args=(executors[0], node)),
+            threading.Thread(target=_spin_client, args=(executors[1],)),
+        ]
+        for thread in threads:
+            thread.start()
+            undo.callback(thread.join, PATIENCE_S)
+        undo.callback(rclpy.try_shutdown, context=context)
+        for executor in executors:
+            undo.callback(executor.shutdown, 1.0)
+        undo.callback(node.close)
+        if ready:
+            node.session.wait_ready(PATIENCE_S)
+        return World(node, client)
+
+    with ExitStack() as undo:
+        yield make
+
+
+def _spin_client(executor: Any) -> None:
+    from rclpy.executors import ExternalShutdownException
+
+    try:
+        executor.spin()
+    except ExternalShutdownException:
+        return

@@ -1,0 +1,235 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo`: a recorded camera topic, played over DDS into the real node, and one question.
+
+Starts the node as a process of its own, plays `examples/tabletop.mcap`, asks over the service,
+prints the answer beside the truth and writes a contact sheet. Exit code 0 only if a count came
+back over the service.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from builtin_interfaces.msg import Duration, Time
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from molmo_ground_ros import bag, image, report
+from molmo_ground_ros.errors import ErrorCode
+from molmo_ground_ros.srv import Ground
+from molmo_ground_ros.types import CompressedImage as EncodedCompressed
+from molmo_ground_ros.types import Point
+
+ROOT = Path(__file__).parent.parent
+QUESTION = 'how many times was the red block grasped?'
+START_TIMEOUT_S = 120.0  # for the node to appear and load its model
+ANSWER_TIMEOUT_S = 120
+MATCH_S = 0.5  # a grasp is found if a point lies this close to it in time
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    options = _options()
+    truth = json.loads(options.truth.read_text())
+    with bag.Bag(options.bag) as recording:
+        topic = recording.choose()
+        pictures = list(recording.pictures(topic))
+    rclpy.init()
+    asker = Node('planner')
+    executor = SingleThreadedExecutor()
+    executor.add_node(asker)
+    threading.Thread(target=executor.spin, daemon=True).start()
+    with _node(topic, options.model, options.backend):
+        _play(asker, topic, pictures, options.rate)
+        reply = _ask(asker, options.question)
+    executor.shutdown()
+    rclpy.shutdown()
+    return _report(options, reply, truth, pictures)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='make demo', description=__doc__.splitlines()[0])
+    parser.add_argument('--bag', type=Path, default=ROOT / 'examples/tabletop.mcap')
+    parser.add_argument('--truth', type=Path, default=ROOT / 'examples/tabletop.json')
+    parser.add_argument('--model', type=Path, default=ROOT / 'models/tabletop')
+    parser.add_argument('--backend', default='transformers')
+    parser.add_argument('--question', default=QUESTION)
+    parser.add_argument('--rate', type=float, default=2.0, help='times real time')
+    parser.add_argument('--sheet', type=Path, default=ROOT / 'build/demo.png')
+    return parser.parse_args()
+
+
+@contextmanager
+def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
+    """The real node in its own process, until the block ends."""
+    parameters = {
+        'backend': backend,
+        'model': str(model),
+        'image_topics': f"['{topic}']",
+        'camera_names': "['camera']",
+        'buffer_seconds': '63.0',
+    }
+    command = [sys.executable, '-m', 'molmo_ground_ros.ros.node', '--ros-args']
+    for name, value in parameters.items():
+        command += ['-p', f'{name}:={value}']
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, 'HF_HUB_OFFLINE': '1'})
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _play(node: Node, topic: str, pictures: Sequence[bag.Picture], rate: float) -> None:
+    """Publish the recording with its own stamps, `rate` times as fast as it was recorded."""
+    kind = CompressedImage if isinstance(pictures[0].image, EncodedCompressed) else Image
+    publisher = node.create_publisher(kind, topic, 10)
+    _wait(lambda: publisher.get_subscription_count() > 0, 'the node to subscribe')
+    length_s = (pictures[-1].stamp_ns - pictures[0].stamp_ns) / 1e9
+    print(f'playing {len(pictures)} pictures ({length_s:.1f} s) on {topic} at {rate:g}x ...')
+    began = time.monotonic()
+    for picture in pictures:
+        due = began + (picture.stamp_ns - pictures[0].stamp_ns) / 1e9 / rate
+        time.sleep(max(0.0, due - time.monotonic()))
+        publisher.publish(_message(picture))
+    # Best effort: give the last picture the time to arrive before the question does.
+    publisher.wait_for_all_acked()
+    time.sleep(0.2)
+
+
+def _message(picture: bag.Picture) -> Any:
+    stamp = Time(sec=picture.stamp_ns // 10**9, nanosec=picture.stamp_ns % 10**9)
+    header = Header(stamp=stamp, frame_id=picture.frame_id)
+    encoded = picture.image
+    if isinstance(encoded, EncodedCompressed):
+        return CompressedImage(header=header, format=encoded.format, data=bytes(encoded.data))
+    return Image(
+        header=header,
+        width=encoded.width,
+        height=encoded.height,
+        encoding=encoded.encoding,
+        step=encoded.step,
+        is_bigendian=encoded.is_bigendian,
+        data=bytes(encoded.data),
+    )
+
+
+def _ask(node: Node, question: str) -> Any:
+    """Ask over the service; while the model loads the node says so, and we ask again."""
+    client = node.create_client(Ground, '/molmo_ground/ground')
+    _wait(client.service_is_ready, 'the service')
+    print(f'asking: {question}')
+    request = Ground.Request(query=question, timeout=Duration(sec=ANSWER_TIMEOUT_S))
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        future = client.call_async(request)
+        _wait(future.done, 'the answer', ANSWER_TIMEOUT_S + 10.0)
+        reply = future.result()
+        if reply.error_code != ErrorCode.MODEL_LOADING or time.monotonic() > deadline:
+            return reply
+        time.sleep(0.5)
+
+
+def _wait(ready: Any, what: str, timeout_s: float = START_TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if time.monotonic() > deadline:
+            raise SystemExit(f'demo: no sign of {what} within {timeout_s:g} s')
+        time.sleep(0.05)
+
+
+def _report(
+    options: argparse.Namespace, reply: Any, truth: Any, pictures: Sequence[bag.Picture]
+) -> int:
+    if reply.error_code != ErrorCode.OK:
+        print(f'{ErrorCode(reply.error_code).name}: {reply.error_msg}', file=sys.stderr)
+        return 1
+    print(f'\nthe model says: {reply.answer}\n')
+    points = [_point(point) for point in reply.points.points]
+    grasps = [grasp for grasp in truth['grasps'] if grasp['colour'] == 'red']
+    zero_ns = pictures[0].stamp_ns
+    header = (*report.POINT_HEADER, 'true grasp', 'off by')
+    rows = list(_rows(points, grasps, zero_ns))
+    print(report.table(header, rows))
+    latency_s = reply.latency.sec + reply.latency.nanosec / 1e9
+    print(
+        f'\ncount: {reply.points.count}   truth: {len(grasps)}   '
+        f'latency: {latency_s:.2f} s   frames: {reply.frames_used} of {reply.frames_expected}'
+    )
+    verdict = f'count: {reply.points.count}   (truth: {len(grasps)})'
+    _sheet(options, verdict, points, pictures)
+    return 0 if reply.points.count >= 0 else 1
+
+
+def _point(msg: Any) -> Point:
+    stamp_ns = msg.stamp.sec * 10**9 + msg.stamp.nanosec
+    return Point(stamp_ns, msg.id, msg.x, msg.y, msg.score, msg.frame_id)
+
+
+def _rows(
+    points: Sequence[Point], grasps: Sequence[Any], zero_ns: int
+) -> Iterator[tuple[str, ...]]:
+    """The answer's points with the nearest true grasp beside each, then the grasps not found."""
+    found = set()
+    for point, cells in zip(points, report.point_rows(points, zero_ns), strict=True):
+        nearest = min(grasps, key=lambda g: abs(g['stamp_ns'] - point.stamp_ns), default=None)
+        off_s = (point.stamp_ns - nearest['stamp_ns']) / 1e9 if nearest else math.inf
+        if nearest is None or abs(off_s) > MATCH_S or nearest['stamp_ns'] in found:
+            yield (*cells, 'none', '')
+            continue
+        found.add(nearest['stamp_ns'])
+        yield (*cells, f'{(nearest["stamp_ns"] - zero_ns) / 1e9:.2f} s', f'{off_s:+.2f} s')
+    for grasp in grasps:
+        if grasp['stamp_ns'] not in found:
+            yield (
+                '-',
+                '-',
+                '-',
+                '-',
+                '-',
+                f'{(grasp["stamp_ns"] - zero_ns) / 1e9:.2f} s',
+                'missed',
+            )
+
+
+def _sheet(
+    options: argparse.Namespace,
+    verdict: str,
+    points: Sequence[Point],
+    pictures: Sequence[bag.Picture],
+) -> None:
+    by_stamp = {picture.stamp_ns: picture for picture in pictures}
+    zero_ns = pictures[0].stamp_ns
+    tiles = []
+    for point in points:
+        seconds = (point.stamp_ns - zero_ns) / 1e9
+        caption = f'#{point.id}   {seconds:.1f} s   score {report.score_text(point.score)}'
+        decoded = image.decode(by_stamp[point.stamp_ns].image)
+        tiles.append(report.Tile(decoded, caption, point.stamp_ns, (point,)))
+    span_ns = (zero_ns, pictures[-1].stamp_ns)
+    options.sheet.parent.mkdir(parents=True, exist_ok=True)
+    sheet = report.contact_sheet(options.question, verdict, tiles, span_ns)
+    report.save_png(sheet, str(options.sheet))
+    print(f'contact sheet: {options.sheet}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
