@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+# Everything runs in a virtual environment of its own, which the first call sets up. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+SEED ?=
+CLIPS ?= 300
+
+override VENV := $(abspath $(VENV))
+export VENV
+# The other environment or ROS that is active here, if one is, must not leak into the set-up.
+SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV)"
+IN_ENV := tools/ros_env.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint tabletop-eval setup setup-demo clean
+
+help: ## List what there is to do
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
+	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval SEED= and CLIPS='
+
+demo: setup-demo ## Play the bag that ships into the real node, and ask it a question
+	@$(IN_ENV) python -m tools.demo
+
+test: setup ## Run every test, and hold the coverage of the core
+	@$(IN_ENV) tools/run_tests.sh
+
+lint: setup ## Check style, format and types
+	@$(IN_ENV) ruff check .
+	@$(IN_ENV) ruff format --check .
+	@$(IN_ENV) mypy
+
+tabletop-eval: setup ## Measure the model that ships: CLIPS clips, freshly simulated if SEED is given
+	@$(IN_ENV) python -m tools.tabletop.evaluate $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
+
+setup: ## Set up all that tests and development need; nothing happens if that is done
+	@$(SETUP) --for dev
+
+setup-demo:
+	@$(SETUP) --for demo
+
+clean: ## Remove the environment, builds, caches and reports
+	rm -rf "$(VENV)" build install log out htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Start the node: `ros2 launch molmo_ground_ros ground.launch.py image:=/camera/image_raw`."""
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+CONFIG = Path(__file__).resolve().parents[1] / 'config' / 'ground.yaml'
+AS_THE_FILE_SAYS = 'Empty: as params_file says.'
+
+
+def declared_arguments() -> list[DeclareLaunchArgument]:
+    """What the command line can set; `ros2 launch ... --show-args` prints it."""
+    return [
+        DeclareLaunchArgument(
+            'params_file',
+            default_value=str(CONFIG),
+            description='YAML file with the parameters of the node. An argument below that is not '
+            'empty wins over it.',
+        ),
+        DeclareLaunchArgument(
+            'namespace',
+            default_value='',
+            description='Namespace of the node, and of its relative topic names.',
+        ),
+        DeclareLaunchArgument(
+            'image',
+            default_value='',
+            description='Image topic of the one camera to look through. For several cameras set '
+            f'image_topics in params_file. {AS_THE_FILE_SAYS}',
+        ),
+        DeclareLaunchArgument(
+            'model',
+            default_value='',
+            description=f'Local folder or hub id of the model. {AS_THE_FILE_SAYS}',
+        ),
+        DeclareLaunchArgument(
+            'backend',
+            default_value='',
+            description=f'Name of the backend that runs the model. {AS_THE_FILE_SAYS}',
+        ),
+        DeclareLaunchArgument(
+            'log_level',
+            default_value='info',
+            choices=['debug', 'info', 'warn', 'error', 'fatal'],
+            description='Least severe log messages to show.',
+        ),
+        DeclareLaunchArgument(
+            'use_sim_time',
+            default_value='false',
+            choices=['true', 'false'],
+            description='Whether the clock is the topic /clock: true with a simulator, or with '
+            '`ros2 bag play --clock`.',
+        ),
+    ]
+
+
+def start_node(context: LaunchContext) -> list[Node]:
+    """The node, with those arguments as parameters that were given."""
+
+    def value(name: str) -> str:
+        return str(LaunchConfiguration(name).perform(context))
+
+    parameters: dict[str, object] = {'use_sim_time': value('use_sim_time') == 'true'}
+    if value('image'):
+        parameters['image_topics'] = [value('image')]
+    for name in ('model', 'backend'):
+        if value(name):
+            parameters[name] = value(name)
+    return [
+        Node(
+            package='molmo_ground_ros',
+            executable='ground_node',
+            name='molmo_ground',
+            namespace=value('namespace'),
+            parameters=[value('params_file'), parameters],
+            arguments=['--ros-args', '--log-level', value('log_level')],
+            output='screen',
+            emulate_tty=True,
+        )
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """What `ros2 launch` calls."""
+    return LaunchDescription([*declared_arguments(), OpaqueFunction(function=start_node)])
