@@ -22,8 +22,9 @@ def _transformers(settings: BackendSettings) -> Backend:
     try:
         from molmo_ground_ros.backends.hf import TransformersBackend
     except ModuleNotFoundError as err:
-        # transformers names no package where one of its own modules could not be imported.
-        raise MissingPackage(err.name or 'transformers', 'transformers') from err
+        # transformers names nothing where one of its own modules could not be imported.
+        package = (err.name or 'transformers').partition('.')[0]
+        raise MissingPackage(package, 'transformers') from err
     return TransformersBackend(settings)
 
 

@@ -8,15 +8,13 @@ Native class only: safetensors, no code from the checkpoint, no torchvision. Gre
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import traceback
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from molmo_ground_ros.backends.base import (
     BackendSettings,
@@ -30,24 +28,16 @@ from molmo_ground_ros.backends.features import FeatureCache, fingerprint
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
 from molmo_ground_ros.backends.prompt import TURN_END, PromptEncoder, PromptIds
 from molmo_ground_ros.backends.text import TextStream
-from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+from molmo_ground_ros.backends.weights import (
+    choose_device,
+    choose_dtype,
+    load_network,
+    load_tokenizer,
+)
+from molmo_ground_ros.errors import BackendError, BadModel
 from molmo_ground_ros.types import Clip, Frame
 
-try:
-    from transformers import AutoTokenizer, Molmo2ForConditionalGeneration
-    from transformers.modeling_outputs import BaseModelOutputWithPooling
-    from transformers.utils import logging as transformers_logging
-except ModuleNotFoundError as err:
-    if err.name == 'transformers' or err.__cause__ is None:
-        raise
-    # What transformers says of a broken package beside it (a torchvision built for another torch).
-    raise BackendError(f'transformers cannot load Molmo2: {err.__cause__}') from err
-except ImportError as err:
-    raise BackendError(f'this transformers has no Molmo2 (5.23 has): {err}') from err
-
-_LOG = logging.getLogger(__name__)
 _FEATURE_BYTES = 256 * 2**20  # 640 frames of the 4B model in bfloat16
-_ATTENTION = 'sdpa'  # flash_attention_2 would drop the block mask of the visual tokens
 
 
 class TransformersBackend:
@@ -55,15 +45,15 @@ class TransformersBackend:
 
     def __init__(self, settings: BackendSettings, *, feature_bytes: int = _FEATURE_BYTES) -> None:
         self.model = settings.model
-        self.device = _device(settings.device)
-        self.dtype = _dtype(settings.dtype, self.device)
+        self.device = choose_device(settings.device)
+        self.dtype = choose_dtype(settings.dtype, self.device)
         if settings.threads:
             torch.set_num_threads(settings.threads)
         folder = find_folder(settings.model)
         check_files(settings.model, folder)
         self._pixels, frame = read_processor(settings.model, folder)
-        self._network = _load_network(settings.model, folder, self.device, self.dtype)
-        self._tokenizer = _load_tokenizer(settings.model, folder)
+        self._network = load_network(settings.model, folder, self.device, self.dtype)
+        self._tokenizer = load_tokenizer(settings.model, folder)
         self._prompts = PromptEncoder(self._tokenizer, frame, self._pixels.grid, settings.model)
         self._stops = self._stop_tokens()
         self._check_sizes()
@@ -240,70 +230,3 @@ def _choose(logits: torch.Tensor) -> tuple[int, float]:
     if math.isnan(logprob):
         raise ValueError('the model gave nan: try dtype bfloat16 or float32')
     return int(token.item()), logprob
-
-
-def _device(name: str) -> torch.device:
-    """Raises BadSetting for a GPU that is not there: never falls back to the CPU by itself."""
-    if name == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    device = torch.device(name)
-    count = torch.cuda.device_count()
-    if device.type == 'cuda' and (device.index or 0) >= count:
-        raise BadSetting('device', name, f'torch {torch.__version__} sees {count} GPUs')
-    return device
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == 'auto':
-        return torch.float32 if device.type == 'cpu' else torch.bfloat16
-    dtype: torch.dtype = getattr(torch, name)
-    return dtype
-
-
-def _load_network(
-    model: str, folder: Path, device: torch.device, dtype: torch.dtype
-) -> Any:  # a Molmo2ForConditionalGeneration: its own annotations do not pass mypy --strict
-    try:
-        with _no_progress_bar():
-            network, report = Molmo2ForConditionalGeneration.from_pretrained(
-                folder,
-                dtype=dtype,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                attn_implementation=_ATTENTION,
-                output_loading_info=True,
-            )
-        network = network.to(device).eval()
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, SafetensorError) as err:
-        raise BadModel(model, f'cannot load its weights: {_first_line(err)}') from err
-    if missing := sorted(report['missing_keys']):
-        raise BadModel(model, f'its weights lack {len(missing)} tensors, {missing[0]} among them')
-    for part in (network.config, network.config.text_config):
-        if part._attn_implementation != _ATTENTION:
-            raise BadModel(model, f'it insists on {part._attn_implementation} attention')
-    _LOG.info('loaded %s on %s in %s', folder, device, dtype)
-    return network
-
-
-@contextlib.contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Keep transformers from drawing on stderr while it loads."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
-
-
-def _load_tokenizer(model: str, folder: Path) -> Any:
-    try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as err:
-        raise BadModel(model, f'cannot load its tokenizer: {_first_line(err)}') from err
-
-
-def _first_line(err: BaseException) -> str:
-    return str(err).strip().split('\n')[0] or type(err).__name__

@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 from molmo_ground_ros.types import Clip, Frame
 
 MakeCheckpoint = Callable[..., Path]
-QUESTION = 'How many "красный кубик 🟥" are there in the video?'
-# One-process tests and this file run torch with one thread: the cores are shared.
 BASE_TOKENS = ['<|endoftext|>', '<|im_start|>', '<|im_end|>']
 EXTRA_TOKENS = [
     '<im_start>',
@@ -44,13 +42,6 @@ CHAT_TEMPLATE = (
     "{% if part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}"
     "{{ '<|im_end|>\\n<|im_start|>assistant\\n' }}{% endfor %}"
 )
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _one_thread() -> None:
-    torch = sys.modules.get('torch')
-    if torch is not None:
-        torch.set_num_threads(1)
 
 
 def write_tokenizer(folder: Path) -> int:
@@ -90,7 +81,7 @@ def write_tokenizer(folder: Path) -> int:
 def write_processor(
     folder: Path, *, size: int, frame_tokens: bool, column_tokens: bool, nested: bool, **video: Any
 ) -> None:
-    """processor_config.json, with the video part inside it (transformers 5) or beside (released)."""
+    """Processor files: the video part nested (transformers 5) or in a file beside (released)."""
     normal = {'do_rescale': True, 'rescale_factor': 1 / 255, 'do_normalize': True, 'resample': 2}
     normal |= {'image_mean': [0.5, 0.5, 0.5], 'image_std': [0.5, 0.5, 0.5]}
     square = {'size': {'height': size, 'width': size}, 'patch_size': 14}
@@ -201,15 +192,20 @@ def checkpoint(make_checkpoint: MakeCheckpoint) -> Path:
     return make_checkpoint(nested=False)
 
 
-def picture(width: int, height: int, seed: int) -> NDArray[np.uint8]:
-    """Noise with a gradient, (height, width, 3)."""
-    noise = np.random.default_rng(seed).integers(0, 128, (height, width, 3))
-    return (noise + np.linspace(0, 127, width)[None, :, None]).astype(np.uint8)
+@pytest.fixture(scope='session')
+def picture() -> Callable[[int, int, int], NDArray[np.uint8]]:
+    """Make a (height, width, 3) picture of a seed: noise over a gradient."""
+
+    def make(width: int, height: int, seed: int) -> NDArray[np.uint8]:
+        noise = np.random.default_rng(seed).integers(0, 128, (height, width, 3))
+        return (noise + np.linspace(0, 127, width)[None, :, None]).astype(np.uint8)
+
+    return make
 
 
-@pytest.fixture
-def make_clip() -> Callable[..., Clip]:
-    """A clip of random frames with these labels."""
+@pytest.fixture(scope='session')
+def make_clip(picture: Callable[[int, int, int], NDArray[np.uint8]]) -> Callable[..., Clip]:
+    """Make a clip of such pictures with these labels; `seed` is the first one's."""
 
     def make(seconds: Sequence[float], width: int = 64, height: int = 48, seed: int = 0) -> Clip:
         frames = tuple(

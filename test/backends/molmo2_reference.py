@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.append(str(Path(sys.prefix) / 'reference'))
 if not all(importlib.util.find_spec(name) for name in ('torchvision', 'PIL')):
-    print(f'needs torchvision and pillow in {sys.path[-1]}: see {Path(__file__).name}')
+    print(f'needs torchvision and pillow in {sys.path[-1]}: see {Path(__file__).name}')  # noqa: T201
     sys.exit(3)
 
 import torch
@@ -35,8 +35,8 @@ for _name in ('nms', 'qnms'):
     if not hasattr(torch.ops.torchvision, _name):
         _OPS.define(f'{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
 
-from transformers import Molmo2ForConditionalGeneration, Molmo2Processor
-from transformers.video_utils import VideoMetadata
+from transformers import Molmo2ForConditionalGeneration, Molmo2Processor  # noqa: E402
+from transformers.video_utils import VideoMetadata  # noqa: E402
 
 
 def inputs_of(case: dict[str, Any], frames: np.ndarray) -> Any:

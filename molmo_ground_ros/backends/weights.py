@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A checked checkpoint folder to a network and a tokenizer of transformers, on one device.
+
+Safetensors and native classes only. Importing this raises BackendError where transformers itself
+cannot be used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+
+try:
+    from transformers import AutoTokenizer, Molmo2ForConditionalGeneration
+    from transformers.utils import logging as transformers_logging
+except ModuleNotFoundError as err:
+    if err.name == 'transformers' or err.__cause__ is None:
+        raise
+    # What transformers says of a broken package beside it (a torchvision built for another torch).
+    raise BackendError(f'transformers cannot load Molmo2: {err.__cause__}') from err
+except ImportError as err:
+    raise BackendError(f'this transformers has no Molmo2 (5.23 has): {err}') from err
+
+_LOG = logging.getLogger(__name__)
+_ATTENTION = 'sdpa'  # flash_attention_2 would drop the block mask of the visual tokens
+
+
+def choose_device(name: str) -> torch.device:
+    """Raises BadSetting for a GPU that is not there: never falls back to the CPU by itself."""
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = torch.device(name)
+    count = torch.cuda.device_count()
+    if device.type == 'cuda' and (device.index or 0) >= count:
+        raise BadSetting('device', name, f'torch {torch.__version__} sees {count} GPUs')
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """'auto' is bfloat16 on a GPU (released weights are float32, twice as large) else float32."""
+    if name == 'auto':
+        return torch.float32 if device.type == 'cpu' else torch.bfloat16
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+def load_network(
+    model: str, folder: Path, device: torch.device, dtype: torch.dtype
+) -> Any:  # a Molmo2ForConditionalGeneration: its own annotations do not pass mypy --strict
+    """Read the weights, in this precision. Raises BadModel, also where some are missing."""
+    try:
+        with _no_progress_bar():
+            network, report = Molmo2ForConditionalGeneration.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                attn_implementation=_ATTENTION,
+                output_loading_info=True,
+            )
+        network = network.to(device).eval()
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, SafetensorError) as err:
+        raise BadModel(model, f'cannot load its weights: {_first_line(err)}') from err
+    if missing := sorted(report['missing_keys']):
+        raise BadModel(model, f'its weights lack {len(missing)} tensors, {missing[0]} among them')
+    for part in (network.config, network.config.text_config):
+        if part._attn_implementation != _ATTENTION:
+            raise BadModel(model, f'it insists on {part._attn_implementation} attention')
+    _LOG.info('loaded %s on %s in %s', folder, device, dtype)
+    return network
+
+
+@contextlib.contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing on stderr while it loads."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def load_tokenizer(model: str, folder: Path) -> Any:
+    """Read the tokenizer. Raises BadModel."""
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as err:
+        raise BadModel(model, f'cannot load its tokenizer: {_first_line(err)}') from err
+
+
+def _first_line(err: BaseException) -> str:
+    return str(err).strip().split('\n')[0] or type(err).__name__
