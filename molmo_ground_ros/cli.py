@@ -11,10 +11,9 @@ import argparse
 import json
 import sys
 
-from molmo_ground_ros import backends, report
+from molmo_ground_ros import backends, config, prompts, report
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.bag import Bag, read_clip
-from molmo_ground_ros.config import Settings, limits
 from molmo_ground_ros.errors import (
     BackendError,
     BadModel,
@@ -25,7 +24,8 @@ from molmo_ground_ros.errors import (
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.types import Answer, Clip, Query, Task
 
-_SETTINGS = ('backend', 'model', 'device', 'dtype', 'threads')
+_MODEL_SETTINGS = ('model', 'device', 'dtype', 'threads')
+_SETTINGS = ('backend', *_MODEL_SETTINGS, 'max_new_tokens')
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,24 +65,24 @@ def _parser() -> argparse.ArgumentParser:
     analyze.add_argument('--end', type=float, default=None, metavar='S', help='to second S')
     analyze.add_argument('--json', action='store_true', help='print one JSON object')
     analyze.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
-    defaults = Settings()
+    defaults = config.Settings()
     for name in _SETTINGS:
         value = getattr(defaults, name)
-        text = f'{limits()[name].text} Default: {value}.'
+        text = f'{config.limits()[name].text} Default: {value}.'
         analyze.add_argument(f'--{name}', type=type(value), default=value, help=text)
     return parser
 
 
 def _analyze(arguments: argparse.Namespace) -> int:
     query = Query(arguments.query, Task[arguments.task.upper()])
+    prompts.prompt(query.text, query.task)  # a bad question is told before anything is loaded
     with Bag(arguments.bag) as bag:
         clip = read_clip(bag, arguments.topic, arguments.start, arguments.end)
-    chosen = {name: getattr(arguments, name) for name in _SETTINGS}
-    backend = backends.load(
-        chosen['backend'], BackendSettings(**{k: v for k, v in chosen.items() if k != 'backend'})
-    )
+    settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
+    chosen = {name: getattr(settings, name) for name in _MODEL_SETTINGS}
+    backend = backends.load(settings.backend, BackendSettings(**chosen))
     try:
-        answer = Grounder(backend).ground(clip, query)
+        answer = Grounder(backend, settings.max_new_tokens).ground(clip, query)
     finally:
         backend.close()
     if arguments.sheet:

@@ -72,10 +72,22 @@ class World:
 
         return reply
 
-    def received(self, camera: str, count: int) -> None:
-        """Wait until the node has taken in `count` images of a camera."""
-        buffer = self.node._buffers[camera]
-        wait_until(lambda: buffer.stats().received >= count, f'{count} images of {camera}')
+    def send(self, publisher: Any, camera: str, message: Any) -> None:
+        """Publish an image and wait until the node has taken it in.
+
+        Sent again where it does not arrive: the first one can be lost, since a publisher may know
+        of a subscription before the subscription knows of it.
+        """
+        stats = self.node._buffers[camera].stats
+        before = stats().received
+        for _ in range(round(PATIENCE_S)):
+            publisher.publish(message)
+            again = time.monotonic() + 1.0
+            while time.monotonic() < again:
+                if stats().received > before:
+                    return
+                time.sleep(0.001)
+        raise AssertionError(f'no image of {camera} arrived')
 
 
 @pytest.fixture

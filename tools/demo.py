@@ -103,6 +103,8 @@ def _play(node: Node, topic: str, pictures: Sequence[bag.Picture], rate: float) 
     kind = CompressedImage if isinstance(pictures[0].image, EncodedCompressed) else Image
     publisher = node.create_publisher(kind, topic, 10)
     _wait(lambda: publisher.get_subscription_count() > 0, 'the node to subscribe')
+    # The publisher can know of the subscription before the subscription knows of it.
+    time.sleep(0.5)
     length_s = (pictures[-1].stamp_ns - pictures[0].stamp_ns) / 1e9
     print(f'playing {len(pictures)} pictures ({length_s:.1f} s) on {topic} at {rate:g}x ...')
     began = time.monotonic()

@@ -67,8 +67,7 @@ def film(world: World, seconds: float = 2.5, topic: str = 'image', camera: str =
     """Publish 10 pictures a second, reliably paced: each is taken in before the next is sent."""
     publisher = world.publisher(Image, topic)
     for i in range(round(seconds * 10) + 1):
-        publisher.publish(image(i / 10))
-        world.received(camera, i + 1)
+        world.send(publisher, camera, image(i / 10))
 
 
 def test_question_about_a_topic_returns_count_stamps_and_pixels(start: Start) -> None:
@@ -115,8 +114,7 @@ def test_compressed_topic_is_subscribed_by_its_name_or_the_transport(start: Star
     ):
         world = start(ReplayBackend(['There are none.']), **settings)
         publisher = world.publisher(CompressedImage, topic)
-        publisher.publish(jpeg(0.0))
-        world.received(settings['image_topics'][0], 1)
+        world.send(publisher, settings['image_topics'][0], jpeg(0.0))
         reply = world.ask(query=QUESTION)
         assert (reply.error_code, reply.points.count) == (Ground.Response.OK, 0)
 
@@ -196,13 +194,11 @@ def test_broken_pictures_are_counted_and_the_node_lives_on(start: Start) -> None
         image(0.0, step=1), image(0.5, data=b'short'), image(1.0, encoding='plaid'),
         image(1.5, width=0, height=0, step=0, data=b''),
     ]  # fmt: skip
-    for number, message in enumerate(broken):
-        publisher.publish(message)
-        world.received('image', number + 1)
+    for message in broken:
+        world.send(publisher, 'image', message)
     reply = world.ask(query=QUESTION)
     assert reply.error_code == Ground.Response.NO_FRAMES
-    publisher.publish(image(2.0))
-    world.received('image', 5)
+    world.send(publisher, 'image', image(2.0))
     assert world.ask(query=QUESTION).frames_used == 1
     assert world.node._buffers['image'].stats().undecodable >= 4
 
@@ -230,12 +226,10 @@ def test_hanging_backend_times_out_and_images_keep_coming(start: Start) -> None:
     gate = threading.Event()
     world = start(ReplayBackend(['yes'], repeat=True, delay=lambda: _hold(gate)))
     publisher = world.publisher(Image, 'image')
-    publisher.publish(image(0.0))
-    world.received('image', 1)
+    world.send(publisher, 'image', image(0.0))
     hanging = world.ask_async(query=QUESTION, timeout=Duration(nanosec=300_000_000))
     for i in range(1, 20):
-        publisher.publish(image(i / 10))
-        world.received('image', i + 1)
+        world.send(publisher, 'image', image(i / 10))
     reply = hanging()
     assert reply.error_code == Ground.Response.TIMEOUT
     assert '0.300' in reply.error_msg
@@ -447,9 +441,8 @@ def test_simulated_time_that_jumps_back_clears_the_buffer(start: Start) -> None:
 def test_looped_recording_starts_over(start: Start) -> None:
     world = start(ReplayBackend(['yes'], repeat=True))
     publisher = world.publisher(Image, 'image')
-    for number, seconds in enumerate([*range(100, 106), *range(4)]):
-        publisher.publish(image(float(seconds)))
-        world.received('image', number + 1)
+    for seconds in [*range(100, 106), *range(4)]:
+        world.send(publisher, 'image', image(float(seconds)))
     reply = world.ask(query=QUESTION)
     assert reply.points.header.stamp == time_msg(3.0)
     assert reply.points.window_start == time_msg(0.0)
