@@ -14,6 +14,7 @@ from molmo_ground_ros.backends.base import Token
 from molmo_ground_ros.grammar import ParsedPoint
 
 _NUMBER = re.compile(r'[0-9][0-9.]*')
+_SEPARATORS = ' ;\t,:'
 
 
 class TokenSpans:
@@ -24,41 +25,49 @@ class TokenSpans:
         self._logprobs = [token.logprob for token in tokens]
         self._ends = list(accumulate(len(token.text) for token in tokens))
 
-    def probability(self, spans: Iterable[tuple[int, int]]) -> float:
-        """Product of the probabilities of the tokens that touch any span, in [0, 1].
+    def touching(self, start: int, end: int) -> set[int]:
+        """Indices of the tokens that wrote any of the characters [start, end)."""
+        first = bisect.bisect_right(self._ends, start)
+        last = bisect.bisect_left(self._ends, end)
+        return set(range(first, min(last + 1, len(self._ends))))
 
-        spans: (start, end) in characters, end exclusive. nan where there are no tokens or one is
-        unknown.
-        """
-        touched: set[int] = set()
-        for start, end in spans:
-            first = bisect.bisect_right(self._ends, start)
-            last = bisect.bisect_left(self._ends, end)
-            touched.update(range(first, min(last + 1, len(self._ends))))
-        if not touched:
-            return math.nan
-        total = sum(self._logprobs[i] for i in touched)
+    def probability(self, indices: Iterable[int]) -> float:
+        """Product of the tokens' probabilities, in [0, 1]; nan for none or an unknown one."""
+        logprobs = [self._logprobs[i] for i in indices]
+        total = sum(logprobs) if logprobs else math.nan
         return math.nan if math.isnan(total) else math.exp(min(0.0, total))
 
 
-def point_spans(text: str, point: ParsedPoint) -> list[tuple[int, int]]:
-    """The characters that decide a point: its time, its id, and x and y to 1 % of the image.
+def deciding_spans(text: str, point: ParsedPoint) -> tuple[list[tuple[int, int]], list[int]]:
+    """The characters that decide a point, and the digits that are finer than the model sees.
 
-    The third digit of a coordinate (0.1 % of the image, below what the model resolves) is left
-    out: its probability is close to uniform and would hide what the model does know.
+    Deciding: the separator that says there is one more, the time, the id, and x and y to 1 % of
+    the image. The third digit of a coordinate (0.1 %) is below what the model resolves: its
+    probability is close to uniform and would hide what the model does know.
     """
-    spans = []
     head = _NUMBER.search(text, point.head_start, point.start)
+    is_first = head is not None and not text[head.end() : point.start].strip()
+    before = (point.head_start if is_first else point.start) - 1
+    spans = [(before, before + 1)] if before >= 0 and text[before] in _SEPARATORS else []
     if head:
         spans.append(head.span())
+    fine = []
     numbers = [match.span() for match in _NUMBER.finditer(text, point.start, point.end)]
     for place, (start, end) in enumerate(numbers):
-        is_coordinate = place > 0
-        thirds = is_coordinate and end - start >= 3 and '.' not in text[start:end]
-        spans.append((start, end - 1) if thirds else (start, end))
-    return spans
+        if place > 0 and end - start >= 3 and '.' not in text[start:end]:
+            end -= 1
+            fine.append(end)
+        spans.append((start, end))
+    return spans, fine
 
 
 def score(text: str, point: ParsedPoint, tokens: TokenSpans) -> float:
-    """The model's own probability of a point, in [0, 1]; nan where tokens are unknown."""
-    return tokens.probability(point_spans(text, point))
+    """The model's own probability of a point, in [0, 1]; nan where tokens are unknown.
+
+    The product over the tokens that write what decides it (see `deciding_spans`). A token that
+    also writes a fine digit, as where a whole coordinate is one token, is left out.
+    """
+    spans, fine = deciding_spans(text, point)
+    deciding = set().union(*(tokens.touching(start, end) for start, end in spans))
+    too_fine = set().union(*(tokens.touching(at, at + 1) for at in fine))
+    return tokens.probability(deciding - too_fine)
