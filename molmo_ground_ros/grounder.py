@@ -129,7 +129,7 @@ class _Placed:
         self.rejected: list[Rejection] = []
 
     def place(self, block: grammar.Block) -> list[Point]:
-        shift = self._shift(block)
+        identities = self._identities(block)
         points: list[Point] = []
         seen: set[tuple[int, int]] = set()
         for parsed in block.points:
@@ -143,17 +143,18 @@ class _Placed:
                 continue
             seen.add((frame.stamp_ns, parsed.id))
             score = scores.score(self._text, parsed, self._tokens)
-            points.append(_point(frame, parsed, parsed.id + shift, score))
+            points.append(_point(frame, parsed, identities[parsed.id], score))
         return points
 
-    def _shift(self, block: grammar.Block) -> int:
-        """What to add to a block's ids so that two blocks never share one."""
-        if not block.points:
-            return 0
-        lowest = min(point.id for point in block.points)
-        shift = 0 if lowest >= self._next_id else self._next_id - lowest
-        self._next_id = max(point.id for point in block.points) + shift + 1
-        return shift
+    def _identities(self, block: grammar.Block) -> dict[int, int]:
+        """The block's ids, each to one that no earlier block has; as they are if they can stay."""
+        ids = sorted({point.id for point in block.points})
+        if not ids:
+            return {}
+        free = range(self._next_id, self._next_id + len(ids))
+        new = dict(zip(ids, free, strict=True)) if ids[0] < self._next_id else {i: i for i in ids}
+        self._next_id = max(new.values()) + 1
+        return new
 
 
 def _tracks(label: str, points: Sequence[Point]) -> list[Track]:

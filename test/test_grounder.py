@@ -185,3 +185,10 @@ def test_empty_clip_and_empty_question_are_refused() -> None:
 def test_row_without_a_time_needs_a_clip_of_one_frame() -> None:
     text = '<points coords="1 1 0.45 0.32">x</points>'
     assert len(ask(text, clip=make_clip(1)).points) == 1
+
+
+def test_ids_stay_within_a_message_field_whatever_the_model_writes() -> None:
+    block = '<points coords="0.0 999999999 100 100;0.5 7 100 200">a</points>'
+    ids = [point.id for point in ask(block * 20, 'Point to all').points]
+    assert len(set(ids)) == 40
+    assert max(ids) < 2**31
