@@ -44,6 +44,7 @@ from molmo_ground_ros.types import Answer, Task
 
 POLL_S = 0.02  # how often a waiting action looks for a cancel request and for progress
 RESULT_TIMEOUT_S = 60  # how long a finished goal's result is kept for late askers
+SWITCH_INTERVAL_S = 0.0005  # between Python threads
 REPLY_GRACE_S = 2.0  # how long a shutdown waits for open replies to be sent
 
 
@@ -283,6 +284,8 @@ def executor_for(node: GroundNode) -> MultiThreadedExecutor:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Exit code 2 for a bad parameter."""
+    # A model's Python thread gives way to an image callback after this long, not after 5 ms.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     # Our own handlers: rclpy's would close the context before open questions are answered.
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stop = threading.Event()
