@@ -25,8 +25,10 @@ try:
 except ModuleNotFoundError as err:
     if err.name == 'transformers' or err.__cause__ is None:
         raise
-    # What transformers says of a broken package beside it (a torchvision built for another torch).
-    raise BackendError(f'transformers cannot load Molmo2: {err.__cause__}') from err
+    raise BackendError(
+        f'transformers cannot load Molmo2: {err.__cause__} (most often a torchvision built for '
+        'another torch: uninstall it, it is not needed here)'
+    ) from err
 except ImportError as err:
     raise BackendError(f'this transformers has no Molmo2 (5.23 has): {err}') from err
 
@@ -73,9 +75,6 @@ def load_network(
         raise BadModel(model, f'cannot load its weights: {_first_line(err)}') from err
     if missing := sorted(report['missing_keys']):
         raise BadModel(model, f'its weights lack {len(missing)} tensors, {missing[0]} among them')
-    for part in (network.config, network.config.text_config):
-        if part._attn_implementation != _ATTENTION:
-            raise BadModel(model, f'it insists on {part._attn_implementation} attention')
     _LOG.info('loaded %s on %s in %s', folder, device, dtype)
     return network
 

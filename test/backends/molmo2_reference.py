@@ -6,9 +6,8 @@
 
 A process of its own, because these processors need torchvision, which the package does not, and
 which breaks `import transformers` wherever it was built for another torch. It is looked for in
-`<sys.prefix>/reference` first; exit code 3 and one line on stdout say that it is nowhere:
-
-    pip install --no-deps --target .venv/reference torchvision==0.28.0 pillow==13.0.0
+`<sys.prefix>/reference` last; exit code 3 and one line on stdout say that it is nowhere.
+0.28.0 is the torchvision of torch 2.13.
 """
 
 from __future__ import annotations
@@ -16,14 +15,17 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.append(str(Path(sys.prefix) / 'reference'))
+_FOLDER = Path(sys.prefix) / 'reference'
+_INSTALL = f'pip install --no-deps --target {_FOLDER} torchvision==0.28.0 pillow==13.0.0'
+sys.path.append(str(_FOLDER))
 if not all(importlib.util.find_spec(name) for name in ('torchvision', 'PIL')):
-    print(f'needs torchvision and pillow in {sys.path[-1]}: see {Path(__file__).name}')  # noqa: T201
+    print(f'needs {_INSTALL}')  # noqa: T201
     sys.exit(3)
 
 import torch
@@ -39,9 +41,21 @@ from transformers import Molmo2ForConditionalGeneration, Molmo2Processor  # noqa
 from transformers.video_utils import VideoMetadata  # noqa: E402
 
 
+@cache
+def processor_of(folder: str) -> Any:
+    """The processor of a checkpoint."""
+    return Molmo2Processor.from_pretrained(folder)
+
+
+@cache
+def model_of(folder: str) -> Any:
+    """The model of a checkpoint."""
+    return Molmo2ForConditionalGeneration.from_pretrained(folder, dtype='float32')
+
+
 def inputs_of(case: dict[str, Any], frames: np.ndarray) -> Any:
     """The processor's output for frames (T, H, W, 3) with labels case['seconds']."""
-    processor = Molmo2Processor.from_pretrained(case['folder'])
+    processor = processor_of(case['folder'])
     clock = VideoMetadata(
         total_num_frames=len(frames),
         fps=1000.0,
@@ -73,7 +87,8 @@ def answer(case: dict[str, Any], frames: np.ndarray) -> dict[str, np.ndarray]:
         'grid': inputs['video_grids'][0],
     }
     if 'max_new_tokens' in case:
-        model = Molmo2ForConditionalGeneration.from_pretrained(case['folder'], dtype='float32')
+        torch.set_num_threads(1)  # a tiny model is faster so, above all on busy cores
+        model = model_of(case['folder'])
         with torch.inference_mode():
             ids = model.generate(**inputs, max_new_tokens=case['max_new_tokens'], do_sample=False)
             found['generated'] = ids[0, inputs['input_ids'].shape[1] :]

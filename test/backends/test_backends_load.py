@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -39,16 +40,38 @@ def test_a_missing_package_names_the_extra(package, monkeypatch):
         load('transformers', BackendSettings('x'))
 
 
-def test_a_transformers_without_molmo2_is_told_from_a_missing_one(monkeypatch):
-    pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
-    import types
+class Stub(types.ModuleType):
+    """A transformers whose names cannot be had."""
 
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__('transformers')
+        self.error = error
+
+    def __getattr__(self, name: str) -> object:
+        if self.error and name == 'AutoTokenizer':
+            raise ModuleNotFoundError('Could not import module') from self.error
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize(
+    ('stub', 'said'),
+    [
+        pytest.param(Stub(), 'has no Molmo2', id='too old'),
+        pytest.param(
+            Stub(RuntimeError('operator torchvision::nms does not exist')),
+            'torchvision::nms does not exist .*uninstall it',
+            id='torchvision of another torch',
+        ),
+    ],
+)
+def test_a_transformers_that_cannot_serve_is_told_from_a_missing_one(stub, said, monkeypatch):
+    pytest.importorskip('torch', reason="needs pip install '.[transformers]'")
     forget_loaded(monkeypatch)
-    monkeypatch.setitem(sys.modules, 'transformers', types.ModuleType('transformers'))
     outputs = types.ModuleType('transformers.modeling_outputs')
     outputs.BaseModelOutputWithPooling = object
+    monkeypatch.setitem(sys.modules, 'transformers', stub)
     monkeypatch.setitem(sys.modules, 'transformers.modeling_outputs', outputs)
-    with pytest.raises(BackendError, match='has no Molmo2'):
+    with pytest.raises(BackendError, match=said):
         load('transformers', BackendSettings('x'))
 
 

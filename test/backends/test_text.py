@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from molmo_ground_ros.backends.text import TextStream
@@ -26,12 +26,14 @@ def cut(data: bytes, lengths: list[int]) -> list[bytes]:
     return [*tokens, data]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=4)))
 def test_pieces_join_to_the_whole_text_whatever_the_bytes(tokens):
     pieces, rest = streamed(tokens)
     assert ''.join(pieces) + rest == decode(tokens)
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.integers(0, 3)))
 def test_a_character_is_never_shown_by_halves(text, lengths):
     text = text.replace('\ufffd', '')
