@@ -76,7 +76,9 @@ class TransformersBackend:
             raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
         written = [self._prompts.encode(clip.seconds, prompt) for prompt in prompts]
         limits = [self._token_limit(len(one.ids), options.max_new_tokens) for one in written]
-        features = torch.cat([self._encoded(frame) for frame in clip.frames])
+        seen = [self._encoded(frame) for frame in clip.frames]
+        with self._guard('joining the frames'):
+            features = torch.cat(seen)
         return [
             self._answer(index, written[index], features, limit, on_text)
             for index, limit in enumerate(limits)
@@ -100,8 +102,8 @@ class TransformersBackend:
         if held is not None:
             return held
         patches = torch.from_numpy(frame_patches(frame.image, self._pixels))[None]
-        grid = torch.tensor([[1, *self._pixels.grid]], device=self.device)
         with self._guard('encoding a frame'), torch.inference_mode():
+            grid = torch.tensor([[1, *self._pixels.grid]], device=self.device)
             output = self._network.get_video_features(
                 patches.to(self.device, self.dtype), self._pooling, grid
             )

@@ -28,7 +28,7 @@ if not all(importlib.util.find_spec(name) for name in ('torchvision', 'PIL')):
     print(f'needs {_INSTALL}')  # noqa: T201
     sys.exit(3)
 
-import torch
+import torch  # noqa: E402
 
 # The wheel on PyPI is built for CUDA: on a CPU torch its own operators are not there, and
 # torchvision only needs to find these two declared.

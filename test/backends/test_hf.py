@@ -14,7 +14,7 @@ import pytest
 
 from molmo_ground_ros.backends import BackendSettings, load
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
-from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, ImageError
 from molmo_ground_ros.types import Clip, Frame
 
 torch = pytest.importorskip('torch', reason="needs pip install '.[transformers]'")
@@ -212,7 +212,7 @@ def test_an_empty_clip_is_refused(backend):
 
 
 def test_a_frame_that_is_no_picture_is_refused_by_name(backend):
-    with pytest.raises(Exception, match=r'found \(4, 4\) uint8'):
+    with pytest.raises(ImageError, match=r'found \(4, 4\) uint8'):
         backend.prepare('cam', Frame(0, np.zeros((4, 4), np.uint8)))
 
 
