@@ -46,20 +46,22 @@ _MEASURES = (
     r'|inch(?:es)?|feet|miles?|pixels?|(?:kilo)?grams?|lit(?:er|re)s?|mm|cm|kg|fps'
 )
 _ASKS_COUNT = re.compile(
-    rf'how (?:many(?! (?:{_MEASURES})\b)|often)\b|count\b(?! (?:of|on)\b)'
-    r"|(?:what(?:'s| is| was| are)|give(?: me| us)?|output|state|estimate|compute|the) ?"
+    rf'how (?:many(?! (?:{_MEASURES})\b)|often)\b|count\b(?!-| (?:of|on)\b)'
+    r"|(?:(?:what(?:'s| is| was| are)?|give(?: me| us)?|output|state|estimate|compute) )?"
     r'(?:the )?(?:total |exact )?(?:number|count) of\b'
     r'|(?:output |give(?: me)? )?the (?:total )?count\Z'
 )
 _ALSO_COUNT = re.compile(r'\b(?:and|then)(?: then)? (?:count|output the total count|how many)\b')
 _ASKS_TRACK = re.compile(
-    r'(?:track|follow|keep track of|monitor the movements? of)\b|(?:object )?tracking\Z'
+    r'(?:track|follow|keep track of|monitor the movements? of)\b(?!-)|(?:object )?tracking\Z'
 )
-_ALSO_TRACK = re.compile(r'\band track (?:it|them|each|every|all|the)\b')
+_ALSO_TRACK = re.compile(r'\band (?:track|follow) (?:it|them|each|every|all|the)\b')
 _ASKS_POINT = re.compile(
     r'point(?:ing)?(?: to| at| out| towards)\b|point\Z|pinpoint\b|locate\b|indicate\b'
     r'|mark (?:the|all|any|every|each|where)\b|look for\b|find\b(?! out)'
-    r'|show (?:me|us)\b(?! (?:how|why|what|whether|if|when)\b)'
+    r'|show\b(?! (?:(?:me|us) )?(?:how|why|what|whether|if|when)\b)|detect\b|highlight\b'
+    r"|(?:what(?:'s| is| are| was| were)|give(?: me| us)?) the (?:exact )?"
+    r'(?:coordinates?|locations?|positions?) of\b'
     r"|where(?:'s|'re)?\b"
     r'|generate (?:a )?list of points\b'
 )

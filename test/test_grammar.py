@@ -606,6 +606,9 @@ HUGE = {
     'article': 't^1 1 0.45 0.32 ',
     'rows of four': '0.5 1 345 678 -12;',
     'words': 'x ',
+    'lone words': 'x;',
+    'empty frames': '0.5;',
+    'empty groups': '; ',
     'quotes': '"',
 }
 OPENINGS = [

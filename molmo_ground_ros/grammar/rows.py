@@ -28,7 +28,8 @@ from typing import NamedTuple
 
 from molmo_ground_ros.grammar.values import SNIPPET, Kind, Ledger, ParsedPoint, Reason
 
-_PIECE = re.compile(r'(?P<word>[^\s;:,"\'<>]+)|(?P<separator>[;:,\t])|[^\S\t]+')
+_PIECE = re.compile(r'(?P<word>[^\s;:,"\'<>]+)|[\s;:,]+')
+_SEPARATOR = re.compile(r'[;:,\t]')
 _STOP = re.compile(r'["\'<>]')  # ends the coordinates
 _GROUP_STOP = re.compile(r'[;:,\t"\'<>]')
 _WORD = re.compile(r'(?P<frame>t\^)?(?P<sign>[+-])?(?P<number>[0-9]+(?P<dot>\.[0-9]*)?|\.[0-9]+)')
@@ -56,7 +57,7 @@ class _Word(NamedTuple):
     @property
     def digits(self) -> int:
         """How many digits a plain unsigned integer has; 0 of anything else."""
-        plain = self.value is not None and not (self.dotted or self.signed or self.frame)
+        plain = self.value is not None and not (self.dotted or self.signed)
         return len(self.text) if plain else 0
 
     @property
@@ -106,11 +107,11 @@ class Rows:
             piece = _PIECE.match(text, pos)
             if piece is None:
                 return pos
-            if piece.lastgroup == 'word':
+            if piece['word']:
                 self._grow(piece.group(), offset + pos)
             else:
                 self._end_word()
-                if piece.lastgroup == 'separator':
+                if _SEPARATOR.search(piece.group()):
                     self._end_group()
             pos = piece.end()
         return pos
@@ -169,9 +170,11 @@ class Rows:
     def _read(self, words: list[_Word]) -> None:
         if len(words) > 1:
             self._keep(words, *self._split(words[1:], cut=False))
-        elif not words[0].dotted or words[0].value is None:
+        elif words[0].dotted and words[0].value is not None:
+            self._count(1)  # a frame with nobody in it, as the reference allows
+        else:
             self._ledger.reject(Reason.UNREADABLE, words[0].text)
-        # else: a frame with nobody in it, as the reference allows.
+            self._count(1)
 
     def _read_cut(self, words: list[_Word], torn: str) -> None:
         cut = words
@@ -208,7 +211,6 @@ class Rows:
         """Turn a segment's rows into points, and report what is wrong with the others."""
         head = words[0]
         rows = rows[: self._ledger.limits.rows - self._ledger.rows]
-        self._ledger.rows += len(rows) + len(dropped)
         if head.value is None or head.signed or head.value > _LARGEST:
             reason = Reason.UNREADABLE if head.value is None else Reason.OUT_OF_RANGE
             self._ledger.reject(reason, _join(words))
@@ -216,6 +218,10 @@ class Rows:
             for reason, piece in dropped:
                 self._ledger.reject(reason, _join([head, *piece]))
             self._place(head, rows)
+        self._count(len(rows) + len(dropped))
+
+    def _count(self, rows: int) -> None:
+        self._ledger.rows += rows
         if self._ledger.rows >= self._ledger.limits.rows:
             self._ledger.reject(Reason.TOO_MANY, f'{self._ledger.rows} rows: no more are read')
             self._skip = _STOP
@@ -258,7 +264,7 @@ class Rows:
         """What is wrong with a row, given the ids that its frame holds already."""
         number, *place = row
         top = 1 if self._article else 1000
-        if any(word.value is None or word.frame for word in row) or number.dotted:
+        if any(word.value is None for word in row) or number.dotted:
             return Reason.UNREADABLE
         if not number.natural or any(word.signed or (word.value or 0) > top for word in place):
             return Reason.OUT_OF_RANGE
