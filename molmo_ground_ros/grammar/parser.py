@@ -63,7 +63,8 @@ class Parser:
     def feed(self, text: str) -> tuple[ParsedPoint, ...]:
         """Read on. Returns the points that this settled: nothing to come can change them.
 
-        A point settles when its frame's group ends. They are, in order, the points of `finish`.
+        A point settles when its frame's group ends. Together they are the first points of `finish`,
+        which adds those of a group that was cut off.
         """
         text = self._waiting + text
         pos = 0
