@@ -2,28 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every error this package raises. Each names its offending value and writes its own message.
 
-    GroundError
-    |-- BadRequest
-    |   |-- BadQuestion
-    |   |-- UnknownCamera
-    |   |-- UnknownTask
-    |   |-- BadSpan
-    |   `-- BadTimeout
-    |-- NoFrames
-    |-- WindowNotCovered
-    |-- Busy
-    |-- TimedOut
-    |-- Canceled
-    |-- ModelLoading
-    |-- ShuttingDown
-    |-- BackendError
-    |   |-- UnknownBackend
-    |   |-- MissingPackage
-    |   `-- BadModel
-    |-- ImageError
-    |-- BagError
-    |   `-- TopicNotFound
-    `-- BadSetting
+GroundError
+|-- BadRequest
+|   |-- BadQuestion
+|   |-- UnknownCamera
+|   |-- UnknownTask
+|   |-- BadSpan
+|   `-- BadTimeout
+|-- NoFrames
+|-- WindowNotCovered
+|-- Busy
+|-- TimedOut
+|-- Canceled
+|-- ModelLoading
+|-- ShuttingDown
+|-- BackendError
+|   |-- UnknownBackend
+|   |-- MissingPackage
+|   `-- BadModel
+|-- ImageError
+|-- BagError
+|   `-- TopicNotFound
+`-- BadSetting
 """
 
 from __future__ import annotations
