@@ -42,6 +42,7 @@ from molmo_ground_ros.session import Job, Session
 from molmo_ground_ros.srv import Ground as GroundService
 from molmo_ground_ros.types import Answer, Task
 
+REQUEST_DEPTH = 1000  # requests of each kind that may wait in the middleware
 POLL_S = 0.02  # how often a waiting action looks for a cancel request and for progress
 RESULT_TIMEOUT_S = 60  # how long a finished goal's result is kept for late askers
 SWITCH_INTERVAL_S = 0.0005  # between Python threads
@@ -111,7 +112,11 @@ class GroundNode(Node):
 
     def _serve(self) -> None:
         group = ReentrantCallbackGroup()
-        self.create_service(GroundService, '~/ground', self._on_service, callback_group=group)
+        # The default depth of 10 silently drops requests when many askers come at once.
+        qos = QoSProfile(depth=REQUEST_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
+        self.create_service(
+            GroundService, '~/ground', self._on_service, callback_group=group, qos_profile=qos
+        )
         self._action = ActionServer(
             self,
             GroundAction,
@@ -119,6 +124,9 @@ class GroundNode(Node):
             execute_callback=self._on_goal,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
             callback_group=group,
+            goal_service_qos_profile=qos,
+            result_service_qos_profile=qos,
+            cancel_service_qos_profile=qos,
             result_timeout=RESULT_TIMEOUT_S,
         )
 

@@ -222,6 +222,24 @@ def _hold(gate: threading.Event) -> None:
     assert gate.wait(PATIENCE_S)
 
 
+def test_each_of_many_requests_at_once_gets_its_reply(start: Start) -> None:
+    gate = threading.Event()
+    world = start(ReplayBackend(['yes'], repeat=True, delay=lambda: _hold(gate)))
+    film(world, 0.5)
+    clients = [world.client.create_client(Ground, '/molmo_ground/ground') for _ in range(10)]
+    for client in clients:
+        wait_until(client.service_is_ready, 'the service')
+    request = Ground.Request(query=QUESTION)
+    futures = [client.call_async(request) for _ in range(10) for client in clients]
+    expected_open = world.node.settings.queue_size + 1
+    wait_until(lambda: sum(f.done() for f in futures) == 100 - expected_open, 'the BUSY replies')
+    gate.set()
+    wait_until(lambda: all(future.done() for future in futures), 'every reply')
+    codes = [future.result().error_code for future in futures]
+    assert codes.count(Ground.Response.OK) == expected_open
+    assert codes.count(Ground.Response.BUSY) == 100 - expected_open
+
+
 def test_hanging_backend_times_out_and_images_keep_coming(start: Start) -> None:
     gate = threading.Event()
     world = start(ReplayBackend(['yes'], repeat=True, delay=lambda: _hold(gate)))
