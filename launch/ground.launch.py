@@ -59,26 +59,32 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
     ]
 
 
-def start_node(context: LaunchContext) -> list[Node]:
-    """The node, with those arguments as parameters that were given."""
+def value(context: LaunchContext, name: str) -> str:
+    """What an argument was set to."""
+    return str(LaunchConfiguration(name).perform(context))
 
-    def value(name: str) -> str:
-        return str(LaunchConfiguration(name).perform(context))
 
-    parameters: dict[str, object] = {'use_sim_time': value('use_sim_time') == 'true'}
-    if value('image'):
-        parameters['image_topics'] = [value('image')]
+def parameters_of(context: LaunchContext) -> dict[str, object]:
+    """The parameters that arguments set: only those given, for the file decides on the rest."""
+    parameters: dict[str, object] = {'use_sim_time': value(context, 'use_sim_time') == 'true'}
+    if value(context, 'image'):
+        parameters['image_topics'] = [value(context, 'image')]
     for name in ('model', 'backend'):
-        if value(name):
-            parameters[name] = value(name)
+        if value(context, name):
+            parameters[name] = value(context, name)
+    return parameters
+
+
+def start_node(context: LaunchContext) -> list[Node]:
+    """The node, once the arguments are known."""
     return [
         Node(
             package='molmo_ground_ros',
             executable='ground_node',
             name='molmo_ground',
-            namespace=value('namespace'),
-            parameters=[value('params_file'), parameters],
-            arguments=['--ros-args', '--log-level', value('log_level')],
+            namespace=value(context, 'namespace'),
+            parameters=[value(context, 'params_file'), parameters_of(context)],
+            arguments=['--ros-args', '--log-level', value(context, 'log_level')],
             output='screen',
             emulate_tty=True,
         )
