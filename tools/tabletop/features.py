@@ -20,12 +20,12 @@ def load_vision(checkpoint: Path) -> tuple[Any, Any]:
     """The tower and the adapter of a stage 1 checkpoint."""
     tower, adapter, heads = build(0)
     parts = torch.nn.ModuleDict({'tower': tower, 'adapter': adapter, 'heads': heads})
-    parts.load_state_dict(torch.load(checkpoint, weights_only=False)['parts'])
+    parts.load_state_dict(torch.load(checkpoint)['parts'])
     return tower.eval(), adapter.eval()
 
 
 def cache_features(shards: Path, checkpoint: Path, out: Path) -> int:
-    """Write NAME.features.npz beside nothing else for each shard not done yet; returns how many."""
+    """Write NAME.features.npz for each shard not done yet; returns how many."""
     tower, adapter = load_vision(checkpoint)
     out.mkdir(parents=True, exist_ok=True)
     done = 0
@@ -49,4 +49,4 @@ def cache_features(shards: Path, checkpoint: Path, out: Path) -> int:
 @torch.inference_mode()
 def _features(tower: Any, adapter: Any, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
     """(F, 126, 126, 3) -> (F, 9, WIDTH)."""
-    return encode(tower, adapter, patches_of(np.asarray(frames)))[1].numpy().astype(np.float16)
+    return encode(tower, adapter, patches_of(np.array(frames)))[1].numpy().astype(np.float16)

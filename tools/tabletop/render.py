@@ -57,7 +57,7 @@ _XML = f"""
 """
 
 
-class RendererMissing(RuntimeError):
+class RendererMissingError(RuntimeError):
     """MuJoCo or OSMesa is not installed."""
 
     def __init__(self, err: Exception) -> None:
@@ -90,7 +90,7 @@ class Stage:
         try:
             import mujoco
         except (ImportError, OSError, AttributeError) as err:
-            raise RendererMissing(err) from err
+            raise RendererMissingError(err) from err
         self._mujoco: Any = mujoco
         self._model: Any = mujoco.MjModel.from_xml_string(
             _XML.format(samples=samples, width=width, height=height)
@@ -99,6 +99,10 @@ class Stage:
         self._renderers: dict[tuple[int, int], Any] = {}
         self._scene: Scene | None = None
         self._label_of: NDArray[np.uint8] = self._geom_labels()
+
+    def check(self) -> None:
+        """Raise RendererMissingError unless pictures can be made here."""
+        self._renderer(16, 16)
 
     def close(self) -> None:
         """Free the rendering contexts."""
@@ -132,7 +136,7 @@ class Stage:
             try:
                 renderer = self._mujoco.Renderer(self._model, height, width)
             except (ImportError, OSError, AttributeError, RuntimeError) as err:
-                raise RendererMissing(err) from err
+                raise RendererMissingError(err) from err
             self._renderers[width, height] = renderer
         return self._renderers[width, height]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tools.tabletop.bag import Span, truth_of, write_bag
 from tools.tabletop.plan import scene_from_seed
-from tools.tabletop.render import RendererMissing
+from tools.tabletop.render import RendererMissingError
 from tools.tabletop.shards import write_shard
 
 SHARD = 40  # episodes
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
             seed = demo_seed(options.from_seed) if options.seed is None else options.seed
             truth = write_bag(scene_from_seed(seed), DEMO, options.path)
             print(f'{options.path}: seed {seed}, {len(truth["grasps"])} grasps')
-    except RendererMissing as err:
+    except RendererMissingError as err:
         print(err, file=sys.stderr)
         return 2
     return 0

@@ -7,8 +7,7 @@ Throw-away heads on the middle layer's visual tokens say what each colour does i
 events hardly come at this size.
 """
 
-import logging
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.tabletop.clips import Bank, Batch, Coder, pack
+from tools.tabletop.loop import Plan, run
 from tools.tabletop.network import TOKENS, WIDTH, initialise, make_config
-from tools.tabletop.train_vision import ANY_IDS, C
+from tools.tabletop.train_vision import C
 from tools.tabletop.vocabulary import CHAT, VISUAL
 
-log = logging.getLogger(__name__)
 MIDDLE = 3  # layers before the throw-away heads
 BLUR = 8.0  # thousandths: the bell a coordinate's class is trained towards
 
@@ -150,65 +149,34 @@ def frames_for(step: int, rng: np.random.Generator) -> int:
     )
 
 
-def train_language(
-    features: Path,
-    checkpoint: Path,
-    minutes: float,
-    tokens: int = 5000,
-    rate: float = 1.5e-3,
-    seed: int = 0,
-) -> None:
-    """Train until the minutes are spent, from the checkpoint if there is one.
+class LanguageTask:
+    """Stage 2 for the training loop. tokens: about the size of a batch."""
 
-    tokens: about the size of a batch. Warm-up of 100 steps, then a cosine of wall time to zero.
-    """
-    coder = Coder()
-    model, probes = build_model(coder, seed), Probes()
-    initialise(probes, torch.Generator().manual_seed(seed))
-    parts = nn.ModuleDict(
-        {'text': model.model.language_model, 'head': model.lm_head, 'probes': probes}
-    )
-    optimizer = torch.optim.AdamW(parts.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
-    step = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        parts.load_state_dict(state['parts'])
-        optimizer.load_state_dict(state['optimizer'])
-        step = state['step']
-    bank = Bank(features)
-    rng = np.random.default_rng((seed, step))
-    began, warm, sums = time.monotonic(), step + 100, dict[str, float]()
-    while (spent := (time.monotonic() - began) / 60 / minutes) < 1.0:
-        ramp = min(1.0, (step - warm + 101) / 100) * 0.5 * (1 + np.cos(np.pi * spent))
-        for group in optimizer.param_groups:
-            group['lr'] = float(rate * ramp)
-        frames = frames_for(step, rng)
-        count = max(2, tokens // (frames * 20 + 220))
-        batch = pack(coder, [bank.draw(rng, frames) for _ in range(count)], rng)
-        terms = losses(model, probes, coder, batch)
-        loss = sum((LOSS[k] * v for k, v in terms.items() if k in LOSS), torch.zeros(()))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parts.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        for key, value in terms.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % 50 == 0:
-            shown = ' '.join(f'{k} {v / 50:.3f}' for k, v in sums.items())
-            log.info('step %d  %.1f min  %s', step, spent * minutes, shown)
-            sums = {}
-        if step % 250 == 0:
-            bank.refresh()
-            _save(parts, optimizer, step, checkpoint)
-    _save(parts, optimizer, step, checkpoint)
+    weights = LOSS
+
+    def __init__(self, features: Path, tokens: int, seed: int, worker: int) -> None:
+        self._coder = Coder()
+        self._model, probes = build_model(self._coder, seed), Probes()
+        initialise(probes, torch.Generator().manual_seed(seed))
+        text, head = self._model.model.language_model, self._model.lm_head
+        self.parts = nn.ModuleDict({'text': text, 'head': head, 'probes': probes})
+        self._bank = Bank(features)
+        self._rng = np.random.default_rng((seed, worker))
+        self._tokens = tokens
+
+    def terms(self, step: int) -> dict[str, Tensor]:
+        """Loss terms of a fresh batch of clips of equal length."""
+        frames = frames_for(step, self._rng)
+        count = max(1, self._tokens // (frames * 20 + 220))
+        clips = [self._bank.draw(self._rng, frames) for _ in range(count)]
+        batch = pack(self._coder, clips, self._rng)
+        return losses(self._model, self.parts['probes'], self._coder, batch)
+
+    def refresh(self) -> int:
+        """Load new episodes."""
+        return self._bank.refresh()
 
 
-def _save(parts: nn.ModuleDict, optimizer: torch.optim.Optimizer, step: int, path: Path) -> None:
-    state = {'parts': parts.state_dict(), 'optimizer': optimizer.state_dict(), 'step': step}
-    partial = path.with_suffix('.partial')
-    torch.save(state, partial)
-    partial.rename(path)
-
-
-assert ANY_IDS
+def train_language(features: Path, plan: Plan, tokens: int = 3000, seed: int = 0) -> None:
+    """Train the language model on cached features; resumes from the plan's checkpoint."""
+    run(partial(LanguageTask, features, tokens, seed), plan)

@@ -7,9 +7,8 @@ picture it pools; the last three carry the gripper. So the language model finds 
 always at the same offset of a frame, and one frame's token compares with the previous frame's.
 """
 
-import logging
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tools.tabletop.loop import Plan, run
 from tools.tabletop.network import VISION_WIDTH, WIDTH, encode, initialise, make_config, patches_of
 from tools.tabletop.world import COLOURS
 
-log = logging.getLogger(__name__)
 BINS = 100  # classes of a coordinate: 1 % of the picture each
 C = len(COLOURS)
 ANY_IDS = {
@@ -156,56 +155,30 @@ def build(seed: int) -> tuple[Any, Any, Heads]:
     return tower, adapter, heads
 
 
-def train_vision(
-    shards: Path,
-    checkpoint: Path,
-    minutes: float,
-    batch: int = 96,
-    rate: float = 1.5e-3,
-    seed: int = 0,
-) -> None:
-    """Train until the minutes are spent, from the checkpoint if there is one.
+class VisionTask:
+    """Stage 1 for the training loop."""
 
-    The learning rate warms up for 100 steps and then falls to zero along a cosine of wall time.
-    """
-    tower, adapter, heads = build(seed)
-    parts = nn.ModuleDict({'tower': tower, 'adapter': adapter, 'heads': heads})
-    optimizer = torch.optim.AdamW(parts.parameters(), lr=rate, weight_decay=0.02, betas=(0.9, 0.98))
-    step = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        parts.load_state_dict(state['parts'])
-        optimizer.load_state_dict(state['optimizer'])
-        step = state['step']
-    data = Shards(shards, seed + step)
-    began = time.monotonic()
-    warm = step + 100
-    sums: dict[str, float] = {}
-    while (spent := (time.monotonic() - began) / 60 / minutes) < 1.0:
-        ramp = min(1.0, (step - warm + 101) / 100) * 0.5 * (1 + np.cos(np.pi * spent))
-        for group in optimizer.param_groups:
-            group['lr'] = float(rate * ramp)
-        terms = losses(tower, adapter, heads, data.draw(batch))
-        loss = sum((WEIGHTS[k] * v for k, v in terms.items() if k in WEIGHTS), torch.zeros(()))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(parts.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        for key, value in terms.items():
-            sums[key] = sums.get(key, 0.0) + float(value.detach())
-        if step % 50 == 0:
-            shown = ' '.join(f'{k} {v / 50:.3f}' for k, v in sums.items())
-            log.info('step %d  %.1f min  %s', step, spent * minutes, shown)
-            sums = {}
-        if step % 250 == 0:
-            data.refresh()
-            _save(parts, optimizer, step, checkpoint)
-    _save(parts, optimizer, step, checkpoint)
+    weights = WEIGHTS
+
+    def __init__(self, shards: Path, batch: int, seed: int, worker: int) -> None:
+        tower, adapter, heads = build(seed)
+        self.parts = nn.ModuleDict({'tower': tower, 'adapter': adapter, 'heads': heads})
+        self._data = Shards(shards, 1000 * seed + worker)
+        self._batch = batch
+
+    def terms(self, step: int) -> dict[str, Tensor]:
+        """Loss terms of a fresh batch."""
+        del step
+        parts = self.parts
+        return losses(
+            parts['tower'], parts['adapter'], parts['heads'], self._data.draw(self._batch)
+        )
+
+    def refresh(self) -> int:
+        """Open new shards."""
+        return self._data.refresh()
 
 
-def _save(parts: nn.ModuleDict, optimizer: torch.optim.Optimizer, step: int, path: Path) -> None:
-    state = {'parts': parts.state_dict(), 'optimizer': optimizer.state_dict(), 'step': step}
-    partial = path.with_suffix('.partial')
-    torch.save(state, partial)
-    partial.rename(path)
+def train_vision(shards: Path, plan: Plan, batch: int = 48, seed: int = 0) -> None:
+    """Train the vision path on the shards in a folder; resumes from the plan's checkpoint."""
+    run(partial(VisionTask, shards, batch, seed), plan)
