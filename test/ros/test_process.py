@@ -44,14 +44,15 @@ def test_node_with_the_shipped_parameter_file_ends_cleanly(
     answers: Path, number: signal.Signals
 ) -> None:
     config = str(ROOT / 'config/ground.yaml')
-    process = start_node(
-        '--params-file', config, '-p', 'backend:=replay', '-p', f'model:={answers}'
-    )
+    # A name of its own: a node that ended a moment ago is still seen by others for a while.
+    name = f'ends_by_{number.name.lower()}_{os.getpid()}'
+    parameters = ['-p', 'backend:=replay', '-p', f'model:={answers}', '-r', f'__node:={name}']
+    process = start_node('--params-file', config, *parameters)
     context = Context()
     rclpy.init(context=context)
     client = Node('client', context=context)
     try:
-        wait_until(lambda: client.count_publishers('/molmo_ground/points') > 0, 'the node')
+        wait_until(lambda: client.count_publishers(f'/{name}/points') > 0, 'the node')
         process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE_S)
     finally:
