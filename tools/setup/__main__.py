@@ -108,6 +108,21 @@ def install(venv: Path, work: Path, wanted: str) -> None:
         stamps[wanted].write()
 
 
+def install_reference(venv: Path, work: Path) -> None:
+    """Install what some tests compare with, out of the way of everything else."""
+    pins = REQUIREMENTS / 'reference.txt'
+    folder = venv / 'reference'
+    stamp = Stamp(work / 'reference.stamp', [pins])
+    if stamp.is_current():
+        return
+    with reported('installing requirements/reference.txt'):
+        stamp.clear()
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [str(venv / 'bin' / 'python'), *PIP_INSTALL, '--no-deps', '-r', str(pins)]
+        run([*command, '--target', str(folder)], work / 'pip.log', PIP_USER='0')
+        stamp.write()
+
+
 def add_command(venv: Path) -> None:
     """Put `molmo-ground` into the environment, running from the source tree."""
     path = venv / 'bin' / 'molmo-ground'
@@ -134,6 +149,8 @@ def main() -> None:
             require_compiler()  # Now, rather than after minutes of downloads.
         make_environment(venv, work)
         install(venv, work, arguments.wanted)
+        if arguments.wanted == 'dev':
+            install_reference(venv, work)
         add_command(venv)
         # In a process of its own, for it must run in the environment it builds for.
         code = subprocess.call(
