@@ -112,11 +112,22 @@ class TestColcon:
         assert (share / 'config' / 'ground.yaml').is_file()
         assert (share / 'package.xml').is_file()
 
-    def test_executable_that_ros2_run_starts_answers_for_itself(self, workspace):
-        program = workspace / 'install' / PACKAGE / 'lib' / PACKAGE / 'ground_node'
+    @pytest.mark.parametrize(
+        ('name', 'arguments', 'shown'),
+        [
+            ('ground_node', '--ros-args -p queue_size:=-3', 'queue_size = -3'),
+            ('molmo-ground', 'analyze nowhere.mcap --query x', "bag 'nowhere.mcap': no such file"),
+        ],
+    )
+    def test_executables_that_ros2_run_starts_come_to_the_point(
+        self, workspace, name, arguments, shown
+    ):
+        program = workspace / 'install' / PACKAGE / 'lib' / PACKAGE / name
         assert os.access(program, os.X_OK)
-        load = f"import runpy; print(runpy.run_path('{program}')['main'].__module__)"
-        assert installed(workspace, f'python3 -c "{load}"') == f'{PACKAGE}.ros.node\n'
+        command = f'python3 {program} {arguments} 2>&1; echo exit code $?'
+        lines = installed(workspace, command).splitlines()
+        assert shown in lines[0]
+        assert lines[1:] == ['exit code 2']
 
     def test_nothing_of_the_source_tree_came_along_that_should_not(self, workspace):
         found = list((workspace / 'install').rglob('*'))
