@@ -15,7 +15,7 @@ Kind = Literal['points', 'tracks']
 SNIPPET = 80  # characters of the offending text that a rejection shows
 
 
-class Reason(str, enum.Enum):
+class Reason(enum.StrEnum):
     """Why a piece of an answer was reported. `Rejection.reason` holds the value, a stable string.
 
     TIME_ORDER and DEGENERATE are reports: the rows they show are kept. All others were dropped.
