@@ -287,13 +287,20 @@ class Session:
         if backend is None:
             return
         grounder = Grounder(backend)
-        while (job := self._take()) is not None:
-            grounder.max_new_tokens = self._settings.max_new_tokens
-            outcome = _run(grounder, job)
-            self._finish(job, outcome)
-            with self._changed:
-                self._running = None
+        while self._work_one(grounder):
+            pass
         _close(backend)
+
+    def _work_one(self, grounder: Grounder) -> bool:
+        """Run the next job; False at the end. Holds no job, nor its frames, while it waits."""
+        job = self._take()
+        if job is None:
+            return False
+        grounder.max_new_tokens = self._settings.max_new_tokens
+        self._finish(job, _run(grounder, job))
+        with self._changed:
+            self._running = None
+        return True
 
     def _load_backend(self) -> Backend | None:
         backend: Backend | None = None
@@ -325,7 +332,8 @@ class Session:
 
 def _run(grounder: Grounder, job: Job) -> Answer | GroundError:
     try:
-        job.advance(Progress('decoding'))
+        if not job.advance(Progress('decoding')):
+            return Canceled('queued')  # resolved while it was taken from the queue
         clip = job.window.decode()
         job.advance(Progress('generating'))
         return grounder.ground(clip, job.query, job.advance)

@@ -4,6 +4,8 @@ import math
 
 import pytest
 from clips import make_clip, stamp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from molmo_ground_ros.backends.replay import Recording, ReplayBackend
 from molmo_ground_ros.errors import BadQuestion, Canceled, NoFrames
@@ -192,3 +194,25 @@ def test_ids_stay_within_a_message_field_whatever_the_model_writes() -> None:
     ids = [point.id for point in ask(block * 20, 'Point to all').points]
     assert len(set(ids)) == 40
     assert max(ids) < 2**31
+
+
+PIECES = st.sampled_from(
+    ['<points coords="', '<tracks coords="', '">', 'x</points>', '</tracks>', ';', '\t', ' ', '0.5',
+     '1', '2', '500', '1000', '99', '0.45', 't^2', '-3', 'There are none.', ' shows a total of 2.',
+     '99999999999999999999', 'é', '\x00', '"']
+)  # fmt: skip
+
+
+@given(st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=60).map(''.join)))
+def test_whatever_the_model_writes_becomes_an_answer_about_the_clip(text: str) -> None:
+    clip = make_clip(4)
+    stamps = {frame.stamp_ns for frame in clip.frames}
+    answer = ask(text, clip=clip)
+    points = [*answer.points, *(point for track in answer.tracks for point in track.points)]
+    for point in points:
+        assert point.stamp_ns in stamps
+        assert 0 <= point.x <= 640
+        assert 0 <= point.y <= 480
+        assert 0 <= point.id < 2**31
+    keys = [(point.stamp_ns, point.id) for point in answer.points]
+    assert len(set(keys)) == len(keys)

@@ -66,8 +66,8 @@ class GroundNode(Node):
         self._buffers = {name: _buffer(name, self.settings) for name in self.settings.cameras}
         self._reception = {name: diagnostics.Reception() for name in self.settings.cameras}
         self._topics: dict[str, str] = {}
-        make = load or load_backend
-        self.session = Session(lambda: make(self.settings), self._buffers, self.settings)
+        make = functools.partial(self._load, load or load_backend)
+        self.session = Session(make, self._buffers, self.settings)
         self._query_numbers = itertools.count(1)
         self._open_replies = 0  # guarded by _replied
         self._replied = threading.Condition()
@@ -79,6 +79,19 @@ class GroundNode(Node):
         self._watch_clock()
 
     # -- set-up ---------------------------------------------------------------------------------
+
+    def _load(self, load: Callable[[Settings], backends.Backend]) -> backends.Backend:
+        """Load the model, in the session's worker, and tell how it went."""
+        what = f"model '{self.settings.model}' with backend '{self.settings.backend}'"
+        self.get_logger().info(f'loading {what}')
+        began_ns = time.monotonic_ns()
+        try:
+            backend = load(self.settings)
+        except Exception as error:
+            self.get_logger().error(f'cannot load {what}: {error}')
+            raise
+        self.get_logger().info(f'loaded {what} in {(time.monotonic_ns() - began_ns) / 1e9:.1f} s')
+        return backend
 
     def _publish_answers(self) -> None:
         self._points = self.create_publisher(PointArray, '~/points', 10)
@@ -109,6 +122,7 @@ class GroundNode(Node):
             ),
         )
         self._topics[camera] = subscription.topic_name
+        self.get_logger().info(f"camera '{camera}': {subscription.topic_name}")
 
     def _serve(self) -> None:
         group = ReentrantCallbackGroup()
@@ -166,7 +180,7 @@ class GroundNode(Node):
 
     def _on_jump(self, jump: TimeJump) -> None:
         for buffer in self._buffers.values():
-            buffer.clear()
+            buffer.clear('time jumped back')
         self.get_logger().warning(
             f'time jumped by {jump.delta.nanoseconds / 1e9:.3f} s: forgot all'
         )
