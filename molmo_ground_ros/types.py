@@ -40,7 +40,7 @@ class RawImage:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return len(self.data)
+        return memoryview(self.data).nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class CompressedImage:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return len(self.data)
+        return memoryview(self.data).nbytes
 
 
 EncodedImage = RawImage | CompressedImage
