@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training's fast paths against the model's and the package's own."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_packed_branches_give_what_the_model_gives_each_alone(coder: Coder, mode
     assert len(starts) > 3
     with torch.inference_mode():
         packed = model.lm_head(hidden_states(model, batch)[1])[0]
-        for start, end in zip(starts[:3], starts[1:4], strict=True):
+        for start, end in pairwise(starts[:4]):
             alone = torch.cat([batch.ids[:1, :prefix], batch.ids[:1, start:end]], 1)
             features = batch.features[0].reshape(-1, WIDTH)
             seen = BaseModelOutputWithPooling(pooler_output=(features,))

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scripted gripper's truth, at a millisecond's resolution, from the states alone."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,8 @@ def test_same_seed_gives_the_same_episode() -> None:
 def test_lift_instant_is_when_the_closed_gripper_first_raises_the_block(seed: int) -> None:
     scene = scene_from_seed(seed)
     for hold in scene.holds:
-        before, after = heights(scene, hold.block, np.array([hold.lift_s - 2e-3, hold.lift_s + 2e-3]))
+        around = np.array([hold.lift_s - 2e-3, hold.lift_s + 2e-3])
+        before, after = heights(scene, hold.block, around)
         assert before < CLEAR_M < after
         closed = state_at(scene, hold.lift_s).opening_m
         assert closed == pytest.approx(scene.blocks[hold.block].size_m)
@@ -67,7 +70,7 @@ def test_a_block_is_down_for_a_second_between_two_grasps_of_it() -> None:
         scene = scene_from_seed(seed)
         for index in range(len(scene.blocks)):
             holds = [hold for hold in scene.holds if hold.block == index]
-            pauses = [b.lift_s - a.place_s for a, b in zip(holds, holds[1:], strict=False)]
+            pauses = [b.lift_s - a.place_s for a, b in pairwise(holds)]
             assert all(pause > 1.0 for pause in pauses)
 
 

@@ -58,7 +58,8 @@ def test_depth_is_the_distance_along_the_optical_axis(stage: Stage) -> None:
     camera = scene.camera
     assert shot.depth is not None
     ray = np.array([column + 0.5 - WIDTH / 2, row + 0.5 - HEIGHT / 2, camera.focal_px])
-    point = camera.position + camera.rotation @ (ray / camera.focal_px * float(shot.depth[row, column]))
+    metres = float(shot.depth[row, column])
+    point = camera.position + camera.rotation @ (ray / camera.focal_px * metres)
     assert point[2] == pytest.approx(0.0, abs=0.005)  # on the table, or the 1 mm mat
 
 

@@ -30,7 +30,7 @@ def messages(bag_path: Path) -> dict[str, list[Any]]:
     from rosbags.typesys import Stores, get_typestore
 
     store, found = get_typestore(Stores.ROS2_JAZZY), {topic: list[Any]() for topic in TYPES}
-    reader = rosbag2.Reader.STORAGE_PLUGINS[rosbag2.StoragePlugin.MCAP](bag_path)
+    reader = rosbag2.Reader.STORAGE_PLUGINS['.mcap'](bag_path)
     reader.open()
     for connection, _, data in reader.messages(reader.connections):
         assert connection.msgdef.data  # definitions are embedded
@@ -79,7 +79,8 @@ def test_truths_pixel_shows_its_colour(
         picture = cv2.imdecode(messages[IMAGE][nearest].data, cv2.IMREAD_COLOR)
         assert picture.shape == (truth['height'], truth['width'], 3)
         column, row = int(grasp['x']), int(grasp['y'])
-        hue = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)[row - 2 : row + 3, column - 2 : column + 3, 0]
+        patch = picture[row - 2 : row + 3, column - 2 : column + 3]
+        hue = cv2.cvtColor(patch, cv2.COLOR_BGR2HSV)[..., 0]
         apart = np.abs(hue.astype(int) - HUES[grasp['colour']])
         assert np.median(np.minimum(apart, 180 - apart)) <= 12
 

@@ -24,6 +24,8 @@ SEEN, CLEARLY = 0.12, 0.35  # of the silhouette: to be tracked, to be pointed at
 FRAME = TOKENS + 4  # ' ', time label, <im_start>, patches, <im_end>
 C = len(COLOURS)
 KINDS = ('grasp_count', 'grasp_count', 'grasp_count', 'grasp_point', 'point', 'count', 'track')
+SHORT_KINDS = ('point', 'point', 'point', 'point', 'count', 'track', 'track', 'grasp_count')
+SHORT = 4  # frames
 
 
 class Coder:
@@ -132,7 +134,7 @@ def questions_for(clip: Clip, rng: np.random.Generator) -> list[tuple[str, int]]
     there, absent = np.flatnonzero(clip.present), np.flatnonzero(~clip.present)
     grasped = np.flatnonzero(clip.truth.lifted.any(0))
     chosen: list[tuple[str, int]] = []
-    for kind in KINDS:
+    for kind in KINDS if len(clip.features) > SHORT else SHORT_KINDS:
         dice = rng.random()
         if dice < 0.12:
             colour = int(rng.choice(absent))

@@ -55,9 +55,7 @@ class Results:
         """Sum."""
         kinds = {*self.tallies, *other.tallies}
         nothing = Tally(0, 0, 0)
-        merged = {
-            k: self.tallies.get(k, nothing) + other.tallies.get(k, nothing) for k in kinds
-        }
+        merged = {k: self.tallies.get(k, nothing) + other.tallies.get(k, nothing) for k in kinds}
         return Results(merged, self.counts + other.counts, self.asked + other.asked)
 
 
@@ -65,7 +63,7 @@ def draw_questions(footage: Footage, rng: np.random.Generator) -> list[Question]
     """The seeded mix that the module's docstring states."""
     there, absent = np.flatnonzero(footage.present), np.flatnonzero(~footage.present)
     grasped = sorted({colour for _, colour in footage.grasps})
-    first = int(rng.choice(grasped if grasped else there))
+    first = int(rng.choice(grasped or list(there)))
     other = int(rng.choice([c for c in range(len(footage.present)) if c != first]))
     questions = [
         Question('count', colour, f'How many times was the {noun(colour)} grasped?')

@@ -35,7 +35,7 @@ def film(seed: int, number: int, stage: Stage, frames: tuple[int, int] = (8, 32)
     rng = np.random.default_rng((seed, number, 3))
     scene = scene_from_seed(FIRST_SEED + seed * 100_000 + number, DURATION_S)
     count = int(rng.integers(frames[0], frames[1] + 1))
-    times = STEP_S * np.arange(count)
+    times = STEP_S * np.arange(count, dtype=np.float64)
     if rng.random() < 0.5:
         times[-1] -= rng.integers(1, 5) / 10.0
     start = rng.uniform(0.0, DURATION_S - times[-1])
@@ -48,7 +48,7 @@ def film(seed: int, number: int, stage: Stage, frames: tuple[int, int] = (8, 32)
             clear[row, COLOURS.index(block.colour)] = share >= CLEARLY
     return Footage(
         seed=scene.seed,
-        times=times,
+        times=times.astype(np.float64),
         jpegs=tuple(_jpeg(photograph(shot.image, scene.look, rng), scene) for shot in shots),
         masks=np.stack([shot.labels for shot in shots]),
         clear=clear,

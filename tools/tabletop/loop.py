@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, multiprocessing, nn
 
 log = logging.getLogger(__name__)
 REPORT, KEEP = 50, 200  # steps of worker 0 between log lines, and between checkpoints
@@ -56,14 +56,23 @@ def run(make: Callable[[int], Task], plan: Plan) -> None:
     """
     parts = make(0).parts
     size = sum(parameter.numel() for parameter in parts.parameters())
-    context = torch.multiprocessing.get_context('spawn')
+    context = multiprocessing.get_context('spawn')
     board = _Board(
         torch.zeros(plan.workers, size).share_memory_(),
         torch.zeros(2).share_memory_(),
         context.Barrier(plan.workers),
     )
     del parts
-    torch.multiprocessing.spawn(_work, (make, plan, board), nprocs=plan.workers)
+    workers = [
+        context.Process(target=_work, args=(rank, make, plan, board), daemon=True)
+        for rank in range(plan.workers)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if any(worker.exitcode for worker in workers):
+        raise RuntimeError(f'a worker ended with {[worker.exitcode for worker in workers]}')
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,8 @@ class _Board:
         torch.cat([part.reshape(-1) for part in own], out=self.gradients[rank])
         self.barrier.wait()
         mean = self.gradients.mean(0)
-        for parameter, part in zip(parameters, mean.split([p.numel() for p in parameters]), strict=True):
+        parts = mean.split([parameter.numel() for parameter in parameters])
+        for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
         self.barrier.wait()
 
@@ -96,8 +106,9 @@ def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: _Board) -> 
     task = make(rank + 10 * first)
     parameters = list(task.parts.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=0.02, betas=(0.9, 0.98))
-    if state['optimizer'] is not None:
+    if 'parts' in state:
         task.parts.load_state_dict(state['parts'])
+    if state['optimizer'] is not None:
         optimizer.load_state_dict(state['optimizer'])
     del state
     sums: dict[str, float] = {}
@@ -137,7 +148,8 @@ def _share(plan: Plan, steps: int, spent: float) -> float:
 
 def _gradients(task: Task, step: int) -> dict[str, float]:
     terms = task.terms(step)
-    loss = sum((task.weights[k] * v for k, v in terms.items() if k in task.weights), torch.zeros(()))
+    counted = [task.weights[k] * v for k, v in terms.items() if k in task.weights]
+    loss = torch.stack(counted).sum()
     task.parts.zero_grad()
     loss.backward()
     return {key: float(value.detach()) for key, value in terms.items()}

@@ -109,7 +109,7 @@ def _free_place(
     size: float,
     lift: float,
 ) -> tuple[float, float] | None:
-    """A spot on the table, in the picture even when lifted, clear of the blocks; None if none found."""
+    """A spot on the table, in the picture even when lifted, clear of the blocks; or None."""
     for _ in range(60):
         x, y = rng.uniform(-0.36, 0.36), rng.uniform(-0.34, 0.34)
         ends = np.array([(x, y, size / 2), (x, y, size / 2 + lift)])

@@ -139,9 +139,9 @@ def _tracks(colour: int, truth: ClipTruth) -> str:
     order: list[int] = []
     groups = []
     for frame, label in enumerate(truth.labels):
-        row = [c for c in np.flatnonzero(seen[frame]) if colour in (ANY, c)]
-        new = [c for c in row if c not in order]
-        order += sorted(new, key=lambda c, f=frame: _thousandths(truth.point[f, c]))
+        row = [int(c) for c in np.flatnonzero(seen[frame]) if colour in (ANY, c)]
+        new = [(*_thousandths(truth.point[frame, c]), c) for c in row if c not in order]
+        order += [c for _, _, c in sorted(new)]
         spots = sorted((order.index(c) + 1, *_thousandths(truth.point[frame, c])) for c in row)
         if spots:
             groups.append(f'{label} ' + ' '.join(f'{i} {x:03d} {y:03d}' for i, x, y in spots))

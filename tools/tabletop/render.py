@@ -69,13 +69,11 @@ class RendererMissingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Shot:
-    """One rendered instant. image: (H, W, 3) uint8 RGB; labels: (H, W) uint8, a colour's number,
-    GRIPPER or EMPTY; depth: (H, W) float32 metres along the optical axis, or None.
-    """
+    """One rendered instant."""
 
-    image: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
-    depth: NDArray[np.float32] | None
+    image: NDArray[np.uint8]  # (H, W, 3) RGB
+    labels: NDArray[np.uint8]  # (H, W) a colour's number, GRIPPER or EMPTY
+    depth: NDArray[np.float32] | None  # (H, W) metres along the optical axis
 
 
 class Stage:
@@ -214,10 +212,10 @@ def photograph(image: NDArray[np.uint8], look: Look, rng: np.random.Generator) -
     """(H, W, 3) rendered RGB as the camera's sensor gives it: gain, gamma, noise."""
     ramp = np.linspace(0.0, 1.0, 256, dtype=np.float32)[:, None]
     table = 255.0 * np.clip(ramp * np.array(look.gain, np.float32), 0.0, 1.0) ** look.gamma
-    seen = cv2.LUT(image, table[None])  # (H, W, 3) float32
-    if look.noise_std > 0:
-        seen += rng.standard_normal(image.shape, np.float32) * look.noise_std
-    return np.clip(seen + 0.5, 0, 255).astype(np.uint8)
+    noise = rng.standard_normal(image.shape, np.float32) * look.noise_std
+    seen = np.asarray(cv2.LUT(image, table[None]), np.float32) + noise
+    rounded: NDArray[np.uint8] = np.clip(seen + 0.5, 0, 255).astype(np.uint8)
+    return rounded
 
 
 def silhouette_area(scene: Scene, index: int, state: State) -> float:

@@ -61,8 +61,8 @@ def score_grasps(footage: Footage, colour: int, spots: Sequence[Spot]) -> Tally:
     real = [(time_s, c) for time_s, c in footage.grasps if colour in (ANY, c)]
     open_ = list(real)
     for spot in spots:
-        label, at = label_at(footage, spot), footage.times[spot[0]]
-        near = [g for g in open_ if g[1] == label and abs(g[0] - at) <= TOLERANCE_S]
+        label, at = label_at(footage, spot), float(footage.times[spot[0]])
+        near = [(abs(t - at), t) for t, c in open_ if c == label and abs(t - at) <= TOLERANCE_S]
         if near:
-            open_.remove(min(near, key=lambda g, at=at: abs(g[0] - at)))
+            open_.remove((min(near)[1], label))
     return Tally(len(real) - len(open_), len(spots), len(real))

@@ -9,13 +9,14 @@ and EXTRA frames between grid points, ascending in time.
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.tabletop.plan import scene_from_seed
-from tools.tabletop.render import EMPTY, GRIPPER, Shot, Stage, photograph, silhouette_area
+from tools.tabletop.render import GRIPPER, Shot, Stage, photograph, silhouette_area
 from tools.tabletop.world import COLOURS, HEIGHT, WIDTH, Scene, State, state_at
 
 SIDE, PATCH, STEP_S = 126, 14, 0.5
@@ -26,7 +27,7 @@ _GRID_SIDE = SIDE // PATCH
 
 @dataclass(frozen=True)
 class Labels:
-    """The truth of F frames; C = 6 colours in COLOURS order. Positions are shares of the picture."""
+    """The truth of F frames; C = 6 colours, as COLOURS. Positions are shares of the picture."""
 
     time_s: NDArray[np.float32]  # (F,)
     on_grid: NDArray[np.bool_]  # (F,)
@@ -62,7 +63,8 @@ def mask_point(
         return centre
     rows, columns = np.nonzero(labels == label)
     spots = np.stack([columns, rows], axis=1) + 0.5
-    return spots[np.argmin(((spots - spots.mean(0)) ** 2).sum(1))]
+    inner: NDArray[np.float64] = spots[np.argmin(((spots - spots.mean(0)) ** 2).sum(1))]
+    return inner
 
 
 def visible_share(scene: Scene, index: int, state: State, shot: Shot) -> float:
@@ -70,7 +72,7 @@ def visible_share(scene: Scene, index: int, state: State, shot: Shot) -> float:
     height, width = shot.labels.shape
     label = COLOURS.index(scene.blocks[index].colour)
     seen = np.count_nonzero(shot.labels == label) * (WIDTH * HEIGHT) / (width * height)
-    return min(1.0, seen / max(silhouette_area(scene, index, state), 1.0))
+    return min(1.0, float(seen / max(silhouette_area(scene, index, state), 1.0)))
 
 
 def episode(seed: int, stage: Stage) -> tuple[NDArray[np.uint8], Labels]:
@@ -87,7 +89,7 @@ def episode(seed: int, stage: Stage) -> tuple[NDArray[np.uint8], Labels]:
         rows.append(_frame_labels(scene, float(time_s), shot))
     stacked = {key: np.stack([row[key] for row in rows]) for key in rows[0]}
     present = np.isin(COLOURS, [block.colour for block in scene.blocks])
-    return np.stack(frames), Labels(times, on_grid, present, **stacked)  # type: ignore[arg-type]
+    return np.stack(frames), Labels(times, on_grid, present, **stacked)
 
 
 def _worn(image: NDArray[np.uint8], scene: Scene, squeeze: bool) -> NDArray[np.uint8]:
@@ -123,23 +125,22 @@ def _frame_labels(scene: Scene, time_s: float, shot: Shot) -> dict[str, NDArray[
 
 def _cover(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(81, 7) share of each 14x14 patch that each colour and the gripper cover, times 255."""
-    tiles = labels.reshape(_GRID_SIDE, PATCH, _GRID_SIDE, PATCH).transpose(0, 2, 1, 3)
-    tiles = tiles.reshape(_GRID_SIDE**2, PATCH**2)
+    squares = labels.reshape(_GRID_SIDE, PATCH, _GRID_SIDE, PATCH).transpose(0, 2, 1, 3)
+    tiles = squares.reshape(_GRID_SIDE**2, PATCH**2)
     shares = [(tiles == label).mean(1) for label in range(GRIPPER + 1)]
     return np.round(255 * np.stack(shares, 1)).astype(np.uint8)
 
 
 def write_shard(path: Path, seeds: range) -> None:
-    """Write the shard of these seeds; path has no suffix. Frames appear last, whole or not at all."""
+    """Write the shard of these seeds; path has no suffix. The frames appear last, all at once."""
     stages = [Stage(samples, SIDE, SIDE) for samples in (0, 4)]
     done = [episode(seed, stages[seed % 2]) for seed in seeds]
     for stage in stages:
         stage.close()
     fields = [asdict(labels) for _, labels in done]
-    stacked = {key: np.stack([row[key] for row in fields]) for key in fields[0]}
+    stacked: dict[str, Any] = {k: np.stack([row[k] for row in fields]) for k in fields[0]}
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path.with_suffix('.labels.npz'), **stacked)
     partial = path.with_suffix('.partial.npy')
     np.save(partial, np.stack([frames for frames, _ in done]))
     partial.rename(path.with_suffix('.frames.npy'))
-    assert EMPTY > GRIPPER

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command: simulated episodes as training shards or as a rosbag2 MCAP file with its truth.
 
-python -m tools.tabletop.simulate shards FOLDER --first 1000000 --count 1800
-python -m tools.tabletop.simulate bag examples/tabletop.mcap --from-seed 5000
+Usage:
+    python -m tools.tabletop.simulate shards FOLDER --first 1000000 --count 1800
+    python -m tools.tabletop.simulate bag examples/tabletop.mcap --from-seed 5000
 """
 
 import argparse

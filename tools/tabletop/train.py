@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command: train the small Molmo2 from nothing, stage by stage; every stage resumes.
 
+Usage:
     python -m tools.tabletop.train vision    # tower and adapter on single frames
     python -m tools.tabletop.train features  # cache what they see
     python -m tools.tabletop.train language  # the language model on that
@@ -26,7 +27,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--work', type=Path, default=WORK, help='holds shards and checkpoints')
     parser.add_argument('--minutes', type=float, default=30.0, help='of wall time, for a stage')
     parser.add_argument('--rate', type=float, default=1.2e-3, help='peak learning rate')
-    parser.add_argument('--floor', type=float, default=0.0, help="the rate's end, share of its peak")
+    parser.add_argument(
+        '--floor', type=float, default=0.0, help="the rate's end, share of its peak"
+    )
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1)
     parser.add_argument('--out', type=Path, default=MODEL, help='folder that export fills')
     return parser

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The tabletop's values and where everything is at a time. Knows nothing of rendering or questions.
+"""The tabletop's values and where everything is at a time. Knows nothing of rendering.
 
-Metres, seconds, radians; world frame: x right, y away from the robot's camera, z up, table at z = 0.
+Metres, seconds, radians; world frame: x right, y away from the camera, z up, table at z = 0.
 Pixels have their origin at the top-left corner of the top-left pixel, x right, y down.
 """
 
@@ -133,4 +133,5 @@ def corners(block: Block, centre: Floats) -> Floats:
         [(x, y, z) for x in (-half, half) for y in (-half, half) for z in (-half, half)]
     )
     c, s = np.cos(block.yaw), np.sin(block.yaw)
-    return unit @ np.array([(c, s, 0.0), (-s, c, 0.0), (0.0, 0.0, 1.0)]) + centre
+    turned: Floats = unit @ np.array([(c, s, 0.0), (-s, c, 0.0), (0.0, 0.0, 1.0)])
+    return turned + centre
