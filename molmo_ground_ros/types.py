@@ -26,6 +26,14 @@ class Task(enum.IntEnum):
     TEXT = 4
 
 
+Data = bytes | bytearray | memoryview | NDArray[np.uint8]
+
+
+def _nbytes(data: Data) -> int:
+    """Bytes of a buffer, whatever its shape and item size."""
+    return memoryview(data).nbytes  # type: ignore[arg-type] # an array is a Buffer to Python 3.12
+
+
 @dataclass(frozen=True, slots=True)
 class RawImage:
     """The fields of `sensor_msgs/Image`, undecoded."""
@@ -34,13 +42,13 @@ class RawImage:
     height: int  # pixels
     encoding: str  # as in sensor_msgs/image_encodings
     step: int  # bytes a row, padding included
-    data: bytes | bytearray | memoryview | NDArray[np.uint8]
+    data: Data
     is_bigendian: bool = False
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return memoryview(self.data).nbytes
+        return _nbytes(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +56,12 @@ class CompressedImage:
     """The fields of `sensor_msgs/CompressedImage`, undecoded."""
 
     format: str  # as the publisher wrote it, e.g. "jpeg" or "rgb8; jpeg compressed bgr8"
-    data: bytes | bytearray | memoryview | NDArray[np.uint8]
+    data: Data
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return memoryview(self.data).nbytes
+        return _nbytes(self.data)
 
 
 EncodedImage = RawImage | CompressedImage
