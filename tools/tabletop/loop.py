@@ -20,6 +20,7 @@ from torch import Tensor, multiprocessing, nn
 
 log = logging.getLogger(__name__)
 REPORT, KEEP = 50, 200  # steps of worker 0 between log lines, and between checkpoints
+PATIENCE_S = 600.0  # a worker that waits longer for the others gives up
 
 
 class Task(Protocol):
@@ -57,12 +58,15 @@ def run(make: Callable[[int], Task], plan: Plan) -> None:
     parts = make(0).parts
     size = sum(parameter.numel() for parameter in parts.parameters())
     context = multiprocessing.get_context('spawn')
-    board = _Board(
+    board = Board(
         torch.zeros(plan.workers, size).share_memory_(),
         torch.zeros(2).share_memory_(),
-        context.Barrier(plan.workers),
+        context.Barrier(plan.workers, timeout=PATIENCE_S),
     )
     del parts
+    if plan.workers == 1:
+        _work(0, make, plan, board)
+        return
     workers = [
         context.Process(target=_work, args=(rank, make, plan, board), daemon=True)
         for rank in range(plan.workers)
@@ -76,7 +80,7 @@ def run(make: Callable[[int], Task], plan: Plan) -> None:
 
 
 @dataclass(frozen=True)
-class _Board:
+class Board:
     """What the workers share. gradients: (workers, size); control: rate, and 1 when time is up."""
 
     gradients: Tensor
@@ -95,33 +99,28 @@ class _Board:
         self.barrier.wait()
 
 
-def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: _Board) -> None:
+def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: Board) -> None:
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
     torch.set_num_threads(1)
-    state: dict[str, Any] = {'step': 0, 'optimizer': None}
-    if plan.checkpoint.exists():
-        state = torch.load(plan.checkpoint)
+    state: dict[str, Any] = torch.load(plan.checkpoint) if plan.checkpoint.exists() else {'step': 0}
     first = step = int(state['step'])
     torch.manual_seed(rank + 10 * first)
     task = make(rank + 10 * first)
     parameters = list(task.parts.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=0.02, betas=(0.9, 0.98))
-    if 'parts' in state:
+    if step:
         task.parts.load_state_dict(state['parts'])
-    if state['optimizer'] is not None:
         optimizer.load_state_dict(state['optimizer'])
     del state
-    sums: dict[str, float] = {}
-    began = time.monotonic()
-    while True:
+    diary, began, stop = _Diary(), time.monotonic(), False
+    while not stop:
         spent = (time.monotonic() - began) / 60 / plan.minutes
         if rank == 0:
             board.control[0] = plan.rate * _share(plan, step - first, spent)
             board.control[1] = float(spent >= 1.0)
-        for key, value in _gradients(task, step).items():
-            sums[key] = sums.get(key, 0.0) + value
+        diary.add(_gradients(task, step))
         board.average(rank, parameters)
-        rate, stop = (float(value) for value in board.control)
+        rate, stop = float(board.control[0]), bool(board.control[1])
         for group in optimizer.param_groups:
             group['lr'] = rate
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -129,15 +128,27 @@ def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: _Board) -> 
         step += 1
         board.barrier.wait()
         if rank == 0 and step % REPORT == 0:
-            shown = ' '.join(f'{k} {v / REPORT:.3f}' for k, v in sums.items())
-            log.info('step %d  %.1f min  %s', step, spent * plan.minutes, shown)
-            sums = {}
+            diary.report(step, spent * plan.minutes)
         if step % KEEP == 0:
             task.refresh()
         if rank == 0 and (step % KEEP == 0 or stop):
             _save(task.parts, optimizer, step, plan.checkpoint)
-        if stop:
-            return
+
+
+class _Diary:
+    """Means of the loss terms between two log lines."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+
+    def add(self, terms: dict[str, float]) -> None:
+        for key, value in terms.items():
+            self._sums[key] = self._sums.get(key, 0.0) + value
+
+    def report(self, step: int, minutes: float) -> None:
+        shown = ' '.join(f'{key} {value / REPORT:.3f}' for key, value in self._sums.items())
+        log.info('step %d  %.1f min  %s', step, minutes, shown)
+        self._sums.clear()
 
 
 def _share(plan: Plan, steps: int, spent: float) -> float:

@@ -60,10 +60,11 @@ _XML = f"""
 class RendererMissingError(RuntimeError):
     """MuJoCo or OSMesa is not installed."""
 
-    def __init__(self, err: Exception) -> None:
-        super().__init__(
+    def __str__(self) -> str:
+        """What to install, and what was raised."""
+        return (
             'the simulator needs the pip package mujoco and the Debian package libosmesa6 '
-            f'(apt install libosmesa6): {err}'
+            f'(apt-get install libosmesa6): {self.args[0]}'
         )
 
 
@@ -88,7 +89,7 @@ class Stage:
         try:
             import mujoco
         except (ImportError, OSError, AttributeError) as err:
-            raise RendererMissingError(err) from err
+            raise RendererMissingError(repr(err)) from err
         self._mujoco: Any = mujoco
         self._model: Any = mujoco.MjModel.from_xml_string(
             _XML.format(samples=samples, width=width, height=height)
@@ -134,7 +135,7 @@ class Stage:
             try:
                 renderer = self._mujoco.Renderer(self._model, height, width)
             except (ImportError, OSError, AttributeError, RuntimeError) as err:
-                raise RendererMissingError(err) from err
+                raise RendererMissingError(repr(err)) from err
             self._renderers[width, height] = renderer
         return self._renderers[width, height]
 
