@@ -6,10 +6,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+
+class Sized(Protocol):
+    """Anything that knows how many bytes it holds: a tensor, an array."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        ...
+
+
+Held = TypeVar('Held', bound=Sized)
 
 
 def fingerprint(image: NDArray[np.uint8]) -> bytes:
@@ -23,24 +35,24 @@ def fingerprint(image: NDArray[np.uint8]) -> bytes:
     return digest.digest()
 
 
-class FeatureCache:
+class FeatureCache(Generic[Held]):
     """Least recently used first out, bounded in bytes. For one thread."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit  # bytes
-        self._held: OrderedDict[bytes, torch.Tensor] = OrderedDict()
+        self._held: OrderedDict[bytes, Held] = OrderedDict()
         self.nbytes = 0
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def get(self, key: bytes) -> torch.Tensor | None:
+    def get(self, key: bytes) -> Held | None:
         """The features under this key, which becomes the newest; None where there are none."""
         if key in self._held:
             self._held.move_to_end(key)
         return self._held.get(key)
 
-    def put(self, key: bytes, features: torch.Tensor) -> None:
+    def put(self, key: bytes, features: Held) -> None:
         """Keep features and let the oldest go; one larger than the limit is not kept."""
         self._drop(key)
         self._held[key] = features

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+from molmo_ground_ros.errors import BackendError, BadModel
 
 try:
     from transformers import AutoTokenizer, Molmo2ForConditionalGeneration
@@ -34,25 +34,6 @@ except ImportError as err:
 
 _LOG = logging.getLogger(__name__)
 _ATTENTION = 'sdpa'  # flash_attention_2 would drop the block mask of the visual tokens
-
-
-def choose_device(name: str) -> torch.device:
-    """Raises BadSetting for a GPU that is not there: never falls back to the CPU by itself."""
-    if name == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    device = torch.device(name)
-    count = torch.cuda.device_count()
-    if device.type == 'cuda' and (device.index or 0) >= count:
-        raise BadSetting('device', name, f'torch {torch.__version__} sees {count} GPUs')
-    return device
-
-
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """'auto' is bfloat16 on a GPU (released weights are float32, twice as large) else float32."""
-    if name == 'auto':
-        return torch.float32 if device.type == 'cpu' else torch.bfloat16
-    dtype: torch.dtype = getattr(torch, name)
-    return dtype
 
 
 def load_network(

@@ -102,8 +102,16 @@ def write_processor(
         (folder / name).write_text(json.dumps(content))
 
 
-def write_network(folder: Path, *, base: int, size: int, seed: int, context: int) -> None:
-    """Random weights, wide enough that greedy answers vary."""
+def write_network(
+    folder: Path,
+    *,
+    base: int,
+    size: int,
+    seed: int,
+    context: int,
+    text: Mapping[str, Any] | None = None,
+) -> None:
+    """Random weights, wide enough that greedy answers vary; `text` changes the decoder's config."""
     import torch
     from transformers import GenerationConfig, Molmo2Config, Molmo2ForConditionalGeneration
 
@@ -118,6 +126,7 @@ def write_network(folder: Path, *, base: int, size: int, seed: int, context: int
             'additional_vocab_size': 16,
             'max_position_embeddings': context,
             'rope_parameters': {'rope_type': 'default', 'rope_theta': 10000.0},
+            **(text or {}),
         },
         vision_config={
             **width,
@@ -151,6 +160,8 @@ def write_network(folder: Path, *, base: int, size: int, seed: int, context: int
         for weight in network.parameters():
             if weight.ndim == 2:
                 weight.normal_(std=1.2 / weight.shape[1] ** 0.5)
+            elif text is not None:  # no two norms and biases alike
+                weight.normal_(mean=weight.mean().item(), std=0.2)
         network.get_input_embeddings().weight.normal_(std=1.0)
     network.generation_config = GenerationConfig(bos_token_id=2, eos_token_id=2, pad_token_id=0)
     network.save_pretrained(folder)
@@ -168,6 +179,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> MakeCheckpoint:
         nested: bool = True,
         seed: int = 0,
         context: int = 1024,
+        text: Mapping[str, Any] | None = None,
         **video: Any,
     ) -> Path:
         folder = tmp_path_factory.mktemp('checkpoint')
@@ -180,7 +192,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> MakeCheckpoint:
             nested=nested,
             **video,
         )
-        write_network(folder, base=base, size=size, seed=seed, context=context)
+        write_network(folder, base=base, size=size, seed=seed, context=context, text=text)
         return folder
 
     return make

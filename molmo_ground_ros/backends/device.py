@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Names of devices and precisions to torch's own."""
+
+from __future__ import annotations
+
+import torch
+
+from molmo_ground_ros.errors import BadSetting
+
+
+def choose_device(name: str) -> torch.device:
+    """Raises BadSetting for a GPU that is not there: never falls back to the CPU by itself."""
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = torch.device(name)
+    count = torch.cuda.device_count()
+    if device.type == 'cuda' and (device.index or 0) >= count:
+        raise BadSetting('device', name, f'torch {torch.__version__} sees {count} GPUs')
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """'auto' is bfloat16 on a GPU (released weights are float32, twice as large) else float32."""
+    if name == 'auto':
+        return torch.float32 if device.type == 'cpu' else torch.bfloat16
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype

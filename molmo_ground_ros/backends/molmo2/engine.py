@@ -1,0 +1,188 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The backend over any runtime: pixels, prompts, kept features, the loop, and text as it comes.
+
+Needs numpy and tokenizers; what runs the graph is behind `Runtime`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molmo_ground_ros.backends.base import (
+    BackendSettings,
+    GenerateOptions,
+    Generation,
+    OnText,
+    Token,
+)
+from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_processor
+from molmo_ground_ros.backends.features import FeatureCache, fingerprint
+from molmo_ground_ros.backends.molmo2.config import Molmo2Config, read_config
+from molmo_ground_ros.backends.molmo2.draft import GrammarDrafter
+from molmo_ground_ros.backends.molmo2.generate import Counts, Generator, Scene
+from molmo_ground_ros.backends.molmo2.runtime import Features, Runtime
+from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer, stop_tokens
+from molmo_ground_ros.backends.pixels import PixelConfig, frame_patches
+from molmo_ground_ros.backends.prompt import PromptEncoder, PromptIds
+from molmo_ground_ros.backends.text import TextStream
+from molmo_ground_ros.errors import BackendError, BadModel
+from molmo_ground_ros.types import Clip, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What may be saved without changing an answer."""
+
+    reuse_prefix: bool = True  # questions on the same frames read only their own words
+    draft: bool = True  # guess what the grammar fixes, and verify the guess in one pass
+    feature_bytes: int = 256 * 2**20  # of frames encoded ahead; 640 frames of the 4B in bfloat16
+
+
+SAVE_ALL = Savings()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checked folder: all of it but the weights."""
+
+    model: str
+    folder: Path
+    config: Molmo2Config
+    pixels: PixelConfig
+    tokenizer: FileTokenizer
+    prompts: PromptEncoder
+    stops: frozenset[int]
+
+
+def open_checkpoint(settings: BackendSettings) -> Checkpoint:
+    """Find and check a checkpoint. Raises BadModel where its files are missing or disagree."""
+    model, folder = settings.model, find_folder(settings.model)
+    check_files(model, folder)
+    config = read_config(model, folder)
+    pixels, frame = read_processor(model, folder)
+    tokenizer = FileTokenizer(model, folder)
+    prompts = PromptEncoder(tokenizer, frame, pixels.grid, model)
+    if prompts.patch != config.patch_token:
+        raise BadModel(
+            model,
+            f'<im_patch> is token {prompts.patch} to its tokenizer, '
+            f'{config.patch_token} to its config.json',
+        )
+    if pixels.side**2 != config.vision.positions:
+        raise BadModel(
+            model,
+            f'its processor makes {pixels.side**2} patches a frame, '
+            f'its vision tower reads {config.vision.positions}',
+        )
+    stops = stop_tokens(model, folder, tokenizer)
+    return Checkpoint(model, folder, config, pixels, tokenizer, prompts, stops)
+
+
+class EngineBackend:
+    """One checkpoint on one runtime."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, runtime: Runtime, savings: Savings = SAVE_ALL
+    ) -> None:
+        self.model = checkpoint.model
+        self._checkpoint = checkpoint
+        self._runtime = runtime
+        self._savings = savings
+        self._features: FeatureCache[Features] = FeatureCache(savings.feature_bytes)
+        self._generator = Generator(
+            runtime, checkpoint.stops, checkpoint.prompts.patch, reuse=savings.reuse_prefix
+        )
+
+    @property
+    def counts(self) -> Counts:
+        """Work done since the start."""
+        return self._generator.counts
+
+    def generate(
+        self,
+        clip: Clip,
+        prompts: Sequence[str],
+        options: GenerateOptions,
+        on_text: OnText,
+    ) -> list[Generation]:
+        """Answer each prompt; frames not prepared before are encoded now.
+
+        Raises BackendError for an empty clip, a prompt longer than the context and what the runtime
+        raises; the next call starts afresh.
+        """
+        if not clip.frames:
+            raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
+        written = [self._checkpoint.prompts.encode(clip.seconds, one) for one in prompts]
+        rooms = [self._generator.room(len(one.ids)) for one in written]
+        keys = tuple(fingerprint(frame.image) for frame in clip.frames)
+        seen = [self._encoded(*one) for one in zip(keys, clip.frames, strict=True)]
+        return [
+            self._answer(
+                _Ask(index, written[index], Scene(keys, seen), clip.seconds),
+                min(options.max_new_tokens, room),
+                on_text,
+            )
+            for index, room in enumerate(rooms)
+        ]
+
+    def prepare(self, camera: str, frame: Frame) -> None:  # noqa: ARG002
+        """Encode a frame now, so that a later question finds its features."""
+        self._encoded(fingerprint(frame.image), frame)
+
+    def close(self) -> None:
+        """Drop weights and features; nothing may be called after."""
+        self._features.clear()
+        self._runtime.close()
+
+    def _encoded(self, key: bytes, frame: Frame) -> Features:
+        """Features of a frame. One frame a call, so the batch never matters."""
+        held = self._features.get(key)
+        if held is None:
+            held = self._runtime.encode(frame_patches(frame.image, self._checkpoint.pixels))
+            self._features.put(key, held)
+        return held
+
+    def _answer(self, ask: _Ask, limit: int, on_text: OnText) -> Generation:
+        decode = self._checkpoint.tokenizer.decode
+        stream = TextStream(decode)
+        tokens: list[Token] = []
+        stopped = False
+        drafter = None
+        if self._savings.draft:
+            encode = self._checkpoint.tokenizer.encode_text
+            drafter = GrammarDrafter(encode, decode, ask.seconds)
+        choices: Any = self._generator.tokens(ask.prompt, ask.scene, limit, drafter)
+        with closing(choices):
+            for choice in choices:
+                piece = stream.push(choice.token)
+                if len(tokens) + 1 == limit:
+                    piece += stream.finish()
+                tokens.append(Token(piece, choice.logprob))
+                if not on_text(ask.index, piece):
+                    stopped = True
+                    break
+        if tokens and (rest := stream.finish()):  # ended inside a character
+            tokens[-1] = Token(tokens[-1].text + rest, tokens[-1].logprob)
+            if not stopped:
+                on_text(ask.index, rest)
+        return Generation(
+            text=''.join(token.text for token in tokens),
+            tokens=tuple(tokens),
+            truncated=not stopped and len(tokens) == limit,
+            stopped=stopped,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One prompt of a call."""
+
+    index: int
+    prompt: PromptIds
+    scene: Scene
+    seconds: tuple[float, ...]

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A pass over a few tokens, captured once and replayed: no kernel is launched from Python.
+
+Not run yet: no machine with CUDA was at hand when it was written. The tests that need one skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+_SIZES = (1, 4, 8, 17)  # tokens of a pass: one alone, and one with guesses behind it
+_WARM_UPS = 3  # passes before a capture, as torch asks for
+
+
+class Cache(Protocol):
+    """The buffers that a graph reads and writes; their addresses are part of it."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
+    visual: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Captured:
+    graph: Any  # a torch.cuda.CUDAGraph
+    ids: Tensor  # (1, size)
+    start: Tensor  # (1,)
+    tokens: Tensor  # (1, size)
+    logprobs: Tensor
+
+
+class CudaGraphs:
+    """Passes over tokens that are no video's, one graph a size."""
+
+    def __init__(self, decoder: torch.nn.Module) -> None:
+        self._decoder = decoder
+        self._captured: dict[int, _Captured] = {}
+
+    def fit(self, count: int) -> bool:
+        """Whether so many tokens fit a graph."""
+        return count <= _SIZES[-1]
+
+    def rows(self, count: int) -> int:
+        """Rows that a pass over so many tokens writes; those behind the tokens are void."""
+        return next(size for size in _SIZES if count <= size)
+
+    def clear(self) -> None:
+        """Forget all: the cache has moved."""
+        self._captured.clear()
+
+    def replay(self, ids: Sequence[int], start: int, cache: Cache) -> tuple[Tensor, Tensor]:
+        """Token and logprob after each of ids, (1, len(ids)) each."""
+        size = self.rows(len(ids))
+        if size not in self._captured:
+            self._captured[size] = self._capture(size, cache)
+        held = self._captured[size]
+        held.ids.copy_(torch.tensor([[*ids, *[0] * (size - len(ids))]]), non_blocking=True)
+        held.start.fill_(start)
+        held.graph.replay()
+        return held.tokens[:, : len(ids)], held.logprobs[:, : len(ids)]
+
+    def _capture(self, size: int, cache: Cache) -> _Captured:
+        """Record one pass. It writes void rows at the cache's end, where nothing is held."""
+        device = cache.visual.device
+        ids = torch.zeros((1, size), dtype=torch.long, device=device)
+        slots = torch.zeros_like(ids)
+        start = torch.full((1,), cache.visual.shape[1] - size, dtype=torch.long, device=device)
+        visual = torch.zeros((1, size), dtype=torch.bool, device=device)
+        wanted = torch.arange(size, device=device)
+
+        def step() -> tuple[Tensor, Tensor]:
+            inputs = (ids, slots, None, visual, cache.visual, start, wanted)
+            _, tokens, logprobs, _, _ = self._decoder(*inputs, cache.keys, cache.values)
+            return tokens, logprobs
+
+        side = torch.cuda.Stream(device)
+        side.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UPS):
+                step()
+        torch.cuda.current_stream(device).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            tokens, logprobs = step()
+        return _Captured(graph, ids, start, tokens, logprobs)

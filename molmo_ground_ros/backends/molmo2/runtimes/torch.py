@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The graph in PyTorch: weights mapped from the checkpoint, a cache written in place.
+
+On a CPU a pass looks at the rows of the cache that are written and at no others. On CUDA decoding
+replays captured graphs of fixed shapes (cuda_graphs.py): that part has not been run yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.backends.device import choose_device, choose_dtype
+from molmo_ground_ros.backends.molmo2.config import TextConfig
+from molmo_ground_ros.backends.molmo2.engine import (
+    SAVE_ALL,
+    Checkpoint,
+    EngineBackend,
+    Savings,
+    open_checkpoint,
+)
+from molmo_ground_ros.backends.molmo2.load import load_graphs
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
+from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
+from molmo_ground_ros.backends.pixels import pooling_indices
+from molmo_ground_ros.errors import BackendError
+
+_ROWS = 512  # the cache grows by so many at a time
+
+
+def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
+    """The backend named `torch`. Raises BadModel or BadSetting when it cannot be loaded."""
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.dtype, device)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    checkpoint = open_checkpoint(settings)
+    return EngineBackend(checkpoint, TorchRuntime(checkpoint, device, dtype), savings)
+
+
+class TorchRuntime:
+    """One checkpoint's graph on one device. Raises BadModel."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+        self.capacity = checkpoint.config.text.positions
+        self._device = device
+        self._dtype = dtype
+        self._decoder, self._vision = load_graphs(
+            checkpoint.model, checkpoint.folder, checkpoint.config, device, dtype
+        )
+        self._pooling = torch.from_numpy(pooling_indices(checkpoint.pixels)).to(device)
+        self._text = checkpoint.config.text
+        self._cache = _Cache.empty(self._text, 0, device, dtype)
+        self._graphs = CudaGraphs(self._decoder) if device.type == 'cuda' else None
+
+    def encode(self, patches: NDArray[np.float32]) -> Tensor:
+        """Features of one frame, (tokens, hidden)."""
+        with self._guard('encoding a frame'), torch.inference_mode():
+            given = torch.from_numpy(patches)[None].to(self._device, self._dtype)
+            found: Tensor = self._vision(given, self._pooling)
+            return found
+
+    def read(
+        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+    ) -> list[Choice]:
+        """Write ids to the cache; the choices after the last `wanted` of them."""
+        with self._guard(f'reading {len(ids)} tokens'), torch.inference_mode():
+            if self._graphs is not None and video is None and self._graphs.fit(len(ids)):
+                end = start + self._graphs.rows(len(ids))
+                if end <= self.capacity:
+                    self._grow(end, start)
+                    tokens, logprobs = self._graphs.replay(ids, start, self._cache)
+                    return _choices(tokens[:, -wanted:], logprobs[:, -wanted:])
+            _, tokens, logprobs = self.logits(ids, start, wanted, video)
+            return _choices(tokens, logprobs)
+
+    def logits(
+        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `read`: the logits (1, wanted, vocabulary), and each one's token and logprob."""
+        end = start + len(ids)
+        self._grow(end, start)
+        cache = self._cache
+        cache.visual[:, start:] = False  # what lies above is void
+        slots, features = torch.zeros((1, len(ids)), dtype=torch.long), None
+        if video is not None:
+            cache.visual[0, start:end] = torch.tensor(video.visual, device=self._device) == 1
+            slots = torch.tensor([video.slots])
+            features = torch.cat([torch.as_tensor(one) for one in video.features])
+        logits, tokens, logprobs, _, _ = self._decoder(
+            torch.tensor([ids], device=self._device),
+            slots.to(self._device),
+            features,
+            cache.visual[:, start:end],
+            cache.visual[:, :end],
+            torch.tensor([start], device=self._device),
+            torch.arange(len(ids) - wanted, len(ids), device=self._device),
+            [one[:, :, :end] for one in cache.keys],
+            [one[:, :, :end] for one in cache.values],
+        )
+        return logits, tokens, logprobs
+
+    def close(self) -> None:
+        """Drop weights and cache."""
+        del self._decoder, self._vision, self._cache, self._graphs
+        if self._device.type == 'cuda':
+            torch.cuda.empty_cache()
+
+    def _grow(self, rows: int, held: int) -> None:
+        """Make room for so many rows, and keep the first `held` of them."""
+        if rows <= self._cache.rows:
+            return
+        wanted = min(-(-rows // _ROWS) * _ROWS, max(self.capacity, rows))
+        larger = _Cache.empty(self._text, wanted, self._device, self._dtype)
+        larger.take(self._cache, held)
+        self._cache = larger
+        if self._graphs is not None:
+            self._graphs.clear()  # they hold the old cache's addresses
+
+    @contextlib.contextmanager
+    def _guard(self, doing: str) -> Iterator[None]:
+        """Translate what torch raises, and give back the memory it held."""
+        try:
+            yield
+        except (RuntimeError, ValueError, IndexError) as err:
+            traceback.clear_frames(err.__traceback__)
+            if isinstance(err, torch.OutOfMemoryError):
+                torch.cuda.empty_cache()
+            reason = str(err).strip().split('\n')[0]
+            raise BackendError(f'{doing}: {type(err).__name__}: {reason}') from err
+
+
+@dataclass(slots=True)
+class _Cache:
+    """Keys and values of the tokens read, and which of these are the video's."""
+
+    keys: list[Tensor]  # a layer: (1, m, rows, d)
+    values: list[Tensor]
+    visual: Tensor  # (1, rows) bool
+
+    @classmethod
+    def empty(cls, text: TextConfig, rows: int, device: torch.device, dtype: torch.dtype) -> _Cache:
+        """Zeros: a row that is never seen must still be a number."""
+        shape = (1, text.kv_heads, rows, text.head_dim)
+        keys, values = (
+            [torch.zeros(shape, device=device, dtype=dtype) for _ in range(text.layers)]
+            for _ in range(2)
+        )
+        return cls(keys, values, torch.zeros((1, rows), dtype=torch.bool, device=device))
+
+    @property
+    def rows(self) -> int:
+        """Rows there are."""
+        return self.visual.shape[1]
+
+    def take(self, other: _Cache, rows: int) -> None:
+        """Copy the first rows of a smaller cache."""
+        pairs = zip(self.keys + self.values, other.keys + other.values, strict=True)
+        for mine, theirs in pairs:
+            mine[:, :, :rows] = theirs[:, :, :rows]
+        self.visual[:, :rows] = other.visual[:, :rows]
+
+
+def _choices(tokens: Tensor, logprobs: Tensor) -> list[Choice]:
+    pairs = zip(tokens[0].tolist(), logprobs[0].tolist(), strict=True)
+    return [Choice(token, logprob) for token, logprob in pairs]
