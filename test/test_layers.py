@@ -32,7 +32,12 @@ FLOORS = {
 }
 
 # The files of the backend named transformers; replay and the choice between backends know no torch.
-HF = {'backends/features', 'backends/hf', 'backends/weights'}
+HF = {'backends/hf', 'backends/weights'}
+# The files of our own graph that know torch: with `onnx` none of them is imported.
+GRAPH = {
+    *(f'backends/molmo2/{name}' for name in ('graph', 'load', 'ops', 'vision')),
+    *(f'backends/molmo2/runtimes/{name}' for name in ('cuda_graphs', 'torch')),
+}
 # Packages from outside that every file may import, and those that only some may.
 EVERYWHERE = {'cv2', 'numpy'}
 ONLY_IN = {
@@ -46,15 +51,15 @@ ONLY_IN = {
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
     'rosbags': {'bag'},
-    'safetensors': {*HF, 'backends/molmo2'},
+    'safetensors': HF,
     'scipy': {'metrics', 'stitch'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2'},
     'tf2_ros': {'ros'},
-    'tokenizers': {*HF, 'backends/molmo2'},
-    'torch': {*HF, 'backends/molmo2'},
-    'transformers': {*HF, 'backends/molmo2'},
+    'tokenizers': {'backends/molmo2/tokens'},
+    'torch': {*HF, *GRAPH, 'backends/device'},
+    'transformers': HF,
     f'{PACKAGE}.action': {'ros'},
     f'{PACKAGE}.msg': {'ros'},
     f'{PACKAGE}.srv': {'ros'},
@@ -229,7 +234,7 @@ def package_with(folder: Path, sources: dict[str, str]) -> Path:
         pytest.param(
             {'types.py': '\nimport torch\n'},
             'molmo_ground_ros/types.py:2: imports torch: '
-            'only backends/features, backends/hf, backends/molmo2, backends/weights may',
+            f'only {", ".join(sorted(ONLY_IN["torch"]))} may',
             id='heavy package on floor 1',
         ),
         pytest.param(

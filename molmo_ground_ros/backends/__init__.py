@@ -28,8 +28,17 @@ def _transformers(settings: BackendSettings) -> Backend:
     return TransformersBackend(settings)
 
 
+def _torch(settings: BackendSettings) -> Backend:
+    try:
+        from molmo_ground_ros.backends.molmo2.runtimes.torch import load as load_torch
+    except ModuleNotFoundError as err:
+        raise MissingPackage((err.name or 'torch').partition('.')[0], 'torch') from err
+    return load_torch(settings)
+
+
 BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {
     'replay': _replay,
+    'torch': _torch,
     'transformers': _transformers,
 }
 

@@ -18,7 +18,8 @@ class Rows:
         """labels: the clip's times as the prompt writes them, ascending."""
         self._labels = labels
         self._tracks = tracks
-        self._heads: list[str] = []  # of the last two frames
+        self._head = ''  # of the last frame
+        self._step = 0  # labels from one frame to the next, the least seen; 0 before the second
         self._ids: list[str] = []  # of the last frame
         self._seen: dict[str, list[_Spot]] = {}  # the last spots of each id
         self.separator = ';'
@@ -27,7 +28,7 @@ class Rows:
     def copy(self) -> Rows:
         """One to guess with."""
         other = Rows(self._labels, tracks=self._tracks)
-        other._heads, other._ids = list(self._heads), list(self._ids)
+        other._head, other._step, other._ids = self._head, self._step, list(self._ids)
         other._seen = {number: list(spots) for number, spots in self._seen.items()}
         other.separator, other.count = self.separator, self.count
         return other
@@ -41,7 +42,7 @@ class Rows:
         for number, (x, y) in zip(numbers, spots, strict=True):
             past = self._seen.get(number, [])[1 - _PAST :]
             self._seen[number] = [*past, (time, int(x), int(y))]
-        self._heads = [*self._heads[-1:], fields[0]]
+        self._step, self._head = self._step_to(fields[0]), fields[0]
         self._ids = list(numbers)
         self.separator = separator
         self.count += len(numbers)
@@ -87,7 +88,7 @@ class Rows:
 
     def _next_head(self, partial: str) -> str | None:
         """The time that follows, as far as it has been written; None at the clip's end."""
-        place = self._place(self._heads[-1]) + self._step(self._heads) if self._heads else 0
+        place = self._place(self._head) + (self._step or 1) if self._head else 0
         return next((one for one in self._labels[place:] if one.startswith(partial)), None)
 
     def _next_id(self, row: int) -> str | None:
@@ -117,15 +118,14 @@ class Rows:
     def _frame_end(self, head: str) -> str:
         """A separator, or the end of the block at the end of the clip."""
         place = self._place(head)
-        after = place + self._step([*self._heads[-1:], head])
+        after = place + (self._step_to(head) or 1)
         at_end = self._tracks and place >= 0 and after >= len(self._labels)
         return '">' if at_end else self.separator
 
-    def _step(self, heads: Sequence[str]) -> int:
-        """Labels from one frame to the next: 2 for tracks at 1 fps on a clip of 2 fps."""
-        if len(heads) < 2 or not self._tracks:
-            return 1
-        return max(self._place(heads[-1]) - self._place(heads[-2]), 1)
+    def _step_to(self, head: str) -> int:
+        """The step with a further frame: 2 for tracks at 1 fps on a clip of 2 fps."""
+        gap = self._place(head) - self._place(self._head) if self._head and self._tracks else 0
+        return min(gap, self._step or gap) if gap > 0 else self._step
 
     def _place(self, head: str) -> int:
         """The number of a label, -1 if it is none of the clip's."""
