@@ -35,7 +35,7 @@ FLOORS = {
 HF = {'backends/hf', 'backends/weights'}
 # The files of our own graph that know torch: with `onnx` none of them is imported.
 GRAPH = {
-    *(f'backends/molmo2/{name}' for name in ('graph', 'load', 'ops', 'vision')),
+    *(f'backends/molmo2/{name}' for name in ('export', 'graph', 'load', 'ops', 'vision')),
     *(f'backends/molmo2/runtimes/{name}' for name in ('cuda_graphs', 'torch')),
 }
 # Packages from outside that every file may import, and those that only some may.
@@ -47,7 +47,8 @@ ONLY_IN = {
     'diagnostic_msgs': {'ros'},
     'geometry_msgs': {'ros'},
     'huggingface_hub': {'backends/checkpoint'},
-    'onnxruntime': {'backends/molmo2'},
+    'onnx_ir': {'backends/molmo2/export'},
+    'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
     'rosbags': {'bag'},

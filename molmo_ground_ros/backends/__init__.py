@@ -36,7 +36,16 @@ def _torch(settings: BackendSettings) -> Backend:
     return load_torch(settings)
 
 
+def _onnx(settings: BackendSettings) -> Backend:
+    try:
+        from molmo_ground_ros.backends.molmo2.runtimes.onnx import load as load_onnx
+    except ModuleNotFoundError as err:
+        raise MissingPackage((err.name or 'onnxruntime').partition('.')[0], 'onnx') from err
+    return load_onnx(settings)
+
+
 BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {
+    'onnx': _onnx,
     'replay': _replay,
     'torch': _torch,
     'transformers': _transformers,

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config, TextConfig, Yarn
-from molmo_ground_ros.backends.molmo2.ops import EAGER, Ops
+from molmo_ground_ros.backends.molmo2.ops import EAGER, Ops, cut
 
 
 class DecoderGraph(nn.Module):
@@ -70,7 +70,7 @@ class DecoderGraph(nn.Module):
             x, key, value = block(x, table, mask, start, keys[i], values[i])
             new_keys.append(key)
             new_values.append(value)
-        logits = self.lm_head(self.ln_f(x[:, wanted])).float()
+        logits = self.lm_head(self.ln_f(x.index_select(1, wanted))).float()
         tokens = logits.argmax(-1)
         logprobs = logits.amax(-1) - logits.logsumexp(-1)
         return logits, tokens, logprobs, new_keys, new_values
@@ -142,7 +142,7 @@ class _Attention(nn.Module):
         key: Tensor,  # (1, m, C, d)
         value: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        q, k, v = self.att_proj(x).split(self._widths, dim=-1)
+        q, k, v = cut(self.att_proj(x), self._widths)
         if not self._norm_heads:
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v = (one.unflatten(-1, (-1, self._head_dim)) for one in (q, k, v))
@@ -162,7 +162,7 @@ class _Feed(nn.Module):
         self.ff_out = nn.Linear(text.intermediate, text.hidden, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        up, gate = self.ff_proj(x).chunk(2, dim=-1)
+        up, gate = cut(self.ff_proj(x), [self.ff_out.in_features] * 2)
         return self.ff_out(F.silu(gate) * up)  # type: ignore[no-any-return]
 
 

@@ -10,6 +10,7 @@ PLAIN    ONNX opset 20: the same out of matrix products, Softmax and ScatterElem
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -50,7 +51,7 @@ class Eager:
     def rotate(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """Source: transformers 5.23 modeling_molmo2.py:200-231."""
         cos, sin = cos.to(x.dtype)[:, None], sin.to(x.dtype)[:, None]  # (1, 1, S, d / 2)
-        first, second = x.chunk(2, dim=-1)
+        first, second = cut(x, [x.shape[-1] // 2] * 2)
         return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
     def write(self, cache: Tensor, new: Tensor, start: Tensor) -> Tensor:
@@ -116,6 +117,12 @@ class Fused:
 EAGER: Ops = Eager()
 PLAIN: Ops = Plain()
 FUSED: Ops = Fused()
+
+
+def cut(x: Tensor, widths: Sequence[int]) -> list[Tensor]:
+    """(..., sum of widths) in pieces, by slices: `split` becomes a sequence in ONNX."""
+    ends = [sum(widths[: i + 1]) for i in range(len(widths))]
+    return [x[..., end - width : end] for width, end in zip(widths, ends, strict=True)]
 
 
 def _symbol(name: str, inputs: list[Tensor], like: Tensor, **attrs: Any) -> Tensor:

@@ -11,11 +11,12 @@ Format: https://github.com/huggingface/safetensors#format
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,21 @@ def match(
         if index[name].shape != shape:
             raise BadModel(model, f'{name} has shape {index[name].shape}, not {shape}')
     return {name: index[name] for name in expected}
+
+
+def digest(index: Mapping[str, Stored], config: Molmo2Config) -> str:
+    """A name for where every tensor lies, and for what is done with it; not for the weights."""
+    lines = [
+        f'{name} {one.file.name} {one.dtype} {one.shape} {one.start}' for name, one in index.items()
+    ]
+    text = '\n'.join([*sorted(lines), _told(config)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _told(config: Molmo2Config) -> str:
+    """The config as text that is the same in every process: a set has no order."""
+    text = replace(config.text, scaled_layers=frozenset())
+    return f'{sorted(config.text.scaled_layers)} {replace(config, text=text)}'
 
 
 def _files(model: str, folder: Path) -> list[Path]:

@@ -1,0 +1,13 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the exporter writes and the runtimes read: names of files, forms, the mark in them."""
+
+from __future__ import annotations
+
+FORMS = {'fused': 24, 'plain': 20}  # the ONNX opset of each
+DIGEST = 'checkpoint'  # metadata: weights.digest of what a graph was exported from
+
+
+def graph_file(part: str, dtype: str, form: str) -> str:
+    """The name of a graph in a checkpoint's folder. part: 'decoder' or 'vision'."""
+    return f'{part}.{dtype}.opset{FORMS[form]}.onnx'

@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The exported graph in ONNX Runtime, on the CPU. Needs neither torch nor transformers.
+
+The cache is bound as input and output of the same pass, so it is written where it lies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.backends.molmo2.config import TextConfig
+from molmo_ground_ros.backends.molmo2.engine import (
+    SAVE_ALL,
+    Checkpoint,
+    EngineBackend,
+    Savings,
+    open_checkpoint,
+)
+from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, graph_file
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
+from molmo_ground_ros.backends.molmo2.weights import digest, read_index
+from molmo_ground_ros.backends.pixels import pooling_indices
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+
+_ROWS = 512  # the cache grows by so many at a time
+_DTYPES: dict[str, type[np.float32 | np.float16]] = {'float32': np.float32, 'float16': np.float16}
+_EXPORT = 'python -m molmo_ground_ros.backends.molmo2.export'
+_ERRORS = 3  # severity: ONNX Runtime warns of folded constants
+
+
+def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
+    """The backend named `onnx`. Raises BadModel or BadSetting when it cannot be loaded."""
+    if settings.device not in ('auto', 'cpu'):
+        raise BadSetting('device', settings.device, 'the onnx backend runs on the CPU')
+    dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
+    if dtype not in _DTYPES:
+        raise BadSetting('dtype', dtype, 'the onnx backend has float32 and float16')
+    checkpoint = open_checkpoint(settings)
+    return EngineBackend(checkpoint, OnnxRuntime(checkpoint, dtype, settings.threads), savings)
+
+
+class OnnxRuntime:
+    """One checkpoint's exported graphs. Raises BadModel where they are missing or stale."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, dtype: str, threads: int = 0, form: str = ''
+    ) -> None:
+        """Take the named form of the graphs; '' is the best one that is there."""
+        self.capacity = checkpoint.config.text.positions
+        self._text = checkpoint.config.text
+        self._dtype = _DTYPES[dtype]
+        mark = digest(read_index(checkpoint.model, checkpoint.folder), checkpoint.config)
+        self._decoder, self._vision = (
+            _session(checkpoint.model, _find(checkpoint, part, dtype, form), mark, threads)
+            for part in ('decoder', 'vision')
+        )
+        self._pooling = pooling_indices(checkpoint.pixels)
+        self._rows = 0
+        self._cache: dict[str, Any] = {}  # by the name of the input: an OrtValue
+        self._visual = np.zeros((1, 0), dtype=np.bool_)
+        self._no_features = np.zeros((1, self._text.hidden), dtype=self._dtype)
+
+    def encode(self, patches: NDArray[np.float32]) -> NDArray[Any]:
+        """Features of one frame, (tokens, hidden)."""
+        given = {'patches': patches[None].astype(self._dtype), 'pooling': self._pooling}
+        with _guard('encoding a frame'):
+            found: NDArray[Any] = self._vision.run(['features'], given)[0]
+            return found
+
+    def read(
+        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+    ) -> list[Choice]:
+        """Write ids to the cache; the choices after the last `wanted` of them."""
+        with _guard(f'reading {len(ids)} tokens'):
+            tokens, logprobs = self.run(('tokens', 'logprobs'), ids, start, wanted, video)
+            pairs = zip(tokens[0].tolist(), logprobs[0].tolist(), strict=True)
+            return [Choice(token, logprob) for token, logprob in pairs]
+
+    def run(
+        self,
+        outputs: Sequence[str],
+        ids: Sequence[int],
+        start: int,
+        wanted: int,
+        video: Video | None = None,
+    ) -> list[NDArray[Any]]:
+        """As `read`: any of 'logits', 'tokens' and 'logprobs', each (1, wanted, ...)."""
+        end = start + len(ids)
+        self._grow(end, start)
+        self._visual[:, start:] = False  # what lies above is void
+        slots: Sequence[int] = [0] * len(ids)
+        features = self._no_features
+        if video is not None:
+            self._visual[0, start:end] = np.asarray(video.visual) == 1
+            slots = video.slots
+            if video.features:
+                features = np.concatenate([np.asarray(one) for one in video.features])
+        given = {
+            'ids': np.asarray([ids], dtype=np.int64),
+            'slots': np.asarray([slots], dtype=np.int64),
+            'features': features,
+            'visual': np.ascontiguousarray(self._visual[:, start:end]),
+            'seen_visual': self._visual,
+            'start': np.asarray([start], dtype=np.int64),
+            'wanted': np.arange(len(ids) - wanted, len(ids), dtype=np.int64),
+        }
+        binding = self._decoder.io_binding()
+        for name, array in given.items():
+            binding.bind_cpu_input(name, array)
+        for name, cache in self._cache.items():
+            binding.bind_ortvalue_input(name, cache)
+            binding.bind_ortvalue_output(name.replace('_', '_out_'), cache)
+        for name in outputs:
+            binding.bind_output(name)
+        self._decoder.run_with_iobinding(binding)
+        found = dict(zip(self._output_names(outputs), binding.get_outputs(), strict=True))
+        return [found[name].numpy() for name in outputs]
+
+    def close(self) -> None:
+        """Drop weights and cache."""
+        del self._decoder, self._vision, self._cache
+
+    def _output_names(self, outputs: Sequence[str]) -> list[str]:
+        """Bound outputs in the order they were bound in."""
+        return [*(name.replace('_', '_out_') for name in self._cache), *outputs]
+
+    def _grow(self, rows: int, held: int) -> None:
+        """Make room for so many rows, and keep the first `held` of them."""
+        if rows <= self._rows:
+            return
+        wanted = min(-(-rows // _ROWS) * _ROWS, max(self.capacity, rows))
+        for name in _cache_names(self._text):
+            shape = (1, self._text.kv_heads, wanted, self._text.head_dim)
+            larger = np.zeros(shape, dtype=self._dtype)
+            if held:
+                larger[:, :, :held] = self._cache[name].numpy()[:, :, :held]
+            self._cache[name] = onnxruntime.OrtValue.ortvalue_from_numpy(larger)
+        visual = np.zeros((1, wanted), dtype=np.bool_)
+        visual[:, :held] = self._visual[:, :held]
+        self._visual, self._rows = visual, wanted
+
+
+def _cache_names(text: TextConfig) -> list[str]:
+    return [f'{name}_{i}' for name in ('key', 'value') for i in range(text.layers)]
+
+
+def _find(checkpoint: Checkpoint, part: str, dtype: str, form: str) -> Path:
+    """The graph's file in the checkpoint's folder."""
+    names = [graph_file(part, dtype, one) for one in ([form] if form else FORMS)]
+    found = [checkpoint.folder / name for name in names if (checkpoint.folder / name).is_file()]
+    if not found:
+        raise BadModel(
+            checkpoint.model,
+            f'{names[0]} is not in {checkpoint.folder}: write it with '
+            f'{_EXPORT} --dtype {dtype} {checkpoint.folder}',
+        )
+    return found[0]
+
+
+def _session(model: str, path: Path, mark: str, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _ERRORS
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=['CPUExecutionProvider']
+        )
+    except Exception as err:  # its errors share no other base
+        reason = str(err).strip().split('\n')[0]
+        raise BadModel(model, f'cannot load {path.name}: {reason}') from err
+    if session.get_modelmeta().custom_metadata_map.get(DIGEST) != mark:
+        raise BadModel(
+            model,
+            f'{path.name} was exported from other weights: write it again with '
+            f'{_EXPORT} {path.parent}',
+        )
+    return session
+
+
+@contextlib.contextmanager
+def _guard(doing: str) -> Iterator[None]:
+    """Translate what ONNX Runtime raises."""
+    try:
+        yield
+    except Exception as err:  # its errors share no other base
+        reason = str(err).strip().split('\n')[0]
+        raise BackendError(f'{doing}: {type(err).__name__}: {reason}') from err
