@@ -47,7 +47,7 @@ ONLY_IN = {
     'diagnostic_msgs': {'ros'},
     'geometry_msgs': {'ros'},
     'huggingface_hub': {'backends/checkpoint'},
-    'onnx_ir': {'backends/molmo2/export'},
+    'onnx_ir': {'backends/molmo2/capacity', 'backends/molmo2/export'},
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},

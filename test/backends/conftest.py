@@ -110,8 +110,9 @@ def write_network(
     seed: int,
     context: int,
     text: Mapping[str, Any] | None = None,
+    tower: Mapping[str, Any] | None = None,
 ) -> None:
-    """Random weights, wide enough that greedy answers vary; `text` changes the decoder's config."""
+    """Random weights, wide enough that greedy answers vary; text and tower change the config."""
     import torch
     from transformers import GenerationConfig, Molmo2Config, Molmo2ForConditionalGeneration
 
@@ -134,6 +135,7 @@ def write_network(
             'num_hidden_layers': 3,
             'intermediate_size': 48,
             'image_size': [size, size],
+            **(tower or {}),
         },
         adapter_config={
             **width,
@@ -180,6 +182,7 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> MakeCheckpoint:
         seed: int = 0,
         context: int = 1024,
         text: Mapping[str, Any] | None = None,
+        tower: Mapping[str, Any] | None = None,
         **video: Any,
     ) -> Path:
         folder = tmp_path_factory.mktemp('checkpoint')
@@ -192,7 +195,9 @@ def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> MakeCheckpoint:
             nested=nested,
             **video,
         )
-        write_network(folder, base=base, size=size, seed=seed, context=context, text=text)
+        write_network(
+            folder, base=base, size=size, seed=seed, context=context, text=text, tower=tower
+        )
         return folder
 
     return make

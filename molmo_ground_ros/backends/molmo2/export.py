@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import logging
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config, read_config
-from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, graph_file
+from molmo_ground_ros.backends.molmo2.files import CAPACITY, DIGEST, FORMS, PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.load import released, skeletons
 from molmo_ground_ros.backends.molmo2.ops import FUSED, PLAIN
 from molmo_ground_ros.backends.molmo2.weights import DECODER, VISION, Stored, digest, read_index
@@ -52,9 +52,13 @@ class _Part:
 
 
 def export_graphs(
-    model: str, folder: Path, dtype: str = 'float32', form: str = 'fused'
+    model: str,
+    folder: Path,
+    dtype: str = 'float32',
+    form: str = 'fused',
+    parts: Sequence[str] = PARTS,
 ) -> list[Path]:
-    """Write both graphs of a checkpoint into its folder. Raises BadModel.
+    """Write the graphs of a checkpoint into its folder. Raises BadModel.
 
     dtype: 'float32', 'float16' or 'bfloat16', the precision that is computed in.
     """
@@ -62,10 +66,9 @@ def export_graphs(
     decoder, vision, stored = skeletons(model, folder, config, _OPS[form])
     mark = digest(read_index(model, folder), config)
     precision: torch.dtype = getattr(torch, dtype)
-    decoder_part = _decoder(decoder, config, precision)
-    parts = (decoder_part, _vision(vision, config, precision))
+    both = (_decoder(decoder, config, precision), _vision(vision, config, precision))
     written = []
-    for part in parts:
+    for part in (one for one in both if one.name in parts):
         found = _traced(part, precision, FORMS[form])
         _leave_weights(found, part, stored, folder, _TO[precision])
         _forget_traces(found)
@@ -83,9 +86,9 @@ def _decoder(graph: nn.Module, config: Molmo2Config, dtype: torch.dtype) -> _Par
     text, (tokens, rows, wanted) = config.text, (7, 19, 3)  # no two sizes of the examples alike
     layers = range(text.layers)
     named = {
-        name: torch.export.Dim(name) for name in ('tokens', 'capacity', 'feature_rows', 'wanted')
+        name: torch.export.Dim(name) for name in ('tokens', CAPACITY, 'feature_rows', 'wanted')
     }
-    one, many = {1: named['tokens']}, {2: named['capacity']}
+    one, many = {1: named['tokens']}, {2: named[CAPACITY]}
 
     def caches() -> list[Tensor]:
         return [torch.zeros((1, text.kv_heads, rows, text.head_dim), dtype=dtype) for _ in layers]
@@ -102,7 +105,7 @@ def _decoder(graph: nn.Module, config: Molmo2Config, dtype: torch.dtype) -> _Par
         'values': caches(),
     }
     shapes = (
-        *(one, one, {0: named['feature_rows']}, one, {1: named['capacity']}, None),
+        *(one, one, {0: named['feature_rows']}, one, {1: named[CAPACITY]}, None),
         *({0: named['wanted']}, [many for _ in layers], [many for _ in layers]),
     )
     outputs = ['logits', 'tokens', 'logprobs']

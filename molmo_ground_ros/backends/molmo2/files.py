@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+PARTS = ('decoder', 'vision')
 FORMS = {'fused': 24, 'plain': 20}  # the ONNX opset of each
+CAPACITY = 'capacity'  # the name of the cache's length among the sizes that may change
 DIGEST = 'checkpoint'  # metadata: weights.digest of what a graph was exported from
 
 
 def graph_file(part: str, dtype: str, form: str) -> str:
-    """The name of a graph in a checkpoint's folder. part: 'decoder' or 'vision'."""
+    """The name of a graph in a checkpoint's folder. part: one of PARTS."""
     return f'{part}.{dtype}.opset{FORMS[form]}.onnx'

@@ -109,9 +109,9 @@ class Fused:
         return _symbol('TensorScatter', [cache, new, start], cache, axis=2, mode='linear')
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention; its softmax in float32."""
+        """Attention, with no `softmax_precision`: TensorRT's parser refuses it."""
         inputs = [q, k, v] if mask is None else [q, k, v, mask]
-        return _symbol('Attention', inputs, q, scale=q.shape[-1] ** -0.5, softmax_precision=1)
+        return _symbol('Attention', inputs, q, scale=q.shape[-1] ** -0.5)
 
 
 EAGER: Ops = Eager()

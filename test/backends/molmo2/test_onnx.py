@@ -26,6 +26,7 @@ pytest.importorskip('onnxscript', reason=WHY)
 torch = pytest.importorskip('torch', reason=WHY)
 pytest.importorskip('transformers', reason="the reference: needs pip install '.[transformers]'")
 
+from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
 from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
@@ -137,6 +138,16 @@ def test_the_cache_grows_in_an_answer_and_keeps_what_it_holds(exported, make_cli
     [theirs] = backends.load('transformers', settings).generate(*given)
     assert ours.text == theirs.text
     assert length < 512 < length + len(ours.tokens)
+
+
+def test_a_fixed_capacity_changes_no_number(exported, tmp_path, make_clip):
+    pytest.importorskip('onnx_ir', reason=WHY)
+    folder = shutil.copytree(exported['olmo'], tmp_path / 'm')
+    decoder = folder / 'decoder.float32.opset24.onnx'
+    fix_capacity(decoder, 512).replace(decoder)
+    ours = logits_of(folder, make_clip, 2, onnx=True)
+    theirs = logits_of(exported['olmo'], make_clip, 2, onnx=True)
+    np.testing.assert_array_equal(ours, theirs)
 
 
 ALONE = """

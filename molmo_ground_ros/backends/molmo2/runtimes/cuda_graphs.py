@@ -58,19 +58,19 @@ class CudaGraphs:
         """Token and logprob after each of ids, (1, len(ids)) each."""
         size = self.rows(len(ids))
         if size not in self._captured:
-            self._captured[size] = self._capture(size, cache)
+            self._captured[size] = self._capture(size, start, cache)
         held = self._captured[size]
         held.ids.copy_(torch.tensor([[*ids, *[0] * (size - len(ids))]]), non_blocking=True)
         held.start.fill_(start)
         held.graph.replay()
         return held.tokens[:, : len(ids)], held.logprobs[:, : len(ids)]
 
-    def _capture(self, size: int, cache: Cache) -> _Captured:
-        """Record one pass. It writes void rows at the cache's end, where nothing is held."""
+    def _capture(self, size: int, first: int, cache: Cache) -> _Captured:
+        """Record one pass. It writes void rows, those that the replay writes next."""
         device = cache.visual.device
         ids = torch.zeros((1, size), dtype=torch.long, device=device)
         slots = torch.zeros_like(ids)
-        start = torch.full((1,), cache.visual.shape[1] - size, dtype=torch.long, device=device)
+        start = torch.full((1,), first, dtype=torch.long, device=device)
         visual = torch.zeros((1, size), dtype=torch.bool, device=device)
         wanted = torch.arange(size, device=device)
 

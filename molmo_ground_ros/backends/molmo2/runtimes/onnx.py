@@ -25,7 +25,7 @@ from molmo_ground_ros.backends.molmo2.engine import (
     Savings,
     open_checkpoint,
 )
-from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, graph_file
+from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
@@ -61,7 +61,7 @@ class OnnxRuntime:
         mark = digest(read_index(checkpoint.model, checkpoint.folder), checkpoint.config)
         self._decoder, self._vision = (
             _session(checkpoint.model, _find(checkpoint, part, dtype, form), mark, threads)
-            for part in ('decoder', 'vision')
+            for part in PARTS
         )
         self._pooling = pooling_indices(checkpoint.pixels)
         self._rows = 0
