@@ -17,12 +17,14 @@ ROOT = Path(__file__).parents[2]
 
 def forget_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the files that import torch and transformers read again."""
-    for name in ('features', 'hf', 'weights'):
+    files = ('device', 'hf', 'molmo2.export', 'molmo2.graph', 'molmo2.load', 'molmo2.ops')
+    files += ('molmo2.runtimes.cuda_graphs', 'molmo2.runtimes.onnx', 'molmo2.runtimes.torch')
+    for name in (*files, 'molmo2.engine', 'molmo2.tokens', 'molmo2.vision', 'weights'):
         monkeypatch.delitem(sys.modules, f'molmo_ground_ros.backends.{name}', raising=False)
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UnknownBackend, match=r"'vllm'.*'replay', 'transformers'"):
+    with pytest.raises(UnknownBackend, match=r"'vllm'.*'onnx', 'replay', 'torch', 'transformers'"):
         load('vllm', BackendSettings('x'))
 
 
@@ -32,12 +34,21 @@ def test_replay_is_loaded_from_an_answers_file(tmp_path):
     assert load('replay', BackendSettings(str(path))).model == str(path)
 
 
-@pytest.mark.parametrize('package', ['torch', 'transformers'])
-def test_a_missing_package_names_the_extra(package, monkeypatch):
+@pytest.mark.parametrize(
+    ('name', 'package'),
+    [
+        ('transformers', 'torch'),
+        ('transformers', 'transformers'),
+        ('torch', 'torch'),
+        ('torch', 'tokenizers'),
+        ('onnx', 'onnxruntime'),
+    ],
+)
+def test_a_missing_package_names_the_extra(name, package, monkeypatch):
     forget_loaded(monkeypatch)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingPackage, match=rf"'{package}'.*molmo_ground_ros\[transformers\]"):
-        load('transformers', BackendSettings('x'))
+    with pytest.raises(MissingPackage, match=rf"'{package}'.*molmo_ground_ros\[{name}\]"):
+        load(name, BackendSettings('x'))
 
 
 class Stub(types.ModuleType):
@@ -97,4 +108,4 @@ def test_a_bad_setting_is_refused_with_its_name_and_value(name, value):
 
 
 def test_the_dict_is_the_list_of_backends():
-    assert sorted(BACKENDS) == ['replay', 'transformers']
+    assert sorted(BACKENDS) == ['onnx', 'replay', 'torch', 'transformers']

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gc
+
 import numpy as np
-import pytest
+from numpy.typing import NDArray
 
-torch = pytest.importorskip('torch', reason="needs pip install '.[transformers]'")
+from molmo_ground_ros.backends import features as module
+from molmo_ground_ros.backends.features import FeatureCache, Fingerprints, fingerprint
 
-from molmo_ground_ros.backends.features import FeatureCache, fingerprint  # noqa: E402
 
-
-def features(value: float) -> torch.Tensor:
-    return torch.full((4,), float(value))  # 16 bytes
+def features(value: float) -> NDArray[np.float32]:
+    return np.full((4,), value, np.float32)  # 16 bytes
 
 
 def test_the_least_recently_used_goes_first():
@@ -52,3 +53,22 @@ def test_a_fingerprint_is_of_the_pixels_and_their_shape():
     assert fingerprint(image) == fingerprint(np.asfortranarray(image))
     assert fingerprint(image) != fingerprint(image.reshape(4, 2, 3))
     assert fingerprint(image) != fingerprint(image + np.uint8(1))
+
+
+def test_an_array_is_read_once_while_it_lives(monkeypatch, picture):
+    read = []
+    monkeypatch.setattr(module, 'fingerprint', lambda image: read.append(1) or fingerprint(image))
+    known, image = Fingerprints(), picture(64, 48, 0)
+    assert known.of(image) == known.of(image) == fingerprint(image)
+    assert known.of(image.copy()) == fingerprint(image)
+    assert len(read) == 2
+    del image
+    gc.collect()
+    assert not known._known
+
+
+def test_a_buffer_that_is_written_over_is_read_again(picture):
+    known, buffer = Fingerprints(), picture(64, 48, 0)
+    known.of(buffer)
+    buffer[:] = picture(64, 48, 1)
+    assert known.of(buffer) == fingerprint(picture(64, 48, 1))

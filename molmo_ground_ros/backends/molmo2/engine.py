@@ -21,7 +21,7 @@ from molmo_ground_ros.backends.base import (
     Token,
 )
 from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_processor
-from molmo_ground_ros.backends.features import FeatureCache, fingerprint
+from molmo_ground_ros.backends.features import FeatureCache, Fingerprints
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config, read_config
 from molmo_ground_ros.backends.molmo2.draft import GrammarDrafter
 from molmo_ground_ros.backends.molmo2.generate import Counts, Generator, Scene
@@ -93,6 +93,7 @@ class EngineBackend:
         self._checkpoint = checkpoint
         self._runtime = runtime
         self._savings = savings
+        self._fingerprints = Fingerprints()
         self._features: FeatureCache[Features] = FeatureCache(savings.feature_bytes)
         self._generator = Generator(
             runtime, checkpoint.stops, checkpoint.prompts.patch, reuse=savings.reuse_prefix
@@ -119,7 +120,7 @@ class EngineBackend:
             raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
         written = [self._checkpoint.prompts.encode(clip.seconds, one) for one in prompts]
         rooms = [self._generator.room(len(one.ids)) for one in written]
-        keys = tuple(fingerprint(frame.image) for frame in clip.frames)
+        keys = tuple(self._fingerprints.of(frame.image) for frame in clip.frames)
         seen = [self._encoded(*one) for one in zip(keys, clip.frames, strict=True)]
         return [
             self._answer(
@@ -132,7 +133,7 @@ class EngineBackend:
 
     def prepare(self, camera: str, frame: Frame) -> None:  # noqa: ARG002
         """Encode a frame now, so that a later question finds its features."""
-        self._encoded(fingerprint(frame.image), frame)
+        self._encoded(self._fingerprints.of(frame.image), frame)
 
     def close(self) -> None:
         """Drop weights and features; nothing may be called after."""
