@@ -67,7 +67,7 @@ class Fingerprints:
 
 def _sample(image: NDArray[np.uint8]) -> int:
     """A checksum of about one pixel in 64."""
-    return zlib.crc32(np.ascontiguousarray(image[::8, ::8]))
+    return zlib.crc32(np.ascontiguousarray(image[::8, ::8]).data)
 
 
 class FeatureCache(Generic[Held]):

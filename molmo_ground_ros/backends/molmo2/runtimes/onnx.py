@@ -31,7 +31,7 @@ from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
-_ROWS = 512  # the cache grows by so many at a time
+_ROWS = 256  # the cache grows by so many at a time
 _DTYPES: dict[str, type[np.float32 | np.float16]] = {'float32': np.float32, 'float16': np.float16}
 _EXPORT = 'python -m molmo_ground_ros.backends.molmo2.export'
 _ERRORS = 3  # severity: ONNX Runtime warns of folded constants

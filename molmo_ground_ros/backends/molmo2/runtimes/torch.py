@@ -34,7 +34,7 @@ from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError
 
-_ROWS = 512  # the cache grows by so many at a time
+_ROWS = 256  # the cache grows by so many at a time
 
 
 def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
