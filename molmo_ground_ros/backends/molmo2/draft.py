@@ -10,6 +10,7 @@ may hold digits, numbers or whole time labels.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 
@@ -62,17 +63,18 @@ class GrammarDrafter:
         return self._tokens(guess)[: min(room, self._limit)] if guess else []
 
     def _read(self, rows: Rows) -> None:
-        """Take in the frames that are whole."""
-        try:
-            while found := _SEPARATOR.search(self._text, self._group):
-                rows.add(self._text[self._group : found.start()].split(' '), found[0])
-                self._group = found.end()
-            shut = self._text.find('"', self._group)
-            if shut >= 0:
-                rows.add(self._text[self._group : shut].split(' '), rows.separator)
-                self._points, self._rows = rows.count, None
-        except ValueError:  # not the grammar: nothing to go by
-            self._rows = None
+        """Take in the frames that are whole; one that is off the grammar is passed over."""
+        while found := _SEPARATOR.search(self._text, self._group):
+            self._take(rows, found.start(), found[0])
+            self._group = found.end()
+        shut = self._text.find('"', self._group)
+        if shut >= 0:
+            self._take(rows, shut, rows.separator)
+            self._points, self._rows = rows.count, None
+
+    def _take(self, rows: Rows, end: int, separator: str) -> None:
+        with contextlib.suppress(ValueError):
+            rows.add(self._text[self._group : end].split(' '), separator)
 
     def _guess(self) -> str:
         if self._rows is not None:

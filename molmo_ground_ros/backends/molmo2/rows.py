@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 _Spot = tuple[float, int, int]  # (time, x, y)
 _DIGITS = 3  # of a coordinate; 1000 has four and is rare
+_LONGEST = 8  # characters of a time
 _PAST = 3  # spots of an id that a guess looks at
 
 
@@ -19,6 +20,7 @@ class Rows:
         self._labels = labels
         self._tracks = tracks
         self._head = ''  # of the last frame
+        self._gap_s = 0.0  # from the frame before to the last one
         self._step = 0  # labels from one frame to the next, the least seen; 0 before the second
         self._ids: list[str] = []  # of the last frame
         self._seen: dict[str, list[_Spot]] = {}  # the last spots of each id
@@ -30,22 +32,30 @@ class Rows:
         other = Rows(self._labels, tracks=self._tracks)
         other._head, other._step, other._ids = self._head, self._step, list(self._ids)
         other._seen = {number: list(spots) for number, spots in self._seen.items()}
+        other._gap_s = self._gap_s
         other.separator, other.count = self.separator, self.count
         return other
 
     def add(self, fields: Sequence[str], separator: str) -> None:
-        """A whole frame: its head, and rows of three. Raises ValueError for anything else."""
+        """A whole frame: its head, and rows of three. Raises ValueError for anything else.
+
+        Of a frame with a head and other rows the head is taken in.
+        """
+        if not _is_time(fields[0]):
+            raise ValueError(f'{fields[0]} is no time')
+        time = float(fields[0])
+        self._gap_s = time - float(self._head) if self._head else 0.0
+        self._step, self._head = self._step_to(fields[0]), fields[0]
+        self.separator = separator
         if len(fields) % 3 != 1:
             raise ValueError(f'{len(fields)} fields')
-        time, numbers = float(fields[0]), fields[1::3]
-        spots = zip(fields[2::3], fields[3::3], strict=True)
-        for number, (x, y) in zip(numbers, spots, strict=True):
-            past = self._seen.get(number, [])[1 - _PAST :]
-            self._seen[number] = [*past, (time, int(x), int(y))]
-        self._step, self._head = self._step_to(fields[0]), fields[0]
-        self._ids = list(numbers)
-        self.separator = separator
-        self.count += len(numbers)
+        spots = [
+            (time, _held(x), _held(y)) for x, y in zip(fields[2::3], fields[3::3], strict=True)
+        ]
+        self._ids = list(fields[1::3])
+        for number, spot in zip(self._ids, spots, strict=True):
+            self._seen[number] = [*self._seen.get(number, [])[1 - _PAST :], spot]
+        self.count += len(spots)
 
     def go_on(self, written: str, length: int) -> str:
         """How the block goes on after this part of a frame, to about so many characters.
@@ -53,6 +63,8 @@ class Rows:
         Adds the guessed frames to itself: call it on a copy.
         """
         fields, guess = written.split(' '), ''
+        if len(fields) > 1 and not _is_time(fields[0]):
+            return guess
         while len(guess) < length:
             more = self._field(fields)
             if more is None:
@@ -89,6 +101,9 @@ class Rows:
     def _next_head(self, partial: str) -> str | None:
         """The time that follows, as far as it has been written; None at the clip's end."""
         place = self._place(self._head) + (self._step or 1) if self._head else 0
+        if self._head and self._place(self._head) < 0:  # beyond the clip, as a model may be
+            after = f'{float(self._head) + self._gap_s:.1f}'
+            return after if self._gap_s > 0 else None
         return next((one for one in self._labels[place:] if one.startswith(partial)), None)
 
     def _next_id(self, row: int) -> str | None:
@@ -104,15 +119,11 @@ class Rows:
         if len(partial) >= _DIGITS:
             return partial
         past = self._seen.get(number, [])
-        try:
-            time = float(head)
-        except ValueError:
-            return None
         if not past or not self._tracks:
             return None
         guess = past[-1][axis]
         if len(past) > 1 and not _stays(past, axis):
-            guess = _line(past[-2], past[-1], time, axis)
+            guess = _line(past[-2], past[-1], float(head), axis)
         return f'{guess:03d}'
 
     def _frame_end(self, head: str) -> str:
@@ -130,6 +141,16 @@ class Rows:
     def _place(self, head: str) -> int:
         """The number of a label, -1 if it is none of the clip's."""
         return self._labels.index(head) if head in self._labels else -1
+
+
+def _is_time(head: str) -> bool:
+    """Whether a head is a number of seconds, of any sense; the article's form has `t^1`."""
+    return len(head) < _LONGEST and head.replace('.', '', 1).isdecimal()
+
+
+def _held(written: str) -> int:
+    """A coordinate in 0..1000, whatever was written. Raises ValueError for no number."""
+    return min(max(int(written), 0), 1000)
 
 
 def _stays(past: Sequence[_Spot], axis: int) -> bool:

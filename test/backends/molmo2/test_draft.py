@@ -93,7 +93,10 @@ def tracks(coords):
         pytest.param('<points coords="0.5 1 345 678', ';1.0 2 ', id='points number on'),
         pytest.param('<points coords="0.5 1 345 678 ', '2 ', id='more in one frame'),
         pytest.param(tracks('t^1 1 0.45 0.32 t^2 1'), '', id='the form of the article'),
-        pytest.param(tracks('0.0 1 6 7 8 9;'), '', id='not the grammar'),
+        pytest.param(
+            tracks('0.0 1 600 500;0.5 1 6 7 8;1.0 1 '), '600 500;1.5 1 600 500;', id='a bad frame'
+        ),
+        pytest.param(tracks('3.0 1 6 5;3.5 1 6 5;4.0 1 6 5;'), '4.5 1 006 005;', id='beyond'),
         pytest.param(
             'Counting the <points coords="0.5 1 345 678 2 1 2;4.0 3 9 9">cups</points>',
             ' shows a total of 3.',
@@ -135,6 +138,16 @@ def test_drafting_changes_no_token(name, vocabularies, objects, frames, seed, hi
     assert [choice.token for choice in plain] == script
     assert counts.passes <= without.passes
     assert counts.passes + counts.accepted == without.passes
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text('0123456789999..;;\t     "<>-^tpoints', max_size=60), st.integers(1, 500))
+def test_nothing_a_model_may_write_raises(text, repeats):
+    drafter = GrammarDrafter(Digits.encode, Digits.decode, SECONDS)
+    for token in Digits.encode(f'Counting the <points coords="{text * (1 + repeats // 50)}'):
+        drafter.push(token)
+        drafter.propose(9)
+    guess(tracks(f'0.0 1 {"9" * repeats} 5;{"9" * repeats} 1 6 5;1.0 1 {text}'))
 
 
 @VOCABULARY
