@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The model that ships, on the bag that ships: answers with grammar in them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from molmo_ground_ros import backends
+from molmo_ground_ros.backends import BackendSettings
+from molmo_ground_ros.backends.base import GenerateOptions
+
+pytest.importorskip('torch', reason="needs pip install '.[torch]'")
+pytest.importorskip('transformers', reason="the reference: needs pip install '.[transformers]'")
+pytest.importorskip('rosbags', reason="needs pip install '.[bag]'")
+
+from molmo_ground_ros import bag
+
+ROOT = Path(__file__).parents[3]
+QUESTIONS = [
+    'Track the red block.',
+    'Track all blocks.',
+    'How many times was the red block grasped?',
+    'Point to every grasp.',
+]
+
+
+@pytest.fixture(scope='module')
+def clips():
+    with bag.Bag(ROOT / 'examples' / 'tabletop.mcap') as recording:
+        return [bag.read_clip(recording, '', start, start + 8) for start in (0, 5)]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return shutil.copytree(ROOT / 'models' / 'tabletop', tmp_path_factory.mktemp('shipped') / 'm')
+
+
+def answers(name, folder, clips):
+    backend = backends.load(name, BackendSettings(str(folder), device='cpu', threads=1))
+    given = (QUESTIONS, GenerateOptions(300), lambda *_: True)
+    return backend, [one for clip in clips for one in backend.generate(clip, *given)]
+
+
+@pytest.fixture(scope='module')
+def reference(folder, clips):
+    return answers('transformers', folder, clips)[1]
+
+
+@pytest.mark.parametrize('name', ['torch', 'onnx'])
+def test_answers_equal_those_of_transformers(name, folder, clips, reference):
+    if name == 'onnx':
+        why = "needs pip install '.[onnx,export]'"
+        pytest.importorskip('onnxruntime', reason=why)
+        pytest.importorskip('onnxscript', reason=why)
+        from molmo_ground_ros.backends.molmo2.export import export_graphs
+
+        export_graphs(str(folder), folder)
+    backend, found = answers(name, folder, clips)
+    for ours, theirs in zip(found, reference, strict=True):
+        assert [token.text for token in ours.tokens] == [token.text for token in theirs.tokens]
+        logprobs = [token.logprob for token in theirs.tokens]
+        assert [token.logprob for token in ours.tokens] == pytest.approx(logprobs, abs=2e-4)
+    assert backend.counts.accepted > 0
+    assert backend.counts.passes < sum(len(one.tokens) for one in found)
