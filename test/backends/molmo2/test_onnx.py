@@ -147,7 +147,10 @@ def test_a_fixed_capacity_changes_no_number(exported, tmp_path, make_clip):
     fix_capacity(decoder, 512).replace(decoder)
     ours = logits_of(folder, make_clip, 2, onnx=True)
     theirs = logits_of(exported['olmo'], make_clip, 2, onnx=True)
-    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+    backend = load(BackendSettings(str(folder), threads=1))
+    with pytest.raises(BackendError, match=r'the prompt has \d+ tokens, the context 512'):
+        backend.generate(make_clip([i / 2 for i in range(60)]), ['a'], GenerateOptions(), bool)
 
 
 ALONE = """

@@ -55,7 +55,6 @@ class OnnxRuntime:
         self, checkpoint: Checkpoint, dtype: str, threads: int = 0, form: str = ''
     ) -> None:
         """Take the named form of the graphs; '' is the best one that is there."""
-        self.capacity = checkpoint.config.text.positions
         self._text = checkpoint.config.text
         self._dtype = _DTYPES[dtype]
         mark = digest(read_index(checkpoint.model, checkpoint.folder), checkpoint.config)
@@ -63,6 +62,8 @@ class OnnxRuntime:
             _session(checkpoint.model, _find(checkpoint, part, dtype, form), mark, threads)
             for part in PARTS
         )
+        self._fixed = _fixed_rows(self._decoder)
+        self.capacity = self._fixed or checkpoint.config.text.positions
         self._pooling = pooling_indices(checkpoint.pixels)
         self._rows = 0
         self._cache: dict[str, Any] = {}  # by the name of the input: an OrtValue
@@ -137,7 +138,7 @@ class OnnxRuntime:
         """Make room for so many rows, and keep the first `held` of them."""
         if rows <= self._rows:
             return
-        wanted = min(-(-rows // _ROWS) * _ROWS, max(self.capacity, rows))
+        wanted = self._fixed or min(-(-rows // _ROWS) * _ROWS, max(self.capacity, rows))
         for name in _cache_names(self._text):
             shape = (1, self._text.kv_heads, wanted, self._text.head_dim)
             larger = np.zeros(shape, dtype=self._dtype)
@@ -151,6 +152,12 @@ class OnnxRuntime:
 
 def _cache_names(text: TextConfig) -> list[str]:
     return [f'{name}_{i}' for name in ('key', 'value') for i in range(text.layers)]
+
+
+def _fixed_rows(decoder: Any) -> int:
+    """The capacity that the graph was fixed to, 0 for any."""
+    (rows,) = (one.shape[1] for one in decoder.get_inputs() if one.name == 'seen_visual')
+    return rows if isinstance(rows, int) else 0
 
 
 def _find(checkpoint: Checkpoint, part: str, dtype: str, form: str) -> Path:
