@@ -35,6 +35,7 @@ from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError
 
 _ROWS = 256  # the cache grows by so many at a time
+_CUDA_ROWS = 2048  # the same on CUDA, where captured graphs end with the cache they were made for
 
 
 def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
@@ -119,7 +120,8 @@ class TorchRuntime:
         """Make room for so many rows, and keep the first `held` of them."""
         if rows <= self._cache.rows:
             return
-        wanted = min(-(-rows // _ROWS) * _ROWS, max(self.capacity, rows))
+        step = _ROWS if self._graphs is None else _CUDA_ROWS
+        wanted = min(-(-rows // step) * step, max(self.capacity, rows))
         larger = _Cache.empty(self._text, wanted, self._device, self._dtype)
         larger.take(self._cache, held)
         self._cache = larger
