@@ -66,8 +66,8 @@ class Fingerprints:
 
 
 def _sample(image: NDArray[np.uint8]) -> int:
-    """A checksum of about one pixel in 64."""
-    return zlib.crc32(np.ascontiguousarray(image[::8, ::8]).data)
+    """A checksum of one row in 32: single pixels would take longer to gather."""
+    return zlib.crc32(np.ascontiguousarray(image[::32]).data)
 
 
 class FeatureCache(Generic[Held]):

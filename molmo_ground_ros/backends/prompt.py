@@ -75,6 +75,7 @@ class PromptEncoder:
         rows, columns = grid
         row = [self.patch] * columns + [self.token_id('<im_col>')] * frame.columns
         self._frame = [self.token_id(frame.start), *row * rows, self.token_id(frame.end)]
+        self._labels: dict[str, list[int]] = {}  # those of a window, few
         self._visual = frozenset(self.token_id(name) for name in _VISUAL)
         self._special = frozenset(tokenizer.all_special_ids) | self._visual
 
@@ -93,11 +94,17 @@ class PromptEncoder:
         """
         ids = [self._bos]
         for i, label in enumerate(seconds):
-            ids += self._text(f'{" " if i else ""}{label:.1f} ')
+            ids += self._label(f'{" " if i else ""}{label:.1f} ')
             ids += self._frame
         ids += [self._turn_start, *self._text(f'user\n{question}'), self._turn_end]
         ids += [*self._text('\n'), self._turn_start, *self._text('assistant\n')]
         return PromptIds(tuple(ids), tuple(int(token in self._visual) for token in ids))
+
+    def _label(self, text: str) -> list[int]:
+        """Ids of a time label: the same ones come with every question."""
+        if text not in self._labels:
+            self._labels[text] = self._text(text)
+        return self._labels[text]
 
     def _text(self, text: str) -> list[int]:
         options = {'add_special_tokens': False, 'split_special_tokens': True}
