@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the README tells a reader to type is typed here."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from molmo_ground_ros import cli
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / 'README.md').read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf'```{language}\n(.*?)```', README, re.DOTALL)
+
+
+def commands(start: str) -> list[list[str]]:
+    """The shell lines that begin with `start`, split into words."""
+    lines = [line for block in blocks('bash') for line in block.splitlines()]
+    parts = [part.strip() for line in lines for part in line.split('&&')]
+    return [shlex.split(part, comments=True) for part in parts if part.startswith(start)]
+
+
+def test_it_opens_with_one_sentence_the_sheet_and_two_commands() -> None:
+    title, sentence, sheet, _ = README.split('\n\n', 3)
+    assert title == '# molmo_ground_ros'
+    assert sentence.count('.') == 1
+    assert (ROOT / re.search(r'\((.*?)\)', sheet)[1]).stat().st_size > 10_000
+    assert commands('make') == [['make', 'demo'], ['make', 'test']]
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / 'Makefile').read_text()
+    for _, target in commands('make'):
+        assert re.search(rf'^{target}:', makefile, re.MULTILINE), target
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r'\]\(([^)]+)\)', README):
+        assert (ROOT / target).exists(), target
+
+
+def test_launch_arguments_are_declared() -> None:
+    (words,) = [words for words in commands('ros2 launch') if len(words) > 4]
+    launch = (ROOT / 'launch' / words[3]).read_text()
+    for argument in words[4:]:
+        name = argument.split(':=')[0]
+        assert f"'{name}'" in launch, name
+
+
+@pytest.mark.parametrize(
+    ('verb', 'kind', 'part'),
+    [('service call', 'srv', 'Request'), ('action send_goal', 'action', 'Goal')],
+)
+def test_request_to_paste_fits_the_interface(verb: str, kind: str, part: str) -> None:
+    yaml = pytest.importorskip('yaml', reason='needs PyYAML, which comes with ROS')
+    pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
+    (words,) = commands(f'ros2 {verb}')
+    assert words[-3:-1] == ['/molmo_ground/ground', f'molmo_ground_ros/{kind}/Ground']
+    interface = importlib.import_module(f'molmo_ground_ros.{kind}').Ground
+    assert getattr(interface, part)(**yaml.safe_load(words[-1])).query
+
+
+def test_analyze_command_counts_the_grasps_in_the_shipped_bag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
+    monkeypatch.chdir(ROOT)
+    (words,) = commands('molmo-ground analyze')
+    words[words.index('--sheet') + 1] = str(tmp_path / 'sheet.png')
+    assert cli.main(words[1:]) == 0
+    assert 'count: 3' in capsys.readouterr().out
+    assert (tmp_path / 'sheet.png').exists()
+
+
+def test_python_example_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
+    monkeypatch.chdir(ROOT)
+    (example,) = blocks('python')
+    exec(compile(example, 'README.md', 'exec'), {})
+    count, points = capsys.readouterr().out.split(' ', 1)
+    assert count == '3'
+    assert points.count('176380560') + points.count('17638056') >= 3
