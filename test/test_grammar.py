@@ -624,7 +624,11 @@ OPENINGS = [
 @pytest.mark.parametrize('piece', HUGE.values(), ids=HUGE)
 def test_a_megabyte_is_read_in_linear_time(piece):
     for opening in OPENINGS:
-        parse(opening + piece * (_MEGABYTE // len(piece)))
+        parsed = parse(opening + piece * (_MEGABYTE // len(piece)))
+        points = sum(len(block.points) for block in parsed.blocks)
+        assert points <= Limits().rows
+        assert len(parsed.blocks) <= Limits().blocks
+        assert len(parsed.rejections) <= Limits().rejections + 1
 
 
 @pytest.mark.timeout(60)

@@ -183,4 +183,4 @@ def test_every_text_gets_a_prompt_and_a_task_or_is_refused(text, task):
 
 @pytest.mark.parametrize('piece', ['please ', 'and ', '"', 'how ', 'point to and ', '. ', 'the '])
 def test_a_long_repetitive_question_takes_no_long_time(piece):
-    resolve(piece * (MAX_QUESTION // len(piece)))
+    assert resolve(piece * (MAX_QUESTION // len(piece))) in set(Task) - {Task.AUTO}

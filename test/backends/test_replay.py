@@ -100,10 +100,11 @@ def test_an_empty_answer_is_an_answer():
     assert ask(ReplayBackend(['']), '?')[0] == Generation('')
 
 
-def test_prepare_and_close_do_nothing():
-    backend = ReplayBackend([])
+def test_prepare_and_close_leave_the_answers_alone():
+    backend = ReplayBackend(['yes'])
     backend.prepare('cam', None)
     backend.close()
+    assert ask(backend, '?')[0] == Generation('yes')
 
 
 def test_a_text_file_holds_one_answer_a_line(tmp_path):
