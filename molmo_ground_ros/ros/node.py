@@ -61,7 +61,7 @@ class GroundNode(Node):
         try:
             self.settings = params.declare(self)
         except GroundError:
-            self.destroy_node()
+            super().destroy_node()
             raise
         self._buffers = {name: _buffer(name, self.settings) for name in self.settings.cameras}
         self._reception = {name: diagnostics.Reception() for name in self.settings.cameras}
@@ -280,6 +280,11 @@ class GroundNode(Node):
         self.session.close()
         with self._replied:
             self._replied.wait_for(lambda: not self._open_replies, REPLY_GRACE_S)
+
+    def destroy_node(self) -> None:
+        """Free what the node holds of the middleware, the action server included."""
+        self._action.destroy()
+        super().destroy_node()
 
 
 def load_backend(settings: Settings) -> backends.Backend:
