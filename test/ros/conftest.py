@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the `start` fixture known to the tests of this folder, and tries them up to three times.
 
-Discovery over loopback now and then takes longer than any patience (seen once in about 300 tests);
+Discovery over loopback now and then outlasts any patience (two tests in about 320);
 pytest's summary says which tests were tried again.
 """
 
