@@ -49,7 +49,7 @@ def sample(stamps_ns: Sequence[int], start_ns: int, end_ns: int) -> tuple[list[S
     check_span(start_ns, end_ns)
     first = bisect_left(stamps_ns, start_ns)
     last = bisect_right(stamps_ns, end_ns) - 1
-    expected = _expected(end_ns - start_ns)
+    expected = frames_of(end_ns - start_ns)
     if last < first:
         return [], expected
     zero_ns = stamps_ns[first]
@@ -69,6 +69,13 @@ def check_span(start_ns: int, end_ns: int) -> None:
     if end_ns - start_ns > MAX_WINDOW_NS:
         length, limit = seconds(end_ns - start_ns), seconds(MAX_WINDOW_NS)
         raise BadSpan(start_ns, end_ns, f'{length} is longer than the limit of {limit}')
+
+
+def frames_of(length_ns: int) -> int:
+    """Frames of a gapless recording: the grid, and the newest if its label is off the grid."""
+    grid = length_ns // SAMPLE_PERIOD_NS
+    newest = (length_ns + _TENTH_NS // 2) // _TENTH_NS
+    return grid + (2 if newest > grid * _TENTHS_A_PERIOD else 1)
 
 
 def split(
@@ -105,10 +112,3 @@ def _slots(stamps_ns: Sequence[int], first: int, last: int) -> dict[int, int]:
         if k not in nearest or distance_ns < nearest[k][0]:
             nearest[k] = (distance_ns, index)
     return {k: index for k, (_, index) in nearest.items()}
-
-
-def _expected(length_ns: int) -> int:
-    """Frames of a gapless recording: the grid, and the newest if its label is off the grid."""
-    grid = length_ns // SAMPLE_PERIOD_NS
-    newest = (length_ns + _TENTH_NS // 2) // _TENTH_NS
-    return grid + (2 if newest > grid * _TENTHS_A_PERIOD else 1)

@@ -92,7 +92,7 @@ def logits_of(folder, make_clip, frames, *, onnx: bool, form='', dtype='float32'
     other = TorchRuntime(checkpoint, torch.device('cpu'), torch.float32)
     with torch.inference_mode():
         return clip_logits(
-            other, lambda *a: other.logits(*a)[0].numpy(), checkpoint, make_clip, frames
+            other, lambda *a: other.run(*a)[0].numpy(), checkpoint, make_clip, frames
         )
 
 

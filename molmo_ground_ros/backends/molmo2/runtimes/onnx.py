@@ -26,9 +26,11 @@ from molmo_ground_ros.backends.molmo2.engine import (
     open_checkpoint,
 )
 from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
+from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
+from molmo_ground_ros.backends.ram import available_bytes
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
 _ROWS = 256  # the cache grows by so many at a time
@@ -38,13 +40,16 @@ _ERRORS = 3  # severity: ONNX Runtime warns of folded constants
 
 
 def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
-    """The backend named `onnx`. Raises BadModel or BadSetting when it cannot be loaded."""
+    """The backend named `onnx`. Raises BadModel, BadSetting or DoesNotFit."""
     if settings.device not in ('auto', 'cpu'):
         raise BadSetting('device', settings.device, 'the onnx backend runs on the CPU')
     dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
     if dtype not in _DTYPES:
         raise BadSetting('dtype', dtype, 'the onnx backend has float32 and float16')
     checkpoint = open_checkpoint(settings)
+    free = available_bytes()
+    if free is not None:
+        fit_weights(checkpoint.config, dtype, free, 'memory')
     return EngineBackend(checkpoint, OnnxRuntime(checkpoint, dtype, settings.threads), savings)
 
 
@@ -85,6 +90,21 @@ class OnnxRuntime:
             tokens, logprobs = self.run(('tokens', 'logprobs'), ids, start, wanted, video)
             pairs = zip(tokens[0].tolist(), logprobs[0].tolist(), strict=True)
             return [Choice(token, logprob) for token, logprob in pairs]
+
+    def logits(
+        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+    ) -> NDArray[np.float32]:
+        """As `read`: the logits, (wanted, vocabulary)."""
+        with _guard(f'reading {len(ids)} tokens'):
+            found: NDArray[np.float32] = self.run(('logits',), ids, start, wanted, video)[0][0]
+            return found
+
+    def budget(self) -> Budget | None:
+        """What is free; ONNX Runtime's Attention on a CPU writes its scores out."""
+        free = available_bytes()
+        item = np.dtype(self._dtype).itemsize
+        step = self._fixed or _ROWS
+        return None if free is None else Budget(free, 'memory', self._rows, step, item, fused=False)
 
     def run(
         self,
