@@ -181,20 +181,13 @@ def test_a_long_answer_that_does_not_fit_says_what_would():
 
 
 @pytest.mark.parametrize('name', ['torch', 'onnx'])
-def test_backends_refuse_before_anything_is_encoded(name, checkpoint, make_clip, tmp_path):
-    why = "needs pip install '.[onnx,export,torch]'"
-    for package in ('torch', 'onnxruntime', 'onnxscript'):
-        pytest.importorskip(package, reason=why)
-    import shutil
-
+def test_backends_refuse_before_anything_is_encoded(name, with_graphs, make_clip):
+    package = {'torch': 'torch', 'onnx': 'onnxruntime'}[name]
+    pytest.importorskip(package, reason=f"needs pip install '.[{name}]'")
     from molmo_ground_ros import backends
     from molmo_ground_ros.backends.base import BackendSettings, GenerateOptions
-    from molmo_ground_ros.backends.molmo2.export import export_graphs
 
-    folder = shutil.copytree(checkpoint, tmp_path / 'm')
-    if name == 'onnx':
-        export_graphs(str(folder), folder)
-    backend = backends.load(name, BackendSettings(str(folder), device='cpu', threads=1))
+    backend = backends.load(name, BackendSettings(str(with_graphs), device='cpu', threads=1))
     given = (make_clip([0.0, 0.5]), ['Track it.'], GenerateOptions(8), lambda *_: True)
     [before] = backend.generate(*given)
     real = backend._runtime.budget()
