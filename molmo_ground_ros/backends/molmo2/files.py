@@ -7,6 +7,7 @@ from __future__ import annotations
 PARTS = ('decoder', 'vision')
 FORMS = {'fused': 24, 'plain': 20}  # the ONNX opset of each
 CAPACITY = 'capacity'  # the name of the cache's length among the sizes that may change
+EXPORTER = 'exporter'  # metadata: exported.exporter_mark of the code that wrote it
 DIGEST = 'checkpoint'  # metadata: weights.digest of what a graph was exported from
 
 
