@@ -28,7 +28,7 @@ FLOORS = {
     },
     2: {'backends'},
     3: {'grounder', 'scores', 'session', 'standing'},
-    4: {'bag', 'cli', 'evaluate', 'report', 'ros'},
+    4: {'bag', 'cli', 'commands', 'evaluate', 'report', 'ros'},
 }
 
 # The files of the backend named transformers; replay and the choice between backends know no torch.
