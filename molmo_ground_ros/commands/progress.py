@@ -47,12 +47,14 @@ class Progress:
             self._stream.flush()
 
     def _reach(self, name: str, part: float) -> None:
-        whole = sum(seconds for _, seconds in self._steps) or 1.0
+        whole = sum(seconds for _, seconds in self._steps)
+        if not whole:
+            return
         behind = 0.0
         for known, seconds in self._steps:
             if name.startswith(known):
                 self._share = max(self._share, (behind + part * seconds) / whole)
-                self._measured |= part > 0
+                self._measured |= part * seconds > 0
                 return
             behind += seconds
 
@@ -62,8 +64,6 @@ class Progress:
 
     def _left(self) -> str:
         """Guessed until something was measured, then what was measured so far goes on."""
-        if self._share >= 1.0:
-            return 'nothing left'
         if not self._measured:
             return f'about {duration(sum(seconds for _, seconds in self._steps))} (a guess)'
         spent = self._clock() - self._began

@@ -136,7 +136,7 @@ def need(
         (
             *weights(model.config, dtype).parts,
             ('keys and values', cache_bytes(model.config.text, window.rows, item)),
-            ('features of frames', max(features, window.frames * frame)),
+            ('features kept, at most', max(features, window.frames * frame)),
             ('workspace (estimate)', workspace_bytes(model, window.prompt, item, fused=fused)),
         )
     )

@@ -117,7 +117,7 @@ def test_a_need_is_the_sum_of_its_parts_and_grows_with_the_window():
     assert totals == sorted(totals)
     assert totals[0] == sum(nbytes for _, nbytes in needs[0].parts)
     whole = memory.need(SMALL, 'int4', window_of(8, SMALL), features=GB)
-    assert dict(whole.parts)['features of frames'] == GB
+    assert dict(whole.parts)['features kept, at most'] == GB
 
 
 def test_what_fits_is_given_back():
