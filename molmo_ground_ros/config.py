@@ -35,7 +35,11 @@ def _setting(default: Any, text: str, **limits: Any) -> Any:
 class Settings:
     """Everything that can be set. Times in seconds, sizes in the unit the name says."""
 
-    backend: str = _setting('transformers', 'Name of the backend that runs the model.')
+    backend: str = _setting(
+        'auto',
+        "What runs the model; auto: what the model's folder was built for (engines: tensorrt, "
+        'ONNX graphs: onnx, neither: torch).',
+    )
     model: str = _setting(
         'allenai/Molmo2-4B', 'Local directory or hub id of the model; of replay: its answers file.'
     )

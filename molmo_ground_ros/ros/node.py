@@ -82,16 +82,17 @@ class GroundNode(Node):
 
     def _load(self, load: Callable[[Settings], backends.Backend]) -> backends.Backend:
         """Load the model, in the session's worker, and tell how it went."""
-        what = f"model '{self.settings.model}' with backend '{self.settings.backend}'"
+        backend = backends.choose(self.settings.backend, backend_settings(self.settings))
+        what = f"model '{self.settings.model}' with backend '{backend}'"
         self.get_logger().info(f'loading {what}')
         began_ns = time.monotonic_ns()
         try:
-            backend = load(self.settings)
+            loaded = load(self.settings)
         except Exception as error:
             self.get_logger().error(f'cannot load {what}: {error}')
             raise
         self.get_logger().info(f'loaded {what} in {(time.monotonic_ns() - began_ns) / 1e9:.1f} s')
-        return backend
+        return loaded
 
     def _publish_answers(self) -> None:
         self._points = self.create_publisher(PointArray, '~/points', 10)
@@ -289,14 +290,16 @@ class GroundNode(Node):
 
 def load_backend(settings: Settings) -> backends.Backend:
     """The backend that the settings name."""
-    return backends.load(
-        settings.backend,
-        BackendSettings(
-            model=settings.model,
-            device=settings.device,
-            dtype=settings.dtype,
-            threads=settings.threads,
-        ),
+    return backends.load(settings.backend, backend_settings(settings))
+
+
+def backend_settings(settings: Settings) -> BackendSettings:
+    """What of the settings concerns the backend."""
+    return BackendSettings(
+        model=settings.model,
+        device=settings.device,
+        dtype=settings.dtype,
+        threads=settings.threads,
     )
 
 
