@@ -10,6 +10,7 @@ from clips import filled, raw, stamp
 from molmo_ground_ros.backends.base import Backend, GenerateOptions, Generation, OnText
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.config import Settings
+from molmo_ground_ros.decoded import DecodedCache
 from molmo_ground_ros.errors import (
     BackendError,
     BadModel,
@@ -56,7 +57,7 @@ class Gate:
         return [Generation(NONE)]
 
     def prepare(self, camera: str, frame: Frame) -> None:
-        raise AssertionError('the session prepares nothing yet')
+        """Takes any."""
 
     def close(self) -> None:
         self.closed = True
@@ -306,6 +307,64 @@ def test_close_while_loading_ends_the_session() -> None:
     loaded.set()
     closer.join(PATIENCE_S)
     assert gate.closed
+
+
+class Preparing(Gate):
+    """Notes the pixels it is given ahead of a question and in one."""
+
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__()
+        self.ahead: list[object] = []
+        self.asked: list[object] = []
+        self.fails = fails
+        self.open.set()
+
+    def generate(
+        self, clip: Clip, prompts: Sequence[str], options: GenerateOptions, on_text: OnText
+    ) -> list[Generation]:
+        self.asked = [frame.image for frame in clip.frames]
+        return super().generate(clip, prompts, options, on_text)
+
+    def prepare(self, camera: str, frame: Frame) -> None:
+        self.ahead.append(frame.image)
+        if self.fails:
+            raise RuntimeError('out of memory')
+
+
+def prepared_session(backend: Backend, **changes: object) -> Session:
+    buffer = filled('front', decode=DecodedCache(10_000_000).decode)
+    return Session(lambda: backend, {'front': buffer}, Settings(**changes))  # type: ignore[arg-type]
+
+
+def wait_for(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_question_finds_its_frames_prepared() -> None:
+    backend = Preparing()
+    session = prepared_session(backend)
+    wait_for(lambda: session.stats().prepared == 10)  # 0.0 to 4.5 s; the newest is not due
+    assert session.submit(QUESTION).result().frames_used == 11
+    assert all(any(image is one for one in backend.ahead) for image in backend.asked[:-1])
+    session.close()
+
+
+def test_a_frame_that_cannot_be_prepared_costs_no_answer() -> None:
+    session = prepared_session(Preparing(fails=True))
+    wait_for(lambda: session.stats().unprepared == 10)
+    assert session.submit(QUESTION).result().text == NONE
+    session.close()
+
+
+def test_nothing_is_prepared_where_that_is_switched_off() -> None:
+    backend = Preparing()
+    session = prepared_session(backend, prepare=False)
+    assert session.submit(QUESTION).result().text == NONE
+    session.close()
+    assert backend.ahead == []
 
 
 def test_live_settings_apply_to_questions_to_come(open_session: Opened) -> None:
