@@ -379,8 +379,8 @@ def test_windows_that_slide_show_the_same_frames_but_for_the_newest():
         if i > 100 and i % 5 == 0:
             shown.update(stored.stamp_ns for stored in buffer.pin().sampled()[:-1])
     settled = [stamp for stamp in shown if at(4) < stamp < at(11)]
-    assert len(settled) == 14
-    assert min(shown[stamp] for stamp in settled) > 10
+    assert len(settled) == 13  # 4.5 to 10.5 s
+    assert min(shown[stamp] for stamp in settled) > 5
 
 
 def test_sampled_are_the_messages_of_the_clip():
