@@ -43,6 +43,7 @@ from molmo_ground_ros.types import Answer, Query
 _log = logging.getLogger(__name__)
 
 IDLE_POLL_S = 0.25  # how often an idle worker looks for frames to prepare
+TOGETHER_NS = 100_000_000  # questions whose newest frames are this close share their frames
 JOIN_TIMEOUT_S = 5.0  # how long `close` waits for a worker that is inside a backend
 
 
@@ -168,7 +169,9 @@ class Session:
     def submit(self, query: Query, timeout_ns: int = 0) -> Job:
         """Accept a question or raise at once; 0 takes the setting's timeout.
 
-        The window is fixed and its frames held now, whatever the camera sends later. Raises
+        The window is fixed and its frames held now, whatever the camera sends later. One of the
+        whole buffer is that of an open question of the same kind, if no more than 0.1 s of pictures
+        came since: questions asked together share frames, and the work that is done on them. Raises
         BadRequest and its kind, ModelLoading, BackendError (loading failed), Busy, NoFrames,
         WindowNotCovered, ShuttingDown.
         """
@@ -230,12 +233,25 @@ class Session:
         with self._changed:
             self._check_open()
         window = buffer.pin(query.start_ns, query.end_ns)
-        job = Job(query, window, timeout_ns or round(self._settings.timeout_seconds * 1e9))
+        timeout_ns = timeout_ns or round(self._settings.timeout_seconds * 1e9)
         with self._changed:
             self._check_open()
+            job = Job(query, self._shared(query, window), timeout_ns)
             self._queue.append(job)
             self._changed.notify_all()
         return job
+
+    def _shared(self, query: Query, window: PinnedWindow) -> PinnedWindow:
+        """The window of an open question that was asked together with this one, or its own."""
+        jobs = [*self._queue, *([self._running] if self._running else [])]
+        if query.start_ns or query.end_ns:
+            return window
+        for job in jobs:
+            whole = not job.query.start_ns and not job.query.end_ns
+            near = 0 <= window.end_ns - job.window.end_ns <= TOGETHER_NS
+            if whole and near and job.window.camera == window.camera and not job.done:
+                return job.window
+        return window
 
     def _buffer(self, camera: str) -> ClipBuffer:
         if not camera:

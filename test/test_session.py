@@ -143,6 +143,34 @@ def test_window_is_fixed_when_the_question_is_accepted(open_session: Opened) -> 
     assert answer.frames_used == 11
 
 
+@pytest.mark.parametrize(
+    ('later_s', 'camera', 'span', 'shared'),
+    [
+        (0.1, 'front', (0, 0), True),
+        (0.2, 'front', (0, 0), False),
+        (0.1, 'rear', (0, 0), False),
+        (0.1, 'front', (stamp(1), stamp(4)), False),
+        (-9.0, 'front', (0, 0), False),  # time began again
+    ],
+)
+def test_questions_asked_together_share_their_frames(
+    open_session: Opened, later_s: float, camera: str, span: tuple[int, int], shared: bool
+) -> None:
+    gate = Gate()
+    session = open_session(gate)
+    first = session.submit(QUESTION)
+    buffer = session._buffers['front']
+    if later_s < 0:
+        buffer.clear()
+    buffer.push(stamp(5.0 + later_s), raw())
+    second = session.submit(Query(QUESTION.text, camera=camera, start_ns=span[0], end_ns=span[1]))
+    assert (second.window is first.window) == shared
+    gate.open.set()
+    assert first.result().text == second.result().text == NONE
+    after = session.submit(QUESTION)  # nothing is open any more
+    assert after.window is not first.window
+
+
 def test_full_queue_is_busy_at_once(open_session: Opened) -> None:
     gate = Gate()
     session = open_session(gate, queue_size=1)
