@@ -306,12 +306,12 @@ def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
 
 def _checked_onnx(plan: _Plan, paths: Sequence[Path]) -> str:
     """Compare the graphs with torch; those that are refused are deleted. Raises BadEngine."""
-    import torch
+    from molmo_ground_ros.backends.device import choose_device, choose_dtype
 
     selfcheck, checkpoint = _import('selfcheck', 'onnx'), plan.checkpoint
-    tolerance = selfcheck.TOLERANCES[plan.dtype]
+    tolerance, cpu = selfcheck.TOLERANCES[plan.dtype], choose_device('cpu')
     reference = _import('runtimes.torch', 'torch').TorchRuntime(
-        checkpoint, torch.device('cpu'), torch.float32
+        checkpoint, cpu, choose_dtype('float32', cpu)
     )
     with closing(reference):
         try:

@@ -35,6 +35,7 @@ from molmo_ground_ros.action import Ground as GroundAction
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.clip import ClipBuffer
 from molmo_ground_ros.config import Settings
+from molmo_ground_ros.decoded import DecodedCache
 from molmo_ground_ros.errors import BackendError, Canceled, GroundError
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
@@ -63,7 +64,10 @@ class GroundNode(Node):
         except GroundError:
             super().destroy_node()
             raise
-        self._buffers = {name: _buffer(name, self.settings) for name in self.settings.cameras}
+        decoded = DecodedCache(round(self.settings.decoded_megabytes * 1e6))
+        self._buffers = {
+            name: _buffer(name, self.settings, decoded) for name in self.settings.cameras
+        }
         self._reception = {name: diagnostics.Reception() for name in self.settings.cameras}
         self._topics: dict[str, str] = {}
         make = functools.partial(self._load, load or load_backend)
@@ -82,16 +86,17 @@ class GroundNode(Node):
 
     def _load(self, load: Callable[[Settings], backends.Backend]) -> backends.Backend:
         """Load the model, in the session's worker, and tell how it went."""
-        what = f"model '{self.settings.model}' with backend '{self.settings.backend}'"
+        backend = backends.choose(self.settings.backend, backend_settings(self.settings))
+        what = f"model '{self.settings.model}' with backend '{backend}'"
         self.get_logger().info(f'loading {what}')
         began_ns = time.monotonic_ns()
         try:
-            backend = load(self.settings)
+            loaded = load(self.settings)
         except Exception as error:
             self.get_logger().error(f'cannot load {what}: {error}')
             raise
         self.get_logger().info(f'loaded {what} in {(time.monotonic_ns() - began_ns) / 1e9:.1f} s')
-        return backend
+        return loaded
 
     def _publish_answers(self) -> None:
         self._points = self.create_publisher(PointArray, '~/points', 10)
@@ -289,14 +294,16 @@ class GroundNode(Node):
 
 def load_backend(settings: Settings) -> backends.Backend:
     """The backend that the settings name."""
-    return backends.load(
-        settings.backend,
-        BackendSettings(
-            model=settings.model,
-            device=settings.device,
-            dtype=settings.dtype,
-            threads=settings.threads,
-        ),
+    return backends.load(settings.backend, backend_settings(settings))
+
+
+def backend_settings(settings: Settings) -> BackendSettings:
+    """What of the settings concerns the backend."""
+    return BackendSettings(
+        model=settings.model,
+        device=settings.device,
+        dtype=settings.dtype,
+        threads=settings.threads,
     )
 
 
@@ -347,12 +354,13 @@ def spin(executor: MultiThreadedExecutor, node: GroundNode) -> None:
             node.get_logger().error(f'in a callback: {type(error).__name__}: {error}')
 
 
-def _buffer(camera: str, settings: Settings) -> ClipBuffer:
+def _buffer(camera: str, settings: Settings, decoded: DecodedCache) -> ClipBuffer:
     return ClipBuffer(
         camera,
         horizon_ns=round(settings.buffer_seconds * 1e9),
         max_bytes=round(settings.buffer_megabytes * 1e6),
         keep_period_ns=round(1e9 / settings.buffer_rate_hz),
+        decode=decoded.decode,
     )
 
 

@@ -3,20 +3,17 @@
 """What an exported graph's file says of itself, read without ONNX: is it there, is it current.
 
 A graph is current if it carries the digest of the checkpoint as it is now (`weights.digest`) and
-the mark of the code as it is now, i.e. a hash of the files that write a graph. So a change of that
-code is never forgotten, and one of a comment costs an export.
+the version of the code that writes graphs (`files.EXPORT_VERSION`).
 """
 
 from __future__ import annotations
 
 import enum
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from molmo_ground_ros.backends.molmo2.files import DIGEST, EXPORTER
+from molmo_ground_ros.backends.molmo2.files import DIGEST, EXPORT_VERSION, VERSION
 
-_CODE = ('export.py', 'files.py', 'graph.py', 'ops.py', 'vision.py')  # what decides a graph
 # Field numbers of ModelProto and StringStringEntryProto, and the wire types of protobuf:
 # onnx/onnx.proto and https://protobuf.dev/programming-guides/encoding.
 _METADATA, _KEY, _VALUE = 14, 1, 2
@@ -43,15 +40,7 @@ def state(path: Path, digest: str) -> State:
         return State.DAMAGED
     if found.get(DIGEST) != digest:
         return State.FOREIGN
-    return State.CURRENT if found.get(EXPORTER) == exporter_mark() else State.STALE
-
-
-def exporter_mark() -> str:
-    """A name for the code that writes graphs."""
-    digest = hashlib.sha256()
-    for name in _CODE:
-        digest.update(Path(__file__).with_name(name).read_bytes())
-    return digest.hexdigest()
+    return State.CURRENT if found.get(VERSION) == str(EXPORT_VERSION) else State.STALE
 
 
 def metadata(path: Path) -> dict[str, str]:

@@ -22,7 +22,7 @@ from molmo_ground_ros.backends.molmo2.config import (
 from molmo_ground_ros.errors import BadSetting, DoesNotFit
 from molmo_ground_ros.prompts import max_new_tokens
 from molmo_ground_ros.types import Task
-from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, frames_of
+from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
 
 ROWS = 256  # a capacity is a multiple of it
 QUESTION_TOKENS = 128  # the question, and the marks of the turns around it
@@ -103,13 +103,13 @@ class Budget:
 def window_of(seconds: float, model: Model) -> Window:
     """The frames, tokens and rows of a window. Raises BadSetting for one that cannot be.
 
-    Frames: `windows.frames_of`. A label takes at most a token a character, ' 12.5 ': Qwen's own
+    Frames: `windows.most_frames`. A label takes at most a token a character, ' 12.5 ': Qwen's own
     tokenizer writes digits one by one, so for it that is exact; no tokenizer over bytes takes more.
     The answer has room for three objects tracked in every frame, within `prompts.max_new_tokens`.
     """
     if not _PERIOD_SECONDS <= seconds <= _MAX_SECONDS:
         raise BadSetting('window', seconds, f'not in {_PERIOD_SECONDS:g} to {_MAX_SECONDS:g} s')
-    frames = frames_of(round(seconds * 1e9))
+    frames = most_frames(round(seconds * 1e9))
     prompt = frames * model.frame_tokens + _label_tokens(frames) + QUESTION_TOKENS
     low, high = max_new_tokens(Task.TEXT), max_new_tokens(Task.TRACK)
     answer = min(max(low, ANSWER_A_FRAME * frames), high)

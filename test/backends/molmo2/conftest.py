@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,3 @@ def folders(make_checkpoint) -> dict[str, Path]:
         style: make_checkpoint(nested=False, seed=seed, text=text)
         for seed, (style, text) in enumerate(STYLES.items(), start=3)
     }
-
-
-@pytest.fixture(scope='session')
-def with_graphs(folders, tmp_path_factory) -> Path:
-    """A checkpoint with its float32 graphs. Read only: copy it to change it."""
-    for package in ('onnxscript', 'torch'):
-        pytest.importorskip(package, reason="needs pip install '.[export]'")
-    from molmo_ground_ros.backends.molmo2.export import export_graphs
-
-    folder = shutil.copytree(folders['qwen3'], tmp_path_factory.mktemp('graphs') / 'm')
-    export_graphs(str(folder), folder)
-    return folder

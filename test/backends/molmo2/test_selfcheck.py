@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa
 from molmo_ground_ros.backends.molmo2.selfcheck import TOLERANCES  # noqa: E402
 
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
+SHIPPED = Path(__file__).parents[3] / 'models' / 'tabletop'
 CPU = torch.device('cpu')
 
 
@@ -63,11 +66,11 @@ def test_half_precision_passes_its_own_tolerance_and_not_that_of_float32(
         checked(checkpoint_of_style, half)
 
 
-def test_the_exported_graphs_pass(with_graphs):
+def test_the_graphs_that_ship_pass():
     pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
     from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 
-    checkpoint = opened(with_graphs)
+    checkpoint = opened(SHIPPED)
     found = checked(checkpoint, OnnxRuntime(checkpoint, 'float32', 1))
     assert found.same == found.rows
 
