@@ -32,16 +32,16 @@ class Package:
         return f'{self.name}>={self.least}'
 
 
-_TOKENIZERS = Package('tokenizers', '0.22', 'import tokenizers')
-_TORCH = Package('torch', '2.6', 'import torch; torch.zeros(1)')
+TOKENIZERS = Package('tokenizers', '0.22', 'import tokenizers')
+TORCH = Package('torch', '2.6', 'import torch; torch.zeros(1)')
 CORE = (Package('numpy', '1.24', 'import numpy'),)
 EXTRAS: dict[str, tuple[Package, ...]] = {
-    'onnx': (Package('onnxruntime', '1.23', 'import onnxruntime'), _TOKENIZERS),
-    'torch': (_TOKENIZERS, _TORCH),
+    'onnx': (Package('onnxruntime', '1.23', 'import onnxruntime'), TOKENIZERS),
+    'torch': (TOKENIZERS, TORCH),
     'transformers': (
         Package('safetensors', '0.5', 'import safetensors'),
-        _TOKENIZERS,
-        _TORCH,
+        TOKENIZERS,
+        TORCH,
         Package('transformers', '5.23', 'from transformers import Molmo2ForConditionalGeneration'),
     ),
     'export': (
