@@ -84,16 +84,17 @@ def version_of(package: Package) -> str:
 
 
 def wrong_with(package: Package, run: Try = attempt) -> str:
-    """Why a package cannot be used; '' where it can."""
+    """Why a package cannot be used; '' where it can.
+
+    One that loads and states no version will do: Debian's packages may leave that out.
+    """
     version = version_of(package)
-    if not version:
-        return 'not installed'
-    if _numbers(version) < _numbers(package.least):
+    if version and _numbers(version) < _numbers(package.least):
         return f'{version} is older than {package.least}'
     try:
         run(['-c', package.code])
     except OSError as err:
-        return f'{version} is installed and does not load: {err}'
+        return f'{version} is installed and does not load: {err}' if version else 'not installed'
     return ''
 
 

@@ -26,10 +26,16 @@ def test_a_package_that_is_there_and_loads_is_fine():
     assert wrong_with(Package('numpy', '1.24', 'import numpy')) == ''
 
 
+def test_a_package_that_loads_and_states_no_version_is_fine():
+    assert wrong_with(Package('no-such-package', '1', 'import numpy')) == ''
+
+
 @pytest.mark.parametrize(
     ('package', 'why'),
     [
-        pytest.param(Package('no-such-package', '1', ''), 'not installed', id='missing'),
+        pytest.param(
+            Package('no-such-package', '1', 'import no_such'), 'not installed', id='missing'
+        ),
         pytest.param(Package('numpy', '99.1', ''), 'is older than 99.1', id='old'),
         pytest.param(
             Package('numpy', '1', 'raise ImportError("libcuda.so: no such file")'),
