@@ -96,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return 0
     sys.stdout.flush()
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # it warns of what it does not need
     progress = Progress(plan.steps, sys.stderr)
     try:
         written = _BUILD[plan.backend](plan, progress)
@@ -285,9 +286,6 @@ def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
         if importlib.util.find_spec(package) is None:
             raise MissingPackage(package, 'onnx' if package == 'onnxruntime' else 'export')
     export = _import('export', 'export')
-    logging.getLogger('torch.onnx').setLevel(
-        logging.ERROR
-    )  # it warns of packages it can do without
     folder, paths = plan.checkpoint.folder, []
     for part in PARTS:
         step = _exporting(part)

@@ -339,8 +339,10 @@ class Doctor:
         packages = self._package_line('backends', backend, needed)
         if not packages.ok:
             return packages.text, packages.advice
+        if backend == 'tensorrt' and not any(one.name == 'GPU' and one.ok for one in self._gpus()):
+            return 'no GPU', _NO_GPU
         if not self._model:
-            return self._no_gpu() if backend == 'tensorrt' else ('', '')
+            return '', ''
         folder = self._found()
         self._files(folder)
         build = f'molmo-ground build {folder} --backend {backend}'
@@ -348,16 +350,11 @@ class Doctor:
             try:
                 self._attempt(['-c', _ENGINE, str(folder)])
             except OSError as err:
-                return str(err), build
+                return _said(err), build
             return '', ''
         if backend == 'onnx' and not any(line.ok for line in self._graphs(folder)):
             return 'no current graphs in the folder', build
         return self._too_large(folder, backend)
-
-    def _no_gpu(self) -> tuple[str, str]:
-        if any(line.name == 'GPU' and line.ok for line in self._gpus()):
-            return '', ''
-        return 'no GPU', _NO_GPU
 
     def _too_large(self, folder: Path, backend: str) -> tuple[str, str]:
         """Where no window at all fits the memory of this machine."""
@@ -396,6 +393,12 @@ class Doctor:
             text = f'auto takes {chosen}, which cannot run it'
             return Line('backends', 'chosen', False, text, f'mend that, or --backend {able[0]}')
         return Line('backends', 'chosen', True, f'auto takes {chosen or able[0]}')
+
+
+def _said(err: OSError) -> str:
+    """What another process ended with; of our own errors the text without the name."""
+    text = str(err)
+    return text.partition(': ')[2] if text.startswith('molmo_ground_ros.errors.') else text
 
 
 def _outcome(check: Callable[[], Found]) -> tuple[Found | None, str]:

@@ -90,6 +90,23 @@ def test_engines_that_fit_are_chosen(everything, tmp_path):
     assert report.chosen == 'tensorrt'
 
 
+def test_engines_that_do_not_fit_give_the_reason_and_the_command(everything):
+    [tensorrt] = [
+        one for one in page(SHIPPED, ask=lambda _: GPU).lines
+        if (one.section, one.name) == ('backends', 'tensorrt')
+    ]  # fmt: skip
+    assert tensorrt.text == 'there is no plan'
+    assert tensorrt.advice == f'molmo-ground build {SHIPPED} --backend tensorrt'
+
+
+def test_engines_without_a_gpu_need_one(everything):
+    [tensorrt] = [
+        one for one in page(SHIPPED).lines
+        if (one.section, one.name) == ('backends', 'tensorrt')
+    ]  # fmt: skip
+    assert tensorrt.text == 'no GPU'
+
+
 def test_a_choice_that_cannot_run_says_what_could(everything, tmp_path):
     folder = shutil.copytree(SHIPPED, tmp_path / 'm')
     (folder / 'engines').mkdir()
