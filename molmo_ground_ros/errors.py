@@ -255,8 +255,7 @@ class DoesNotFit(BackendError):
         listing = ', '.join(f'{name} {size(nbytes)}' for name, nbytes in self.parts)
         instead = ' or '.join(self.would) + ' would fit' if self.would else 'nothing smaller fits'
         super().__init__(
-            f'{what} takes {size(needed)} ({listing}), but {size(free)} of {where} are free: '
-            f'{instead}'
+            f'{what}: {size(needed)} needed ({listing}), {size(free)} of {where} free; {instead}'
         )
 
 

@@ -29,6 +29,7 @@ from molmo_ground_ros.backends.molmo2.memory import Need, Window
 from molmo_ground_ros.commands.progress import Progress, duration
 from molmo_ground_ros.errors import (
     BadEngine,
+    BadModel,
     BadSetting,
     DoesNotFit,
     MissingPackage,
@@ -169,6 +170,8 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         raise BadSetting('dtype', dtype, f'{backend} has {", ".join(DTYPES[backend])}')
     if arguments.capability and backend != 'tensorrt':
         raise BadSetting('capability', arguments.capability, f'{backend} builds for no GPU')
+    if not Path(arguments.folder).is_dir():  # a hub id would be looked for on the network
+        raise BadModel(arguments.folder, 'no such folder')
     engine = _import('engine', 'onnx')
     checkpoint = engine.open_checkpoint(BackendSettings(arguments.folder))
     window = memory.window_of(arguments.window, checkpoint.sizes)

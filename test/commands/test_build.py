@@ -100,6 +100,11 @@ def test_bad_input_is_exit_code_2_before_anything_is_printed(model, capsys, argu
     assert captured.out == ''
 
 
+def test_a_model_that_is_no_folder_is_not_looked_for_elsewhere(capsys):
+    assert cli.main(['build', 'allenai/Molmo2-4B', '--backend', 'onnx']) == 2
+    assert "model 'allenai/Molmo2-4B': no such folder" in capsys.readouterr().err
+
+
 def test_a_folder_without_a_checkpoint_is_exit_code_2(tmp_path, capsys):
     assert cli.main(['build', str(tmp_path), '--backend', 'onnx']) == 2
     assert 'config.json' in capsys.readouterr().err
@@ -112,7 +117,7 @@ def test_what_does_not_fit_is_refused_after_the_numbers_and_before_any_step(
     assert cli.main(['build', str(model), '--backend', 'onnx', '--window', '63']) == 2
     captured = capsys.readouterr()
     assert 'keys and values' in captured.out
-    assert 'but 300.00 MB of memory are free: a window of ' in captured.err
+    assert '300.00 MB of memory free; a window of ' in captured.err
     assert not list(model.glob('*.onnx'))
 
 
@@ -120,7 +125,7 @@ def test_a_full_disk_is_told_before_any_step(model, capsys, monkeypatch):
     usage = types.SimpleNamespace(free=1000)
     monkeypatch.setattr(shutil, 'disk_usage', lambda _: usage)
     assert cli.main(['build', str(model), '--backend', 'onnx']) == 2
-    assert f'1.0 kB of the disk of {model} are free' in capsys.readouterr().err
+    assert f'1.0 kB of the disk of {model} free; nothing smaller fits' in capsys.readouterr().err
 
 
 def test_a_missing_package_names_the_extra(model, capsys, monkeypatch):

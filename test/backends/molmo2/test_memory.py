@@ -134,8 +134,8 @@ def test_what_does_not_fit_is_refused_with_the_numbers_and_what_would():
         memory.fit(SMALL, 'bfloat16', window, 11 * GB, 'memory of cuda:0', formats=memory.FORMATS)
     error = caught.value
     assert dict(error.parts) == dict(memory.need(SMALL, 'bfloat16', window).parts)
-    assert 'a window of 63 s takes 13.58 GB (decoder layers 7.27 GB' in str(error)
-    assert '11.00 GB of memory of cuda:0 are free' in str(error)
+    assert 'a window of 63 s: 13.58 GB needed (decoder layers 7.27 GB' in str(error)
+    assert '11.00 GB of memory of cuda:0 free; a window of ' in str(error)
     seconds = float(re.fullmatch(r'a window of (\S+) s', error.would[0])[1])
     assert error.would[1:] == ('dtype int8', 'dtype fp8', 'dtype int4')
     for offered, fits in ((seconds, True), (seconds + 0.5, False)):
@@ -150,7 +150,7 @@ def test_what_fits_in_no_way_says_so():
 
 def test_weights_that_do_not_fit_are_refused():
     memory.fit_weights(SMALL.config, 'float32', 20 * GB, 'memory')
-    with pytest.raises(DoesNotFit, match=r'the weights in float32 takes? 19\.40 GB') as caught:
+    with pytest.raises(DoesNotFit, match=r'the weights in float32: 19\.40 GB needed') as caught:
         memory.fit_weights(SMALL.config, 'float32', 12 * GB, 'memory')
     assert caught.value.would == ('dtype float16', 'dtype bfloat16')
 
