@@ -26,6 +26,14 @@ from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.exported import State, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.memory import Need, Window
+from molmo_ground_ros.commands.estimate import (
+    CHECK,
+    CHECK_FRAMES,
+    disk_bytes,
+    exporting,
+    onnx_steps,
+    tensorrt_steps,
+)
 from molmo_ground_ros.commands.progress import Progress, duration
 from molmo_ground_ros.errors import (
     BadEngine,
@@ -43,20 +51,7 @@ DTYPES = {
 """Formats of the weights by backend, the default first."""
 
 _MOLMO2 = 'molmo_ground_ros.backends.molmo2'
-_CHECK = 'comparing with the reference'
 _NEEDED = ('torch', 'onnx', 'onnxscript')  # to export
-_LEAST_FRAMES = 4  # least of an engine: the self-check's clip
-
-# The guess of how long a build takes, in seconds. Measured: 18 s for the 36 layers of the 4B on 2
-# CPU cores, 2 to 4 s a layer ahead of time with TensorRT-RTX (tensorrt.md 0.4 and 1). Engines that
-# are built on the GPU they run on time their kernels too: that has not been run.
-_EXPORT_S, _EXPORT_LAYER_S = 4.0, 0.4
-_BUILD_LAYER_S, _BUILD_VISION_LAYER_S = 3.0, 0.6
-_WEIGHTS_A_SECOND = 3e7  # rounded
-_BYTES_A_SECOND = 3e8  # hashed or read
-_FLOPS = 3e10  # of the reference, on a CPU
-_GRAPH_BYTES = 10 * 2**20  # of the exported graphs: they hold no weights
-_PLAN_SPARE = 64 * 2**20  # kernels of a plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,13 +141,15 @@ class _Plan:
     def check(self) -> None:
         """Raise DoesNotFit where memory or disk will not do."""
         if self.free is not None:
+            # Not fp8: it takes what int8 does, and not every GPU has it.
+            others = [one for one in DTYPES[self.backend] if one not in (self.dtype, 'fp8')]
             memory.fit(
                 self.checkpoint.sizes,
                 self.dtype,
                 self.window,
                 self.free,
                 self.where,
-                formats=[one for one in DTYPES[self.backend] if one != self.dtype],
+                formats=others,
                 features=_features(),
                 fused=_fused(self.backend),
             )
@@ -175,14 +172,15 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     engine = _import('engine', 'onnx')
     checkpoint = engine.open_checkpoint(BackendSettings(arguments.folder))
     window = memory.window_of(arguments.window, checkpoint.sizes)
-    if window.frames < _LEAST_FRAMES:
-        raise BadSetting('window', arguments.window, f'holds less than {_LEAST_FRAMES} frames')
+    if window.frames < CHECK_FRAMES:
+        raise BadSetting('window', arguments.window, f'holds less than {CHECK_FRAMES} frames')
     free, where = _memory(backend, arguments.capability)
     need = memory.need(checkpoint.sizes, dtype, window, features=_features(), fused=_fused(backend))
-    guess = _guess_onnx if backend == 'onnx' else _guess_tensorrt
-    steps = guess(checkpoint, dtype)
-    if arguments.capability:  # nothing of it runs here
-        steps = tuple(one for one in steps if one[0] != _CHECK)
+    if backend == 'onnx':
+        missing = [part for part in PARTS if not _is_current(checkpoint, part, dtype)]
+        steps = onnx_steps(checkpoint.sizes, missing)
+    else:
+        steps = tensorrt_steps(checkpoint.sizes, dtype, runs_here=not arguments.capability)
     return _Plan(
         checkpoint=checkpoint,
         backend=backend,
@@ -192,7 +190,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         need=need,
         free=free,
         where=where,
-        disk=_disk(checkpoint, backend, dtype),
+        disk=disk_bytes(checkpoint.sizes, backend, dtype),
         steps=steps,
     )
 
@@ -220,60 +218,6 @@ def _fused(backend: str) -> bool:
     return backend != 'onnx'
 
 
-def _disk(checkpoint: Any, backend: str, dtype: str) -> int:
-    if backend == 'onnx':
-        return _GRAPH_BYTES
-    parts = dict(memory.weights(checkpoint.config, dtype).parts)
-    rounded = parts['decoder layers'] + parts['head'] if dtype in ('int8', 'fp8', 'int4') else 0
-    return sum(parts.values()) + 2 * _PLAN_SPARE + rounded + _GRAPH_BYTES
-
-
-def _guess_onnx(checkpoint: Any, dtype: str) -> tuple[tuple[str, float], ...]:
-    layers = {'decoder': checkpoint.config.text.layers, 'vision': checkpoint.config.vision.layers}
-    steps = [
-        (_exporting(part), 0.0 if _is_current(checkpoint, part, dtype) else _export_s(layers[part]))
-        for part in PARTS
-    ]
-    return (*steps, (_CHECK, _check_s(checkpoint)))
-
-
-def _guess_tensorrt(checkpoint: Any, dtype: str) -> tuple[tuple[str, float], ...]:
-    """By the names of the steps of engines.build_engines, in its order."""
-    config = checkpoint.config
-    parts = dict(memory.weights(config, dtype).parts)
-    export = _export_s(config.text.layers) + _export_s(config.vision.layers)
-    layers = memory.weights(config, 'float32').parts[0][1] / 4
-    rounding = layers / _WEIGHTS_A_SECOND if dtype in ('int8', 'fp8', 'int4') else 0.0
-    decoder = config.text.layers * _BUILD_LAYER_S
-    return (
-        ('exporting', export),
-        ('quantising', rounding),
-        ('reading the weights of vision', parts['vision'] / _BYTES_A_SECOND),
-        ('building vision', config.vision.layers * _BUILD_VISION_LAYER_S),
-        ('reading the weights of decoder', sum(parts.values()) / _BYTES_A_SECOND),
-        ('building decoder', decoder),
-        (_CHECK, _check_s(checkpoint)),
-    )
-
-
-def _export_s(layers: int) -> float:
-    return _EXPORT_S + layers * _EXPORT_LAYER_S
-
-
-def _check_s(checkpoint: Any) -> float:
-    """Four frames and about as many tokens as they are, twice: 2 operations a weight and token."""
-    config, sizes = checkpoint.config, checkpoint.sizes
-    decoder = dict(memory.weights(config, 'float32').parts)['decoder layers'] / 4
-    vision = memory.vision_weights(config) * config.vision.positions
-    tokens = _LEAST_FRAMES * sizes.frame_tokens + memory.QUESTION_TOKENS
-    seconds: float = 2 * 2 * (decoder * tokens + vision * _LEAST_FRAMES) / _FLOPS
-    return seconds
-
-
-def _exporting(part: str) -> str:
-    return f'exporting {part}'
-
-
 def _is_current(checkpoint: Any, part: str, dtype: str) -> bool:
     weights = _import('weights', 'onnx')
     digest = weights.digest(
@@ -291,7 +235,7 @@ def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
     export = _import('export', 'export')
     folder, paths = plan.checkpoint.folder, []
     for part in PARTS:
-        step = _exporting(part)
+        step = exporting(part)
         paths.append(folder / graph_file(part, plan.dtype, 'fused'))
         if _is_current(plan.checkpoint, part, plan.dtype):
             progress.show(f'{step}: there already', 1, 1)
@@ -299,9 +243,9 @@ def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
         progress.show(step, 0, 1)
         export.export_graphs(plan.checkpoint.model, folder, plan.dtype, parts=[part])
         progress.show(step, 1, 1)
-    progress.show(_CHECK, 0, 1)
+    progress.show(CHECK, 0, 1)
     said = _checked_onnx(plan, paths)
-    progress.show(_CHECK, 1, 1)
+    progress.show(CHECK, 1, 1)
     return [*(f'graph     {path}, {size(path.stat().st_size)}' for path in paths), said]
 
 
