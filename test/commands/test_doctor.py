@@ -19,7 +19,7 @@ pytest.importorskip('tokenizers', reason="needs pip install '.[onnx]'")
 from molmo_ground_ros import cli
 from molmo_ground_ros.backends import checkpoint, installed
 from molmo_ground_ros.commands import doctor
-from molmo_ground_ros.commands.doctor import BACKENDS, Doctor
+from molmo_ground_ros.commands.checks import BACKENDS, Doctor
 
 SHIPPED = Path(__file__).parents[2] / 'models' / 'tabletop'
 GPU = 'NVIDIA GeForce RTX 4090, 8.9, 24564, 23000, 580.65.06\n'
