@@ -151,7 +151,7 @@ def weights(config: Molmo2Config, dtype: str) -> Need:
     table = (text.vocabulary + text.extra_vocabulary) * text.hidden
     head = text.vocabulary * text.hidden
     vision = vision_weights(config)
-    bits = HEAD_BITS.get(dtype, 8.0 * chosen.item)
+    bits = HEAD_BITS.get(dtype.partition('.')[0], 8.0 * chosen.item)
     return Need(
         (
             ('decoder layers', math.ceil(matrices * chosen.bits / 8) + others * chosen.item),
@@ -294,9 +294,11 @@ def _window_that_fits(seconds: float) -> list[str]:
 
 
 def _format(dtype: str) -> Format:
-    if dtype not in FORMATS:
+    """By name; 'int4.float32' is int4 where all else is in float32, not in float16."""
+    weights, _, computed = dtype.partition('.')
+    if not {weights, computed or weights} <= FORMATS.keys():
         raise BadSetting('dtype', dtype, f'not one of {", ".join(FORMATS)}')
-    return FORMATS[dtype]
+    return Format(FORMATS[weights].bits, FORMATS[computed or weights].item)
 
 
 def _rounded(rows: int, step: int) -> int:

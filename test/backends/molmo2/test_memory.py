@@ -108,9 +108,20 @@ def test_quantised_layers_take_their_bits_and_the_rest_stays_as_it_is():
     assert layers['int4'] < layers['fp8'] == layers['int8'] < layers['float16']
 
 
-def test_no_other_format_is_known():
-    with pytest.raises(BadSetting, match="dtype = 'int3': not one of float32"):
-        memory.weights(SMALL.config, 'int3')
+def test_quantised_weights_may_be_computed_with_in_float32():
+    """As the graphs that ONNX Runtime runs are."""
+    half, whole = (
+        dict(memory.weights(SMALL.config, one).parts) for one in ('int4', 'int4.float32')
+    )
+    assert half['head'] == whole['head']
+    assert half['vision'] * 2 == whole['vision']
+    assert half['decoder layers'] == pytest.approx(whole['decoder layers'], rel=1e-3)
+
+
+@pytest.mark.parametrize('dtype', ['int3', 'int4.int3', ''])
+def test_no_other_format_is_known(dtype):
+    with pytest.raises(BadSetting, match=f"dtype = '{dtype}': not one of float32"):
+        memory.weights(SMALL.config, dtype)
 
 
 def test_a_need_is_the_sum_of_its_parts_and_grows_with_the_window():
