@@ -30,7 +30,9 @@ QUESTION_TOKENS = 128  # the question, and the marks of the turns around it
 ANSWER_A_FRAME = 4 + 3 * 10
 HEAD_BITS = {'int4': 8.0}  # of a weight of lm_head where `quantize` stores that too
 
-GROUP = 128  # weights that share one scale in int4
+GROUP = (
+    128  # weights that share one scale in int4; fewer, i.e. more bytes, where 128 does not divide
+)
 _SCALE_BITS = 16
 _MAX_SECONDS = MAX_WINDOW_NS / 1e9
 _PERIOD_SECONDS = SAMPLE_PERIOD_NS / 1e9
