@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
-from molmo_ground_ros.backends.molmo2.trt.build import build_plan
+from molmo_ground_ros.backends.molmo2.trt.build import build_plan, check_capability
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
 from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt, installed
 from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
@@ -139,6 +139,7 @@ def _job(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> _Job:
         )
     if target.capability:
         [tensorrt, *_] = installed((RTX,))
+        check_capability(tensorrt, target.capability)
         gpu = Gpu('', target.capability, 0)
     else:
         [tensorrt, *_] = installed()

@@ -61,9 +61,7 @@ def build_plan(
 
     Raises BadSetting for a capability it does not build for, BackendError in TensorRT's words.
     """
-    if capability and capability not in tensorrt.capabilities:
-        known = ', '.join(tensorrt.capabilities) or 'none: it builds for the GPU that is here'
-        raise BadSetting('capability', capability, f'{tensorrt} builds ahead of time for {known}')
+    check_capability(tensorrt, capability)
     started = time.monotonic()
     lines, progress = Lines(), Progress(on_step)
     logger = make_logger(tensorrt.module, lines)
@@ -83,6 +81,13 @@ def build_plan(
     if plan is None:
         raise BackendError(f'{tensorrt} cannot build {graph.name}: {lines.take()}')
     return PlanData(memoryview(plan).cast('B'), found, fused, time.monotonic() - started)
+
+
+def check_capability(tensorrt: Tensorrt, capability: str) -> None:
+    """Raise BadSetting unless it builds for that one; '' is the GPU that is here."""
+    if capability and capability not in tensorrt.capabilities:
+        known = ', '.join(tensorrt.capabilities) or 'none: it builds for the GPU that is here'
+        raise BadSetting('capability', capability, f'{tensorrt} builds ahead of time for {known}')
 
 
 def inspect(network: Any) -> Inspection:
