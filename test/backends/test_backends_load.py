@@ -135,7 +135,7 @@ def test_importing_the_names_imports_nothing_heavy():
     assert 'transformers' not in done.stdout
 
 
-@pytest.mark.parametrize('dtype', ['int8', 'int4', 'fp8'])
+@pytest.mark.parametrize('dtype', ['int8', 'fp8'])
 @pytest.mark.parametrize('name', ['onnx', 'torch', 'transformers'])
 def test_formats_of_engines_are_refused_by_the_other_backends(name, dtype):
     pytest.importorskip(name.replace('onnx', 'onnxruntime'), reason="needs that backend's package")
@@ -145,7 +145,7 @@ def test_formats_of_engines_are_refused_by_the_other_backends(name, dtype):
 
 @pytest.mark.parametrize(
     ('name', 'value'),
-    [('device', 'gpu'), ('device', 'cuda:x'), ('dtype', 'int2'), ('threads', -1)],
+    [('device', 'gpu'), ('device', 'cuda:x'), ('dtype', 'int3'), ('threads', -1)],
 )
 def test_a_bad_setting_is_refused_with_its_name_and_value(name, value):
     with pytest.raises(BadSetting, match=f'{name} = {value!r}'):

@@ -21,7 +21,7 @@ from molmo_ground_ros.backends.molmo2.trt.build import build_plan, check_capabil
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
 from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt, installed
 from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
-from molmo_ground_ros.backends.molmo2.trt.graphs import exported, needed
+from molmo_ground_ros.backends.molmo2.trt.graphs import needed, prepare
 from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
@@ -101,7 +101,7 @@ def build_engines(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> li
     job = _job(checkpoint, target, on_step)
     with _alone(checkpoint.folder):
         clear_unfinished(checkpoint.folder)
-        graphs = exported(checkpoint, target.dtype, target.capacity, _told(on_step))
+        graphs = prepare(checkpoint, target.dtype, target.capacity, _told(on_step))
         entries = [_entry(job, part, graphs[part]) for part in (VISION, DECODER)]
         if any(one.facts.self_check == PENDING for one in entries):
             entries = _checked(job, entries)

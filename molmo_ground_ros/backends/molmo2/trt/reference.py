@@ -9,7 +9,8 @@ from typing import Any
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
 from molmo_ground_ros.backends.molmo2.trt.formats import computed
-from molmo_ground_ros.backends.molmo2.trt.graphs import needed
+from molmo_ground_ros.backends.molmo2.trt.graphs import needed, whole
+from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER
 from molmo_ground_ros.backends.molmo2.weights import read_index
 
 
@@ -58,8 +59,8 @@ def _mapped_reference(checkpoint: Checkpoint) -> Any:
 
 def _quantised_reference(checkpoint: Checkpoint, weights: str) -> Any:
     """Its decoder's files are deleted once they are open: they are as large as the engine."""
-    decoder, _ = needed('export').export_graphs(checkpoint.model, checkpoint.folder, 'float32')
-    path = needed('quantize').quantize_weights(decoder, weights)
+    graphs = whole(checkpoint, 'float32')
+    path = needed('quantize').quantize_weights(graphs[DECODER], weights)
     own = [one for one in needed('trt.graph_file').files_of(path) if one.startswith(path.name)]
     try:
         return needed('runtimes.onnx').OnnxRuntime(checkpoint, f'{weights}.float32')
