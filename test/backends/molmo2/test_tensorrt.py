@@ -90,6 +90,11 @@ def test_the_cache_is_updated_in_place_and_attention_is_one_layer(style, graphs)
     assert found[trt.LayerType.ATTENTION_INPUT] == LAYERS[style]
     assert found[trt.LayerType.ROTARY_EMBEDDING] == 2 * LAYERS[style]
     assert not found.keys() & {trt.LayerType.NON_ZERO, trt.LayerType.SCATTER}
+    inputs = [network.get_input(i) for i in range(network.num_inputs)]
+    assert not any(one.is_shape_tensor for one in inputs), 'its place would be on the host'
+    types = {one.name: one.dtype.name for one in inputs}
+    assert {types[name] for name in ('ids', 'slots', 'start', 'wanted')} == {'INT64'}
+    assert {types[name] for name in ('visual', 'seen_visual')} == {'BOOL'}
     inspection = parse(TENSORRT, graphs[style, 'decoder'])
     assert (inspection.attention, inspection.in_place_kv) == (LAYERS[style], 2 * LAYERS[style])
 
@@ -211,3 +216,11 @@ def test_a_failed_build_says_what_tensorrt_says(graphs, checkpoints):
 def test_the_files_of_a_graph_are_its_own_and_the_weights(graphs):
     graph = graphs['olmo', 'decoder']
     assert files_of(graph) == [graph.name, 'model.safetensors']
+
+
+def test_each_attention_has_a_mask_of_its_own(graphs):
+    """Or a step of few tokens is not built: see capacity._own_masks."""
+    onnx_ir = pytest.importorskip('onnx_ir', reason=WHY)
+    found = onnx_ir.load(graphs['olmo', 'decoder']).graph
+    masks = [node.inputs[3].name for node in found if node.op_type == 'Attention']
+    assert len(set(masks)) == len(masks) == LAYERS['olmo']

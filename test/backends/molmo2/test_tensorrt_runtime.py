@@ -12,6 +12,7 @@ import gc
 import random
 import shutil
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from host_tensorrt import HostMemory, HostTensorrt, host_plan  # noqa: E402
 
 from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
 from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint  # noqa: E402
+from molmo_ground_ros.backends.molmo2.engines import Target, build_engines  # noqa: E402
 from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
 from molmo_ground_ros.backends.molmo2.generate import Generator, Scene  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtimes import tensorrt as runtimes  # noqa: E402
@@ -40,6 +42,7 @@ from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime  
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
 from molmo_ground_ros.backends.molmo2.trt import cuda_memory  # noqa: E402
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.find import installed  # noqa: E402
 from molmo_ground_ros.backends.molmo2.trt.memory import to_bfloat16  # noqa: E402
 from molmo_ground_ros.backends.molmo2.trt.plans import (  # noqa: E402
     Entry,
@@ -60,6 +63,7 @@ from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices  # n
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
 QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point to every cup.', 'Track it now.']
 ROWS, FRAMES = 512, 30
+SHIPPED = Path(__file__).parents[3] / 'models' / 'tabletop'
 
 
 @pytest.fixture(scope='module')
@@ -336,3 +340,38 @@ def test_out_of_memory_is_told_with_the_numbers(monkeypatch):
         BackendError, match=r'out of memory: 5\.0 MiB are wanted for key_0, 3\.0 of 8\.0 MiB'
     ):
         memory.allocate(5 * 2**20, 'key_0')
+
+
+GPU = pytest.mark.skipif(not gpu_is_here(), reason='needs an NVIDIA GPU and its driver')
+
+
+@GPU
+def test_bytes_come_back_from_a_gpu_as_they_went():
+    memory = cuda_memory.CudaMemory(0)
+    there, joined = memory.allocate(64, 'a test'), memory.allocate(128, 'a test')
+    values, back = np.arange(8, dtype=np.int64), np.ones(16, dtype=np.int64)
+    memory.write(there, values)
+    memory.copy(there, joined, 64)
+    memory.read(joined, back)
+    assert back.tolist() == [0] * 8 + values.tolist()
+    memory.close()
+
+
+@GPU
+def test_engines_built_on_this_gpu_say_what_torch_says(tmp_path, make_clip):
+    """With the model that ships; building compares its logits with torch, see selfcheck.py."""
+    try:
+        tensorrt, *_ = installed()
+    except BackendError as err:
+        pytest.skip(f'needs TensorRT: {err}')
+    capability = cuda_memory.find_gpu(0).capability
+    if tensorrt.capabilities and capability not in tensorrt.capabilities:
+        pytest.skip(f'{tensorrt} does not build for {capability}')
+    folder = shutil.copytree(SHIPPED, tmp_path / 'm')
+    build_engines(opened(folder), Target('float16', 1024, 8), lambda step: None)
+    backend = backends.load('tensorrt', BackendSettings(str(folder), dtype='float16'))
+    for first in (0, 1):
+        clip = window(make_clip, first, 8)
+        theirs = ask(torch_backend(folder), clip, *QUESTIONS[:2], limit=1)
+        for a, b in zip(ask(backend, clip, *QUESTIONS[:2], limit=1), theirs, strict=True):
+            assert a.tokens[0].logprob == pytest.approx(b.tokens[0].logprob, abs=0.05)
