@@ -11,6 +11,8 @@ from __future__ import annotations
 import gc
 import random
 import shutil
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 
@@ -36,6 +38,7 @@ from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoi
 from molmo_ground_ros.backends.molmo2.engines import Target, build_engines  # noqa: E402
 from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
 from molmo_ground_ros.backends.molmo2.generate import Generator, Scene  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtimes import tensorrt as runtimes  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime  # noqa: E402
@@ -63,7 +66,8 @@ from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices  # n
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
 QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point to every cup.', 'Track it now.']
 ROWS, FRAMES = 512, 30
-SHIPPED = Path(__file__).parents[3] / 'models' / 'tabletop'
+ROOT = Path(__file__).parents[3]
+SHIPPED = ROOT / 'models' / 'tabletop'
 
 
 @pytest.fixture(scope='module')
@@ -214,9 +218,10 @@ def test_logits_equal_those_of_torch_however_many_are_wanted(wanted, graphs):
     ids = [7 + i % 90 for i in range(40)]
     with torch.inference_mode():
         theirs = np.asarray(other.logits(ids, 0, wanted)[0])
-    ours = backend._runtime.logits(ids, 0, wanted)
-    assert ours.shape == (wanted, backend._checkpoint.config.text.vocabulary)
-    np.testing.assert_allclose(ours, theirs.reshape(ours.shape), atol=2e-5, rtol=0)
+    for video in (None, Video([0] * 40, [0] * 40, [])):  # no frames at all
+        ours = backend._runtime.logits(ids, 0, wanted, video)
+        assert ours.shape == (wanted, backend._checkpoint.config.text.vocabulary)
+        np.testing.assert_allclose(ours, theirs.reshape(ours.shape), atol=2e-5, rtol=0)
 
 
 def test_a_failure_in_an_answer_names_the_cause_and_leaves_the_next_one_whole(graphs, make_clip):
@@ -314,6 +319,30 @@ def test_bfloat16_is_rounded_as_torch_rounds_it():
 def test_what_it_does_not_run_is_refused(changes, said):
     with pytest.raises(BadSetting, match=said):
         runtimes.load(BackendSettings('x', **changes))
+
+
+ALONE = """
+import sys
+
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        heavy = ('torch', 'transformers', 'safetensors', 'onnx', 'onnx_ir', 'onnxruntime')
+        if name.split('.')[0] in heavy:
+            raise ModuleNotFoundError(name, name=name)
+
+
+sys.meta_path.insert(0, Refuse())
+from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import load
+from molmo_ground_ros.backends.molmo2.trt.choose import choose
+"""
+
+
+def test_nothing_of_it_needs_torch_or_onnx():
+    done = subprocess.run(
+        [sys.executable, '-c', ALONE], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def gpu_is_here():

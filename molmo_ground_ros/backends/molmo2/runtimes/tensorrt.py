@@ -134,7 +134,8 @@ class TensorrtRuntime:
             nbytes = rows * self._text.hidden * _BYTES[self._type]
             features = DeviceFeatures(rows, self._memory.allocate(nbytes, 'features of a frame'))
             self._vision.bind('features', features.buffer.address)
-            self._memory.write(self._tensors['patches'], self._cast(patches))
+            values = self._cast(patches)  # stays until the wait below
+            self._memory.write(self._tensors['patches'], values)
             self._vision.run(0, {'patches': (1, *patches.shape), 'pooling': self._pooling.shape})
             self._memory.synchronise()
             return features
@@ -188,10 +189,11 @@ class TensorrtRuntime:
         profile, features = STEPS if len(ids) <= STEP else READING, 1
         self._visual[:, start:] = False  # what lies above is void
         slots: Sequence[int] = [0] * len(ids)
-        if video is not None and video.features:
-            profile, features = READING, self._join(video.features)
+        if video is not None:
             self._visual[0, start:end] = np.asarray(video.visual) == 1
             slots = video.slots
+            if video.features:
+                profile, features = READING, self._join(video.features)
         given = {
             'ids': np.asarray([ids], dtype=np.int64),
             'slots': np.asarray([slots], dtype=np.int64),

@@ -53,12 +53,13 @@ class CudaMemory:
             )
         _ask(f'allocating {what}', (error,))
         buffer = Buffer(int(address), nbytes)
-        weakref.finalize(buffer, cuda.cudaFree, int(address))
+        # Not at exit: the driver may be gone by then, and takes its memory with it.
+        weakref.finalize(buffer, cuda.cudaFree, int(address)).atexit = False
         _ask(f'clearing {what}', cuda.cudaMemsetAsync(address, 0, max(nbytes, 1), self._stream))
         return buffer
 
     def write(self, target: Buffer, values: NDArray[Any]) -> None:
-        """CUDA takes pageable memory over before the call returns."""
+        """Does not wait. Where the GPU reads pageable memory itself, nothing is staged."""
         self._copy(target.address, values.ctypes.data, values.nbytes, 'HostToDevice')
 
     def read(self, source: Buffer, target: NDArray[Any]) -> None:

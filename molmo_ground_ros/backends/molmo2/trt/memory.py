@@ -43,7 +43,7 @@ class Memory(Protocol):
         ...
 
     def write(self, target: Buffer, values: NDArray[Any]) -> None:
-        """Copy contiguous values to the start of a buffer; they may change afterwards."""
+        """Copy contiguous values to a buffer's start. They must stay until the next wait."""
         ...
 
     def read(self, source: Buffer, target: NDArray[Any]) -> None:
