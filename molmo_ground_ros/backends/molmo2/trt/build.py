@@ -51,7 +51,11 @@ def build_plan(
     capability: str = '',
     on_step: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> PlanData:
-    """Build a graph's plan; takes from seconds to many minutes, and the weights' size in memory.
+    """Build a graph's plan; takes from seconds to many minutes, and memory.
+
+    Ahead of time, of two layers of the 4B's sizes (TensorRT-RTX 1.7): 1.9 GB for 0.41 GB of float16
+    weights stored as float32, 0.54 GB for 0.11 GB of int4. So five times the weights.
+
 
     capability: 'SM86' for ahead of time, '' for the GPU that is here. on_step gets (done, total) of
     the builder's outermost phase, from any thread; what it raises ends the build and is raised.
