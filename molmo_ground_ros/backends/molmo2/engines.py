@@ -32,6 +32,7 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (
     Recipe,
     clear_unfinished,
     drop,
+    drop_older,
     file_contents,
     keep,
     kept,
@@ -93,18 +94,24 @@ def build_engines(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> li
     """Build and keep the engines of a checkpoint; the vision tower's first.
 
     on_step may be called from other threads, one at a time; what it raises ends the build. An
-    engine that does not pass its self-check is deleted, and none is loaded before it did.
+    engine that does not pass its self-check is deleted, and none is loaded before it did. One that
+    was built for the same, of weights or graphs that changed since, is deleted as well.
 
     Raises BadSetting for a target that cannot be, MissingPackage, BadModel (BadEngine among it) and
     BackendError: for no GPU, for what TensorRT says, and where another build is under way.
     """
     job = _job(checkpoint, target, on_step)
-    with _alone(checkpoint.folder):
-        clear_unfinished(checkpoint.folder)
-        graphs = prepare(checkpoint, target.dtype, target.capacity, _told(on_step))
-        entries = [_entry(job, part, graphs[part]) for part in (VISION, DECODER)]
-        if any(one.facts.self_check == PENDING for one in entries):
-            entries = _checked(job, entries)
+    try:
+        with _alone(checkpoint.folder):
+            clear_unfinished(checkpoint.folder)
+            graphs = prepare(checkpoint, target.dtype, target.capacity, _told(on_step))
+            entries = [_entry(job, part, graphs[part]) for part in (VISION, DECODER)]
+            if any(one.facts.self_check == PENDING for one in entries):
+                entries = _checked(job, entries)
+            for entry in entries:
+                drop_older(checkpoint.folder, entry.recipe)
+    except OSError as err:
+        raise BackendError(f'building in {checkpoint.folder}: {err}') from err
     return [_built(entry) for entry in entries]
 
 

@@ -13,6 +13,7 @@ import fcntl
 import logging
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from molmo2_styles import STYLES
@@ -30,7 +31,13 @@ from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
 from molmo_ground_ros.backends.molmo2.trt.build import build_plan, parse  # noqa: E402
 from molmo_ground_ros.backends.molmo2.trt.find import RTX, installed  # noqa: E402
 from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of, weight_bytes  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, NOT_CHECKED, entries  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.plans import (  # noqa: E402
+    ENGINES,
+    NOT_CHECKED,
+    entries,
+    keep,
+    write_plan,
+)
 from molmo_ground_ros.backends.molmo2.trt.profiles import (  # noqa: E402
     decoder_profiles,
     vision_profiles,
@@ -162,6 +169,36 @@ def test_a_second_build_keeps_what_is_whole_and_makes_again_what_is_not(built, c
     assert decoder.path.stat().st_size == again[1].nbytes
     assert 'building vision: there already' in [step.name for step in steps]
     assert len(entries(checkpoints['qwen3'].folder)[0]) == 2
+
+
+def test_engines_of_weights_that_changed_are_replaced_and_no_others(built, checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints['qwen3'].folder, tmp_path / 'm')
+    weights = folder / 'model.safetensors'
+    content = bytearray(weights.read_bytes())
+    content[-2] ^= 1
+    weights.write_bytes(content)
+    checkpoint = open_checkpoint(BackendSettings(str(folder)))
+    other = next(one for one in entries(folder)[0] if one.recipe.part == 'vision')
+    keep(
+        write_plan(folder, of_sm89 := replace(other.recipe, capability='SM89'), b'x'),
+        of_sm89,
+        other.facts,
+    )
+    again = build_engines(checkpoint, Target('float16', ROWS, FRAMES, 'SM86'), lambda step: None)
+    kept = {one.plan.path for one in entries(folder)[0]}
+    assert kept == {one.path for one in again} | {folder / ENGINES / f'{of_sm89.key}.plan'}
+    assert not {one.name for one in kept} & {one.path.name for one in built[0]}
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints['olmo'].folder, tmp_path / 'm')
+    (folder / ENGINES).write_text('a file where the folder should be')
+    with pytest.raises(BackendError, match=r'building in .*/m: .*engines'):
+        build_engines(
+            open_checkpoint(BackendSettings(str(folder))),
+            Target('float16', ROWS, FRAMES, 'SM86'),
+            lambda step: None,
+        )
 
 
 def test_two_builds_at_once_are_refused(built, checkpoints):

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,14 @@ def drop(path: Path) -> None:
     """Delete a plan and its manifest."""
     _manifest(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
+
+
+def drop_older(folder: Path, recipe: Recipe) -> None:
+    """Delete plans that were built for the same purpose and machine, of something else."""
+    made_of = {name: getattr(recipe, name) for name in ('checkpoint', 'graph', 'files', 'profiles')}
+    for one in entries(folder)[0]:
+        if one.recipe != recipe and replace(one.recipe, **made_of) == recipe:
+            drop(one.plan.path)
 
 
 def kept(folder: Path, recipe: Recipe) -> Entry | None:
