@@ -36,12 +36,17 @@ class HostMemory:
 
     def __init__(self):
         self.lost = False
+        self.room, self.taken = 2**40, 0
 
     def use(self):
         self._alive()
 
+    def free(self):
+        return self.room
+
     def allocate(self, nbytes, what):
         self._alive()
+        self.taken += nbytes
         array = np.zeros(nbytes, dtype=np.uint8)
         buffer = Buffer(array.ctypes.data, nbytes)
         buffer.array = array  # lives as long

@@ -294,6 +294,20 @@ def test_an_engine_whose_cache_is_not_in_place_is_refused(graphs):
         TensorrtRuntime(checkpoint, chosen(checkpoint, module), HostMemory())
 
 
+def test_engines_that_do_not_fit_are_refused_before_anything_is_taken(graphs):
+    checkpoint, module, memory = opened(graphs['qwen3']), HostTensorrt(), HostMemory()
+    found = chosen(checkpoint, module)
+    memory.room = 2**17
+    said = r'0\.2 MiB of GPU memory are needed \(.*a cache of 512 rows 0\.1, .*\), 0\.1 are free'
+    with pytest.raises(BackendError, match=said):
+        TensorrtRuntime(checkpoint, found, memory)
+    assert memory.taken == 0
+    memory.room = 2**18
+    TensorrtRuntime(checkpoint, found, memory)
+    plans = found.decoder.plan.nbytes + found.vision.plan.nbytes
+    assert 0.15 * 2**20 < memory.taken + plans < 0.25 * 2**20
+
+
 def test_a_plan_that_tensorrt_does_not_take_is_named(graphs):
     checkpoint, module = opened(graphs['qwen3']), HostTensorrt()
     found = chosen(checkpoint, module)

@@ -40,6 +40,7 @@ from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
 _BYTES = {'FLOAT': 4, 'HALF': 2, 'BF16': 2, 'INT64': 8, 'BOOL': 1}
+_MIB = 2**20
 _LOG = logging.getLogger(__name__)
 
 
@@ -107,6 +108,7 @@ class TensorrtRuntime:
         ]
         self._visual = np.zeros((1, self.capacity), dtype=np.bool_)
         self._tensors: dict[str, Buffer] = {}  # by name: each lies here for good
+        self._check_room(chosen)
         self._vision, self._decoder = (
             Engine(chosen.tensorrt, checkpoint.model, one.plan.path, memory.stream)
             for one in (chosen.vision, chosen.decoder)
@@ -167,6 +169,30 @@ class TensorrtRuntime:
             self._tensors.clear()
             self._memory.close()
         self._broken = 'it was closed'
+
+    def _check_room(self, chosen: Chosen) -> None:
+        """Raise BackendError, before anything is taken, where the engines will not fit.
+
+        What they work in besides only they know: where that is lacking TensorRT says so.
+        """
+        decoder = self._decoder_tensors(len(self._pooling)).values()
+        parts = {
+            'the decoder': chosen.decoder.plan.nbytes,
+            'the vision tower': chosen.vision.plan.nbytes,
+            f'a cache of {self.capacity} rows': 2 * self._text.layers * _size(self._cache()),
+            'inputs and outputs': sum(_size(one) for one in decoder),
+        }
+        needed, free = sum(parts.values()), self._memory.free()
+        if needed > free:
+            told = ', '.join(f'{name} {nbytes / _MIB:.1f}' for name, nbytes in parts.items())
+            raise BackendError(
+                f'{self._model}: {needed / _MIB:.1f} MiB of GPU memory are needed ({told}), '
+                f'{free / _MIB:.1f} are free: build engines of fewer rows or in fewer bits'
+            )
+
+    def _cache(self) -> tuple[str, tuple[int, ...]]:
+        """Type and size of the keys, or values, of a layer."""
+        return self._type, (1, self._text.kv_heads, self.capacity, self._text.head_dim)
 
     def _run(
         self,
@@ -254,8 +280,7 @@ class TensorrtRuntime:
             self._expect(engine, name, kind, shape)
             if name == skip:
                 continue
-            nbytes = int(np.prod(shape)) * _BYTES[kind]
-            buffer = self._memory.allocate(nbytes, name)
+            buffer = self._memory.allocate(_size((kind, shape)), name)
             # Both engines have `features`: one's output, the other's input.
             own = f'decoder.{name}' if name == 'features' else name
             self._tensors[own] = buffer
@@ -263,13 +288,12 @@ class TensorrtRuntime:
 
     def _bind_caches(self) -> None:
         """Keys and values at one address each, as input and as output."""
-        shape = (1, self._text.kv_heads, self.capacity, self._text.head_dim)
-        nbytes = int(np.prod(shape)) * _BYTES[self._type]
+        kind, shape = self._cache()
         names = [f'{one}_{i}' for one in ('key', 'value') for i in range(self._text.layers)]
         for name in names:
             out = name.replace('_', '_out_')
-            self._expect(self._decoder, name, self._type, shape)
-            self._expect(self._decoder, out, self._type, shape)
+            self._expect(self._decoder, name, kind, shape)
+            self._expect(self._decoder, out, kind, shape)
             alias = self._decoder.alias(out)
             if alias not in (name, '?'):
                 raise BadModel(
@@ -278,7 +302,7 @@ class TensorrtRuntime:
                     'cache would not be updated in place',
                 )
             self._tensors[name] = self._memory.allocate(
-                nbytes, f'{name}, one of {len(names)} of the cache'
+                _size((kind, shape)), f'{name}, one of {len(names)} of the cache'
             )
             self._decoder.bind(name, self._tensors[name].address)
             self._decoder.bind(out, self._tensors[name].address)
@@ -319,3 +343,9 @@ class TensorrtRuntime:
                 self._broken = f'the GPU is lost to this process ({lost}): start it again'
             state = f'; {self._broken}' if self._broken else ''
             raise BackendError(f'{doing}: {err}{state}') from err
+
+
+def _size(tensor: tuple[str, tuple[int, ...]]) -> int:
+    """Bytes of a tensor of that type and shape."""
+    kind, shape = tensor
+    return int(np.prod(shape)) * _BYTES[kind]

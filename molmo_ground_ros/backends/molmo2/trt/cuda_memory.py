@@ -11,6 +11,7 @@ from cuda.bindings import runtime as cuda
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, Gpu
+from molmo_ground_ros.backends.ram import available_bytes
 from molmo_ground_ros.errors import BackendError
 
 _MIB = 2**20
@@ -40,6 +41,14 @@ class CudaMemory:
     def use(self) -> None:
         """Make the device the calling thread's."""
         _ask(f'using GPU {self._index}', cuda.cudaSetDevice(self._index))
+
+    def free(self) -> int:
+        """With memory that is the machine's too, pages of files count: they would be dropped."""
+        free, _ = _ask('asking for free memory', cuda.cudaMemGetInfo())
+        shared = cuda.cudaDeviceAttr.cudaDevAttrIntegrated
+        if _ask('asking about the GPU', cuda.cudaDeviceGetAttribute(shared, self._index)):
+            return max(int(free), available_bytes() or 0)
+        return int(free)
 
     def allocate(self, nbytes: int, what: str) -> Buffer:
         """Zeros. Where there are none left, says how many were wanted, and how many are free."""

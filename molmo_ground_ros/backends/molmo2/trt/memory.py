@@ -38,6 +38,10 @@ class Memory(Protocol):
         """Make the device the calling thread's."""
         ...
 
+    def free(self) -> int:
+        """Bytes that may still be taken."""
+        ...
+
     def allocate(self, nbytes: int, what: str) -> Buffer:
         """Bytes that are zero; `what` they are for is named where there are none left."""
         ...
