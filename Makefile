@@ -14,7 +14,7 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tabletop-eval setup setup-demo clean
+.PHONY: help demo test lint engines tabletop-eval setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
@@ -30,6 +30,9 @@ lint: setup ## Check style, format and types
 	@$(IN_ENV) ruff check .
 	@$(IN_ENV) ruff format --check .
 	@$(IN_ENV) mypy
+
+engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs that are not here
+	@$(IN_ENV) python -m tools.engines
 
 tabletop-eval: setup ## Measure the model that ships: CLIPS clips, freshly simulated if SEED is given
 	@$(IN_ENV) python -m tools.tabletop.evaluate $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)

@@ -43,11 +43,14 @@ EVERYWHERE = {'cv2', 'numpy'}
 ONLY_IN = {
     'ament_index_python': {'ros'},
     'builtin_interfaces': {'ros'},
+    'cuda': {'backends/molmo2/trt/cuda_memory'},
     'cv_bridge': {'ros'},
     'diagnostic_msgs': {'ros'},
     'geometry_msgs': {'ros'},
     'huggingface_hub': {'backends/checkpoint'},
-    'onnx_ir': {'backends/molmo2/capacity', 'backends/molmo2/export'},
+    'onnx_ir': {
+        *(f'backends/molmo2/{name}' for name in ('capacity', 'export', 'trt/graph_file')),
+    },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
@@ -56,7 +59,7 @@ ONLY_IN = {
     'scipy': {'metrics', 'stitch'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
-    'tensorrt': {'backends/molmo2'},
+    'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx
     'tf2_ros': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},
     'torch': {*HF, *GRAPH, 'backends/device'},

@@ -40,16 +40,6 @@ QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point t
 
 
 @pytest.fixture(scope='module')
-def exported(folders, tmp_path_factory):
-    """Copies of the checkpoints with the graphs beside the weights; torch may know them already."""
-    copies = {}
-    for style, folder in folders.items():
-        copies[style] = shutil.copytree(folder, tmp_path_factory.mktemp('exported') / 'm')
-        export_graphs(str(folder), copies[style])
-    return copies
-
-
-@pytest.fixture(scope='module')
 def half(folders, tmp_path_factory):
     """Weights stored in bfloat16, a plain graph that computes in float16."""
     from safetensors.torch import load_file, save_file

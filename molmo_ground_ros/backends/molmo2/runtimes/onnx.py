@@ -59,12 +59,17 @@ class OnnxRuntime:
     def __init__(
         self, checkpoint: Checkpoint, dtype: str, threads: int = 0, form: str = ''
     ) -> None:
-        """Take the named form of the graphs; '' is the best one that is there."""
+        """Take the named form of the graphs; '' is the best one that is there.
+
+        dtype may name a quantised decoder too, as in 'int4.float32'.
+        """
         self._text = checkpoint.config.text
-        self._dtype = _DTYPES[dtype]
+        _, _, computed = dtype.rpartition('.')
+        self._dtype = _DTYPES[computed]
+        dtypes = {'decoder': dtype, 'vision': computed}
         mark = digest(read_index(checkpoint.model, checkpoint.folder), checkpoint.config)
         self._decoder, self._vision = (
-            _session(checkpoint.model, _find(checkpoint, part, dtype, form), mark, threads)
+            _session(checkpoint.model, _find(checkpoint, part, dtypes[part], form), mark, threads)
             for part in PARTS
         )
         self._fixed = _fixed_rows(self._decoder)
