@@ -24,7 +24,7 @@ LEAST_BLOCK = 16  # ONNX Runtime's kernels take no smaller one
 BITS = {'int4': 4, 'int8': 8, 'fp8': 8}
 FP8 = np.dtype(ml_dtypes.float8_e4m3fn)
 _FP8_MOST = 448.0
-_AT_ONCE = 2**22  # weights in memory as float32
+_AT_ONCE = 2**20  # weights in memory as float32
 
 Rows = Callable[[int, int], NDArray[np.float32]]  # outputs from, to -> (to - from, inputs)
 
@@ -37,14 +37,15 @@ class Codes:
     scales: NDArray[np.float32]  # of the given type: (blocks, outputs), (outputs,) or ()
     block: int  # inputs that share a scale; 0 for all of them
 
-    def packed(self, bits: int) -> bytes:
+    def packed(self, bits: int) -> NDArray[np.uint8]:
         """The values as ONNX stores them: row by row, of two in a byte the first is the low one."""
         flat = self.values.reshape(-1)
         if bits == 8:
-            return flat.tobytes()
+            return flat.view(np.uint8)  # no copy: a large head is most of the memory there is
         pairs = np.zeros(-(-flat.size // 2) * 2, dtype=np.uint8)
-        pairs[: flat.size] = flat.view(np.uint8) & 15
-        return (pairs[0::2] | pairs[1::2] << 4).tobytes()
+        np.bitwise_and(flat.view(np.uint8), 15, out=pairs[: flat.size])
+        packed: NDArray[np.uint8] = pairs[0::2] | (pairs[1::2] << np.uint8(4))
+        return packed
 
 
 def block_of(inputs: int) -> int:
@@ -97,7 +98,7 @@ def _encode_fp8(rows: Rows, outputs: int, inputs: int, scale: DTypeLike) -> Code
     for start, end in spans:
         scaled = (rows(start, end) / step).clip(-_FP8_MOST, _FP8_MOST)
         values[:, start:end] = scaled.astype(FP8).T
-    return Codes(values, step.astype(scale), 0)
+    return Codes(values, np.asarray(step, dtype=scale), 0)
 
 
 def _above_zero(steps: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An exported decoder to one whose matrices are stored in few bits and multiplied in full.
 
+    python -m molmo_ground_ros.backends.molmo2.quantize FOLDER/decoder.float16.opset24.onnx int4
+
     MatMul(x, Transpose(Cast(stored)))  ->  MatMul(x, DequantizeLinear(codes, scales))
 
 Norms, embeddings, attention and the vision tower stay as they are, where they are. Codes and scales
@@ -14,6 +16,7 @@ matrices, and next to nothing to that of int4.
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,13 +79,17 @@ def quantize_weights(decoder: Path, weights: str) -> Path:
     path = decoder.with_name(graph_file('decoder', f'{weights}{_COMPUTED[computed]}', 'fused'))
     data = path.with_name(path.name + '.data')
     parts = [one.with_name(one.name + '.part') for one in (data, path)]
-    with parts[0].open('wb') as stream:
-        for one, form in chosen:
-            _replace(found.graph, one, form, _Writer(stream, data))
-    onnx_ir.save(found, parts[1])
-    path.unlink(missing_ok=True)  # an older graph must not find the new data
-    for part, whole in zip(parts, (data, path), strict=True):
-        part.replace(whole)
+    try:
+        with parts[0].open('wb') as stream:
+            for one, form in chosen:
+                _replace(found.graph, one, form, _Writer(stream, data))
+        onnx_ir.save(found, parts[1])
+        path.unlink(missing_ok=True)  # an older graph must not find the new data
+        for part, whole in zip(parts, (data, path), strict=True):
+            part.replace(whole)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
     _LOG.info('wrote %s, %d matrices in %s', path, len(chosen), data.name)
     return path
 
@@ -142,20 +149,20 @@ class _Writer:
     data: Path
 
     def write(
-        self, name: str, content: bytes, dtype: onnx_ir.DataType, shape: tuple[int, ...]
+        self, name: str, content: NDArray[Any], dtype: onnx_ir.DataType, shape: tuple[int, ...]
     ) -> onnx_ir.Value:
         """An initializer whose bytes are in the file."""
         self.stream.write(bytes(-self.stream.tell() % _PAGE))
         tensor = onnx_ir.ExternalTensor(
             self.data.name,
             self.stream.tell(),
-            len(content),
+            content.nbytes,
             dtype,
             shape=onnx_ir.Shape(shape),
             name=name,
             base_dir=self.data.parent,
         )
-        self.stream.write(content)
+        content.tofile(self.stream)
         return onnx_ir.Value(
             name=name,
             shape=tensor.shape,
@@ -170,7 +177,7 @@ def _replace(graph: onnx_ir.Graph, matrix: _Matrix, weights: str, writer: _Write
     values = writer.write(
         f'{name}.codes', codes.packed(BITS[weights]), _STORED[weights], codes.values.shape
     )
-    scales = writer.write(f'{name}.scales', codes.scales.tobytes(), computed, codes.scales.shape)
+    scales = writer.write(f'{name}.scales', codes.scales, computed, codes.scales.shape)
     for one in (values, scales):
         graph.register_initializer(one)
     attributes: dict[str, Any] = {}
@@ -218,3 +225,12 @@ def _encoded(matrix: _Matrix, weights: str) -> Codes:
             return encode(rows, outputs, inputs, weights, matrix.computed.numpy())
     except (OSError, ValueError) as err:
         raise BadModel(str(path), f'cannot quantise {matrix.name}: {err}') from err
+
+
+if __name__ == '__main__':
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    parser = argparse.ArgumentParser(description='Store the matrices of a decoder in few bits.')
+    parser.add_argument('decoder', type=Path)
+    parser.add_argument('weights', choices=FORMATS)
+    given = parser.parse_args()
+    quantize_weights(given.decoder, given.weights)

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from molmo2_styles import STYLES
 
+from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
+from molmo_ground_ros.backends.base import GenerateOptions
 from molmo_ground_ros.errors import BadModel, BadSetting
 
 WHY = "needs pip install '.[onnx,export]'"
@@ -30,7 +32,7 @@ from safetensors.numpy import load_file  # noqa: E402
 
 from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
 from molmo_ground_ros.backends.molmo2.config import read_config  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
+from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint  # noqa: E402
 from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
 from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
@@ -108,6 +110,18 @@ def run(path, config, prompt, slots, features, dtype):
     return session(path).run(['logits'], given)[0][0]
 
 
+def put(weights, runtime):
+    """Give these to a torch runtime, in the place of its own."""
+    named = dict(runtime._decoder.named_parameters())
+    with torch.no_grad():
+        for name, weight in weights.items():
+            named[name].data = torch.from_numpy(weight.T.copy())
+
+
+def all_text(index, piece):
+    return True
+
+
 def both_logits(path, folder, make_clip, dtype=np.float32):
     """Of the graph, and of torch with the weights that the graph's codes stand for."""
     checkpoint = open_checkpoint(BackendSettings(str(folder)))
@@ -120,10 +134,7 @@ def both_logits(path, folder, make_clip, dtype=np.float32):
         int(n) if token == checkpoint.prompts.patch else 0
         for n, token in zip(places, prompt.ids, strict=True)
     ]
-    with torch.no_grad():
-        named = dict(runtime._decoder.named_parameters())
-        for name, weight in stored_weights(path).items():
-            named[name].data = torch.from_numpy(weight.T.copy())
+    put(stored_weights(path), runtime)
     with torch.inference_mode():
         video = Video(prompt.visual, slots, features)
         theirs, *_ = runtime.logits(prompt.ids, 0, len(prompt.ids), video)
@@ -230,6 +241,30 @@ def test_bfloat16_weights_are_read_as_they_are(exported, tmp_path):
     for name in (ATTENTION, FEED):
         original = stored[f'model.transformer.{name}'].float().numpy().T
         assert (np.abs(found[name] - original) <= np.abs(original).max(0) / 220).all()
+
+
+def test_the_onnx_backend_answers_with_int4_matrices(exported, tmp_path, make_clip):
+    """As torch does whose weights are what the codes stand for."""
+    folder = shutil.copytree(exported['qwen3'], tmp_path / 'm')
+    export_graphs(str(folder), folder, parts=['vision'])
+    settings = BackendSettings(str(folder), dtype='int4', threads=1)
+    with pytest.raises(
+        BadModel, match=r'decoder\.int4\.float32\.opset24\.onnx is not in .*quantize'
+    ):
+        backends.load('onnx', settings)
+    path = quantize_weights(folder / FULL, 'int4')
+    checkpoint = open_checkpoint(BackendSettings(str(folder)))
+    runtime = TorchRuntime(checkpoint, torch.device('cpu'), torch.float32)
+    put(stored_weights(path), runtime)
+    given = (make_clip([0.0, 0.5, 1.0]), ['Track it.', 'How many?'], GenerateOptions(30), all_text)
+    theirs = EngineBackend(checkpoint, runtime).generate(*given)
+    plain = backends.load('onnx', BackendSettings(str(folder), threads=1)).generate(*given)
+    ours = backends.load('onnx', settings).generate(*given)
+    assert [one.text for one in ours] == [one.text for one in theirs]
+    assert [one.tokens for one in ours] != [one.tokens for one in plain]
+    for a, b in zip(ours, theirs, strict=True):
+        logprobs = [token.logprob for token in b.tokens]
+        assert [token.logprob for token in a.tokens] == pytest.approx(logprobs, abs=1e-4)
 
 
 def test_an_unknown_format_is_refused(exported):
