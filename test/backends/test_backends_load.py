@@ -100,7 +100,7 @@ def test_importing_the_names_imports_nothing_heavy():
 
 @pytest.mark.parametrize(
     ('name', 'value'),
-    [('device', 'gpu'), ('device', 'cuda:x'), ('dtype', 'int8'), ('threads', -1)],
+    [('device', 'gpu'), ('device', 'cuda:x'), ('dtype', 'int3'), ('threads', -1)],
 )
 def test_a_bad_setting_is_refused_with_its_name_and_value(name, value):
     with pytest.raises(BadSetting, match=f'{name} = {value!r}'):
