@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One matrix to few bits: codes and scales. Knows nothing of graphs and files.
 
-    weight = code * scale, zero point 0
+    weight = code * scale, zero point 0, scales that float16 holds
 
 int4   a scale for each block of 128 inputs of each output; smaller blocks where 128 does not divide
 int8   a scale for each output
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import ml_dtypes
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 BLOCK = 128  # inputs that share a scale in int4 (tensorrt.md 4.3)
 LEAST_BLOCK = 16  # ONNX Runtime's kernels take no smaller one
@@ -34,7 +34,7 @@ class Codes:
     """A matrix as a product reads it, inputs first."""
 
     values: NDArray[np.int8] | NDArray[np.float32]  # (inputs, outputs): int8, also of int4; or FP8
-    scales: NDArray[np.float32]  # of the given type: (blocks, outputs), (outputs,) or ()
+    scales: NDArray[np.float16]  # (blocks, outputs), (outputs,) or ()
     block: int  # inputs that share a scale; 0 for all of them
 
     def packed(self, bits: int) -> NDArray[np.uint8]:
@@ -54,24 +54,24 @@ def block_of(inputs: int) -> int:
     return found if found >= LEAST_BLOCK else 0
 
 
-def encode(rows: Rows, outputs: int, inputs: int, weights: str, scale: DTypeLike) -> Codes:
+def encode(rows: Rows, outputs: int, inputs: int, weights: str) -> Codes:
     """Round a matrix to the nearest codes, some outputs at a time.
 
-    rows: reads the matrix, (outputs, inputs). weights: a key of BITS. scale: the scales' type, in
-    which they are rounded before the codes are chosen. Raises ValueError for what is no number.
+    rows: reads the matrix, (outputs, inputs). weights: a key of BITS. Scales are rounded before the
+    codes are chosen. Raises ValueError for what is no number, or too large for float16.
     """
     if weights == 'fp8':
-        return _encode_fp8(rows, outputs, inputs, scale)
+        return _encode_fp8(rows, outputs, inputs)
     block = block_of(inputs) if weights == 'int4' else inputs
     values = np.empty((inputs, outputs), dtype=np.int8)
-    scales = np.empty((inputs // block, outputs), dtype=scale)
+    scales = np.empty((inputs // block, outputs), dtype=np.float16)
     for start, end in _spans(outputs, inputs):
         blocks = _finite(rows(start, end)).reshape(end - start, -1, block)
-        steps = _steps(blocks, BITS[weights]).astype(scale)
+        steps = _rounded(_steps(blocks, BITS[weights]))
         most = 2 ** (BITS[weights] - 1)
-        codes = np.rint(blocks / _above_zero(steps)[..., None]).clip(-most, most - 1)
+        codes = np.rint(blocks / steps.astype(np.float32)[..., None]).clip(-most, most - 1)
         values[:, start:end] = codes.astype(np.int8).reshape(end - start, inputs).T
-        scales[:, start:end] = _above_zero(steps).astype(scale).T
+        scales[:, start:end] = steps.T
     if weights == 'int4':
         return Codes(values, scales, block)
     return Codes(values, scales[0], 0)
@@ -90,21 +90,25 @@ def _steps(blocks: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     return found
 
 
-def _encode_fp8(rows: Rows, outputs: int, inputs: int, scale: DTypeLike) -> Codes:
+def _encode_fp8(rows: Rows, outputs: int, inputs: int) -> Codes:
     spans = list(_spans(outputs, inputs))
     largest = max(float(np.abs(_finite(rows(*span))).max()) for span in spans)
-    step = _above_zero(np.asarray(largest / _FP8_MOST).astype(scale))
+    step = _rounded(np.asarray(largest / _FP8_MOST, dtype=np.float32))
     values = np.empty((inputs, outputs), dtype=FP8)
     for start, end in spans:
-        scaled = (rows(start, end) / step).clip(-_FP8_MOST, _FP8_MOST)
+        scaled = (rows(start, end) / step.astype(np.float32)).clip(-_FP8_MOST, _FP8_MOST)
         values[:, start:end] = scaled.astype(FP8).T
-    return Codes(values, np.asarray(step, dtype=scale), 0)
+    return Codes(values, step, 0)
 
 
-def _above_zero(steps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scales as float32; of weights that are all zero, or nearly, the smallest there is."""
-    least = float(np.finfo(steps.dtype).smallest_subnormal)
-    return np.maximum(steps.astype(np.float32), least)
+def _rounded(steps: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Scales in float16; of weights that are all zero, or nearly, the smallest there is."""
+    if steps.max() > np.finfo(np.float16).max:
+        raise ValueError(f'its weights are too large for float16: a scale of {steps.max():g}')
+    found: NDArray[np.float16] = np.asarray(
+        np.maximum(steps.astype(np.float16), np.finfo(np.float16).smallest_subnormal)
+    )
+    return found
 
 
 def _finite(weights: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -63,7 +63,8 @@ def quantize_weights(decoder: Path, weights: str) -> Path:
 
     decoder: a fused graph of export_graphs, in float16 or float32, its weights beside it. weights:
     one of FORMATS. A float16 graph becomes decoder.int4.opset24.onnx; of a float32 one the name
-    says so. The same graph and weights give the same bytes. A matrix whose inputs no block divides
+    says so, and its codes and scales are the same. The same graph and weights give the same bytes.
+    A matrix whose inputs no block divides
     (codes.block_of) stays as it is under int4. Raises BadModel and BadSetting.
     """
     if weights not in FORMATS:
@@ -177,7 +178,8 @@ def _replace(graph: onnx_ir.Graph, matrix: _Matrix, weights: str, writer: _Write
     values = writer.write(
         f'{name}.codes', codes.packed(BITS[weights]), _STORED[weights], codes.values.shape
     )
-    scales = writer.write(f'{name}.scales', codes.scales, computed, codes.scales.shape)
+    scale = codes.scales.astype(computed.numpy())
+    scales = writer.write(f'{name}.scales', scale, computed, scale.shape)
     for one in (values, scales):
         graph.register_initializer(one)
     attributes: dict[str, Any] = {}
@@ -222,7 +224,7 @@ def _encoded(matrix: _Matrix, weights: str) -> Codes:
             size = path.stat().st_size
             if begin + outputs * inputs * stored.itemsize > size:
                 raise ValueError(f'the file ends before it, after {size} bytes')
-            return encode(rows, outputs, inputs, weights, matrix.computed.numpy())
+            return encode(rows, outputs, inputs, weights)
     except (OSError, ValueError) as err:
         raise BadModel(str(path), f'cannot quantise {matrix.name}: {err}') from err
 
