@@ -35,7 +35,11 @@ from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
 _ROWS = 256  # the cache grows by so many at a time
 _DTYPES: dict[str, type[np.float32 | np.float16]] = {'float32': np.float32, 'float16': np.float16}
+_SETTINGS = {'auto': 'float32', 'float32': 'float32', 'float16': 'float16', 'int4': 'int4.float32'}
+# Activations stay as they are: by default those of quantised matrices are rounded to int8.
+_LEVEL = ('session.qdq_matmulnbits_accuracy_level', '1')
 _EXPORT = 'python -m molmo_ground_ros.backends.molmo2.export'
+_QUANTIZE = 'python -m molmo_ground_ros.backends.molmo2.quantize'
 _ERRORS = 3  # severity: ONNX Runtime warns of folded constants
 
 
@@ -43,9 +47,10 @@ def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBacken
     """The backend named `onnx`. Raises BadModel, BadSetting or DoesNotFit."""
     if settings.device not in ('auto', 'cpu'):
         raise BadSetting('device', settings.device, 'the onnx backend runs on the CPU')
-    dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
-    if dtype not in _DTYPES:
-        raise BadSetting('dtype', dtype, 'the onnx backend has float32 and float16')
+    dtype = _SETTINGS.get(settings.dtype, '')
+    if not dtype:
+        known = ', '.join(one for one in _SETTINGS if one != 'auto')
+        raise BadSetting('dtype', settings.dtype, f'the onnx backend has {known}')
     checkpoint = open_checkpoint(settings)
     free = available_bytes()
     if free is not None:
@@ -190,10 +195,13 @@ def _find(checkpoint: Checkpoint, part: str, dtype: str, form: str) -> Path:
     names = [graph_file(part, dtype, one) for one in ([form] if form else FORMS)]
     found = [checkpoint.folder / name for name in names if (checkpoint.folder / name).is_file()]
     if not found:
+        stored, _, computed = dtype.rpartition('.')
+        write = f'{_EXPORT} --dtype {computed} {checkpoint.folder}'
+        if stored:
+            whole = checkpoint.folder / graph_file(part, computed, 'fused')
+            write += f' and {_QUANTIZE} {whole} {stored}'
         raise BadModel(
-            checkpoint.model,
-            f'{names[0]} is not in {checkpoint.folder}: write it with '
-            f'{_EXPORT} --dtype {dtype} {checkpoint.folder}',
+            checkpoint.model, f'{names[0]} is not in {checkpoint.folder}: write it with {write}'
         )
     return found[0]
 
@@ -202,6 +210,7 @@ def _session(model: str, path: Path, mark: str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS
+    options.add_session_config_entry(*_LEVEL)
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=['CPUExecutionProvider']
