@@ -101,6 +101,7 @@ def write_random(size: Size, folder: Path, device: str) -> Path:
     """
     import torch
     from transformers import GenerationConfig, Molmo2ForConditionalGeneration
+    from transformers.utils import logging
 
     folder.mkdir()
     for name in _TOKENS:
@@ -108,12 +109,13 @@ def write_random(size: Size, folder: Path, device: str) -> Path:
     pixels = json.loads((SHIPPED / _PIXELS).read_text())
     pixels['size'] = {'height': 378, 'width': 378}
     (folder / _PIXELS).write_text(json.dumps(pixels))
+    dtype = torch.bfloat16 if device.startswith('cuda') else torch.float32
     with torch.device(device):
-        network: Any = Molmo2ForConditionalGeneration(_config(size))
-    network.to(torch.bfloat16 if device.startswith('cuda') else torch.float32)
+        network: Any = Molmo2ForConditionalGeneration._from_config(_config(size), dtype=dtype)
     shipped = json.loads((SHIPPED / 'generation_config.json').read_text())
     named = ('bos_token_id', 'eos_token_id', 'pad_token_id')
     network.generation_config = GenerationConfig(**{name: shipped[name] for name in named})
+    logging.disable_progress_bar()
     network.save_pretrained(folder)
     return folder
 

@@ -48,7 +48,6 @@ class Peer:
         if endless:
             self._network.generation_config.eos_token_id = None
         self.dtype = dtype
-        self.attention = str(self._network.config.text_config._attn_implementation)
 
     def pixels(self, clip: Clip) -> Pixels:
         """Preprocess a clip."""

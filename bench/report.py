@@ -17,7 +17,7 @@ BEGIN = '<!-- results: written by `python -m bench --write` -->'
 END = '<!-- end of results -->'
 
 _SIDES = (PEER, 'transformers', 'torch', 'onnx', 'torch, no drafting', 'onnx, no drafting')
-# Keys of the last line, and the row and kind of figure behind each.
+# Keys of the last line, and the row behind each.
 _RATIOS = {
     'second_question_ttft_ratio': 'second_ttft',
     'slide_ttft_ratio': 'slide_ttft',
@@ -34,20 +34,14 @@ _LARGE_RATIOS = {'decode_vs_eager_ratio': 'decode_speed'}
 
 
 def headline(rows: Sequence[Row], backend: str) -> dict[str, float]:
-    """The figures of the last line: those that were measured, for this backend."""
-    by_key = {row.key: row for row in rows}
+    """The figures of the model that ships, for this backend."""
+    found = _ratios(rows, _RATIOS, backend) | _medians(rows, _MEDIANS, backend)
+    return found | _medians(rows, _ONNX, 'onnx')
 
-    def medians(names: Mapping[str, str], side: str) -> dict[str, float]:
-        return {
-            name: by_key[key].cells[side].median for name, key in names.items() if key in by_key
-        }
 
-    def ratios(names: Mapping[str, str], side: str) -> dict[str, float]:
-        return {name: by_key[key].ratios[side] for name, key in names.items() if key in by_key}
-
-    found = ratios(_RATIOS, backend) | medians(_MEDIANS, backend) | medians(_ONNX, 'onnx')
-    found |= medians(_LARGE_MEDIANS, 'torch') | ratios(_LARGE_RATIOS, 'torch')
-    return {name: round(value, 3) for name, value in found.items()}
+def large_headline(rows: Sequence[Row]) -> dict[str, float]:
+    """The figures of a model of a released size."""
+    return _medians(rows, _LARGE_MEDIANS, 'torch') | _ratios(rows, _LARGE_RATIOS, 'torch')
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -96,6 +90,16 @@ def section(rows: Sequence[Row], record: Mapping[str, Any], command: str) -> str
             *(f'| `{name}` | {_number(value)} |' for name, value in figures.items()),
         ]
     )
+
+
+def _medians(rows: Sequence[Row], names: Mapping[str, str], side: str) -> dict[str, float]:
+    by_key = {row.key: row for row in rows}
+    return {name: round(by_key[key].cells[side].median, 3) for name, key in names.items()}
+
+
+def _ratios(rows: Sequence[Row], names: Mapping[str, str], side: str) -> dict[str, float]:
+    by_key = {row.key: row for row in rows}
+    return {name: round(by_key[key].ratios[side], 3) for name, key in names.items()}
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
