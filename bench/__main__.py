@@ -61,8 +61,8 @@ QUICK = Plan(8, 1, 1, 1, 1, 1, ('onnx',), 1, 1)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench; 1 if a text differed."""
     options = _parser().parse_args(arguments)
-    level = logging.WARNING if options.json_only else logging.INFO
-    logging.basicConfig(level=level, format='%(message)s', force=True)
+    logging.basicConfig(format='%(message)s')
+    _LOG.setLevel(logging.WARNING if options.json_only else logging.INFO)
     torch.set_num_threads(options.threads)
     cuda = torch.cuda.is_available()
     sizes = options.size or (['shipped', '4b'] if cuda else ['shipped'])
