@@ -29,9 +29,9 @@ from bench.machine import cores, machine
 from bench.memory import memory
 from bench.ours import Ours, load
 from bench.peer import Peer
-from bench.questions import first_and_second, four, slid
+from bench.questions import bound, first_and_second, four, slid
+from bench.referee import DifferentTextError, Referee
 from bench.rows import Row
-from bench.timing import DifferentTextError
 from bench.tracks import tracks
 from molmo_ground_ros.backends.molmo2.engine import Savings
 
@@ -115,12 +115,15 @@ def shipped(plan: Plan, scratch: Path, threads: int) -> list[Row]:
         load(name, folder, device, threads, Savings(draft=False)) for name in _BACKENDS[1:]
     ]
     _warm_up(inputs, peer, [*sides, *undrafted])
+    referee = Referee(peer)
     _LOG.info('measuring questions on %d frames', plan.frames)
-    rows = first_and_second(inputs, peer, sides, plan.questions)
-    rows += slid(inputs, peer, sides, plan.slides, {row.key: row for row in rows})
-    rows += four(inputs, peer, sides, plan.windows)
+    rows = first_and_second(inputs, peer, sides, plan.questions, referee)
+    parts = {row.key: row for row in rows}
+    rows += slid(inputs, peer, sides, plan.slides, referee)
+    rows += [bound(parts, plan.frames), *four(inputs, peer, sides, plan.windows, referee)]
     _LOG.info('measuring tracking answers')
-    rows += tracks(inputs, peer, [*sides, *undrafted], plan.tracks)
+    rows += tracks(inputs, peer, [*sides, *undrafted], plan.tracks, referee)
+    rows += referee.rows()
     _LOG.info('measuring memory and start')
     return rows + memory(folder, plan.alone, threads, plan.starts)
 

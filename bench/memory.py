@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.inputs import DEMO_QUESTION, ROOT
+from bench.referee import DifferentTextError
 from bench.rows import Row
-from bench.timing import DifferentTextError, spread
+from bench.timing import spread
 
 _TIMEOUT_S = 300
 

@@ -8,7 +8,9 @@ Molmo2Processor (which needs torchvision). Attention is what transformers choose
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
 from molmo_ground_ros.backends.weights import load_network
 from molmo_ground_ros.types import Clip
+
+_LONGEST = 600  # tokens of an answer that is looked into
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +71,27 @@ class Peer:
         clock = _Clock()
         began = time.perf_counter()
         given = self.pixels(clip) if pixels is None else pixels
-        prompt = self._checkpoint.prompts.encode(clip.seconds, question)
-        ids = torch.tensor([prompt.ids], device=self.device)
-        with torch.inference_mode():
-            found = self._network.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                mm_token_type_ids=torch.tensor([prompt.visual], device=self.device),
-                pixel_values_videos=given.values,
-                video_token_pooling=given.pooling,
-                video_grids=given.grid,
-                max_new_tokens=limit,
-                do_sample=False,
-                streamer=clock,
-            )
-        tokens = found[0, ids.shape[1] :].tolist()
+        tokens, _ = self._generate(clip, question, given, max_new_tokens=limit, streamer=clock)
         ended = time.perf_counter()
         text = self._checkpoint.tokenizer.decode(tokens)
         said = [token for token in tokens if token not in self._stops]
         return Sample(clock.first - began, ended - began, (text,), len(said), len(tokens))
+
+    def margin(self, clip: Clip, question: str, text: str) -> float:
+        """Difference of the two likeliest logits where an answer leaves the peer's.
+
+        text: the answer. Infinite where it goes on with neither of the two.
+        """
+        tokens, scores = self._generate(
+            clip, question, self.pixels(clip), max_new_tokens=_LONGEST, output_scores=True
+        )
+        decode = self._checkpoint.tokenizer.decode
+        for place, logits in enumerate(scores):
+            first, second = logits[0].topk(2).indices.tolist()
+            if first in self._stops or not text.startswith(decode([*tokens[:place], first])):
+                goes_on = text.startswith(decode([*tokens[:place], second]))
+                return float(logits[0, first] - logits[0, second]) if goes_on else math.inf
+        return math.inf
 
     def vision_s(self, pixels: Pixels) -> float:
         """Seconds that encoding the frames takes, all at once as `generate` does."""
@@ -95,6 +101,26 @@ class Peer:
             self._network.get_video_features(pixels.values, pixels.pooling, pixels.grid)
         self._wait()
         return time.perf_counter() - began
+
+    def _generate(
+        self, clip: Clip, question: str, pixels: Pixels, **options: Any
+    ) -> tuple[list[int], Sequence[torch.Tensor]]:
+        """The tokens of the answer, the one that ended it included; logits if asked for."""
+        prompt = self._checkpoint.prompts.encode(clip.seconds, question)
+        ids = torch.tensor([prompt.ids], device=self.device)
+        with torch.inference_mode():
+            found = self._network.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                mm_token_type_ids=torch.tensor([prompt.visual], device=self.device),
+                pixel_values_videos=pixels.values,
+                video_token_pooling=pixels.pooling,
+                video_grids=pixels.grid,
+                do_sample=False,
+                return_dict_in_generate=True,
+                **options,
+            )
+        return found.sequences[0, ids.shape[1] :].tolist(), found.scores or ()
 
     def _wait(self) -> None:
         if self.device.type == 'cuda':

@@ -12,8 +12,9 @@ from functools import partial
 from bench.inputs import COUNTS, Inputs
 from bench.ours import Ours
 from bench.peer import Peer
+from bench.referee import Referee
 from bench.rows import PEER, Row, against_peer
-from bench.timing import PAUSE_S, Sample, Spread, alternate, check_text, spread
+from bench.timing import PAUSE_S, Sample, Spread, alternate, spread
 from molmo_ground_ros.types import Clip
 
 LIMIT = 300  # tokens
@@ -37,7 +38,9 @@ class _Four:
     together: Sample
 
 
-def first_and_second(inputs: Inputs, peer: Peer, sides: list[Ours], times: int) -> list[Row]:
+def first_and_second(
+    inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Referee
+) -> list[Row]:
     """Rows of both, and of the two heavy steps of the first.
 
     The first counts everything for both, preprocessing too. On the second the peer is given its
@@ -62,9 +65,10 @@ def first_and_second(inputs: Inputs, peer: Peer, sides: list[Ours], times: int) 
     measures |= {side.name: partial(of_ours, side) for side in sides}
     found = alternate(measures, times)
     for side, pairs in found.items():
-        for ours, theirs in zip(pairs, found[PEER], strict=True):
-            check_text(side, asked[:1], ours.first, theirs.first)
-            check_text(side, asked[1:], ours.second, theirs.second)
+        for number, (ours, theirs) in enumerate(zip(pairs, found[PEER], strict=True)):
+            clip = inputs.fresh(number)
+            referee.check(side, clip, asked[:1], ours.first, theirs.first)
+            referee.check(side, clip, asked[1:], ours.second, theirs.second)
 
     def over(take: Callable[[_Pair], float]) -> dict[str, Spread]:
         spreads = {side: spread([take(one) for one in pairs]) for side, pairs in found.items()}
@@ -81,14 +85,10 @@ def first_and_second(inputs: Inputs, peer: Peer, sides: list[Ours], times: int) 
     return [against_peer(key, title, over(take)) for key, (title, take) in wanted.items()]
 
 
-def slid(
-    inputs: Inputs, peer: Peer, sides: list[Ours], times: int, parts: Mapping[str, Row]
-) -> list[Row]:
+def slid(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Referee) -> list[Row]:
     """A question after the window slid by one frame, with that frame's encoding counted.
 
-    The other frames were encoded as they arrived. The peer is given its pixels ready. The bound is
-    what keeping features can bring at a side's own speed: (V + P) / (P + V / n), from the vision V
-    and prefill P of `parts` ('vision' and 'prefill').
+    The other frames were encoded as they arrived. The peer is given its pixels ready.
     """
     windows = inputs.windows[1 : times + 1]
     for side in sides:
@@ -109,17 +109,16 @@ def slid(
     measures |= {side.name: partial(of_ours, side) for side in sides}
     found = alternate(measures, len(windows))
     for name, samples in found.items():
-        for (_, ours), (_, theirs) in zip(samples, found[PEER], strict=True):
-            check_text(name, COUNTS[:1], ours, theirs)
+        for window, (_, ours), (_, theirs) in zip(windows, samples, found[PEER], strict=True):
+            referee.check(name, window, COUNTS[:1], ours, theirs)
     cells = {
         name: spread([arrival_s + one.ttft_s for arrival_s, one in samples])
         for name, samples in found.items()
     }
-    row = against_peer('slide_ttft', 'window slid by one frame: to first token', cells)
-    return [row, _bound(parts, inputs.frames)]
+    return [against_peer('slide_ttft', 'window slid by one frame: to first token', cells)]
 
 
-def four(inputs: Inputs, peer: Peer, sides: list[Ours], times: int) -> list[Row]:
+def four(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Referee) -> list[Row]:
     """Four questions asked together against the mean of the same four, each asked alone.
 
     Frames were encoded before, or their encoding would hide what the questions cost.
@@ -139,7 +138,7 @@ def four(inputs: Inputs, peer: Peer, sides: list[Ours], times: int) -> list[Row]
     for side in sides:
         side.prepare_s([*other.frames, *(window.frames[-1] for window in windows)])
     found = alternate({side.name: partial(of_ours, side) for side in sides}, len(windows))
-    _check_four(found, peer, windows)
+    _check_four(found, peer, windows, referee)
     together = {
         name: spread([one.together.total_s for one in all_]) for name, all_ in found.items()
     }
@@ -152,15 +151,18 @@ def four(inputs: Inputs, peer: Peer, sides: list[Ours], times: int) -> list[Row]
     ]
 
 
-def _check_four(found: Mapping[str, list[_Four]], peer: Peer, windows: Sequence[Clip]) -> None:
+def _check_four(
+    found: Mapping[str, list[_Four]], peer: Peer, windows: Sequence[Clip], referee: Referee
+) -> None:
     for number, window in enumerate(windows):
         time.sleep(PAUSE_S)
         pixels = peer.pixels(window)
         wanted = [peer.ask(window, question, LIMIT, pixels) for question in COUNTS]
         for side, samples in found.items():
             for i, question in enumerate(COUNTS):
-                check_text(side, [question], samples[number].alone[i], wanted[i])
-                check_text(side, [question], _only(samples[number].together, i), wanted[i])
+                together = _only(samples[number].together, i)
+                for one in (samples[number].alone[i], together):
+                    referee.check(side, window, [question], one, wanted[i])
 
 
 def _only(sample: Sample, index: int) -> Sample:
@@ -180,11 +182,15 @@ def _ms(cells_s: Mapping[str, Spread]) -> dict[str, Spread]:
     return {side: one.times(1e3) for side, one in cells_s.items()}
 
 
-def _bound(parts: Mapping[str, Row], frames: int) -> Row:
+def bound(parts: Mapping[str, Row], frames: int) -> Row:
+    """What keeping features can bring at a side's own speed: (V + P) / (P + V / n).
+
+    From the vision V and prefill P of n frames, rows 'vision' and 'prefill'.
+    """
     vision, prefill = parts['vision'].cells, parts['prefill'].cells
     cells = {}
     for side in vision:
         whole, kept = vision[side].median, vision[side].median / frames
-        bound = (whole + prefill[side].median) / (prefill[side].median + kept)
-        cells[side] = spread([bound])
+        read = prefill[side].median
+        cells[side] = spread([(whole + read) / (read + kept)])
     return Row('slide_bound', 'bound (V + P) / (P + V / n)', '', cells)

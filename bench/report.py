@@ -28,6 +28,7 @@ _MEDIANS = {
     'four_questions_time_ratio': 'four_ratio',
     'tokens_per_forward': 'tokens_per_forward',
 }
+_PEER = {'answers_compared': 'compared', 'answers_undecided': 'ties'}
 _ONNX = {'onnx_rss_mb': 'peak_mb', 'onnx_ready_s': 'ready_s'}
 _LARGE_MEDIANS = {'decode_tokens_s': 'decode_speed', 'ttft_64_frames_ms': 'cached_ttft'}
 _LARGE_RATIOS = {'decode_vs_eager_ratio': 'decode_speed'}
@@ -36,7 +37,7 @@ _LARGE_RATIOS = {'decode_vs_eager_ratio': 'decode_speed'}
 def headline(rows: Sequence[Row], backend: str) -> dict[str, float]:
     """The figures of the model that ships, for this backend."""
     found = _ratios(rows, _RATIOS, backend) | _medians(rows, _MEDIANS, backend)
-    return found | _medians(rows, _ONNX, 'onnx')
+    return found | _medians(rows, _ONNX, 'onnx') | _medians(rows, _PEER, PEER)
 
 
 def large_headline(rows: Sequence[Row]) -> dict[str, float]:

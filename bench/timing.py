@@ -16,15 +16,6 @@ PAUSE_S = 0.05
 Found = TypeVar('Found')
 
 
-class DifferentTextError(Exception):
-    """Two sides answered the same question on the same frames differently: nothing is measured."""
-
-    def __init__(self, side: str, question: str, found: str, wanted: str) -> None:
-        super().__init__(
-            f'{side} answers {question!r} with {found!r}, transformers with {wanted!r}'
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One call: some questions on one clip, asked together."""
@@ -70,10 +61,3 @@ def alternate(
             time.sleep(PAUSE_S)
             found[name].append(measure(number))
     return found
-
-
-def check_text(side: str, questions: Sequence[str], found: Sample, wanted: Sample) -> None:
-    """Raise DifferentTextError unless both answered the same."""
-    for question, ours, theirs in zip(questions, found.texts, wanted.texts, strict=True):
-        if ours != theirs:
-            raise DifferentTextError(side, question, ours, theirs)

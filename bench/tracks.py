@@ -10,14 +10,17 @@ from functools import partial
 from bench.inputs import TRACKS, Inputs, fresh
 from bench.ours import Ours
 from bench.peer import Peer
+from bench.referee import Referee
 from bench.rows import PEER, Row
-from bench.timing import Sample, Spread, alternate, check_text, spread
+from bench.timing import Sample, Spread, alternate, spread
 from molmo_ground_ros.types import Clip
 
 LIMIT = 600  # tokens
 
 
-def tracks(inputs: Inputs, peer: Peer, sides: list[Ours], times: int) -> list[Row]:
+def tracks(
+    inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Referee
+) -> list[Row]:
     """Rows of time per answer and tokens per forward pass; preprocessing counts for all sides.
 
     sides: those with drafting and those without, all of which must say what the peer says. A ratio
@@ -30,8 +33,9 @@ def tracks(inputs: Inputs, peer: Peer, sides: list[Ours], times: int) -> list[Ro
             first = (place * len(TRACKS) + turn) * times
             found = alternate(_measures(clip, question, first, peer, sides), times)
             for side, samples in found.items():
-                for ours, theirs in zip(samples, found[PEER], strict=True):
-                    check_text(side, [question], ours, theirs)
+                for number, (ours, theirs) in enumerate(zip(samples, found[PEER], strict=True)):
+                    shown = fresh(clip, first + number)
+                    referee.check(side, shown, [question], ours, theirs)
             by_answer.append(found)
     names = [PEER, *(side.name for side in sides)]
 

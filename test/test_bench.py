@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +20,12 @@ pytest.importorskip('onnxscript', reason="needs pip install '.[export]'")
 pytest.importorskip('rosbags', reason="needs pip install '.[bag]'")
 
 from bench import report
+from bench.checkpoints import SHIPPED
 from bench.inputs import read_inputs
+from bench.peer import Peer
+from bench.referee import TIE, DifferentTextError, Referee
 from bench.rows import PEER, Row, against_peer
-from bench.timing import DifferentTextError, Sample, alternate, spread
+from bench.timing import Sample, alternate, spread
 from bench.tracks import tracks
 
 ROOT = Path(__file__).parents[1]
@@ -54,23 +58,48 @@ def test_the_last_line_holds_every_promised_figure(tmp_path):
 
 
 class Says:
-    """A side whose answers are given."""
+    """A side whose answers are given, or a peer whose choice was by so little."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, margin: float = 1.0) -> None:
         self.name = name
         self._text = text
+        self._margin = margin
 
     def ask(self, *_: object) -> Sample:
         return Sample(0.1, 0.2, (self._text,), 5, 2)
 
+    def margin(self, *_: object) -> float:
+        return self._margin
+
 
 def test_a_text_that_differs_from_the_peers_ends_the_bench():
-    inputs = read_inputs(2, 0, 1)
+    inputs, peer = read_inputs(2, 0, 1), Says(PEER, 'There are none.')
     same, other = Says('torch', 'There are none.'), Says('onnx', 'There is one.')
-    rows = tracks(inputs, Says(PEER, 'There are none.'), [same], 1)
+    rows = tracks(inputs, peer, [same], 1, Referee(peer))
     assert rows[1].cells['torch'].median == 2.5
     with pytest.raises(DifferentTextError, match=r"onnx answers .* with 'There is one\.'"):
-        tracks(inputs, Says(PEER, 'There are none.'), [same, other], 1)
+        tracks(inputs, peer, [same, other], 1, Referee(peer))
+
+
+def test_an_answer_that_the_peer_is_undecided_about_is_let_pass_and_counted():
+    inputs, peer = read_inputs(2, 0, 1), Says(PEER, 'There are none.', margin=TIE / 2)
+    referee = Referee(peer)
+    tracks(inputs, peer, [Says('onnx', 'There is one.')], 1, referee)
+    assert (referee.compared, referee.ties) == (2, 2)  # the two questions on a clip
+
+
+def test_a_margin_is_of_the_token_where_an_answer_leaves_the_peers():
+    clip = read_inputs(2, 0, 0).windows[0]
+    peer = Peer(SHIPPED, 'cpu')
+    question = 'How many times was the red block grasped?'
+    text = peer.ask(clip, question, 100).texts[0]
+    assert peer.margin(clip, question, f'{text[:3]} no word that it knows') == math.inf
+    tokens, scores = peer._generate(clip, question, peer.pixels(clip), output_scores=True)
+    first, second = scores[0][0].topk(2).indices.tolist()
+    other = peer._checkpoint.tokenizer.decode([second]) + ' and so on'
+    wanted = float(scores[0][0, first] - scores[0][0, second])
+    assert tokens[0] == first
+    assert peer.margin(clip, question, other) == pytest.approx(wanted)
 
 
 def test_windows_slide_by_one_and_fresh_pictures_differ_in_one_value():
