@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 from molmo_ground_ros import image as pictures
 from molmo_ground_ros.errors import BadSetting, ImageError, NoFrames, WindowNotCovered, seconds
 from molmo_ground_ros.types import Clip, EncodedImage, Frame
-from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, check_span, sample
+from molmo_ground_ros.windows import (
+    MAX_WINDOW_NS,
+    SAMPLE_PERIOD_NS,
+    check_span,
+    first_full_slot,
+    sample,
+)
 
 Decode = Callable[[EncodedImage], NDArray[np.uint8]]  # (H, W, 3) RGB; raises ImageError
 
@@ -90,8 +96,15 @@ class PinnedWindow:
     stored: tuple[Stored, ...]  # not empty, ascending
     start_ns: int
     end_ns: int
+    anchor_ns: int  # a time of the sampling grid, the same for all windows of an epoch
     decode_image: Decode
     report: Callable[[list[Stored], str], None]  # takes what failed, and the last error
+
+    def sampled(self) -> list[Stored]:
+        """The messages that sampling picks, the newest included; none of them decoded."""
+        stamps = [stored.stamp_ns for stored in self.stored]
+        samples, _ = sample(stamps, self.start_ns, self.end_ns, self.anchor_ns)
+        return [self.stored[one.index] for one in samples]
 
     def decode(self) -> Clip:
         """Decode the frames that sampling picks, and no others.
@@ -104,7 +117,7 @@ class PinnedWindow:
         left, failed, error = list(self.stored), list[Stored](), ''
         while True:
             stamps = [stored.stamp_ns for stored in left]
-            samples, expected = sample(stamps, self.start_ns, self.end_ns)
+            samples, expected = sample(stamps, self.start_ns, self.end_ns, self.anchor_ns)
             for stored in (left[s.index] for s in samples if stamps[s.index] not in frames):
                 try:
                     pixels = self.decode_image(stored.image)
@@ -155,6 +168,9 @@ class ClipBuffer:
     jump back, or one beyond the horizon, starts a new epoch with an empty buffer; a smaller one
     forward is a gap. Otherwise it was an outlier and is dropped.
 
+    Windows of one epoch share one sampling grid, through its first message, so that those which
+    slide over it are shown the same frames (windows.sample).
+
     Memory: holds the data object it is given and copies nothing; do not change it afterwards.
 
     Threads: every method may be called from any thread. One lock guards the state and is never
@@ -185,7 +201,7 @@ class ClipBuffer:
         self._cell_ns = max(keep_period_ns, 1)
         self._reorder_ns = reorder_ns
         self._ahead_ns = ahead_ns
-        self._decode = decode
+        self.decode = decode
         self._lock = threading.Lock()
         self._stamps: list[int] = []  # guarded by _lock; strictly ascending
         self._stored: list[Stored] = []  # guarded by _lock; one a stamp
@@ -196,6 +212,7 @@ class ClipBuffer:
         self._counts: Counter[str] = Counter()  # guarded by _lock
         self._last_error = ''  # guarded by _lock
         self._why_empty = 'none has arrived yet'  # guarded by _lock
+        self._anchor_ns = 0  # guarded by _lock; the epoch's first message, or one put before it
 
     def push(self, stamp_ns: int, image: EncodedImage, frame_id: str = '') -> Outcome:
         """Take one message, whatever its stamp. Decodes nothing; time does not grow with use."""
@@ -212,10 +229,11 @@ class ClipBuffer:
     def pin(self, start_ns: int = 0, end_ns: int = 0) -> PinnedWindow:
         """Hold the messages of [start_ns, end_ns] for a reader.
 
-        A start of 0 is the oldest message held, but at most 63 s before the end; an end of 0 is
-        the newest. The window may reach 0.5 s (one grid step) past what is held at either end.
-        Raises BadSpan (order, sign, over 63 s), WindowNotCovered, and NoFrames where the buffer is
-        empty or the window lies in a gap.
+        A start of 0 is the oldest message held, but at most 63 s before the end; where older ones
+        have been dropped, it is the first grid time from there on with all its candidates. An end
+        of 0 is the newest. The window may reach 0.5 s (one grid step) past what is held at either
+        end. Raises BadSpan (order, sign, over 63 s), WindowNotCovered, and NoFrames where the
+        buffer is empty or the window lies in a gap.
         """
         if (start_ns and end_ns) or min(start_ns, end_ns) < 0:
             check_span(start_ns, end_ns)
@@ -223,11 +241,12 @@ class ClipBuffer:
             if not self._stamps:
                 raise NoFrames(self.camera, self._why_empty)
             start, end = self._resolve(start_ns, end_ns)
+            anchor = self._anchor_ns
             first, last = bisect_left(self._stamps, start), bisect_right(self._stamps, end)
             stored = tuple(self._stored[first:last])
         if not stored:
             raise NoFrames(self.camera, f'a gap from {seconds(start)} to {seconds(end)}')
-        return PinnedWindow(self.camera, stored, start, end, self._decode, self._drop)
+        return PinnedWindow(self.camera, stored, start, end, anchor, self.decode, self._drop)
 
     def cut(self, start_ns: int = 0, end_ns: int = 0) -> Clip:
         """The sampled, decoded frames of a window: `pin` and `PinnedWindow.decode` at once."""
@@ -304,6 +323,8 @@ class ClipBuffer:
         self._why_empty = why
 
     def _place(self, new: Stored) -> Outcome:
+        if not self._stamps:
+            self._anchor_ns = new.stamp_ns
         newest_ns = self._stamps[-1] if self._stamps else 0
         outcome = self._append(new) if new.stamp_ns > newest_ns else self._insert(new)
         self._evict()
@@ -327,6 +348,8 @@ class ClipBuffer:
         if any(self._same_cell(stamp_ns, new.stamp_ns) for stamp_ns in around):
             return Outcome.DECIMATED
         self._add(at, new)
+        if at == 0:
+            self._anchor_ns = new.stamp_ns
         return Outcome.KEPT
 
     def _same_cell(self, a_ns: int, b_ns: int) -> bool:
@@ -355,12 +378,18 @@ class ClipBuffer:
         """The window meant, where it is covered."""
         oldest, newest = self._stamps[0], self._stamps[-1]
         end = end_ns or newest
-        start = start_ns or max(oldest, end - MAX_WINDOW_NS)
+        start = start_ns or self._oldest_full(max(oldest, end - MAX_WINDOW_NS), end)
         begins = oldest - SLACK_NS <= start <= newest
         if not begins or not oldest <= end <= newest + SLACK_NS:
             raise WindowNotCovered((start, end), (oldest, newest))
         check_span(start, end)
         return start, end
+
+    def _oldest_full(self, oldest: int, end: int) -> int:
+        """Where a window of all that is held begins."""
+        start = first_full_slot(oldest, self._anchor_ns)
+        first = bisect_left(self._stamps, start)
+        return start if first < len(self._stamps) and self._stamps[first] <= end else oldest
 
     def _drop(self, failed: list[Stored], error: str) -> None:
         """Forget what a reader could not decode. Takes the lock."""

@@ -35,7 +35,11 @@ def _setting(default: Any, text: str, **limits: Any) -> Any:
 class Settings:
     """Everything that can be set. Times in seconds, sizes in the unit the name says."""
 
-    backend: str = _setting('transformers', 'Name of the backend that runs the model.')
+    backend: str = _setting(
+        'auto',
+        "What runs the model; auto: what the model's folder was built for (engines: tensorrt, "
+        'ONNX graphs: onnx, neither: torch).',
+    )
     model: str = _setting(
         'allenai/Molmo2-4B', 'Local directory or hub id of the model; of replay: its answers file.'
     )
@@ -82,6 +86,16 @@ class Settings:
     buffer_rate_hz: float = _setting(
         10.0, 'Frames a second that are kept; the model itself is shown 2 a second.',
         lowest=2.0, highest=60.0,
+    )  # fmt: skip
+    prepare: bool = _setting(
+        True,
+        'Decode and encode two frames a second of each camera as they arrive, ahead of any '
+        'question; false saves that work where questions are rare.',
+    )
+    decoded_megabytes: float = _setting(
+        256.0, 'Most that decoded frames take, of all cameras, in 10^6 bytes; 30 s of 720p take '
+        '169, of 1080p 379. Frames that do not fit are decoded again for every question.',
+        lowest=0.0, highest=65536.0,
     )  # fmt: skip
     queue_size: int = _setting(
         4, 'Questions that may wait behind the one being answered; one more is BUSY.',
@@ -145,7 +159,13 @@ def check(name: str, value: object) -> None:
             raise BadSetting(name, value, f'must be from {low:g} to {high:g}')
 
 
-_KIND_NAMES = {str: 'a text', int: 'a whole number', float: 'a number', tuple: 'a list of texts'}
+_KIND_NAMES = {
+    bool: 'true or false',
+    str: 'a text',
+    int: 'a whole number',
+    float: 'a number',
+    tuple: 'a list of texts',
+}
 
 
 def _is_kind(value: object, kind: type) -> bool:
@@ -153,7 +173,7 @@ def _is_kind(value: object, kind: type) -> bool:
         return isinstance(value, (tuple, list)) and all(isinstance(item, str) for item in value)
     if kind is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, kind) and not isinstance(value, bool)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def settings(values: Mapping[str, object]) -> Settings:

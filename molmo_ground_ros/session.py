@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One inference worker for the life of the process, and the jobs it is given.
 
+While no question waits, the worker prepares frames that have arrived (`ahead.Ahead`).
+
 Every job is resolved exactly once, by whoever comes first: the worker (answer or failure), the
 watchdog (its deadline, even while a backend hangs), the asker (cancel) or `close`. Knows nothing
 of ROS; time is the steady clock, so a paused simulation does not stop a deadline.
@@ -19,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from molmo_ground_ros import prompts
+from molmo_ground_ros.ahead import Ahead
 from molmo_ground_ros.backends.base import Backend
 from molmo_ground_ros.clip import ClipBuffer, PinnedWindow
 from molmo_ground_ros.config import Settings
@@ -39,6 +42,8 @@ from molmo_ground_ros.types import Answer, Query
 
 _log = logging.getLogger(__name__)
 
+IDLE_POLL_S = 0.25  # how often an idle worker looks for frames to prepare
+TOGETHER_NS = 100_000_000  # questions whose newest frames are this close share their frames
 JOIN_TIMEOUT_S = 5.0  # how long `close` waits for a worker that is inside a backend
 
 
@@ -111,6 +116,8 @@ class SessionStats:
     late: int  # outcomes that came after the job had been resolved, and were dropped
     latency_p50_s: float  # of the last answers, from asking to answer; nan before the first
     latency_p95_s: float
+    prepared: int  # frames encoded as they arrived
+    unprepared: int  # frames that the backend failed to encode ahead
     last_error: str
 
 
@@ -138,6 +145,7 @@ class Session:
         self._late = 0
         self._latencies_s: deque[float] = deque(maxlen=200)
         self._last_error = ''
+        self._ahead: Ahead | None = None  # set once, by the worker
         # Daemons: a backend that hangs must not keep the process from ending.
         self._worker = threading.Thread(target=self._work, name='inference', daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name='deadlines', daemon=True)
@@ -161,7 +169,9 @@ class Session:
     def submit(self, query: Query, timeout_ns: int = 0) -> Job:
         """Accept a question or raise at once; 0 takes the setting's timeout.
 
-        The window is fixed and its frames held now, whatever the camera sends later. Raises
+        The window is fixed and its frames held now, whatever the camera sends later. One of the
+        whole buffer is that of an open question of the same kind, if no more than 0.1 s of pictures
+        came since: questions asked together share frames, and the work that is done on them. Raises
         BadRequest and its kind, ModelLoading, BackendError (loading failed), Busy, NoFrames,
         WindowNotCovered, ShuttingDown.
         """
@@ -194,6 +204,8 @@ class Session:
                 late=self._late,
                 latency_p50_s=quantiles[0],
                 latency_p95_s=quantiles[1],
+                prepared=self._ahead.prepared if self._ahead else 0,
+                unprepared=self._ahead.failed if self._ahead else 0,
                 last_error=self._last_error,
             )
 
@@ -221,12 +233,25 @@ class Session:
         with self._changed:
             self._check_open()
         window = buffer.pin(query.start_ns, query.end_ns)
-        job = Job(query, window, timeout_ns or round(self._settings.timeout_seconds * 1e9))
+        timeout_ns = timeout_ns or round(self._settings.timeout_seconds * 1e9)
         with self._changed:
             self._check_open()
+            job = Job(query, self._shared(query, window), timeout_ns)
             self._queue.append(job)
             self._changed.notify_all()
         return job
+
+    def _shared(self, query: Query, window: PinnedWindow) -> PinnedWindow:
+        """The window of an open question that was asked together with this one, or its own."""
+        jobs = [*self._queue, *([self._running] if self._running else [])]
+        if query.start_ns or query.end_ns:
+            return window
+        for job in jobs:
+            whole = not job.query.start_ns and not job.query.end_ns
+            near = 0 <= window.end_ns - job.window.end_ns <= TOGETHER_NS
+            if whole and near and job.window.camera == window.camera and not job.done:
+                return job.window
+        return window
 
     def _buffer(self, camera: str) -> ClipBuffer:
         if not camera:
@@ -287,6 +312,8 @@ class Session:
         if backend is None:
             return
         grounder = Grounder(backend)
+        if self._settings.prepare:
+            self._ahead = Ahead(backend, self._buffers)
         while self._work_one(grounder):
             pass
         _close(backend)
@@ -320,14 +347,19 @@ class Session:
         return backend
 
     def _take(self) -> Job | None:
-        """The next job that somebody still waits for; None at the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._state is State.CLOSED)
-            if self._state is State.CLOSED:
-                return None
-            self._running = self._queue.popleft()
-            self._running_since_ns = time.monotonic_ns()
-            return self._running
+        """The next job; None at the end. Prepares frames, one at a time, until there is one."""
+        idle_s = None if self._ahead is None else 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._state is State.CLOSED, idle_s)
+                if self._state is State.CLOSED:
+                    return None
+                if self._queue:
+                    self._running = self._queue.popleft()
+                    self._running_since_ns = time.monotonic_ns()
+                    return self._running
+            if self._ahead is not None:
+                idle_s = 0.0 if self._ahead.step() else IDLE_POLL_S
 
 
 def _run(grounder: Grounder, job: Job) -> Answer | GroundError:

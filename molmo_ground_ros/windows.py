@@ -22,7 +22,9 @@ MAX_WINDOW_NS = 63 * 1_000_000_000  # the longest clip of the training data
 MAX_FRAMES = MAX_WINDOW_NS // SAMPLE_PERIOD_NS + 1  # 127: both ends of 63 s are on the grid
 OVERLAP_NS = 5 * 1_000_000_000  # of neighbouring windows of a long span
 
+_HALF_NS = SAMPLE_PERIOD_NS // 2
 _TENTH_NS = 100_000_000  # labels have one decimal
+_MAX_LABEL = MAX_WINDOW_NS / 1e9
 _TENTHS_A_PERIOD = SAMPLE_PERIOD_NS // _TENTH_NS
 
 
@@ -34,13 +36,18 @@ class Sample:
     seconds: float  # its label: seconds from the first frame of the window, one decimal
 
 
-def sample(stamps_ns: Sequence[int], start_ns: int, end_ns: int) -> tuple[list[Sample], int]:
+def sample(
+    stamps_ns: Sequence[int], start_ns: int, end_ns: int, anchor_ns: int | None = None
+) -> tuple[list[Sample], int]:
     """The frames of [start_ns, end_ns] to show, and how many a gapless recording would have given.
 
-    stamps_ns: strictly ascending. The 0.5 s grid is zeroed to the first stamp in the window. A
-    frame is a candidate for the grid time nearest to it (at most 0.25 s away, the earlier of two),
-    and the nearest candidate is taken, so that no frame is shown twice and a grid time without a
-    candidate is left out. Its label is the grid time: jitter is not shown to the model.
+    stamps_ns: strictly ascending. The 0.5 s grid passes through `anchor_ns`, so that windows which
+    slide over one recording are shown the same frames of it. Without an anchor, and where the grid
+    through it would miss more frames (of a camera as slow as the grid that has drifted off it) or
+    give a label over 63 s, the grid begins at the first stamp in the window. A frame is a candidate
+    for the grid time nearest to it (at most 0.25 s away, the earlier of two), and the nearest
+    candidate is taken, so that no frame is shown twice and a grid time without a candidate is left
+    out. Its label is its grid time, counted from the first one: jitter is not shown to the model.
 
     The newest frame in the window is always taken, labelled with its own time to one decimal; a
     grid frame whose label would be the same gives way to it. Labels are strictly ascending.
@@ -49,15 +56,27 @@ def sample(stamps_ns: Sequence[int], start_ns: int, end_ns: int) -> tuple[list[S
     check_span(start_ns, end_ns)
     first = bisect_left(stamps_ns, start_ns)
     last = bisect_right(stamps_ns, end_ns) - 1
-    expected = _expected(end_ns - start_ns)
+    expected = _expected(start_ns, end_ns, start_ns)
     if last < first:
         return [], expected
-    zero_ns = stamps_ns[first]
-    tenths = {index: _TENTHS_A_PERIOD * k for k, index in _slots(stamps_ns, first, last).items()}
-    newest = (stamps_ns[last] - zero_ns + _TENTH_NS // 2) // _TENTH_NS
-    taken = {index: label for index, label in tenths.items() if label < newest}
-    taken[last] = newest
-    return [Sample(index, label / 10) for index, label in taken.items()], expected
+    shown = _shown(stamps_ns, first, last, stamps_ns[first])
+    if anchor_ns is not None:
+        anchored = _shown(stamps_ns, first, last, anchor_ns)
+        wanted = _expected(start_ns, end_ns, anchor_ns)
+        if wanted - len(anchored) <= expected - len(shown) and anchored[-1].seconds <= _MAX_LABEL:
+            return anchored, wanted
+    return shown, expected
+
+
+def first_full_slot(oldest_ns: int, anchor_ns: int) -> int:
+    """Where the first grid time begins whose candidates can all be there: all are >= oldest_ns.
+
+    A window that begins here shows the same first frame until the whole of its slot is gone.
+    """
+    if oldest_ns == anchor_ns:
+        return oldest_ns  # nothing came before it
+    k = -((anchor_ns - oldest_ns - _HALF_NS) // SAMPLE_PERIOD_NS)  # rounded up
+    return anchor_ns + k * SAMPLE_PERIOD_NS - _HALF_NS + 1
 
 
 def check_span(start_ns: int, end_ns: int) -> None:
@@ -94,21 +113,40 @@ def split(
     return [*((start, start + length_ns) for start in starts), (last, end_ns)]
 
 
-def _slots(stamps_ns: Sequence[int], first: int, last: int) -> dict[int, int]:
+def _shown(stamps_ns: Sequence[int], first: int, last: int, grid_ns: int) -> list[Sample]:
+    """The frames from first to last, on a grid through `grid_ns`."""
+    slots = _slots(stamps_ns, first, last, grid_ns)
+    zero = next(iter(slots))
+    tenths = {index: _TENTHS_A_PERIOD * (k - zero) for k, index in slots.items()}
+    zero_ns = grid_ns + zero * SAMPLE_PERIOD_NS
+    newest = _newest_label(stamps_ns[last], zero_ns)
+    taken = {index: label for index, label in tenths.items() if label < newest}
+    taken[last] = newest
+    return [Sample(index, label / 10) for index, label in taken.items()]
+
+
+def _slots(stamps_ns: Sequence[int], first: int, last: int, grid_ns: int) -> dict[int, int]:
     """Grid time number -> index of the frame nearest to it, ascending."""
-    zero_ns = stamps_ns[first]
     nearest: dict[int, tuple[int, int]] = {}
     for index in range(first, last + 1):
-        offset_ns = stamps_ns[index] - zero_ns
-        k = (offset_ns + (SAMPLE_PERIOD_NS - 1) // 2) // SAMPLE_PERIOD_NS  # a tie: the earlier k
-        distance_ns = abs(offset_ns - k * SAMPLE_PERIOD_NS)
+        k = _slot(stamps_ns[index], grid_ns)
+        distance_ns = abs(stamps_ns[index] - grid_ns - k * SAMPLE_PERIOD_NS)
         if k not in nearest or distance_ns < nearest[k][0]:
             nearest[k] = (distance_ns, index)
     return {k: index for k, (_, index) in nearest.items()}
 
 
-def _expected(length_ns: int) -> int:
-    """Frames of a gapless recording: the grid, and the newest if its label is off the grid."""
-    grid = length_ns // SAMPLE_PERIOD_NS
-    newest = (length_ns + _TENTH_NS // 2) // _TENTH_NS
-    return grid + (2 if newest > grid * _TENTHS_A_PERIOD else 1)
+def _slot(stamp_ns: int, grid_ns: int) -> int:
+    """Number of the nearest time of the grid through `grid_ns`; of two, the earlier."""
+    return (stamp_ns - grid_ns + (SAMPLE_PERIOD_NS - 1) // 2) // SAMPLE_PERIOD_NS
+
+
+def _expected(start_ns: int, end_ns: int, grid_ns: int) -> int:
+    """Frames of a gapless recording: the newest, and the grid times whose labels are below its."""
+    zero_ns = grid_ns + _slot(start_ns, grid_ns) * SAMPLE_PERIOD_NS
+    return -(-_newest_label(end_ns, zero_ns) // _TENTHS_A_PERIOD) + 1
+
+
+def _newest_label(stamp_ns: int, zero_ns: int) -> int:
+    """Tenths of a second from zero, rounded; what comes before zero is zero."""
+    return max((stamp_ns - zero_ns + _TENTH_NS // 2) // _TENTH_NS, 0)

@@ -4,7 +4,8 @@
 
 import numpy as np
 
-from molmo_ground_ros.clip import ClipBuffer
+from molmo_ground_ros.clip import ClipBuffer, Decode
+from molmo_ground_ros.image import decode as pixels
 from molmo_ground_ros.types import Clip, Frame, RawImage
 
 SECOND = 1_000_000_000
@@ -30,9 +31,11 @@ def raw(value: int = 0, width: int = 8, height: int = 6) -> RawImage:
     return RawImage(width, height, 'rgb8', width * 3, bytes([value]) * (width * height * 3))
 
 
-def filled(camera: str = 'front', seconds: float = 5.0, rate_hz: float = 10.0) -> ClipBuffer:
+def filled(
+    camera: str = 'front', seconds: float = 5.0, rate_hz: float = 10.0, decode: Decode = pixels
+) -> ClipBuffer:
     """A buffer that has seen `seconds` of tiny images."""
-    buffer = ClipBuffer(camera)
+    buffer = ClipBuffer(camera, decode=decode)
     for i in range(round(seconds * rate_hz) + 1):
         buffer.push(stamp(i / rate_hz), raw(i % 256), f'{camera}_optical')
     return buffer

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ def held(buffer):
     """Stamps held, in seconds after T0."""
     if buffer.span() is None:
         return []
-    return [(stored.stamp_ns - T0) / S for stored in buffer.pin().stored]
+    return [(stored.stamp_ns - T0) / S for stored in buffer.pin(*buffer.span()).stored]
 
 
 def rate(hz, start, end):
@@ -362,10 +363,31 @@ def test_a_bad_span_is_refused(start, end, why):
 
 
 def test_the_whole_of_a_long_buffer_is_its_newest_63_seconds():
+    """From the first grid time whose candidates are all among them: 17.25 s to 17.75 s."""
     buffer = buffer_of(*rate(2, 0, 80), horizon_ns=100 * S)
     clip = buffer.cut()
-    assert (clip.start_ns, clip.end_ns) == (at(17), at(80))
-    assert (len(clip.frames), clip.frames_expected) == (127, 127)
+    assert (clip.start_ns, clip.end_ns) == (at(17.25) + 1, at(80))
+    assert (len(clip.frames), clip.frames_expected) == (126, 126)
+    assert len(buffer.cut(at(17), at(80)).frames) == 127
+
+
+def test_windows_that_slide_show_the_same_frames_but_for_the_newest():
+    """So that a frame is encoded once: at 30 Hz, decimated to 10, with a horizon of 3 s."""
+    buffer, shown = ClipBuffer('front', horizon_ns=3 * S, decode=picture), Counter()
+    for i, t in enumerate(rate(30, 0, 12)):
+        buffer.push(at(t), message())
+        if i > 100 and i % 5 == 0:
+            shown.update(stored.stamp_ns for stored in buffer.pin().sampled()[:-1])
+    settled = [stamp for stamp in shown if at(4) < stamp < at(11)]
+    assert len(settled) == 13  # 4.5 to 10.5 s
+    assert min(shown[stamp] for stamp in settled) > 5
+
+
+def test_sampled_are_the_messages_of_the_clip():
+    pinned = buffer_of(*rate(10, 0, 3)).pin()
+    assert [one.stamp_ns for one in pinned.sampled()] == [
+        frame.stamp_ns for frame in pinned.decode().frames
+    ]
 
 
 def test_an_empty_buffer_has_no_span_and_no_frames():
@@ -404,7 +426,7 @@ def with_bad(stamps, bad, **options):
         pytest.param([0.4, 0.5], [0.0, 0.6, 1.0, 1.5], id='and the next'),
         pytest.param([0.3, 0.4, 0.5, 0.6, 0.7], [0.0, 1.0, 1.5], id='or it is left out'),
         pytest.param([1.5], [0.0, 0.5, 1.0, 1.4], id='the newest that is sound is the newest'),
-        pytest.param([0.0], [0.1, 0.6, 1.1, 1.5], id='zero moves to the first sound frame'),
+        pytest.param([0.0], [0.1, 0.5, 1.0, 1.5], id='so it is with the first: the grid stays'),
     ],
 )
 def test_a_corrupt_frame_gives_way_to_its_neighbour(bad, expected):
@@ -612,7 +634,7 @@ def test_any_sequence_of_stamps_gives_what_the_model_says(steps, cells):
         assert buffer.span() == ((expected[0], expected[-1]) if expected else None)
     if buffer.span() is None:
         return
-    stored = buffer.pin().stored
+    stored = buffer.pin(*buffer.span()).stored
     assert [one.stamp_ns for one in stored] == sorted(model.kept | model.spare)
     stats = buffer.stats()
     assert stats.epochs == model.epochs

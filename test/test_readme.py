@@ -71,7 +71,7 @@ def test_request_to_paste_fits_the_interface(verb: str, kind: str, part: str) ->
 def test_analyze_command_counts_the_grasps_in_the_shipped_bag(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
+    pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
     monkeypatch.chdir(ROOT)
     (words,) = commands('molmo-ground analyze')
     words[words.index('--sheet') + 1] = str(tmp_path / 'sheet.png')
@@ -83,7 +83,7 @@ def test_analyze_command_counts_the_grasps_in_the_shipped_bag(
 def test_python_example_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
+    pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
     monkeypatch.chdir(ROOT)
     (example,) = blocks('python')
     exec(compile(example, 'README.md', 'exec'), {})

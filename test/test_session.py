@@ -10,6 +10,7 @@ from clips import filled, raw, stamp
 from molmo_ground_ros.backends.base import Backend, GenerateOptions, Generation, OnText
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.config import Settings
+from molmo_ground_ros.decoded import DecodedCache
 from molmo_ground_ros.errors import (
     BackendError,
     BadModel,
@@ -56,7 +57,7 @@ class Gate:
         return [Generation(NONE)]
 
     def prepare(self, camera: str, frame: Frame) -> None:
-        raise AssertionError('the session prepares nothing yet')
+        """Takes any."""
 
     def close(self) -> None:
         self.closed = True
@@ -140,6 +141,34 @@ def test_window_is_fixed_when_the_question_is_accepted(open_session: Opened) -> 
     answer = waiting.result()
     assert answer.newest_ns == stamp(5.0)
     assert answer.frames_used == 11
+
+
+@pytest.mark.parametrize(
+    ('later_s', 'camera', 'span', 'shared'),
+    [
+        (0.1, 'front', (0, 0), True),
+        (0.2, 'front', (0, 0), False),
+        (0.1, 'rear', (0, 0), False),
+        (0.1, 'front', (stamp(1), stamp(4)), False),
+        (-9.0, 'front', (0, 0), False),  # time began again
+    ],
+)
+def test_questions_asked_together_share_their_frames(
+    open_session: Opened, later_s: float, camera: str, span: tuple[int, int], shared: bool
+) -> None:
+    gate = Gate()
+    session = open_session(gate)
+    first = session.submit(QUESTION)
+    buffer = session._buffers['front']
+    if later_s < 0:
+        buffer.clear()
+    buffer.push(stamp(5.0 + later_s), raw())
+    second = session.submit(Query(QUESTION.text, camera=camera, start_ns=span[0], end_ns=span[1]))
+    assert (second.window is first.window) == shared
+    gate.open.set()
+    assert first.result().text == second.result().text == NONE
+    after = session.submit(QUESTION)  # nothing is open any more
+    assert after.window is not first.window
 
 
 def test_full_queue_is_busy_at_once(open_session: Opened) -> None:
@@ -306,6 +335,64 @@ def test_close_while_loading_ends_the_session() -> None:
     loaded.set()
     closer.join(PATIENCE_S)
     assert gate.closed
+
+
+class Preparing(Gate):
+    """Notes the pixels it is given ahead of a question and in one."""
+
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__()
+        self.ahead: list[object] = []
+        self.asked: list[object] = []
+        self.fails = fails
+        self.open.set()
+
+    def generate(
+        self, clip: Clip, prompts: Sequence[str], options: GenerateOptions, on_text: OnText
+    ) -> list[Generation]:
+        self.asked = [frame.image for frame in clip.frames]
+        return super().generate(clip, prompts, options, on_text)
+
+    def prepare(self, camera: str, frame: Frame) -> None:
+        self.ahead.append(frame.image)
+        if self.fails:
+            raise RuntimeError('out of memory')
+
+
+def prepared_session(backend: Backend, **changes: object) -> Session:
+    buffer = filled('front', decode=DecodedCache(10_000_000).decode)
+    return Session(lambda: backend, {'front': buffer}, Settings(**changes))  # type: ignore[arg-type]
+
+
+def wait_for(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_question_finds_its_frames_prepared() -> None:
+    backend = Preparing()
+    session = prepared_session(backend)
+    wait_for(lambda: session.stats().prepared == 10)  # 0.0 to 4.5 s; the newest is not due
+    assert session.submit(QUESTION).result().frames_used == 11
+    assert all(any(image is one for one in backend.ahead) for image in backend.asked[:-1])
+    session.close()
+
+
+def test_a_frame_that_cannot_be_prepared_costs_no_answer() -> None:
+    session = prepared_session(Preparing(fails=True))
+    wait_for(lambda: session.stats().unprepared == 10)
+    assert session.submit(QUESTION).result().text == NONE
+    session.close()
+
+
+def test_nothing_is_prepared_where_that_is_switched_off() -> None:
+    backend = Preparing()
+    session = prepared_session(backend, prepare=False)
+    assert session.submit(QUESTION).result().text == NONE
+    session.close()
+    assert backend.ahead == []
 
 
 def test_live_settings_apply_to_questions_to_come(open_session: Opened) -> None:

@@ -16,6 +16,7 @@ from molmo_ground_ros.windows import (
     MAX_WINDOW_NS,
     SAMPLE_PERIOD_NS,
     Sample,
+    first_full_slot,
     sample,
     split,
 )
@@ -188,6 +189,51 @@ def test_what_is_shown_holds_to_the_rules(recording):
     for k in range((stamps[inside[-1]] - zero - HALF) // SAMPLE_PERIOD_NS):
         near = any(abs(stamps[i] - zero - k * SAMPLE_PERIOD_NS) < HALF for i in inside)
         assert not near or k / 2 in shown
+
+
+@settings(max_examples=150, deadline=None)
+@given(recordings(), st.integers(0, 100 * S))
+def test_an_anchored_grid_holds_to_the_rules(recording, back):
+    stamps, start, end = recording
+    samples, expected = sample(stamps, start, end, start - back)
+    inside = [i for i, stamp in enumerate(stamps) if start <= stamp <= end]
+    assert bool(samples) == bool(inside)
+    assert len(samples) <= expected
+    if not inside:
+        return
+    shown, possible = sample(stamps, start, end)
+    assert expected - len(samples) <= possible - len(shown)
+    assert samples[0].seconds == 0 and samples[-1].seconds <= 63
+    assert samples[-1].index == inside[-1]
+    assert all(a.index < b.index and a.seconds < b.seconds for a, b in itertools.pairwise(samples))
+    apart = [(b.seconds - a.seconds) * S for a, b in itertools.pairwise(samples)]
+    real = [stamps[b.index] - stamps[a.index] for a, b in itertools.pairwise(samples)]
+    assert all(abs(a - b) <= SAMPLE_PERIOD_NS + 50 * MS for a, b in zip(apart, real, strict=True))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(5, 60), st.integers(0, S), st.lists(st.integers(0, 8 * S), max_size=9))
+def test_windows_that_slide_over_a_recording_are_shown_the_same_frames(hz, phase, oldest):
+    """Of a camera of 5 Hz and more, all but the newest frame."""
+    stamps = [1000 * S + i * S // hz for i in range(12 * hz)]
+    anchor, end = stamps[0] - 7 * SAMPLE_PERIOD_NS + phase, stamps[-1]
+    whole = {s.index for s in sample(stamps, end - 12 * S, end, anchor)[0]}
+    for one in oldest:
+        start = first_full_slot(stamps[0] + one, anchor)
+        assert stamps[0] + one <= start <= stamps[0] + one + SAMPLE_PERIOD_NS
+        shown, expected = sample(stamps, start, end, anchor)
+        assert {s.index for s in shown} <= whole
+        assert len(shown) == expected
+
+
+def test_a_slow_camera_off_its_anchor_is_shown_whole():
+    """Two frames a second, a quarter of a second beside the grid, jittered to and fro."""
+    stamps = [10 * S + k * HALF * 2 + HALF + (-1) ** k * 20 * MS for k in range(20)]
+    assert len(sample(stamps, 10 * S, 30 * S, 10 * S)[0]) == 20
+
+
+def test_no_slot_of_the_oldest_frame_is_left_out_before_anything_was_dropped():
+    assert first_full_slot(5 * S, 5 * S) == 5 * S
 
 
 @settings(max_examples=150, deadline=None)

@@ -67,7 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--bag', type=Path, default=ROOT / 'examples/tabletop.mcap')
     parser.add_argument('--truth', type=Path, default=ROOT / 'examples/tabletop.json')
     parser.add_argument('--model', type=Path, default=ROOT / 'models/tabletop')
-    parser.add_argument('--backend', default='transformers')
+    parser.add_argument('--backend', default='onnx')
     parser.add_argument('--question', default=QUESTION)
     parser.add_argument('--rate', type=float, default=2.0, help='times real time')
     parser.add_argument('--sheet', type=Path, default=ROOT / 'build/demo.png')

@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from molmo_ground_ros.backends.base import Backend, BackendSettings
+from molmo_ground_ros.backends.molmo2.files import PARTS, PLANS, graph_files
 from molmo_ground_ros.errors import MissingPackage, UnknownBackend
 
-__all__ = ['BACKENDS', 'Backend', 'BackendSettings', 'load']
+__all__ = ['AUTO', 'BACKENDS', 'Backend', 'BackendSettings', 'choose', 'load']
+
+AUTO = 'auto'
 
 
 def _replay(settings: BackendSettings) -> Backend:
@@ -52,12 +56,32 @@ BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {
 }
 
 
+def choose(name: str, settings: BackendSettings) -> str:
+    """The name itself; for 'auto' what the model's folder was built for.
+
+    `tensorrt` where it holds engines, `onnx` where it holds ONNX graphs, else `torch`. The
+    device narrows it: no engines for a CPU, no ONNX Runtime for a GPU that was asked for. What is
+    installed has no say, so a missing package is an error and never another backend.
+    """
+    if name != AUTO:
+        return name
+    folder = Path(settings.model)
+    if settings.device != 'cpu' and any(folder.glob(PLANS)):
+        return 'tensorrt'
+    dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
+    exported = all(
+        any((folder / file).is_file() for file in graph_files(part, dtype)) for part in PARTS
+    )
+    return 'onnx' if exported and settings.device in ('auto', 'cpu') else 'torch'
+
+
 def load(name: str, settings: BackendSettings) -> Backend:
-    """Make the backend of that name; may take minutes for a large model.
+    """Make the backend of that name, or the one `choose` names; may take minutes for a large model.
 
     Raises UnknownBackend, MissingPackage (naming the pip extra), BadModel, BadSetting or
     BackendError. It never falls back to another backend, device or precision.
     """
-    if name not in BACKENDS:
-        raise UnknownBackend(name, BACKENDS)
-    return BACKENDS[name](settings)
+    chosen = choose(name, settings)
+    if chosen not in BACKENDS:
+        raise UnknownBackend(chosen, [AUTO, *BACKENDS])
+    return BACKENDS[chosen](settings)

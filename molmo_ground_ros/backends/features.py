@@ -1,31 +1,16 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Vision features of frames seen lately, so that a frame is encoded once. Knows no model."""
+"""Names for pictures, by which features of frames seen lately are found. Knows no model."""
 
 from __future__ import annotations
 
 import hashlib
 import weakref
 import zlib
-from collections import OrderedDict
 from functools import partial
-from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-class Sized(Protocol):
-    """Anything that knows how many bytes it holds: a tensor, an array."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        ...
-
-
-Held = TypeVar('Held', bound=Sized)
-_ROW_STEP, _COLUMN_STEP = 23, 29  # pixels; no multiples of what pictures are made of
 
 
 def fingerprint(image: NDArray[np.uint8]) -> bytes:
@@ -67,40 +52,5 @@ class Fingerprints:
 
 
 def _sample(image: NDArray[np.uint8]) -> int:
-    """A checksum of pixels on a grid: whole rows are more to read than a further question."""
-    return zlib.crc32(image[::_ROW_STEP, ::_COLUMN_STEP].tobytes())
-
-
-class FeatureCache(Generic[Held]):
-    """Least recently used first out, bounded in bytes. For one thread."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit  # bytes
-        self._held: OrderedDict[bytes, Held] = OrderedDict()
-        self.nbytes = 0
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def get(self, key: bytes) -> Held | None:
-        """The features under this key, which becomes the newest; None where there are none."""
-        if key in self._held:
-            self._held.move_to_end(key)
-        return self._held.get(key)
-
-    def put(self, key: bytes, features: Held) -> None:
-        """Keep features and let the oldest go; one larger than the limit is not kept."""
-        self._drop(key)
-        self._held[key] = features
-        self.nbytes += features.nbytes
-        while self.nbytes > self._limit:
-            self._drop(next(iter(self._held)))
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._held.clear()
-        self.nbytes = 0
-
-    def _drop(self, key: bytes) -> None:
-        if (old := self._held.pop(key, None)) is not None:
-            self.nbytes -= old.nbytes
+    """A checksum of one row in 32: single pixels would take longer to gather."""
+    return zlib.crc32(np.ascontiguousarray(image[::32]).data)

@@ -25,12 +25,13 @@ from molmo_ground_ros.backends.base import (
 )
 from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_processor
 from molmo_ground_ros.backends.device import choose_device, choose_dtype
-from molmo_ground_ros.backends.features import FeatureCache, fingerprint
+from molmo_ground_ros.backends.features import fingerprint
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
 from molmo_ground_ros.backends.prompt import TURN_END, PromptEncoder, PromptIds
 from molmo_ground_ros.backends.text import TextStream
 from molmo_ground_ros.backends.weights import load_network, load_tokenizer
 from molmo_ground_ros.errors import BackendError, BadModel
+from molmo_ground_ros.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
 _FEATURE_BYTES = 256 * 2**20  # 640 frames of the 4B model in bfloat16
@@ -54,7 +55,7 @@ class TransformersBackend:
         self._stops = self._stop_tokens()
         self._check_sizes()
         self._pooling = torch.from_numpy(pooling_indices(self._pixels)).to(self.device)
-        self._features: FeatureCache[torch.Tensor] = FeatureCache(feature_bytes)
+        self._features: LruCache[bytes, torch.Tensor] = LruCache(feature_bytes)
 
     def generate(
         self,

@@ -41,6 +41,8 @@ def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus
         'late': stats.late,
         'latency_p50_s': f'{stats.latency_p50_s:.3f}',
         'latency_p95_s': f'{stats.latency_p95_s:.3f}',
+        'prepared': stats.prepared,
+        'unprepared': stats.unprepared,
         'last_error': stats.last_error,
         **{f'outcome_{code}': count for code, count in sorted(stats.outcomes.items())},
     }

@@ -24,7 +24,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallb
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
@@ -35,9 +35,11 @@ from molmo_ground_ros.action import Ground as GroundAction
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.clip import ClipBuffer
 from molmo_ground_ros.config import Settings
+from molmo_ground_ros.decoded import DecodedCache
 from molmo_ground_ros.errors import BackendError, Canceled, GroundError
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
+from molmo_ground_ros.ros.executor import NodeExecutor
 from molmo_ground_ros.session import Job, Session
 from molmo_ground_ros.srv import Ground as GroundService
 from molmo_ground_ros.types import Answer, Task
@@ -63,7 +65,10 @@ class GroundNode(Node):
         except GroundError:
             super().destroy_node()
             raise
-        self._buffers = {name: _buffer(name, self.settings) for name in self.settings.cameras}
+        decoded = DecodedCache(round(self.settings.decoded_megabytes * 1e6))
+        self._buffers = {
+            name: _buffer(name, self.settings, decoded) for name in self.settings.cameras
+        }
         self._reception = {name: diagnostics.Reception() for name in self.settings.cameras}
         self._topics: dict[str, str] = {}
         make = functools.partial(self._load, load or load_backend)
@@ -82,16 +87,17 @@ class GroundNode(Node):
 
     def _load(self, load: Callable[[Settings], backends.Backend]) -> backends.Backend:
         """Load the model, in the session's worker, and tell how it went."""
-        what = f"model '{self.settings.model}' with backend '{self.settings.backend}'"
+        backend = backends.choose(self.settings.backend, backend_settings(self.settings))
+        what = f"model '{self.settings.model}' with backend '{backend}'"
         self.get_logger().info(f'loading {what}')
         began_ns = time.monotonic_ns()
         try:
-            backend = load(self.settings)
+            loaded = load(self.settings)
         except Exception as error:
             self.get_logger().error(f'cannot load {what}: {error}')
             raise
         self.get_logger().info(f'loaded {what} in {(time.monotonic_ns() - began_ns) / 1e9:.1f} s')
-        return backend
+        return loaded
 
     def _publish_answers(self) -> None:
         self._points = self.create_publisher(PointArray, '~/points', 10)
@@ -289,22 +295,24 @@ class GroundNode(Node):
 
 def load_backend(settings: Settings) -> backends.Backend:
     """The backend that the settings name."""
-    return backends.load(
-        settings.backend,
-        BackendSettings(
-            model=settings.model,
-            device=settings.device,
-            dtype=settings.dtype,
-            threads=settings.threads,
-        ),
+    return backends.load(settings.backend, backend_settings(settings))
+
+
+def backend_settings(settings: Settings) -> BackendSettings:
+    """What of the settings concerns the backend."""
+    return BackendSettings(
+        model=settings.model,
+        device=settings.device,
+        dtype=settings.dtype,
+        threads=settings.threads,
     )
 
 
-def executor_for(node: GroundNode) -> MultiThreadedExecutor:
+def executor_for(node: GroundNode) -> NodeExecutor:
     """An executor with a thread for every question that can be open, and enough for the rest."""
     questions = node.settings.queue_size + 1
     threads = questions + len(node.settings.cameras) + 4
-    executor = MultiThreadedExecutor(num_threads=threads, context=node.context)
+    executor = NodeExecutor(num_threads=threads, context=node.context)
     executor.add_node(node)
     return executor
 
@@ -335,7 +343,7 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def spin(executor: MultiThreadedExecutor, node: GroundNode) -> None:
+def spin(executor: NodeExecutor, node: GroundNode) -> None:
     """Run callbacks until the context is shut down; an error in one is logged and forgotten."""
     while node.context.ok():
         try:
@@ -347,12 +355,13 @@ def spin(executor: MultiThreadedExecutor, node: GroundNode) -> None:
             node.get_logger().error(f'in a callback: {type(error).__name__}: {error}')
 
 
-def _buffer(camera: str, settings: Settings) -> ClipBuffer:
+def _buffer(camera: str, settings: Settings, decoded: DecodedCache) -> ClipBuffer:
     return ClipBuffer(
         camera,
         horizon_ns=round(settings.buffer_seconds * 1e9),
         max_bytes=round(settings.buffer_megabytes * 1e6),
         keep_period_ns=round(1e9 / settings.buffer_rate_hz),
+        decode=decoded.decode,
     )
 
 

@@ -21,6 +21,7 @@ from molmo_ground_ros import config
 from molmo_ground_ros.errors import BadSetting
 
 _TYPES = {
+    bool: Parameter.Type.BOOL,
     str: Parameter.Type.STRING,
     int: Parameter.Type.INTEGER,
     float: Parameter.Type.DOUBLE,

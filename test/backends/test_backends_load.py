@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from molmo_ground_ros.backends import BACKENDS, BackendSettings, load
+from molmo_ground_ros.backends import BACKENDS, BackendSettings, choose, load
 from molmo_ground_ros.errors import BackendError, BadSetting, MissingPackage, UnknownBackend
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +24,42 @@ def forget_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UnknownBackend, match=r"'vllm'.*'onnx', 'replay', 'torch', 'transformers'"):
+    with pytest.raises(UnknownBackend, match=r"'vllm'.*'auto', 'onnx', 'replay', 'torch', 'tr"):
         load('vllm', BackendSettings('x'))
+
+
+GRAPHS = ['decoder.float32.opset24.onnx', 'vision.float32.opset20.onnx']
+
+
+@pytest.mark.parametrize(
+    ('held', 'changes', 'chosen'),
+    [
+        ([], {}, 'torch'),
+        (GRAPHS, {}, 'onnx'),
+        (GRAPHS, {'device': 'cpu'}, 'onnx'),
+        (GRAPHS, {'device': 'cuda'}, 'torch'),
+        (GRAPHS, {'dtype': 'float16'}, 'torch'),
+        (GRAPHS[:1], {}, 'torch'),
+        ([*GRAPHS, 'engines/0123.plan'], {}, 'tensorrt'),
+        ([*GRAPHS, 'engines/0123.plan'], {'device': 'cpu'}, 'onnx'),
+    ],
+)
+def test_auto_takes_what_the_folder_was_built_for(held, changes, chosen, tmp_path):
+    for name in held:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    settings = BackendSettings(str(tmp_path), **changes)
+    assert choose('auto', settings) == chosen
+    assert choose('transformers', settings) == 'transformers'
+
+
+def test_auto_does_not_fall_back_where_the_package_is_missing(tmp_path, monkeypatch):
+    for name in GRAPHS:
+        (tmp_path / name).touch()
+    forget_loaded(monkeypatch)
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    with pytest.raises(MissingPackage, match=r'molmo_ground_ros\[onnx\]'):
+        load('auto', BackendSettings(str(tmp_path)))
 
 
 def test_replay_is_loaded_from_an_answers_file(tmp_path):

@@ -111,6 +111,7 @@ def test_checkpoint_is_complete_and_small(model_folder: Path) -> None:
     assert files >= {
         'config.json',
         'generation_config.json',
+        'decoder.float32.opset24.onnx',
         'model.safetensors',
         'tokenizer.json',
         'tokenizer_config.json',
@@ -118,6 +119,7 @@ def test_checkpoint_is_complete_and_small(model_folder: Path) -> None:
         'preprocessor_config.json',
         'video_preprocessor_config.json',
         'chat_template.jinja',
+        'vision.float32.opset24.onnx',
         'README.md',
     }
     assert sum(path.stat().st_size for path in model_folder.iterdir()) <= 20e6

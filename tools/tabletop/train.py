@@ -56,9 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         train_language(work / 'features', plan)
     else:
+        from molmo_ground_ros.backends.molmo2.export import export_graphs
         from tools.tabletop.checkpoint import load_model, write_checkpoint
 
         write_checkpoint(*load_model(vision, language), options.out)
+        export_graphs(str(options.out), options.out)
     return 0
 
 

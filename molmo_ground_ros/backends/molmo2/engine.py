@@ -21,7 +21,7 @@ from molmo_ground_ros.backends.base import (
     Token,
 )
 from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_processor
-from molmo_ground_ros.backends.features import FeatureCache, Fingerprints
+from molmo_ground_ros.backends.features import Fingerprints
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config, read_config
 from molmo_ground_ros.backends.molmo2.draft import GrammarDrafter
 from molmo_ground_ros.backends.molmo2.generate import Counts, Generator, Scene
@@ -31,6 +31,7 @@ from molmo_ground_ros.backends.pixels import PixelConfig, frame_patches
 from molmo_ground_ros.backends.prompt import PromptEncoder, PromptIds
 from molmo_ground_ros.backends.text import TextStream
 from molmo_ground_ros.errors import BackendError, BadModel
+from molmo_ground_ros.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
 
@@ -94,7 +95,7 @@ class EngineBackend:
         self._runtime = runtime
         self._savings = savings
         self._fingerprints = Fingerprints()
-        self._features: FeatureCache[Features] = FeatureCache(savings.feature_bytes)
+        self._features: LruCache[bytes, Features] = LruCache(savings.feature_bytes)
         self._generator = Generator(
             runtime, checkpoint.stops, checkpoint.prompts.patch, reuse=savings.reuse_prefix
         )

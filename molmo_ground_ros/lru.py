@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A cache bounded in bytes. Knows nothing of what it holds."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, Protocol, TypeVar
+
+
+class Sized(Protocol):
+    """Anything that knows how many bytes it holds: a tensor, an array."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        ...
+
+
+Key = TypeVar('Key', bound=Hashable)
+Held = TypeVar('Held', bound=Sized)
+
+
+class LruCache(Generic[Key, Held]):
+    """Least recently used first out, bounded in bytes. For one thread."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit  # bytes
+        self._held: OrderedDict[Key, Held] = OrderedDict()
+        self.nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, key: Key) -> Held | None:
+        """What is under this key, which becomes the newest; None where there is nothing."""
+        if key in self._held:
+            self._held.move_to_end(key)
+        return self._held.get(key)
+
+    def put(self, key: Key, new: Held) -> None:
+        """Keep something and let the oldest go; what is larger than the limit is not kept."""
+        self._drop(key)
+        self._held[key] = new
+        self.nbytes += new.nbytes
+        while self.nbytes > self._limit:
+            self._drop(next(iter(self._held)))
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._held.clear()
+        self.nbytes = 0
+
+    def _drop(self, key: Key) -> None:
+        if (old := self._held.pop(key, None)) is not None:
+            self.nbytes -= old.nbytes
