@@ -109,6 +109,7 @@ def write_random(size: Size, folder: Path, device: str) -> Path:
     pixels = json.loads((SHIPPED / _PIXELS).read_text())
     pixels['size'] = {'height': 378, 'width': 378}
     (folder / _PIXELS).write_text(json.dumps(pixels))
+    torch.manual_seed(0)
     dtype = torch.bfloat16 if device.startswith('cuda') else torch.float32
     with torch.device(device):
         network: Any = Molmo2ForConditionalGeneration._from_config(_config(size), dtype=dtype)
