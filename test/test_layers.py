@@ -50,7 +50,10 @@ ONLY_IN = {
     'huggingface_hub': {'backends/checkpoint'},
     'ml_dtypes': {'backends/molmo2/codes'},
     'onnx_ir': {
-        *(f'backends/molmo2/{name}' for name in ('capacity', 'export', 'quantize', 'trt/graph_file'))
+        *(
+            f'backends/molmo2/{name}'
+            for name in ('capacity', 'export', 'quantize', 'trt/graph_file')
+        )
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},

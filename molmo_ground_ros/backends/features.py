@@ -12,6 +12,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+_ROW_STEP, _COLUMN_STEP = 23, 29  # pixels; no multiples of what pictures are made of
+
 
 def fingerprint(image: NDArray[np.uint8]) -> bytes:
     """A name for the pixels themselves.
@@ -52,5 +54,5 @@ class Fingerprints:
 
 
 def _sample(image: NDArray[np.uint8]) -> int:
-    """A checksum of one row in 32: single pixels would take longer to gather."""
-    return zlib.crc32(np.ascontiguousarray(image[::32]).data)
+    """A checksum of pixels on a grid: whole rows are more to read than a further question."""
+    return zlib.crc32(image[::_ROW_STEP, ::_COLUMN_STEP].tobytes())

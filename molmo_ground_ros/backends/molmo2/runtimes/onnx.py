@@ -28,12 +28,13 @@ from molmo_ground_ros.backends.molmo2.engine import (
 from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
+from molmo_ground_ros.backends.molmo2.runtimes.denormals import flushed
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.backends.ram import available_bytes
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
-_ROWS = 256  # the cache grows by so many at a time
+_ROWS = 64  # the cache grows by so many at a time; a pass looks at all of them
 _DTYPES: dict[str, type[np.float32 | np.float16]] = {'float32': np.float32, 'float16': np.float16}
 _SETTINGS = {'auto': 'float32', 'float32': 'float32', 'float16': 'float16', 'int4': 'int4.float32'}
 # Activations stay as they are: by default those of quantised matrices are rounded to int8.
@@ -88,7 +89,7 @@ class OnnxRuntime:
     def encode(self, patches: NDArray[np.float32]) -> NDArray[Any]:
         """Features of one frame, (tokens, hidden)."""
         given = {'patches': patches[None].astype(self._dtype), 'pooling': self._pooling}
-        with _guard('encoding a frame'):
+        with _guard('encoding a frame'), flushed():
             found: NDArray[Any] = self._vision.run(['features'], given)[0]
             return found
 
@@ -152,7 +153,8 @@ class OnnxRuntime:
             binding.bind_ortvalue_output(name.replace('_', '_out_'), cache)
         for name in outputs:
             binding.bind_output(name)
-        self._decoder.run_with_iobinding(binding)
+        with flushed():
+            self._decoder.run_with_iobinding(binding)
         found = dict(zip(self._output_names(outputs), binding.get_outputs(), strict=True))
         return [found[name].numpy() for name in outputs]
 
@@ -212,9 +214,10 @@ def _session(model: str, path: Path, mark: str, threads: int) -> Any:
     options.log_severity_level = _ERRORS
     options.add_session_config_entry(*_LEVEL)
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=['CPUExecutionProvider']
-        )
+        with flushed():  # its threads start here
+            session = onnxruntime.InferenceSession(
+                str(path), options, providers=['CPUExecutionProvider']
+            )
     except Exception as err:  # its errors share no other base
         reason = str(err).strip().split('\n')[0]
         raise BadModel(model, f'cannot load {path.name}: {reason}') from err
