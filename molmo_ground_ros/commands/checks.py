@@ -8,7 +8,6 @@ own.
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 import sys
@@ -21,6 +20,7 @@ from typing import TypeVar
 
 from molmo_ground_ros.backends import installed, machine, ram
 from molmo_ground_ros.backends.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
+from molmo_ground_ros.backends.molmo2.trt.plans import damage, entries
 from molmo_ground_ros.errors import GroundError, size
 
 Found = TypeVar('Found')
@@ -287,13 +287,12 @@ class Doctor:
 
     def _engines(self, folder: Path) -> list[Line]:
         """Each kept engine: is it whole, and of this checkpoint. Whether it runs here is asked."""
-        plans = importlib.import_module('molmo_ground_ros.backends.molmo2.trt.plans')
-        digest, (found, wrong) = self._digest(folder), plans.entries(folder)
+        digest, (found, wrong) = self._digest(folder), entries(folder)
         advice = f'molmo-ground build {folder} --backend tensorrt'
         lines = [Line('model', 'engine', False, why, advice) for why in wrong]
         for one in found:
             made = one.recipe
-            why = plans.damage(one.plan)
+            why = damage(one.plan)
             if made.checkpoint != digest:
                 why = 'of another checkpoint'
             text = f'{made.part} {made.weights}, {made.capability}, by {made.tensorrt}: '

@@ -144,7 +144,7 @@ def both_logits(path, folder, make_clip, dtype=np.float32):
     put(stored_weights(path), runtime)
     with torch.inference_mode():
         video = Video(prompt.visual, slots, features)
-        theirs, *_ = runtime.logits(prompt.ids, 0, len(prompt.ids), video)
+        theirs, *_ = runtime.run(prompt.ids, 0, len(prompt.ids), video)
         joined = torch.cat(features).numpy()
     ours = run(path, checkpoint.config, prompt, slots, joined, dtype)
     return ours, theirs[0].numpy()

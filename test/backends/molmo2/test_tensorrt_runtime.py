@@ -217,7 +217,7 @@ def test_logits_equal_those_of_torch_however_many_are_wanted(wanted, graphs):
     other = TorchRuntime(opened(graphs['qwen3']), torch.device('cpu'), torch.float32)
     ids = [7 + i % 90 for i in range(40)]
     with torch.inference_mode():
-        theirs = np.asarray(other.logits(ids, 0, wanted)[0])
+        theirs = np.asarray(other.run(ids, 0, wanted)[0])
     for video in (None, Video([0] * 40, [0] * 40, [])):  # no frames at all
         ours = backend._runtime.logits(ids, 0, wanted, video)
         assert ours.shape == (wanted, backend._checkpoint.config.text.vocabulary)
