@@ -121,6 +121,7 @@ class PinnedWindow:
             for stored in (left[s.index] for s in samples if stamps[s.index] not in frames):
                 try:
                     pixels = self.decode_image(stored.image)
+                    pixels.flags.writeable = False  # many may hold it, and caches go by identity
                 except ImageError as err:
                     failed.append(stored)
                     error = str(err)
