@@ -23,6 +23,7 @@ from pathlib import Path
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.engines import Built, Step, Target, build_engines
+from molmo_ground_ros.backends.molmo2.trt.formats import computed
 from molmo_ground_ros.errors import GroundError
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +50,7 @@ class Row:
         return (
             built.part,
             target.capability,
-            target.dtype if decoder else 'float16',
+            target.dtype if decoder else computed(target.dtype),
             str(target.capacity) if decoder else '-',
             f'{built.nbytes / 2**20:.1f}',
             f'{built.seconds:.1f}',

@@ -120,6 +120,14 @@ def test_an_engine_with_fused_attention_and_a_cache_in_place_is_built(
     assert len(plan.data) > weight_bytes(graph) > 10_000
 
 
+def test_bfloat16_is_built_as_float16_is(checkpoints):
+    folder = checkpoints['olmo'].folder
+    [decoder] = export_graphs(str(folder), folder, 'bfloat16', parts=['decoder'])
+    graph = fix_capacity(decoder, ROWS)
+    plan = build_plan(TENSORRT, graph, profiles(checkpoints['olmo'], 'decoder'), 'SM120')
+    assert (plan.fused_attention, plan.found.in_place_kv) == (3, 6)
+
+
 def test_attention_without_a_kernel_is_taken_apart_and_said_to_be(
     exported, tmp_path, checkpoints, caplog
 ):
