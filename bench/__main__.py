@@ -60,7 +60,8 @@ QUICK = Plan(8, 1, 1, 1, 1, 1, ('onnx',), 1, 1)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench; 1 if a text differed."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(given)
     logging.basicConfig(format='%(message)s')
     _LOG.setLevel(logging.WARNING if options.json_only else logging.INFO)
     torch.set_num_threads(options.threads)
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole = {**record, 'rows': [row.record() for row in rows]}
         options.out.write_text(json.dumps(whole, indent=2) + '\n')
     if options.write:
-        report.write_doc(report.section(rows, record, 'make bench'))
+        report.write_doc(report.section(rows, record, ' '.join(['python -m bench', *given])))
     print(json.dumps(record))
     return 0
 
