@@ -54,8 +54,28 @@ class Plan:
     large: int
 
 
-FULL = Plan(FRAMES, 15, 15, 7, 4, 3, _BACKENDS, 3, 5)
-QUICK = Plan(8, 1, 1, 1, 1, 1, ('onnx',), 1, 1)
+FULL = Plan(
+    frames=FRAMES,
+    questions=15,
+    slides=15,
+    windows=7,
+    tracked=4,
+    tracks=3,
+    alone=_BACKENDS,
+    starts=3,
+    large=5,
+)
+QUICK = Plan(
+    frames=8,
+    questions=1,
+    slides=1,
+    windows=1,
+    tracked=1,
+    tracks=1,
+    alone=('onnx',),
+    starts=1,
+    large=1,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
