@@ -54,26 +54,51 @@ class Plan:
     large: int
 
 
-FULL = Plan(FRAMES, 15, 15, 7, 4, 3, _BACKENDS, 3, 5)
-QUICK = Plan(8, 1, 1, 1, 1, 1, ('onnx',), 1, 1)
+FULL = Plan(
+    frames=FRAMES,
+    questions=15,
+    slides=15,
+    windows=7,
+    tracked=4,
+    tracks=3,
+    alone=_BACKENDS,
+    starts=3,
+    large=5,
+)
+QUICK = Plan(
+    frames=8,
+    questions=1,
+    slides=1,
+    windows=1,
+    tracked=1,
+    tracks=1,
+    alone=('onnx',),
+    starts=1,
+    large=1,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench; 1 if a text differed."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = _parser()
+    options = parser.parse_args(given)
+    if options.quick and options.write:
+        parser.error('--quick gives no figures to write')
     logging.basicConfig(format='%(message)s')
     _LOG.setLevel(logging.WARNING if options.json_only else logging.INFO)
     torch.set_num_threads(options.threads)
     cuda = torch.cuda.is_available()
     sizes = options.size or (['shipped', '4b'] if cuda else ['shipped'])
     plan = QUICK if options.quick else FULL
+    headed = 'torch' if cuda or 'shipped' not in sizes else 'onnx'
     rows: list[Row] = []
     record: dict[str, Any] = {}
     try:
         with tempfile.TemporaryDirectory(prefix='bench-') as scratch:
             if 'shipped' in sizes:
                 rows += shipped(plan, Path(scratch), options.threads)
-                record |= report.headline(rows, 'torch' if cuda else 'onnx')
+                record |= report.headline(rows, headed)
             if '4b' in sizes:
                 found = released(plan, Path(scratch), options.threads)
                 figures = report.large_headline(found)
@@ -82,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DifferentTextError as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1
-    record |= {'backend': 'torch' if cuda else 'onnx', 'threads': options.threads}
+    record |= {'backend': headed, 'threads': options.threads}
     record['machine'] = machine()
     if not options.json_only:
         print(report.table(rows))
@@ -90,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole = {**record, 'rows': [row.record() for row in rows]}
         options.out.write_text(json.dumps(whole, indent=2) + '\n')
     if options.write:
-        report.write_doc(report.section(rows, record, 'make bench'))
+        report.write_doc(report.section(rows, record, ' '.join(['python -m bench', *given])))
     print(json.dumps(record))
     return 0
 
