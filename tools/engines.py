@@ -12,7 +12,6 @@ with fused attention and a cache that is updated in place.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import logging
 import shutil
 import sys
@@ -90,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build and print; 1 where an engine has attention that is not fused."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
     parser.add_argument('--capability', nargs='+', default=CAPABILITIES)
-    parser.add_argument('--weights', nargs='+', default=_formats())
+    parser.add_argument('--weights', nargs='+', default=FORMATS)
     parser.add_argument('--folder', type=Path, default=FOLDER, help='emptied first')
     given = parser.parse_args(arguments)
     logging.getLogger(_NOISE).setLevel(logging.ERROR)  # it misses torchvision, we do not
@@ -106,12 +105,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if apart:
         print(f'{len(apart)} engines have attention that is not fused', file=sys.stderr)
     return bool(apart)
-
-
-def _formats() -> list[str]:
-    """Quantised ones too, where the pass that makes them is there."""
-    there = importlib.util.find_spec('molmo_ground_ros.backends.molmo2.quantize')
-    return [one for one in FORMATS if there or one == 'float16']
 
 
 if __name__ == '__main__':

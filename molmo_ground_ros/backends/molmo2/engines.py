@@ -21,7 +21,7 @@ from molmo_ground_ros.backends.molmo2.trt.build import build_plan, check_capabil
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
 from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt, installed
 from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
-from molmo_ground_ros.backends.molmo2.trt.graphs import needed, prepare
+from molmo_ground_ros.backends.molmo2.trt.graphs import exporter, prepare
 from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
@@ -188,7 +188,9 @@ def _alone(folder: Path) -> Iterator[None]:
 def _recipe(job: _Job, part: str, graph: Path) -> Recipe:
     checkpoint, decoder = job.checkpoint, part == DECODER
     folder = checkpoint.folder
-    names = needed('trt.graph_file').files_of(graph)
+    with exporter():
+        from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of
+    names = files_of(graph)
     job.on_step(Step(f'reading the weights of {part}', 0, 1))
     files = file_contents(folder, names)
     job.on_step(Step(f'reading the weights of {part}', 1, 1))
@@ -235,7 +237,9 @@ def _build(job: _Job, recipe: Recipe, graph: Path) -> Entry:
             job.checkpoint.model,
             f'{graph.name}: {plan.found.in_place_kv} of {caches} caches would be updated in place',
         )
-    weights = needed('trt.graph_file').weight_bytes(graph)
+    with exporter():
+        from molmo_ground_ros.backends.molmo2.trt.graph_file import weight_bytes
+    weights = weight_bytes(graph)
     if len(plan.data) > _LARGE * weights + _SPARE:
         _LOG.warning(
             'the plan of %s has %.1f MiB, its weights %.1f MiB: some of them are in it twice',

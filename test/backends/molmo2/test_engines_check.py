@@ -13,8 +13,6 @@ WHY = "needs pip install '.[onnx,export]'"
 pytest.importorskip('onnxruntime', reason=WHY)
 pytest.importorskip('onnxscript', reason=WHY)
 pytest.importorskip('torch', reason=WHY)
-pytest.importorskip('molmo_ground_ros.backends.molmo2.selfcheck', reason='is not merged yet')
-pytest.importorskip('molmo_ground_ros.backends.molmo2.quantize', reason='is not merged yet')
 
 from host_tensorrt import HostMemory, HostTensorrt, host_plan  # noqa: E402
 

@@ -22,7 +22,7 @@ import pytest
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
 from molmo_ground_ros.backends.base import GenerateOptions
-from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, DoesNotFit
 
 WHY = "needs pip install '.[onnx,export]' and cuda-bindings"
 pytest.importorskip('onnxruntime', reason=WHY)
@@ -298,8 +298,10 @@ def test_engines_that_do_not_fit_are_refused_before_anything_is_taken(graphs):
     checkpoint, module, memory = opened(graphs['qwen3']), HostTensorrt(), HostMemory()
     found = chosen(checkpoint, module)
     memory.room = 2**17
-    said = r'0\.2 MiB of GPU memory are needed \(.*a cache of 512 rows 0\.1, .*\), 0\.1 are free'
-    with pytest.raises(BackendError, match=said):
+    said = (
+        r'\(.*a cache of 512 rows 131\.1 kB, .*131\.1 kB of GPU memory free; engines of 33\d rows'
+    )
+    with pytest.raises(DoesNotFit, match=said):
         TensorrtRuntime(checkpoint, found, memory)
     assert memory.taken == 0
     memory.room = 2**18

@@ -37,10 +37,9 @@ from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, Memory, to_bfloa
 from molmo_ground_ros.backends.molmo2.trt.plans import NOT_CHECKED
 from molmo_ground_ros.backends.molmo2.trt.profiles import READING, STEP, STEPS
 from molmo_ground_ros.backends.pixels import pooling_indices
-from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, DoesNotFit
 
 _BYTES = {'FLOAT': 4, 'HALF': 2, 'BF16': 2, 'INT64': 8, 'BOOL': 1}
-_MIB = 2**20
 _LOG = logging.getLogger(__name__)
 
 
@@ -171,24 +170,23 @@ class TensorrtRuntime:
         self._broken = 'it was closed'
 
     def _check_room(self, chosen: Chosen) -> None:
-        """Raise BackendError, before anything is taken, where the engines will not fit.
+        """Raise DoesNotFit, before anything is taken, where the engines will not fit.
 
         What they work in besides only they know: where that is lacking TensorRT says so.
         """
-        decoder = self._decoder_tensors(len(self._pooling)).values()
+        tensors = self._decoder_tensors(len(self._pooling)).values()
+        cache = 2 * self._text.layers * _size(self._cache())
         parts = {
             'the decoder': chosen.decoder.plan.nbytes,
             'the vision tower': chosen.vision.plan.nbytes,
-            f'a cache of {self.capacity} rows': 2 * self._text.layers * _size(self._cache()),
-            'inputs and outputs': sum(_size(one) for one in decoder),
+            f'a cache of {self.capacity} rows': cache,
+            'inputs and outputs': sum(_size(one) for one in tensors),
         }
-        needed, free = sum(parts.values()), self._memory.free()
+        free, needed = self._memory.free(), sum(parts.values())
         if needed > free:
-            told = ', '.join(f'{name} {nbytes / _MIB:.1f}' for name, nbytes in parts.items())
-            raise BackendError(
-                f'{self._model}: {needed / _MIB:.1f} MiB of GPU memory are needed ({told}), '
-                f'{free / _MIB:.1f} are free: build engines of fewer rows or in fewer bits'
-            )
+            rows = (free - needed + cache) * self.capacity // cache
+            would = [f'engines of {rows} rows'] if rows > len(self._pooling) else []
+            raise DoesNotFit(self._model, parts.items(), free, 'GPU memory', would)
 
     def _cache(self) -> tuple[str, tuple[int, ...]]:
         """Type and size of the keys, or values, of a layer."""

@@ -1,14 +1,13 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A checkpoint's graphs as engines are built from them. What needs the exporter comes by name."""
+"""A checkpoint's graphs as engines are built from them."""
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.exported import State, state
@@ -19,8 +18,6 @@ from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, file_contents
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.errors import MissingPackage
-
-_PACKAGE = 'molmo_ground_ros.backends.molmo2'
 
 
 def prepare(
@@ -38,7 +35,9 @@ def prepare(
         on_step(name, 0, 1)
         graphs[DECODER] = _quantised(checkpoint.folder, graphs[DECODER], dtype)
         on_step(name, 1, 1)
-    graphs[DECODER] = needed('capacity').fix_capacity(graphs[DECODER], capacity)
+    with exporter():
+        from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
+    graphs[DECODER] = fix_capacity(graphs[DECODER], capacity)
     return graphs
 
 
@@ -49,7 +48,9 @@ def whole(checkpoint: Checkpoint, dtype: str) -> dict[str, Path]:
     graphs = {part: folder / graph_file(part, dtype, 'fused') for part in PARTS}
     lacking = [part for part, path in graphs.items() if state(path, layout) is not State.CURRENT]
     if lacking:
-        needed('export').export_graphs(model, folder, dtype, parts=lacking)
+        with exporter():
+            from molmo_ground_ros.backends.molmo2.export import export_graphs
+        export_graphs(model, folder, dtype, parts=lacking)
     return graphs
 
 
@@ -58,8 +59,10 @@ def _quantised(folder: Path, decoder: Path, weights: str) -> Path:
 
     That is noted beside the plans, with a hash of the code that does it.
     """
-    code = [sha256(Path(needed(name).__file__)) for name in ('quantize', 'codes')]
-    files_of = needed('trt.graph_file').files_of
+    with exporter():
+        from molmo_ground_ros.backends.molmo2 import codes, quantize
+        from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of
+    code = [sha256(Path(str(one.__file__))) for one in (quantize, codes)]
     name = graph_file(DECODER, weights, 'fused')
     note = folder / ENGINES / f'{name}.note'
     read = file_contents(folder, files_of(decoder))
@@ -67,15 +70,16 @@ def _quantised(folder: Path, decoder: Path, weights: str) -> Path:
         made = {'code': code, 'read': read, 'gave': file_contents(folder, files_of(folder / name))}
         if note.read_text(encoding='utf-8') == json.dumps(made):
             return folder / name
-    path: Path = needed('quantize').quantize_weights(decoder, weights)
+    path = quantize.quantize_weights(decoder, weights)
     made = {'code': code, 'read': read, 'gave': file_contents(folder, files_of(path))}
     write_whole(note, json.dumps(made).encode())
     return path
 
 
-def needed(module: str) -> Any:
-    """A module that needs the exporter's packages."""
+@contextlib.contextmanager
+def exporter() -> Iterator[None]:
+    """For imports of what needs the exporter's packages: names the extra where one is missing."""
     try:
-        return importlib.import_module(f'{_PACKAGE}.{module}')
+        yield
     except ModuleNotFoundError as err:
         raise MissingPackage((err.name or 'onnx').partition('.')[0], 'export') from err

@@ -7,9 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
+from molmo_ground_ros.backends.molmo2.selfcheck import TOLERANCES, check
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
 from molmo_ground_ros.backends.molmo2.trt.formats import computed
-from molmo_ground_ros.backends.molmo2.trt.graphs import needed, whole
+from molmo_ground_ros.backends.molmo2.trt.graphs import exporter, whole
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER
 from molmo_ground_ros.backends.molmo2.weights import read_index
 
@@ -33,13 +34,12 @@ def self_check(checkpoint: Checkpoint, chosen: Chosen) -> str:
 
 def compare(checkpoint: Checkpoint, weights: str, runtime: Any) -> str:
     """The self-check of a runtime on weights of that format, see self_check. Raises BadEngine."""
-    selfcheck = needed('selfcheck')
     if computed(weights) == weights:
         reference = _mapped_reference(checkpoint)
     else:
         reference = _quantised_reference(checkpoint, weights)
     try:
-        found = selfcheck.check(checkpoint, runtime, reference, selfcheck.TOLERANCES[weights])
+        found = check(checkpoint, runtime, reference, TOLERANCES[weights])
     finally:
         reference.close()
     return (
@@ -49,21 +49,27 @@ def compare(checkpoint: Checkpoint, weights: str, runtime: Any) -> str:
 
 
 def _mapped_reference(checkpoint: Checkpoint) -> Any:
-    from molmo_ground_ros.backends.device import choose_device, choose_dtype
+    with exporter():
+        from molmo_ground_ros.backends.device import choose_device, choose_dtype
+        from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 
     device = choose_device('cpu')
     stored = {one.dtype for one in read_index(checkpoint.model, checkpoint.folder).values()}
     dtype = choose_dtype('bfloat16' if stored == {'BF16'} else 'float32', device)
-    return needed('runtimes.torch').TorchRuntime(checkpoint, device, dtype)
+    return TorchRuntime(checkpoint, device, dtype)
 
 
 def _quantised_reference(checkpoint: Checkpoint, weights: str) -> Any:
     """Its decoder's files are deleted once they are open: they are as large as the engine."""
+    with exporter():
+        from molmo_ground_ros.backends.molmo2.quantize import quantize_weights
+        from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
+        from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of
     graphs = whole(checkpoint, 'float32')
-    path = needed('quantize').quantize_weights(graphs[DECODER], weights)
-    own = [one for one in needed('trt.graph_file').files_of(path) if one.startswith(path.name)]
+    path = quantize_weights(graphs[DECODER], weights)
+    own = [one for one in files_of(path) if one.startswith(path.name)]
     try:
-        return needed('runtimes.onnx').OnnxRuntime(checkpoint, f'{weights}.float32')
+        return OnnxRuntime(checkpoint, f'{weights}.float32')
     finally:
         for name in own:
             (checkpoint.folder / name).unlink(missing_ok=True)
