@@ -36,6 +36,7 @@ from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoi
 from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
 from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
 from molmo_ground_ros.backends.pixels import frame_patches  # noqa: E402
 
@@ -242,15 +243,10 @@ def test_the_same_graph_gives_the_same_bytes(exported, tmp_path):
     assert found[0] == found[1]
 
 
-def test_the_onnx_backend_answers_with_int4_matrices(exported, tmp_path, make_clip):
+def test_onnx_runtime_answers_with_int4_matrices(exported, tmp_path, make_clip):
     """As torch does whose weights are what the codes stand for."""
     folder = shutil.copytree(exported['qwen3'], tmp_path / 'm')
     export_graphs(str(folder), folder, parts=['vision'])
-    settings = BackendSettings(str(folder), dtype='int4', threads=1)
-    with pytest.raises(
-        BadModel, match=r'decoder\.int4\.float32\.opset24\.onnx is not in .*quantize'
-    ):
-        backends.load('onnx', settings)
     path = quantize_weights(folder / FULL, 'int4')
     checkpoint = open_checkpoint(BackendSettings(str(folder)))
     runtime = TorchRuntime(checkpoint, torch.device('cpu'), torch.float32)
@@ -258,7 +254,7 @@ def test_the_onnx_backend_answers_with_int4_matrices(exported, tmp_path, make_cl
     given = (make_clip([0.0, 0.5, 1.0]), ['Track it.', 'How many?'], GenerateOptions(30), all_text)
     theirs = EngineBackend(checkpoint, runtime).generate(*given)
     plain = backends.load('onnx', BackendSettings(str(folder), threads=1)).generate(*given)
-    ours = backends.load('onnx', settings).generate(*given)
+    ours = EngineBackend(checkpoint, OnnxRuntime(checkpoint, 'int4.float32', 1)).generate(*given)
     assert [one.text for one in ours] == [one.text for one in theirs]
     assert [one.tokens for one in ours] != [one.tokens for one in plain]
     for a, b in zip(ours, theirs, strict=True):
@@ -267,7 +263,7 @@ def test_the_onnx_backend_answers_with_int4_matrices(exported, tmp_path, make_cl
     data = path.with_name(path.name + '.data')
     data.write_bytes(data.read_bytes()[:5000])
     with pytest.raises(BadModel, match=r'cannot load decoder\.int4\.float32\.opset24\.onnx'):
-        backends.load('onnx', settings)
+        OnnxRuntime(checkpoint, 'int4.float32', 1)
 
 
 def test_an_unknown_format_is_refused(exported):

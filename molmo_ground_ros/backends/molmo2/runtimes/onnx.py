@@ -36,11 +36,9 @@ from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
 _ROWS = 64  # the cache grows by so many at a time; a pass looks at all of them
 _DTYPES: dict[str, type[np.float32 | np.float16]] = {'float32': np.float32, 'float16': np.float16}
-_SETTINGS = {'auto': 'float32', 'float32': 'float32', 'float16': 'float16', 'int4': 'int4.float32'}
 # Activations stay as they are: by default those of quantised matrices are rounded to int8.
 _LEVEL = ('session.qdq_matmulnbits_accuracy_level', '1')
-_EXPORT = 'python -m molmo_ground_ros.backends.molmo2.export'
-_QUANTIZE = 'python -m molmo_ground_ros.backends.molmo2.quantize'
+_EXPORT = 'molmo-ground build --backend onnx'
 _ERRORS = 3  # severity: ONNX Runtime warns of folded constants
 
 
@@ -48,10 +46,9 @@ def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBacken
     """The backend named `onnx`. Raises BadModel, BadSetting or DoesNotFit."""
     if settings.device not in ('auto', 'cpu'):
         raise BadSetting('device', settings.device, 'the onnx backend runs on the CPU')
-    dtype = _SETTINGS.get(settings.dtype, '')
-    if not dtype:
-        known = ', '.join(one for one in _SETTINGS if one != 'auto')
-        raise BadSetting('dtype', settings.dtype, f'the onnx backend has {known}')
+    dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
+    if dtype not in _DTYPES:
+        raise BadSetting('dtype', dtype, f'the onnx backend has {", ".join(_DTYPES)}')
     checkpoint = open_checkpoint(settings)
     free = available_bytes()
     if free is not None:
@@ -67,7 +64,7 @@ class OnnxRuntime:
     ) -> None:
         """Take the named form of the graphs; '' is the best one that is there.
 
-        dtype may name a quantised decoder too, as in 'int4.float32'.
+        dtype may name a quantised decoder too, as in 'int4.float32': the reference of an engine.
         """
         self._text = checkpoint.config.text
         _, _, computed = dtype.rpartition('.')
@@ -197,13 +194,10 @@ def _find(checkpoint: Checkpoint, part: str, dtype: str, form: str) -> Path:
     names = [graph_file(part, dtype, one) for one in ([form] if form else FORMS)]
     found = [checkpoint.folder / name for name in names if (checkpoint.folder / name).is_file()]
     if not found:
-        stored, _, computed = dtype.rpartition('.')
-        write = f'{_EXPORT} --dtype {computed} {checkpoint.folder}'
-        if stored:
-            whole = checkpoint.folder / graph_file(part, computed, 'fused')
-            write += f' and {_QUANTIZE} {whole} {stored}'
         raise BadModel(
-            checkpoint.model, f'{names[0]} is not in {checkpoint.folder}: write it with {write}'
+            checkpoint.model,
+            f'{names[0]} is not in {checkpoint.folder}: write it with '
+            f'{_EXPORT} --dtype {dtype} {checkpoint.folder}',
         )
     return found[0]
 
