@@ -97,12 +97,18 @@ class Ours:
             prefill_s=prefill_s,
         )
 
-    def prepare_s(self, frames: Sequence[Frame]) -> float:
-        """Take frames as they arrive; the seconds that took."""
+    def prepare(self, frames: Sequence[Frame]) -> float:
+        """Take frames as they arrive; the seconds that encoding them took.
+
+        Preprocessing is not in it, but with `transformers`, which is not timed inside.
+        """
+        before = self._state()[1]
         began = time.perf_counter()
         for frame in frames:
             self._backend.prepare('camera', frame)
-        return time.perf_counter() - began
+        if self._watched is None:
+            return time.perf_counter() - began
+        return self._state()[1] - before
 
     def _state(self) -> tuple[float, float, float]:
         """Passes, and seconds of vision and of prefill, since the start."""

@@ -88,11 +88,11 @@ def first_and_second(
 def slid(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Referee) -> list[Row]:
     """A question after the window slid by one frame, with that frame's encoding counted.
 
-    The other frames were encoded as they arrived. The peer is given its pixels ready.
+    The other frames were encoded as they arrived. Preprocessing counts for neither.
     """
     windows = inputs.windows[1 : times + 1]
     for side in sides:
-        side.prepare_s(inputs.windows[0].frames)
+        side.prepare(inputs.windows[0].frames)
 
     def of_peer(number: int) -> Sample:
         window = windows[number]
@@ -100,7 +100,7 @@ def slid(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Ref
 
     def of_ours(side: Ours, number: int) -> tuple[float, Sample]:
         window = windows[number]
-        arrival_s = side.prepare_s(window.frames[-1:])
+        arrival_s = side.prepare(window.frames[-1:])
         return arrival_s, side.ask(window, COUNTS[:1], LIMIT)
 
     measures: dict[str, Callable[[int], tuple[float, Sample]]] = {
@@ -136,7 +136,7 @@ def four(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Ref
         return _Four(tuple(alone), side.ask(window, COUNTS, LIMIT))
 
     for side in sides:
-        side.prepare_s([*other.frames, *(window.frames[-1] for window in windows)])
+        side.prepare([*other.frames, *(window.frames[-1] for window in windows)])
     found = alternate({side.name: partial(of_ours, side) for side in sides}, len(windows))
     _check_four(found, peer, windows, referee)
     together = {
