@@ -33,7 +33,7 @@ from bench.questions import bound, first_and_second, four, slid
 from bench.referee import DifferentTextError, Referee
 from bench.rows import Row
 from bench.tracks import tracks
-from molmo_ground_ros.backends.molmo2.engine import Savings
+from molmo_ground_ros.backends.base import Savings
 
 _LOG = logging.getLogger('bench')
 _BACKENDS = ('transformers', 'torch', 'onnx')
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole = {**record, 'rows': [row.record() for row in rows]}
         options.out.write_text(json.dumps(whole, indent=2) + '\n')
     if options.write:
-        report.write_doc(report.section(rows, record, ' '.join(['python -m bench', *given])))
+        report.write_doc(report.section(rows, record, _told(options)))
     print(json.dumps(record))
     return 0
 
@@ -151,6 +151,12 @@ def shipped(plan: Plan, scratch: Path, threads: int) -> list[Row]:
     rows += referee.rows()
     _LOG.info('measuring memory and start')
     return rows + memory(folder, plan.alone, threads, plan.starts)
+
+
+def _told(options: argparse.Namespace) -> str:
+    """The command without the file it writes to, which is of one machine."""
+    sizes = [f'--size {size}' for size in options.size or ()]
+    return ' '.join(['python -m bench', *sizes, f'--threads {options.threads}'])
 
 
 def _warm_up(inputs: Inputs, peer: Peer, sides: list[Ours]) -> None:

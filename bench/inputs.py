@@ -55,6 +55,8 @@ def read_inputs(frames: int, slides: int, tracked: int) -> Inputs:
     wanted = frames + slides
     chosen = [pictures[i * (len(pictures) - 1) // (wanted - 1)] for i in range(wanted)]
     taken = [Frame(one.stamp_ns, decode(one.image), one.frame_id) for one in chosen]
+    for frame in taken:
+        frame.image.flags.writeable = False  # as a clip's pictures are
     windows = tuple(_clip(taken[i : i + frames]) for i in range(slides + 1))
     return Inputs(frames, windows, clips)
 
@@ -68,6 +70,7 @@ def fresh(clip: Clip, number: int) -> Clip:
     for frame in clip.frames:
         image = frame.image.copy()
         image[0, 0, 0] ^= 1 + number
+        image.flags.writeable = False
         frames.append(replace(frame, image=image))
     return replace(clip, frames=tuple(frames))
 

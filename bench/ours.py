@@ -14,14 +14,18 @@ import torch
 from numpy.typing import NDArray
 
 from bench.timing import Sample
-from molmo_ground_ros.backends.base import Backend, BackendSettings, GenerateOptions
+from molmo_ground_ros.backends.base import (
+    SAVE_ALL,
+    Backend,
+    BackendSettings,
+    GenerateOptions,
+    Savings,
+)
 from molmo_ground_ros.backends.device import choose_dtype
 from molmo_ground_ros.backends.hf import TransformersBackend
 from molmo_ground_ros.backends.molmo2.engine import (
-    SAVE_ALL,
     Checkpoint,
     EngineBackend,
-    Savings,
     open_checkpoint,
 )
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Runtime, Video

@@ -98,6 +98,18 @@ class Settings:
         '169, of 1080p 379. Frames that do not fit are decoded again for every question.',
         lowest=0.0, highest=65536.0,
     )  # fmt: skip
+    feature_megabytes: float = _setting(
+        256.0, 'Most that the features of encoded frames take, in 10^6 bytes; 0.4 a frame of '
+        'Molmo2-4B in bfloat16.',
+        lowest=0.0, highest=65536.0,
+    )  # fmt: skip
+    reuse_prefix: bool = _setting(
+        True, 'Read the frames once for several questions on them; exact. Not in transformers.'
+    )
+    draft: bool = _setting(
+        True, 'Guess tokens that the grammar fixes and verify them in one pass; exact. Not in '
+        'transformers.',
+    )  # fmt: skip
     queue_size: int = _setting(
         4, 'Questions that may wait behind the one being answered; one more is BUSY.',
         lowest=0, highest=64,

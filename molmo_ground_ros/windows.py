@@ -43,7 +43,7 @@ def sample(
 
     stamps_ns: strictly ascending. The 0.5 s grid passes through `anchor_ns`, so that windows which
     slide over one recording are shown the same frames of it. Without an anchor, and where the grid
-    through it would miss more frames (of a camera as slow as the grid that has drifted off it) or
+    through it misses more times (as with a camera as slow as the grid that has drifted off it) or
     give a label over 63 s, the grid begins at the first stamp in the window. A frame is a candidate
     for the grid time nearest to it (at most 0.25 s away, the earlier of two), and the nearest
     candidate is taken, so that no frame is shown twice and a grid time without a candidate is left
@@ -59,12 +59,11 @@ def sample(
     expected = _expected(start_ns, end_ns, start_ns)
     if last < first:
         return [], expected
-    shown = _shown(stamps_ns, first, last, stamps_ns[first])
+    shown, empty = _shown(stamps_ns, first, last, stamps_ns[first])
     if anchor_ns is not None:
-        anchored = _shown(stamps_ns, first, last, anchor_ns)
-        wanted = _expected(start_ns, end_ns, anchor_ns)
-        if wanted - len(anchored) <= expected - len(shown) and anchored[-1].seconds <= _MAX_LABEL:
-            return anchored, wanted
+        anchored, missed = _shown(stamps_ns, first, last, anchor_ns)
+        if missed <= empty and anchored[-1].seconds <= _MAX_LABEL:
+            return anchored, _expected(start_ns, end_ns, anchor_ns)
     return shown, expected
 
 
@@ -121,8 +120,10 @@ def split(
     return [*((start, start + length_ns) for start in starts), (last, end_ns)]
 
 
-def _shown(stamps_ns: Sequence[int], first: int, last: int, grid_ns: int) -> list[Sample]:
-    """The frames from first to last, on a grid through `grid_ns`."""
+def _shown(
+    stamps_ns: Sequence[int], first: int, last: int, grid_ns: int
+) -> tuple[list[Sample], int]:
+    """The frames from first to last on a grid through `grid_ns`, and how many times it missed."""
     slots = _slots(stamps_ns, first, last, grid_ns)
     zero = next(iter(slots))
     tenths = {index: _TENTHS_A_PERIOD * (k - zero) for k, index in slots.items()}
@@ -130,7 +131,8 @@ def _shown(stamps_ns: Sequence[int], first: int, last: int, grid_ns: int) -> lis
     newest = _newest_label(stamps_ns[last], zero_ns)
     taken = {index: label for index, label in tenths.items() if label < newest}
     taken[last] = newest
-    return [Sample(index, label / 10) for index, label in taken.items()]
+    samples = [Sample(index, label / 10) for index, label in taken.items()]
+    return samples, max(slots) - zero + 1 - len(slots)
 
 
 def _slots(stamps_ns: Sequence[int], first: int, last: int, grid_ns: int) -> dict[int, int]:

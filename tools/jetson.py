@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from molmo_ground_ros.backends.base import SAVE_ALL
 from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.memory import Model, Need, Window
 from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOKENS, PUBLISHED
 
 BOARDS_GB = (8, 16, 32, 64)
 RESERVED = 2_500_000_000  # bytes for everything else on the board: an assumption, not measured
-FEATURES = 256 * 2**20  # engine.Savings.feature_bytes
+FEATURES = SAVE_ALL.feature_bytes
 FORMATS = ('int4', 'int8', 'float16')  # what Orin computes with; bfloat16 takes what float16 does
 PLANS = (  # board, model, format, window in seconds
     (8, 'Molmo2-4B', 'int4', 16),

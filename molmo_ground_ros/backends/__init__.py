@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from molmo_ground_ros.backends.base import Backend, BackendSettings
+from molmo_ground_ros.backends.base import Backend, BackendSettings, Savings
 from molmo_ground_ros.backends.molmo2.files import PARTS, PLANS, graph_files
+from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import MissingPackage, UnknownBackend
 
-__all__ = ['AUTO', 'BACKENDS', 'Backend', 'BackendSettings', 'choose', 'load']
+__all__ = ['AUTO', 'BACKENDS', 'Backend', 'BackendSettings', 'choose', 'load', 'settings_of']
 
 AUTO = 'auto'
 
@@ -82,6 +83,21 @@ def choose(name: str, settings: BackendSettings) -> str:
         any((folder / file).is_file() for file in graph_files(part, dtype)) for part in PARTS
     )
     return 'onnx' if exported and settings.device in ('auto', 'cpu') else 'torch'
+
+
+def settings_of(settings: Settings) -> BackendSettings:
+    """What of the settings concerns a backend."""
+    return BackendSettings(
+        model=settings.model,
+        device=settings.device,
+        dtype=settings.dtype,
+        threads=settings.threads,
+        savings=Savings(
+            reuse_prefix=settings.reuse_prefix,
+            draft=settings.draft,
+            feature_bytes=round(settings.feature_megabytes * 1e6),
+        ),
+    )
 
 
 def load(name: str, settings: BackendSettings) -> Backend:

@@ -48,6 +48,18 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class Savings:
+    """What a backend may save without changing an answer. `replay` has nothing to save."""
+
+    reuse_prefix: bool = True  # questions on the same frames read only their own words
+    draft: bool = True  # guess what the grammar fixes, and verify the guess in one pass
+    feature_bytes: int = 256_000_000  # of frames encoded ahead; 617 frames of the 4B in bfloat16
+
+
+SAVE_ALL = Savings()
+
+
+@dataclass(frozen=True, slots=True)
 class BackendSettings:
     """What to load and where to run it. Raises BadSetting for a value no backend knows."""
 
@@ -55,6 +67,7 @@ class BackendSettings:
     device: str = 'auto'  # 'auto' (a GPU where there is one), 'cpu', 'cuda' or 'cuda:N'
     dtype: str = 'auto'  # 'auto' (bfloat16 on a GPU, float32 on a CPU) or a name in _DTYPES
     threads: int = 0  # of the CPU; 0 leaves the library's own choice
+    savings: Savings = SAVE_ALL  # of `transformers` only the features
 
     def __post_init__(self) -> None:
         if not _DEVICE.fullmatch(self.device):

@@ -34,13 +34,11 @@ from molmo_ground_ros.errors import BackendError, BadModel
 from molmo_ground_ros.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
-_FEATURE_BYTES = 256 * 2**20  # 640 frames of the 4B model in bfloat16
-
 
 class TransformersBackend:
     """One checkpoint on one device. Raises BadModel or BadSetting when it cannot be loaded."""
 
-    def __init__(self, settings: BackendSettings, *, feature_bytes: int = _FEATURE_BYTES) -> None:
+    def __init__(self, settings: BackendSettings) -> None:
         self.model = settings.model
         self.device = choose_device(settings.device)
         self.dtype = choose_dtype(settings.dtype, self.device)
@@ -55,7 +53,7 @@ class TransformersBackend:
         self._stops = self._stop_tokens()
         self._check_sizes()
         self._pooling = torch.from_numpy(pooling_indices(self._pixels)).to(self.device)
-        self._features: LruCache[bytes, torch.Tensor] = LruCache(feature_bytes)
+        self._features: LruCache[bytes, torch.Tensor] = LruCache(settings.savings.feature_bytes)
 
     def generate(
         self,

@@ -8,13 +8,11 @@ import argparse
 import json
 
 from molmo_ground_ros import backends, config, prompts, report
-from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.bag import Bag, read_clip
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.types import Answer, Clip, Query, Task
 
-_MODEL_SETTINGS = ('model', 'device', 'dtype', 'threads')
-_SETTINGS = ('backend', *_MODEL_SETTINGS, 'max_new_tokens')
+_SETTINGS = ('backend', 'model', 'device', 'dtype', 'threads', 'max_new_tokens')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     with Bag(arguments.bag) as bag:
         clip = read_clip(bag, arguments.topic, arguments.start, arguments.end)
     settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
-    chosen = {name: getattr(settings, name) for name in _MODEL_SETTINGS}
-    backend = backends.load(settings.backend, BackendSettings(**chosen))
+    backend = backends.load(settings.backend, backends.settings_of(settings))
     try:
         answer = Grounder(backend, settings.max_new_tokens).ground(clip, query)
     finally:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.backends import machine, ram
-from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.backends.base import SAVE_ALL, BackendSettings
 from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.exported import State, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
@@ -150,7 +150,7 @@ class _Plan:
                 self.free,
                 self.where,
                 formats=others,
-                features=_features(),
+                features=SAVE_ALL.feature_bytes,
                 fused=_fused(self.backend),
             )
         free = shutil.disk_usage(self.checkpoint.folder).free
@@ -175,7 +175,9 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     if window.frames < CHECK_FRAMES:
         raise BadSetting('window', arguments.window, f'holds less than {CHECK_FRAMES} frames')
     free, where = _memory(backend, arguments.capability)
-    need = memory.need(checkpoint.sizes, dtype, window, features=_features(), fused=_fused(backend))
+    need = memory.need(
+        checkpoint.sizes, dtype, window, features=SAVE_ALL.feature_bytes, fused=_fused(backend)
+    )
     if backend == 'onnx':
         missing = [part for part in PARTS if not _is_current(checkpoint, part, dtype)]
         steps = onnx_steps(checkpoint.sizes, missing)
@@ -206,12 +208,6 @@ def _memory(backend: str, capability: str) -> tuple[int | None, str]:
     except OSError:
         return None, 'the memory of a GPU'
     return first.free, f'the memory of {first.name}'
-
-
-def _features() -> int:
-    """Bytes that a backend keeps for features of frames."""
-    kept: int = _import('engine', 'onnx').SAVE_ALL.feature_bytes
-    return kept
 
 
 def _fused(backend: str) -> bool:

@@ -32,7 +32,6 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.action import Ground as GroundAction
-from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.clip import ClipBuffer
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.decoded import DecodedCache
@@ -87,7 +86,7 @@ class GroundNode(Node):
 
     def _load(self, load: Callable[[Settings], backends.Backend]) -> backends.Backend:
         """Load the model, in the session's worker, and tell how it went."""
-        backend = backends.choose(self.settings.backend, backend_settings(self.settings))
+        backend = backends.choose(self.settings.backend, backends.settings_of(self.settings))
         what = f"model '{self.settings.model}' with backend '{backend}'"
         self.get_logger().info(f'loading {what}')
         began_ns = time.monotonic_ns()
@@ -295,17 +294,7 @@ class GroundNode(Node):
 
 def load_backend(settings: Settings) -> backends.Backend:
     """The backend that the settings name."""
-    return backends.load(settings.backend, backend_settings(settings))
-
-
-def backend_settings(settings: Settings) -> BackendSettings:
-    """What of the settings concerns the backend."""
-    return BackendSettings(
-        model=settings.model,
-        device=settings.device,
-        dtype=settings.dtype,
-        threads=settings.threads,
-    )
+    return backends.load(settings.backend, backends.settings_of(settings))
 
 
 def executor_for(node: GroundNode) -> NodeExecutor:

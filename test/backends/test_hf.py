@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from molmo_ground_ros.backends import BackendSettings, load
-from molmo_ground_ros.backends.base import GenerateOptions, Generation
+from molmo_ground_ros.backends.base import GenerateOptions, Generation, Savings
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, ImageError
 from molmo_ground_ros.types import Clip, Frame
 
@@ -141,7 +141,9 @@ def test_a_stamp_seen_again_with_another_picture_is_not_mistaken(backend, make_c
 
 
 def test_a_small_cache_changes_nothing(folders, clip, backend):
-    small = TransformersBackend(BackendSettings(str(folders['released'])), feature_bytes=1)
+    small = TransformersBackend(
+        BackendSettings(str(folders['released']), savings=Savings(feature_bytes=1))
+    )
     assert ask(small, clip, 'a') == ask(backend, clip, 'a')
     assert len(small._features) == 0
 

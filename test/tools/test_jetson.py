@@ -41,10 +41,3 @@ def test_every_board_has_a_plan():
 def test_every_source_that_is_cited_is_listed():
     body, sources = PAGE.split('## Sources')
     assert set(re.findall(r'\[(\d+)\]', body)) == set(re.findall(r'\[(\d+)\]', sources))
-
-
-def test_the_features_are_those_that_a_backend_keeps():
-    pytest.importorskip('tokenizers', reason="needs pip install '.[onnx]'")
-    from molmo_ground_ros.backends.molmo2.engine import SAVE_ALL
-
-    assert SAVE_ALL.feature_bytes == jetson.FEATURES

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.backends.base import (
+    SAVE_ALL,
     BackendSettings,
     GenerateOptions,
     Generation,
     OnText,
+    Savings,
     Token,
 )
 from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_processor
@@ -34,18 +36,6 @@ from molmo_ground_ros.backends.text import TextStream
 from molmo_ground_ros.errors import BackendError, BadModel
 from molmo_ground_ros.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Savings:
-    """What may be saved without changing an answer."""
-
-    reuse_prefix: bool = True  # questions on the same frames read only their own words
-    draft: bool = True  # guess what the grammar fixes, and verify the guess in one pass
-    feature_bytes: int = 256 * 2**20  # of frames encoded ahead; 640 frames of the 4B in bfloat16
-
-
-SAVE_ALL = Savings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from molmo_ground_ros.backends import BackendSettings
-from molmo_ground_ros.backends.base import GenerateOptions
+from molmo_ground_ros.backends.base import GenerateOptions, Savings
 from molmo_ground_ros.errors import BackendError, BadModel
 from molmo_ground_ros.types import Clip
 
@@ -19,7 +19,6 @@ pytest.importorskip('transformers', reason="the reference: needs pip install '.[
 
 from molmo_ground_ros import backends  # noqa: E402
 from molmo_ground_ros.backends.molmo2 import engine  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import Savings  # noqa: E402
 from molmo_ground_ros.backends.molmo2.generate import Generator, Scene  # noqa: E402
 from molmo_ground_ros.backends.molmo2.runtimes.torch import load  # noqa: E402
 
@@ -76,7 +75,7 @@ def test_answers_equal_those_of_transformers(style, frames, references, backend,
 def test_savings_change_nothing_over_random_questions_and_windows(
     style, seed, folders, backend, make_clip
 ):
-    plain = load(BackendSettings(str(folders[style]), threads=1), OFF)
+    plain = load(BackendSettings(str(folders[style]), threads=1, savings=OFF))
     chance = random.Random(seed)
     first = 0
     for _ in range(6):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers too small to be normal, taken as zero for the length of a block.
+"""Numbers too small to be normal, taken as zero in this thread for the length of a block.
 
 ONNX Runtime's softmax gives a masked row exp(-88), a denormal, where torch gives 0. On x86 every
 arithmetic step on one costs about a hundred cycles: masks made the prefill of 64 frames twice as
@@ -23,10 +23,9 @@ _FLUSH = 1 << 15 | 1 << 6  # results (FTZ) and operands (DAZ)
 
 @contextlib.contextmanager
 def flushed() -> Iterator[None]:
-    """Flush them in this thread, and in threads that start inside, for as long as those live.
+    """Flush them in this thread. Does nothing but on Linux on x86-64.
 
-    A thread starts with the floating-point environment of the one that made it (pthread_create).
-    Does nothing but on Linux on x86-64.
+    Threads of ONNX Runtime's pool set their own, by the session's option.
     """
     math = _library()
     if math is None:

@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.molmo2.config import TextConfig
 from molmo_ground_ros.backends.molmo2.engine import (
-    SAVE_ALL,
     Checkpoint,
     EngineBackend,
-    Savings,
     open_checkpoint,
 )
 from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
@@ -38,11 +36,15 @@ _ROWS = 64  # the cache grows by so many at a time; a pass looks at all of them
 _DTYPES: dict[str, type[np.float32 | np.float16]] = {'float32': np.float32, 'float16': np.float16}
 # Activations stay as they are: by default those of quantised matrices are rounded to int8.
 _LEVEL = ('session.qdq_matmulnbits_accuracy_level', '1')
+# For the threads of its pool: each sets this anew when it starts.
+_FLUSH = ('session.set_denormal_as_zero', '1')
+# A session's threads spin when it has no more work, on the cores that the other one needs then.
+_STOP = ('session.force_spinning_stop', '1')
 _EXPORT = 'molmo-ground build --backend onnx'
 _ERRORS = 3  # severity: ONNX Runtime warns of folded constants
 
 
-def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
+def load(settings: BackendSettings) -> EngineBackend:
     """The backend named `onnx`. Raises BadModel, BadSetting or DoesNotFit."""
     if settings.device not in ('auto', 'cpu'):
         raise BadSetting('device', settings.device, 'the onnx backend runs on the CPU')
@@ -53,7 +55,9 @@ def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBacken
     free = available_bytes()
     if free is not None:
         fit_weights(checkpoint.config, dtype, free, 'memory')
-    return EngineBackend(checkpoint, OnnxRuntime(checkpoint, dtype, settings.threads), savings)
+    return EngineBackend(
+        checkpoint, OnnxRuntime(checkpoint, dtype, settings.threads), settings.savings
+    )
 
 
 class OnnxRuntime:
@@ -207,8 +211,10 @@ def _session(model: str, path: Path, mark: str, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS
     options.add_session_config_entry(*_LEVEL)
+    options.add_session_config_entry(*_FLUSH)
+    options.add_session_config_entry(*_STOP)
     try:
-        with flushed():  # its threads start here
+        with flushed():  # the switch above sets this thread as well, for good
             session = onnxruntime.InferenceSession(
                 str(path), options, providers=['CPUExecutionProvider']
             )

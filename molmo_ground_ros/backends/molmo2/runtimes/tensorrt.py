@@ -21,10 +21,8 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.molmo2.engine import (
-    SAVE_ALL,
     Checkpoint,
     EngineBackend,
-    Savings,
     open_checkpoint,
 )
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Video
@@ -43,7 +41,7 @@ _BYTES = {'FLOAT': 4, 'HALF': 2, 'BF16': 2, 'INT64': 8, 'BOOL': 1}
 _LOG = logging.getLogger(__name__)
 
 
-def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
+def load(settings: BackendSettings) -> EngineBackend:
     """The backend named `tensorrt`, on plans that `molmo-ground build` made.
 
     dtype 'auto' takes the most exact format that there is a plan of: bfloat16, float16, int8, fp8,
@@ -69,7 +67,7 @@ def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBacken
                 'makes one that is', entry.plan.path.name, entry.facts.self_check,
             )  # fmt: skip
     return EngineBackend(
-        checkpoint, TensorrtRuntime(checkpoint, chosen, CudaMemory(index)), savings
+        checkpoint, TensorrtRuntime(checkpoint, chosen, CudaMemory(index)), settings.savings
     )
 
 

@@ -22,10 +22,8 @@ from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.device import choose_device, choose_dtype
 from molmo_ground_ros.backends.molmo2.config import TextConfig
 from molmo_ground_ros.backends.molmo2.engine import (
-    SAVE_ALL,
     Checkpoint,
     EngineBackend,
-    Savings,
     open_checkpoint,
 )
 from molmo_ground_ros.backends.molmo2.load import load_graphs
@@ -40,7 +38,7 @@ _ROWS = 256  # the cache grows by so many at a time
 _CUDA_ROWS = 2048  # the same on CUDA, where captured graphs end with the cache they were made for
 
 
-def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
+def load(settings: BackendSettings) -> EngineBackend:
     """The backend named `torch`. Raises BadModel, BadSetting or DoesNotFit."""
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
@@ -50,7 +48,7 @@ def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBacken
     free = _free_bytes(device)
     if free is not None:
         fit_weights(checkpoint.config, str(dtype).removeprefix('torch.'), free, _where(device))
-    return EngineBackend(checkpoint, TorchRuntime(checkpoint, device, dtype), savings)
+    return EngineBackend(checkpoint, TorchRuntime(checkpoint, device, dtype), settings.savings)
 
 
 class TorchRuntime:
