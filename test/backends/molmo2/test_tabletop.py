@@ -9,17 +9,33 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
 from molmo_ground_ros.backends.base import GenerateOptions
+from molmo_ground_ros.clip import ClipBuffer
+from molmo_ground_ros.config import Settings
+from molmo_ground_ros.errors import BackendError, ErrorCode
+from molmo_ground_ros.session import Session
+from molmo_ground_ros.types import Query
 
-pytest.importorskip('torch', reason="needs pip install '.[torch]'")
-pytest.importorskip('transformers', reason="the reference: needs pip install '.[transformers]'")
+torch = pytest.importorskip('torch', reason="needs pip install '.[torch]'")
+transformers = pytest.importorskip(
+    'transformers', reason="the reference: needs pip install '.[transformers]'"
+)
+pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
 pytest.importorskip('rosbags', reason="needs pip install '.[bag]'")
 
-from molmo_ground_ros import bag
+from transformers.modeling_outputs import BaseModelOutputWithPooling  # noqa: E402
+
+from molmo_ground_ros import bag  # noqa: E402
+from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
+from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / 'models' / 'tabletop'
@@ -50,8 +66,6 @@ def reference(clips):
 
 @pytest.mark.parametrize('name', ['torch', 'onnx'])
 def test_answers_equal_those_of_transformers(name, clips, reference):
-    if name == 'onnx':
-        pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
     backend, found = answers(name, clips)
     for ours, theirs in zip(found, reference, strict=True):
         assert [token.text for token in ours.tokens] == [token.text for token in theirs.tokens]
@@ -72,3 +86,117 @@ def test_the_graphs_that_ship_are_what_the_exporter_writes(tmp_path):
     assert written == sorted(path.name for path in FOLDER.glob('*.onnx'))
     for name in written:
         assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes(), name
+
+
+def prompt_and_video(checkpoint, runtime, clip):
+    prompt = checkpoint.prompts.encode(clip.seconds, QUESTIONS[2])
+    frames = [runtime.encode(frame_patches(one.image, checkpoint.pixels)) for one in clip.frames]
+    places = np.cumsum([token == checkpoint.prompts.patch for token in prompt.ids])
+    slots = [
+        int(n) if token == checkpoint.prompts.patch else 0
+        for n, token in zip(places, prompt.ids, strict=True)
+    ]
+    return prompt, Video(prompt.visual, slots, frames)
+
+
+@pytest.fixture(scope='module')
+def checkpoint():
+    return open_checkpoint(BackendSettings(str(FOLDER)))
+
+
+@pytest.fixture(scope='module')
+def reference_logits(checkpoint, clips):
+    """Of transformers, after every token of each clip's prompt."""
+    network = transformers.Molmo2ForConditionalGeneration.from_pretrained(FOLDER).eval()
+    grid = torch.tensor([[1, *checkpoint.pixels.grid]])
+    pooling = torch.from_numpy(pooling_indices(checkpoint.pixels))
+    found = []
+    for clip in clips:
+        prompt = checkpoint.prompts.encode(clip.seconds, QUESTIONS[2])
+        with torch.inference_mode():
+            features = [
+                network.get_video_features(
+                    torch.from_numpy(frame_patches(one.image, checkpoint.pixels))[None],
+                    pooling,
+                    grid,
+                ).pooler_output[0]
+                for one in clip.frames
+            ]
+            encoded = BaseModelOutputWithPooling(pooler_output=(torch.cat(features),))
+            found.append(
+                network(
+                    input_ids=torch.tensor([prompt.ids]),
+                    mm_token_type_ids=torch.tensor([prompt.visual]),
+                    mm_encoder_outputs={'video': encoded},
+                ).logits[0].numpy()
+            )  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize(
+    ('name', 'dtype', 'each', 'last'),
+    [
+        ('torch', 'float32', 1e-4, 1e-4),
+        ('onnx', 'float32', 1e-4, 1e-4),
+        # Of a deviation of 2.2. transformers itself is 0.018 off in float16, and 0.005 at the end.
+        ('torch', 'float16', 3e-2, 1e-2),
+        ('onnx', 'float16', 3e-2, 1e-2),
+    ],
+)
+def test_logits_equal_those_of_transformers(
+    name, dtype, each, last, checkpoint, clips, reference_logits, half_folder
+):
+    """After every token, and after the last one, which the answer begins with."""
+    if name == 'torch':
+        runtime = TorchRuntime(checkpoint, torch.device('cpu'), getattr(torch, dtype))
+    else:
+        folder = FOLDER if dtype == 'float32' else half_folder()
+        runtime = OnnxRuntime(open_checkpoint(BackendSettings(str(folder))), dtype, 1)
+    for clip, theirs in zip(clips, reference_logits, strict=True):
+        prompt, video = prompt_and_video(checkpoint, runtime, clip)
+        ours = np.asarray(runtime.logits(prompt.ids, 0, len(prompt.ids), video))
+        np.testing.assert_allclose(ours, theirs, atol=each, rtol=0)
+        np.testing.assert_allclose(ours[-1], theirs[-1], atol=last, rtol=0)
+
+
+@pytest.fixture(scope='module')
+def half_folder(tmp_path_factory):
+    """Makes a copy of the checkpoint with graphs in float16."""
+
+    def make():
+        pytest.importorskip('onnxscript', reason="needs pip install '.[export]'")
+        from molmo_ground_ros.backends.molmo2.export import export_graphs
+
+        folder = shutil.copytree(FOLDER, tmp_path_factory.mktemp('half') / 'm')
+        export_graphs(str(folder), folder, 'float16')
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize('name', ['torch', 'onnx'])
+def test_a_runtime_that_fails_in_an_answer_is_backend_failed_and_the_next_is_right(name, clips):
+    """Through the session, as the node asks."""
+    backend = backends.load(name, BackendSettings(str(FOLDER), device='cpu', threads=1))
+    with bag.Bag(ROOT / 'examples' / 'tabletop.mcap') as recording:
+        buffer = ClipBuffer('camera')
+        for picture in recording.pictures(recording.choose()):
+            buffer.push(picture.stamp_ns, picture.image)
+    session = Session(lambda: backend, {'camera': buffer}, Settings(prepare=False))
+    assert session.wait_ready(30)
+    first = session.submit(Query(QUESTIONS[2])).result()
+    read, calls = backend._runtime.read, []
+
+    def fails(*given):
+        calls.append(1)
+        if len(calls) == 3:
+            raise BackendError('the device is gone')
+        return read(*given)
+
+    backend._runtime.read = fails
+    with pytest.raises(BackendError, match='the device is gone') as raised:
+        session.submit(Query(QUESTIONS[2])).result()
+    assert raised.value.code is ErrorCode.BACKEND_FAILED
+    again = session.submit(Query(QUESTIONS[2])).result()
+    assert (again.text, again.count, again.points) == (first.text, 3, first.points)
+    session.close()
