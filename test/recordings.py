@@ -13,6 +13,7 @@ import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from clips import SECOND, ZERO_NS
@@ -42,10 +43,11 @@ class Recording:
     visible: np.ndarray  # (objects, ticks) bool
     events: list[tuple[float, int]]  # (seconds from ZERO_NS, object), ascending
 
-    @property
-    def spans(self) -> list[tuple[int, int]]:
-        """The windows it is cut into."""
-        return windows.split(self.stamps[0], self.stamps[-1])
+    @cached_property
+    def windows(self) -> list[tuple[tuple[int, int], list[windows.Sample]]]:
+        """The spans it is cut into, each with the frames shown."""
+        spans = windows.split(self.stamps[0], self.stamps[-1])
+        return [(span, windows.sample(self.stamps, *span, self.stamps[0])[0]) for span in spans]
 
     def shares(self, seconds: np.ndarray) -> np.ndarray:
         """Where the objects are: (objects, times, 2), shares of width and height."""
@@ -90,7 +92,7 @@ def simulate(seed: int, seconds: float = 300.0) -> Recording:
 def replies(recording: Recording, noise: Noise, seed: int) -> list[Reply]:
     """What a model that is as wrong as `noise` says about each window."""
     chance = np.random.default_rng(seed)
-    return [_reply(recording, span, noise, chance) for span in recording.spans]
+    return [_reply(recording, *window, noise, chance) for window in recording.windows]
 
 
 def text(reply: Reply) -> str:
@@ -154,7 +156,7 @@ def _paths(chance: np.random.Generator, objects: int, ticks: int) -> np.ndarray:
     while queue and queue[0][0] < ticks - 20:
         begin, number = heapq.heappop(queue)
         end = _move(chance, places, number, begin)
-        pause = 2 if restless[number] else int(chance.integers(10, 200))
+        pause = 10 if restless[number] else int(chance.integers(10, 200))
         heapq.heappush(queue, (end + pause, number))
     return places
 
@@ -170,24 +172,27 @@ def _rest(chance: np.random.Generator, objects: int) -> np.ndarray:
 
 def _move(chance: np.random.Generator, places: np.ndarray, number: int, begin: int) -> int:
     """Move an object along a curve that keeps clear of all others; returns the tick of its end."""
-    others = np.delete(places, number, axis=0)
-    for _ in range(6):
+    near = slice(begin, begin + LONGEST + 1)  # then all rest where they are now known to go
+    others = places[np.arange(len(places)) != number, near]
+    source = places[number, begin]
+    for _ in range(4):
         length = min(int(chance.integers(10, LONGEST)), places.shape[1] - begin)
-        source, target = places[number, begin], chance.uniform(0.05, 0.95, 2) * SIZE
+        target = chance.uniform(0.05, 0.95, 2) * SIZE
         if chance.random() < 0.4:
             angle, reach = chance.uniform(0, 2 * np.pi), chance.uniform(APART, CLOSE) * DIAGONAL
-            beside = others[chance.integers(len(others)), begin]
+            beside = others[chance.integers(len(others)), 0]
             target = beside + reach * np.array([np.cos(angle), np.sin(angle)])
         bend = (source + target) / 2 + chance.normal(0, 60, 2)
-        share = np.linspace(0, 1, length)
-        share = (share * share * (3 - 2 * share))[:, None]
-        curve = (1 - share) ** 2 * source + 2 * share * (1 - share) * bend + share**2 * target
-        planned = places[number].copy()
-        planned[begin : begin + length], planned[begin + length :] = curve, target
-        near = slice(begin, begin + LONGEST + 1)  # then all rest where they are now known to go
-        clear = np.hypot(*(others[:, near] - planned[near]).transpose(2, 0, 1)).min()
-        if clear > APART * DIAGONAL and (curve > 0).all() and (curve < SIZE).all():
-            places[number] = planned
+        share = np.arange(length)[:, None] / (length - 1)
+        share = share * share * (3 - 2 * share)
+        planned = np.repeat(target[None], others.shape[1], axis=0)
+        planned[:length] = share * share * target + (1 - share) * (
+            2 * share * bend + (1 - share) * source
+        )
+        clear = ((others - planned) ** 2).sum(axis=2).min() > (APART * DIAGONAL) ** 2
+        if clear and (planned > 0).all() and (planned < SIZE).all():
+            places[number, begin : begin + length] = planned[:length]
+            places[number, begin + length :] = target
             return begin + length
     return begin + 10
 
@@ -221,9 +226,12 @@ def _events(
 
 
 def _reply(
-    recording: Recording, span: tuple[int, int], noise: Noise, chance: np.random.Generator
+    recording: Recording,
+    span: tuple[int, int],
+    shown: list[windows.Sample],
+    noise: Noise,
+    chance: np.random.Generator,
 ) -> Reply:
-    shown, _ = windows.sample(recording.stamps, *span, anchor_ns=recording.stamps[0])
     stamps = np.array([recording.stamps[one.index] for one in shown])
     known = np.ones(len(recording.places), bool)
     if chance.random() < noise.missing:

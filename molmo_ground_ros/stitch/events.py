@@ -14,6 +14,7 @@ from molmo_ground_ros.stitch.coverage import depth_ns, missed_by, showing
 from molmo_ground_ros.stitch.doubts import Merged, note
 from molmo_ground_ros.stitch.values import Event, Mark, Sighting, Window
 from molmo_ground_ros.types import Point
+from molmo_ground_ros.windows import MAX_WINDOW_NS
 
 # How far apart two sightings of one event may be, in place and in time, both as shares of an
 # ellipse: (distance / EVENT_SHARE)^2 + (time / EVENT_NS)^2 < 1.
@@ -37,9 +38,11 @@ class _Event(Merged):
         super().__init__()
         self.sightings = list(sightings)
         self.spots = spots  # (sightings, 3): stamp in EVENT_NS, x and y in EVENT_SHARE
+        self.last_ns = sightings[-1].point.stamp_ns
 
     def join(self, other: _Event) -> None:
         self.sightings += other.sightings
+        self.last_ns = max(self.last_ns, other.last_ns)
         self.spots = np.concatenate([self.spots, other.spots])
 
 
@@ -48,6 +51,7 @@ class Events:
 
     def __init__(self) -> None:
         self._events: list[_Event] = []
+        self._recent: list[_Event] = []  # those that a window to come may have to do with
 
     def add(
         self,
@@ -64,12 +68,9 @@ class Events:
         origin_ns: any stamp, the same for all windows. diagonal: of the image, in pixels.
         """
         new = _occurrences(points, label, window.index, origin_ns, diagonal)
-        open_ns = window.start_ns - EVENT_NS
-        old = [
-            event
-            for event in self._events
-            if any(sighting.point.stamp_ns > open_ns for sighting in event.sightings)
-        ]
+        begin_ns = window.start_ns - MAX_WINDOW_NS - EVENT_NS
+        self._recent = [event for event in self._recent if event.last_ns > begin_ns]
+        old = [event for event in self._recent if event.last_ns > window.start_ns - EVENT_NS]
         matching = match(_costs(old, new, window, earlier), DOUBT)
         merged = list(new)
         for i, j in matching.pairs:
@@ -81,6 +82,7 @@ class Events:
         for event in fresh:
             undecided += self._standing(event, window, earlier)
         self._events += fresh
+        self._recent += fresh
         return len(joined), undecided
 
     def _standing(self, event: _Event, window: Window, earlier: Sequence[Window]) -> bool:
@@ -93,7 +95,7 @@ class Events:
         if not window.begins_at(first.stamp_ns):
             return False
         before = {other.index for other in showing(earlier, first.stamp_ns)}
-        for other in self._events:
+        for other in self._recent:
             here = {sighting.window for sighting in other.sightings}
             if here & before and window.index not in here:
                 away = ((other.spots[:, None, 1:] - event.spots[:, 1:]) ** 2).sum(axis=2)
@@ -151,7 +153,9 @@ def _costs(
         return np.full((len(old), len(new)), np.inf)
     ours = np.concatenate([event.spots for event in old])
     theirs = np.concatenate([event.spots for event in new])
-    apart = ((ours[:, None] - theirs) ** 2).sum(axis=2)
+    apart = np.zeros((len(ours), len(theirs)))
+    for axis in range(3):
+        apart += (ours[:, axis, None] - theirs[:, axis]) ** 2
     apart = np.minimum.reduceat(apart, _starts(old), axis=0)
     apart = np.minimum.reduceat(apart, _starts(new), axis=1)
     seen = [any(window.shows(s.point.stamp_ns) for s in event.sightings) for event in old]

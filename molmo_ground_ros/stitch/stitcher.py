@@ -17,8 +17,8 @@ from molmo_ground_ros.types import Answer
 class Stitcher:
     """One question's answers about one camera, joined window by window. For one thread.
 
-    Holds points, and nothing of a frame. Whatever windows were added, in whatever parts of their
-    time the answers agree, the result is the same for the same answers in the same order.
+    Holds points, and nothing of a frame. The same answers in the same order give the same result,
+    whether it was asked for in between or not.
     """
 
     def __init__(self, camera: str, question: str) -> None:
@@ -26,6 +26,7 @@ class Stitcher:
         self._question = question
         self._windows: list[Window] = []
         self._seams: list[Seam] = []
+        self._seen_ns = 0  # the last stamp that a window speaks for
         self._events = Events()
         self._tracks = Tracks()
 
@@ -37,7 +38,7 @@ class Stitcher:
         """
         self._check(answer)
         self._check_span(answer.start_ns, answer.end_ns)
-        earlier = tuple(self._windows)
+        earlier = self._windows
         window = coverage.answered(len(earlier), answer)
         diagonal = math.hypot(answer.image_width, answer.image_height)
         origin_ns = earlier[0].start_ns if earlier else answer.start_ns
@@ -45,14 +46,14 @@ class Stitcher:
         paths = self._tracks.add(
             [track for track in answer.tracks if track.points], window, diagonal
         )
-        self._windows.append(window)
         if earlier:
-            self._seams.append(_seam(window, earlier, events, paths))
+            self._seams.append(_seam(window, self._seen_ns, events, paths))
+        self._append(window)
 
     def miss(self, start_ns: int, end_ns: int, reason: str) -> None:
         """Note that the next window has no answer, and why. Raises BadSpan as `add` does."""
         self._check_span(start_ns, end_ns)
-        self._windows.append(coverage.failed(len(self._windows), start_ns, end_ns, reason))
+        self._append(coverage.failed(len(self._windows), start_ns, end_ns, reason))
 
     def result(self) -> Stitched:
         """What the windows so far say together."""
@@ -69,6 +70,10 @@ class Stitcher:
             # The next window begins after the newest, and reaches back no further than this.
             settled_ns=windows[-1].start_ns - EVENT_NS if windows else 0,
         )
+
+    def _append(self, window: Window) -> None:
+        self._windows.append(window)
+        self._seen_ns = max(self._seen_ns, window.seen_until_ns)
 
     def _check(self, answer: Answer) -> None:
         for name, value, expected in (
@@ -88,13 +93,11 @@ class Stitcher:
             raise BadSpan(start_ns, end_ns, 'it does not begin after the window before it')
 
 
-def _seam(
-    window: Window, earlier: tuple[Window, ...], events: tuple[int, int], paths: tuple[int, int]
-) -> Seam:
+def _seam(window: Window, seen_ns: int, events: tuple[int, int], paths: tuple[int, int]) -> Seam:
     return Seam(
         window=window.index,
         start_ns=window.start_ns,
-        end_ns=min(window.seen_until_ns, max(other.seen_until_ns for other in earlier)),
+        end_ns=min(window.seen_until_ns, seen_ns),
         events_joined=events[0],
         paths_joined=paths[0],
         undecided=events[1] + paths[1],

@@ -24,11 +24,13 @@ TRACK_SHARE = 0.04  # of the image diagonal
 # Stamps that count at most. What an answer points at on an object, it points at all along, so more
 # stamps tell little more.
 MOST_STAMPS = 4
-# For one object, before anything is compared: it is there in both, and models rarely lose one.
-PRIOR = 1.5
-# Decisions closer than this are marked. With four stamps or more: objects 1.7 % apart; tracks of
-# one object that are 4.0 to 4.7 % apart (joined) or up to 5.3 % (kept apart).
-DOUBT = 1.5
+# In favour of one object before anything is compared, in stamps: for two, each window must have
+# lost one, and just those two must be near each other. With MOST_STAMPS compared, tracks are joined
+# up to 5.7 % apart (root mean square) where nothing fits better.
+PRIOR = 4.0
+# Decisions closer than this are marked. With MOST_STAMPS compared: tracks 4.5 to 5.7 % apart that
+# are joined, 5.7 to 6.6 % that are kept apart, and which is which of objects less than 2.5 % apart.
+DOUBT = 3.0
 
 SLOT_NS = SAMPLE_PERIOD_NS // 2  # windows may show two frames of one grid time
 BRIDGE_NS = 2 * SAMPLE_PERIOD_NS  # a track is taken to go straight where one stamp is missing
@@ -92,6 +94,7 @@ class Tracks:
 
     def __init__(self) -> None:
         self._objects: list[_Object] = []
+        self._recent: list[_Object] = []  # those that a window to come may have to do with
 
     def add(self, tracks: Sequence[Track], window: Window, diagonal: float) -> tuple[int, int]:
         """Join a window's tracks to the objects; returns how many joined, how many are undecided.
@@ -99,7 +102,8 @@ class Tracks:
         tracks: none without points. diagonal: of the image, in pixels.
         """
         new = sorted((_Piece(t, window.index, diagonal) for t in tracks), key=_Piece.order)
-        old = [one for one in self._objects if one.last_ns >= window.start_ns - SLOT_NS]
+        self._recent = [one for one in self._recent if one.last_ns >= window.start_ns - LOST_NS]
+        old = [one for one in self._recent if one.last_ns >= window.start_ns - SLOT_NS]
         matching = match(_costs(old, new, window), DOUBT)
         merged = [_Object(piece) for piece in new]
         for i, j in matching.pairs:
@@ -109,12 +113,14 @@ class Tracks:
         joined = {j for _, j in matching.pairs}
         found = [merged[j] for j in range(len(new)) if j not in joined]
         resumed, doubtful = self._resume(found, window.index)
-        self._objects += [one for one in found if one.pieces]
+        fresh = [one for one in found if one.pieces]
+        self._objects += fresh
+        self._recent += fresh
         return len(joined) + resumed, undecided + doubtful
 
     def _resume(self, found: Sequence[_Object], window: int) -> tuple[int, int]:
         """Join what was found to what was lost where that can be decided, and mark where not."""
-        lost = [one for one in self._objects if one.pieces[-1].window != window]
+        lost = [one for one in self._recent if one.pieces[-1].window != window]
         near = {
             id(new): [old for old in lost if 0 < new.pieces[0].first_ns - old.last_ns <= LOST_NS]
             for new in found
