@@ -22,7 +22,7 @@ def answered(index: int, answer: Answer) -> Window:
     than a step of the grid after the newest frame.
     """
     stamps = [point.stamp_ns for point in answer.points]
-    stamps += [track.points[-1].stamp_ns for track in answer.tracks]
+    stamps += [point.stamp_ns for track in answer.tracks for point in track.points]
     until_ns, state, reason = answer.end_ns, State.ANSWERED, ''
     if answer.newest_ns + SAMPLE_PERIOD_NS < until_ns:
         until_ns, reason = answer.newest_ns + SAMPLE_PERIOD_NS, 'no frames'

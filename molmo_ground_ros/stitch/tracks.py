@@ -36,9 +36,10 @@ SLOT_NS = SAMPLE_PERIOD_NS // 2  # windows may show two frames of one grid time
 BRIDGE_NS = 2 * SAMPLE_PERIOD_NS  # a track is taken to go straight where one stamp is missing
 
 # Across a time without a sighting only an object at rest is joined: before and after, in this time,
-REST_NS = 2_000_000_000
-# its points lie this close about one place (root mean square; 2 % is the pointing itself),
-REST_SHARE = 0.03
+REST_NS = 3_000_000_000
+# its points lie this close about one place (root mean square; 2 % is the pointing itself), so that
+# it moves by less than 3 % a second,
+REST_SHARE = 0.025
 # the two places are as near as one object's, and nothing else that was lost or is new is within
 # twice that. Longer than one window it could have been taken away and replaced.
 LOST_NS = MAX_WINDOW_NS
@@ -80,8 +81,8 @@ class _Object(Merged):
         self.last_ns = max(self.last_ns, piece.last_ns)
 
     def path(self, since_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Stamps and places from `since_ns` on; of one stamp, the newest window's."""
-        pieces = [piece for piece in reversed(self.pieces) if piece.last_ns >= since_ns]
+        """Stamps and places from `since_ns` on; of one stamp, the oldest window's."""
+        pieces = [piece for piece in self.pieces if piece.last_ns >= since_ns]
         stamps = np.concatenate([piece.stamps for piece in pieces])
         spots = np.concatenate([piece.spots for piece in pieces])
         stamps, kept = np.unique(stamps, return_index=True)
