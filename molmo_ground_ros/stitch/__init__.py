@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers about overlapping windows to one about the recording. Knows no frames, models or ROS.
 
-    values.py    what merging gives: events, paths, windows, seams, gaps, and the marks
+    values.py    what merging gives: events, trajectories, windows, seams, gaps, and the marks
     coverage.py  what the answers speak for, and what they do not
     assign.py    costs -> pairs, and what could as well have been
     doubts.py    the marks of a matching
     events.py    occurrences -> events, each counted once
-    tracks.py    tracks -> paths, one an object
+    tracks.py    tracks -> trajectories, one an object
     stitcher.py  the answers, as they come -> the result
 
 By design it cannot tell: an object that left and came back in another window, unless it is at rest
@@ -21,11 +21,11 @@ from molmo_ground_ros.stitch.values import (
     Event,
     Gap,
     Mark,
-    Path,
     Seam,
     Sighting,
     State,
     Stitched,
+    Trajectory,
     Window,
 )
 
@@ -33,11 +33,11 @@ __all__ = [
     'Event',
     'Gap',
     'Mark',
-    'Path',
     'Seam',
     'Sighting',
     'State',
     'Stitched',
     'Stitcher',
+    'Trajectory',
     'Window',
 ]

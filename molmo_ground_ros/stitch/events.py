@@ -26,8 +26,8 @@ EVENT_NS = 1_500_000_000
 # What leaving a sighting alone costs if another window speaks for its moment, and should have it.
 # If none does, nothing: so two sightings outside of what their windows share are never joined.
 UNSEEN = 0.5
-# Decisions closer than this are marked: two events of one moment less than 2.7 % of the diagonal
-# apart, and pairs within a tenth of the edge of the ellipse.
+# Decisions closer than this are marked: which is which of two events of one moment less than 2.7 %
+# of the diagonal apart, and pairs 9.2 to 10 % apart that are joined, 10 to 10.7 % that are not.
 DOUBT = 0.15
 
 

@@ -43,11 +43,11 @@ class Stitcher:
         diagonal = math.hypot(answer.image_width, answer.image_height)
         origin_ns = earlier[0].start_ns if earlier else answer.start_ns
         events = self._events.add(answer.points, answer.label, window, earlier, origin_ns, diagonal)
-        paths = self._tracks.add(
+        tracks = self._tracks.add(
             [track for track in answer.tracks if track.points], window, diagonal
         )
         if earlier:
-            self._seams.append(_seam(window, self._seen_ns, events, paths))
+            self._seams.append(_seam(window, self._seen_ns, events, tracks))
         self._append(window)
 
     def miss(self, start_ns: int, end_ns: int, reason: str) -> None:
@@ -93,12 +93,12 @@ class Stitcher:
             raise BadSpan(start_ns, end_ns, 'it does not begin after the window before it')
 
 
-def _seam(window: Window, seen_ns: int, events: tuple[int, int], paths: tuple[int, int]) -> Seam:
+def _seam(window: Window, seen_ns: int, events: tuple[int, int], tracks: tuple[int, int]) -> Seam:
     return Seam(
         window=window.index,
         start_ns=window.start_ns,
         end_ns=min(window.seen_until_ns, seen_ns),
         events_joined=events[0],
-        paths_joined=paths[0],
-        undecided=events[1] + paths[1],
+        tracks_joined=tracks[0],
+        undecided=events[1] + tracks[1],
     )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Tracks of overlapping windows to paths, one an object."""
+"""Tracks of overlapping windows to trajectories, one an object."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.stitch.assign import Costs, match
 from molmo_ground_ros.stitch.coverage import depth_ns, missed_by
 from molmo_ground_ros.stitch.doubts import Merged, note
-from molmo_ground_ros.stitch.values import Gap, Mark, Path, Sighting, Window
+from molmo_ground_ros.stitch.values import Gap, Mark, Sighting, Trajectory, Window
 from molmo_ground_ros.types import Point, Track
 from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
 
@@ -153,14 +153,14 @@ class Tracks:
                 doubtful += 1
         return len(back), doubtful
 
-    def result(self, windows: Sequence[Window], gaps: Sequence[Gap]) -> tuple[Path, ...]:
+    def result(self, windows: Sequence[Window], gaps: Sequence[Gap]) -> tuple[Trajectory, ...]:
         """The objects so far, in order of first appearance. windows: all, ascending in start."""
-        paths = [(*_laid(one, windows), one) for one in self._objects]
-        paths.sort(key=lambda path: _order(path[0]))
-        number = {id(one): n for n, (_, _, one) in enumerate(paths, start=1)}
+        laid = [(*_laid(one, windows), one) for one in self._objects]
+        laid.sort(key=lambda one: _order(one[0]))
+        number = {id(one): n for n, (_, _, one) in enumerate(laid, start=1)}
         return tuple(
             _value(one, points, duplicates, number, windows, gaps)
-            for points, duplicates, one in paths
+            for points, duplicates, one in laid
         )
 
 
@@ -186,8 +186,6 @@ def _squares(
     SLOT_NS before its first and after its last. The squares, unlike a distance of the means, tell
     objects that pass each other apart.
     """
-    if not len(stamps):
-        return np.empty(0)
     after = np.searchsorted(stamps, piece.stamps)
     left = stamps[np.maximum(after - 1, 0)]
     right = stamps[np.minimum(after, len(stamps) - 1)]
@@ -197,9 +195,8 @@ def _squares(
     at, zero = piece.stamps[there], stamps[0]
     x = np.interp(at - zero, stamps - zero, spots[:, 0])
     y = np.interp(at - zero, stamps - zero, spots[:, 1])
-    squares: NDArray[np.float64] = ((piece.spots[there] - np.stack([x, y], axis=1)) ** 2).sum(
-        axis=1
-    )
+    apart = piece.spots[there] - np.stack([x, y], axis=1)
+    squares: NDArray[np.float64] = (apart**2).sum(axis=1)
     return squares
 
 
@@ -262,7 +259,7 @@ def _value(
     number: dict[int, int],
     windows: Sequence[Window],
     gaps: Sequence[Gap],
-) -> Path:
+) -> Trajectory:
     stamps = [sighting.point.stamp_ns for sighting in points]
     missed = missed_by(windows, stamps, {piece.window for piece in one.pieces})
     marks = set(one.marks)
@@ -270,7 +267,7 @@ def _value(
         marks.add(Mark.UNCONFIRMED)
     if _beside(gaps, points[0].point, points[-1].point):
         marks.add(Mark.AT_EDGE)
-    return Path(
+    return Trajectory(
         id=number[id(one)],
         label=one.pieces[0].track.label,
         points=points,
@@ -283,7 +280,7 @@ def _value(
 
 
 def _beside(gaps: Sequence[Gap], first: Point, last: Point) -> bool:
-    """Whether a path begins where a gap ends, or ends where one begins."""
+    """Whether a trajectory begins where a gap ends, or ends where one begins."""
     return any(
         abs(first.stamp_ns - gap.end_ns) <= SAMPLE_PERIOD_NS
         or abs(last.stamp_ns - gap.start_ns) <= SAMPLE_PERIOD_NS

@@ -94,7 +94,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class Trajectory:
     """One object, followed through all windows that have it."""
 
     id: int  # 1..N in order of first appearance
@@ -102,7 +102,7 @@ class Path:
     points: tuple[Sighting, ...]  # one a stamp, ascending
     duplicates: tuple[Sighting, ...]  # of the same stamps, by other windows
     marks: tuple[Mark, ...]
-    may_be: tuple[int, ...]  # ids of paths that may be this object
+    may_be: tuple[int, ...]  # ids of trajectories that may be this object
     missed_by: tuple[int, ...]  # windows that show a moment of it and do not have it
     resumed_ns: tuple[tuple[int, int], ...]  # (from, to): nobody saw it between, and it was joined
 
@@ -115,7 +115,7 @@ class Seam:
     start_ns: int  # the time it shares with them; start after end if there is none
     end_ns: int
     events_joined: int
-    paths_joined: int
+    tracks_joined: int
     undecided: int  # joins, and pairs kept apart, that could as well have gone the other way
 
 
@@ -140,7 +140,7 @@ class Stitched:
     question: str
     windows: tuple[Window, ...]
     events: tuple[Event, ...]
-    tracks: tuple[Path, ...]
+    tracks: tuple[Trajectory, ...]
     seams: tuple[Seam, ...]
     gaps: tuple[Gap, ...]
     settled_ns: int
