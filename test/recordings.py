@@ -84,9 +84,21 @@ def simulate(seed: int, seconds: float = 300.0) -> Recording:
     ticks = round(seconds / TICK_S) + 1
     places = _paths(chance, int(chance.integers(2, 7)), ticks)
     visible = _visible(chance, places.shape[:2])
-    offsets = np.arange(0, seconds, 0.1) + chance.uniform(-0.005, 0.005, round(seconds * 10))
-    stamps = [ZERO_NS + round(max(offset, 0) * SECOND) for offset in offsets]
+    stamps = _stamps(chance, seconds)
     return Recording(stamps, places, visible, _events(chance, visible, seconds))
+
+
+def side_by_side(seed: int, seconds: float = 300.0) -> Recording:
+    """Three objects that travel and turn together, the outer two APART from the one between."""
+    chance = np.random.default_rng(seed)
+    time = np.arange(round(seconds / TICK_S) + 1) * TICK_S
+    swing = [np.sin(time / chance.uniform(5, 20) + chance.uniform(0, 6)) for _ in range(2)]
+    middle = SIZE / 2 + np.stack(swing, axis=1) * SIZE / 4
+    angle = time * chance.uniform(-0.3, 0.3)
+    beside = np.stack([np.cos(angle), np.sin(angle)], axis=1) * APART * DIAGONAL
+    places = np.array([middle, middle + beside, middle - beside])
+    visible = np.ones(places.shape[:2], bool)
+    return Recording(_stamps(chance, seconds), places, visible, _events(chance, visible, seconds))
 
 
 def replies(recording: Recording, noise: Noise, seed: int) -> list[Reply]:
@@ -145,6 +157,12 @@ def make_answer(
         model='simulated',
         refused=refused,
     )
+
+
+def _stamps(chance: np.random.Generator, seconds: float) -> list[int]:
+    """A camera of 10 Hz, up to 5 ms early or late."""
+    offsets = np.arange(0, seconds, 0.1) + chance.uniform(-0.005, 0.005, round(seconds * 10))
+    return [ZERO_NS + round(max(offset, 0) * SECOND) for offset in offsets]
 
 
 def _paths(chance: np.random.Generator, objects: int, ticks: int) -> np.ndarray:

@@ -26,6 +26,7 @@ from recordings import (
     Noise,
     answer,
     replies,
+    side_by_side,
     simulate,
     text,
 )
@@ -132,6 +133,14 @@ def test_answers_off_in_time_as_well_merge_well_and_most_errors_are_marked(recor
     assert figures.wrong > 0
     assert figures.wrong_unmarked < figures.wrong / 2
     assert figures.switches == 0
+
+
+def test_objects_that_travel_side_by_side_keep_their_ids():
+    """As near as the bar allows, all the time, and every point 2 % off."""
+    figures = measured([side_by_side(seed) for seed in range(30)], Noise(jitter=0.02))
+    print(f'three objects side by side: {figures}')  # noqa: T201
+    assert (figures.objects, figures.whole, figures.switches) == (90, 90, 0)
+    assert figures.exact >= 0.95 * figures.events
 
 
 def test_objects_of_the_simulation_stay_apart_and_come_near(recordings):
