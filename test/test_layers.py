@@ -28,7 +28,7 @@ FLOORS = {
     },
     2: {'backends'},
     3: {'ahead', 'grounder', 'scores', 'session', 'standing'},
-    4: {'bag', 'cli', 'evaluate', 'report', 'ros'},
+    4: {'bag', 'cli', 'evaluate', 'recording', 'report', 'ros'},
 }
 
 # The files of the backend named transformers; replay and the choice between backends know no torch.
@@ -42,16 +42,20 @@ GRAPH = {
 EVERYWHERE = {'cv2', 'numpy'}
 ONLY_IN = {
     'ament_index_python': {'ros'},
+    'backports': {'recording/unpack'},
     'builtin_interfaces': {'ros'},
+    'compression': {'recording/unpack'},
     'cv_bridge': {'ros'},
     'diagnostic_msgs': {'ros'},
     'geometry_msgs': {'ros'},
     'huggingface_hub': {'backends/checkpoint'},
+    'lz4': {'recording/unpack'},
     'onnx_ir': {'backends/molmo2/capacity', 'backends/molmo2/export'},
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
-    'rosbags': {'bag'},
+    'rosbags': set(),  # a recording is read without it; see recording/mcap.py
+    'ruamel': {'recording/metadata'},
     'safetensors': HF,
     'scipy': {'metrics', 'stitch'},
     'sensor_msgs': {'ros'},
