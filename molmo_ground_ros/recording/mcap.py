@@ -171,7 +171,9 @@ class McapSource:
                 scan.loss.add(LossKind.BAD_RECORD, nbytes=nbytes, at_byte=at, log_span_ns=span)
 
         for inner in mcap.records(memory, 0, gap):
-            _take_inner(memory, inner, scan, number << 32 | inner.at, sound)
+            # What lies there unpacked is read again without its chunk.
+            place = number << 32 | inner.at if head.compression else ~(head.data_at + inner.at)
+            _take_inner(memory, inner, scan, place, sound)
 
     def _named(self, data: mcap.OpenFile, scan: _Scan) -> list[Found]:
         """The image topics, with what could not be learned from the records guessed or told."""

@@ -22,6 +22,8 @@ from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack, zstd_head
 
 MESSAGE_LIMIT = 1 << 28  # bytes of a message
 
+# The module decodes SQLite's own messages, which may quote a damaged name.
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 _JOURNALS = ('-wal', '-journal')
 _HEAD_BYTES = 1 << 12  # of a message; a stamp needs 12, more where it is packed
 _CELL_BITS = 16  # a page has fewer cells
@@ -45,7 +47,7 @@ class SqliteSource:
         self._apply_journal(loss)
         try:
             return self._by_rows(loss)
-        except sqlite3.Error as err:
+        except _ERRORS as err:
             loss.add(LossKind.BAD_PAGES, detail=str(err))
         return self._by_pages(loss)
 
@@ -53,7 +55,7 @@ class SqliteSource:
         """See Source."""
         try:
             message = self._from_page(~place) if place < 0 else self._from_row(place)
-        except (OSError, sqlite3.Error) as err:
+        except (OSError, *_ERRORS) as err:
             raise ImageError(f'{self._shown}: row {place}: {err}') from err
         return cdr.picture(_plain(message), kind)
 
@@ -80,7 +82,7 @@ class SqliteSource:
             with closing(sqlite3.connect(copy)) as database:
                 database.execute('SELECT count(*) FROM sqlite_master').fetchall()
                 database.execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchall()
-        except sqlite3.Error as err:
+        except _ERRORS as err:
             shutil.copyfile(self._path, copy)
             loss.add(LossKind.BAD_PAGES, detail=f'the journal cannot be applied: {err}')
         else:
