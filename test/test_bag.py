@@ -163,7 +163,7 @@ def test_damaged_message_is_left_out(tmp_path: Path) -> None:
 
 
 def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, 'ruamel.yaml', None)
-    folder = write_bag(tmp_path / 'a', {'/image': [raw_message(0)]})
+    monkeypatch.setitem(sys.modules, 'backports', None)
+    (tmp_path / 'a.mcap.zstd').write_bytes(b'')
     with pytest.raises(MissingPackage, match=r'molmo_ground_ros\[bag\]'):
-        Bag(folder)
+        Bag(tmp_path / 'a.mcap.zstd')

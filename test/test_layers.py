@@ -55,7 +55,6 @@ ONLY_IN = {
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
     'rosbags': set(),  # a recording is read without it; see recording/mcap.py
-    'ruamel': {'recording/metadata'},
     'safetensors': HF,
     'scipy': {'metrics', 'stitch'},
     'sensor_msgs': {'ros'},
