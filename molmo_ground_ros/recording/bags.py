@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Camera:
     """An image topic of a recording."""
 
     topic: str
-    kind: str  # message type
+    kind: str  # message type, in the first file
     pictures: int
     span_ns: tuple[int, int]  # stamps of the first and last picture; zeros where there is none
 
@@ -45,7 +46,7 @@ class Camera:
 
 
 class Bags:
-    """Several bags and videos as one recording. Holds 18 bytes a picture, and what was unpacked."""
+    """Several bags and videos as one recording. Holds 20 bytes a picture, and what was unpacked."""
 
     def __init__(self, paths: Paths, *, epoch_ns: int = 0) -> None:
         """Read every file once. Raises BagError, MissingPackage, OSError: see open_recording."""
@@ -123,6 +124,11 @@ class Bags:
             except BagError as err:
                 file.loss.add(LossKind.UNREADABLE, detail=str(err))
                 errors.append(err)
+            except OSError as err:
+                if err.errno != errno.EIO:  # anything else is not the file's fault: a full disk
+                    raise
+                file.loss.add(LossKind.UNREADABLE, detail=str(err))
+                errors.append(BagError(file.loss.path, f'it cannot be read: {err}'))
         return here
 
     def _compare(self, path: Path, here: Sequence[tuple[int, Found]]) -> None:

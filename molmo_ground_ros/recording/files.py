@@ -76,6 +76,8 @@ class Files:
         return sorted(there, key=_in_order)
 
     def _file(self, path: Path) -> File:
+        if not path.is_file():
+            raise BagError(str(path), 'neither a file nor a folder')
         loss = LossLog(str(path))
         kind, inner = _kind(path) or _sniffed(path), path
         if path.suffix == _PACKED:

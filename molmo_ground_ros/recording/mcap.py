@@ -66,7 +66,7 @@ class McapSource:
         self._path = path
         self._shown = shown
         self._cache = cache
-        self._chunks: list[int] = []  # where the record of each begins
+        self._chunks: list[tuple[int, int]] = []  # where the record of each begins and ends
 
     def index(self, loss: LossLog) -> list[Found]:
         """See Source."""
@@ -116,7 +116,7 @@ class McapSource:
         key = (str(self._path), number)
         unpacked = self._cache.get(key)
         if unpacked is None:
-            unpacked, _ = _unpacked(data, self._chunks[number], data.size)
+            unpacked, _ = _unpacked(data, *self._chunks[number])
             self._cache.put(key, unpacked)
         return _payload(mcap.Memory(unpacked, len(unpacked)), offset)
 
@@ -153,7 +153,7 @@ class McapSource:
         unpacked, wrong = _unpacked(data, record.at, record.end)
         sound = not wrong
         span = (head.first_ns, head.last_ns) if head.first_ns <= head.last_ns < 2**63 else None
-        if head.data_at + head.packed_size > record.end:
+        if record.end == scan.cut_at and head.data_at + head.packed_size > record.end:
             nbytes = head.data_at + head.packed_size - record.end
             scan.loss.add(
                 LossKind.CUT_OFF, nbytes=nbytes, at_byte=record.at, log_span_ns=span, detail=wrong
@@ -162,7 +162,7 @@ class McapSource:
             kind = LossKind.BAD_CHECKSUM if wrong == _CHECKSUM else LossKind.BAD_CHUNK
             scan.loss.add(kind, at_byte=record.at, log_span_ns=span, detail=wrong)
         number = len(self._chunks)
-        self._chunks.append(record.at)
+        self._chunks.append((record.at, record.end))
         memory = mcap.Memory(unpacked, len(unpacked))
 
         def gap(first: int, last: int) -> None:
@@ -227,14 +227,13 @@ def _ignore(first: int, last: int) -> None:
     del first, last
 
 
-def _unpacked(data: mcap.Bytes, at: int, file_end: int) -> tuple[memoryview, str]:
-    """The data of the chunk record at `at`, as far as it unpacks, and what is wrong with it."""
+def _unpacked(data: mcap.Bytes, at: int, end: int) -> tuple[memoryview, str]:
+    """The data of the chunk record there, as far as it unpacks, and what is wrong with it."""
     head = mcap.chunk_head(data, at)
     if head is None:
         return memoryview(b''), 'its head is damaged'
-    there = min(head.packed_size, file_end - head.data_at)
-    raw = memoryview(data.read(head.data_at, min(there, CHUNK_LIMIT)))
-    wrong = '' if len(raw) == head.packed_size else 'it breaks off'
+    raw = memoryview(data.read(head.data_at, min(end - head.data_at, CHUNK_LIMIT)))
+    wrong = '' if len(raw) == head.packed_size else 'its data has another size than it states'
     if head.compression:
         unpacked, why = unpack(raw, head.unpacked_size, CHUNK_LIMIT)
         raw, wrong = memoryview(unpacked), why or wrong

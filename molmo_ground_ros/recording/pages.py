@@ -47,10 +47,11 @@ class Pages:
         """Learn the page size from the file's head, where it can be believed."""
         self._data = data
         head = bytes(data.read(0, _FILE_HEAD))
-        size = int.from_bytes(head[16:18], 'big') if head.startswith(MAGIC) else 0
+        believed = head.startswith(MAGIC) and len(head) == _FILE_HEAD
+        size = int.from_bytes(head[16:18], 'big') if believed else 0
         size = 1 << 16 if size == 1 else size
         self.size = size if size >= _SMALLEST_PAGE and size & (size - 1) == 0 else _USUAL_PAGE
-        reserved = head[20] if head.startswith(MAGIC) else 0
+        reserved = head[20] if size else 0
         self._usable = self.size - (reserved if reserved <= 32 else 0)
 
     def rows(self) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One camera of a recording, however many files and hours it has.
 
-Opening reads every file once and keeps 18 bytes a picture; a clip reads and decodes only the
+Opening reads every file once and keeps 20 bytes a picture; a clip reads and decodes only the
 frames that sampling picks. Time is the messages' header stamps, never their log times.
 """
 
@@ -138,9 +138,9 @@ class Recording:
         at = bisect_left(self.stamps, stamp_ns)
         if at == len(self.stamps) or self.stamps[at] != stamp_ns:
             raise NoFrames(self.topic, f'none has the stamp {stamp_ns}')
-        source = self._bags.sources[self._timeline.sources[at]]
-        kind = self._bags.cameras[self.topic].kind
-        found: Picture = source.picture(int(self._timeline.places[at]), kind)
+        number = int(self._timeline.sources[at])
+        place = int(self._timeline.places[at])
+        found = self._bags.sources[number].picture(place, self._timeline.kinds[number])
         if found.stamp_ns != stamp_ns:
             raise ImageError(f'the picture of {seconds(stamp_ns)} has become another')
         return found

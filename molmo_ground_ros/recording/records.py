@@ -94,11 +94,8 @@ def records(data: Bytes, at: int, gap: Gap) -> Iterator[Record]:
             at, head = end, follower
             continue
         if head is not None and head[0] == CHUNK:
-            # It states its size twice: one of the two may be damaged, or the file is cut off.
+            # It states its size twice, and this one may be damaged.
             whole = _chunk_end(data, at)
-            if data.size < whole == at + HEAD_BYTES + head[1]:
-                yield Record(CHUNK, at, data.size)
-                return
             follower = _head(data, whole) if 0 < whole < data.size else None
             if follower and _may_begin(data, whole, follower):
                 yield Record(CHUNK, at, whole)
@@ -120,11 +117,20 @@ def _head(data: Bytes, at: int) -> tuple[int, int] | None:
 
 
 def _end(data: Bytes, at: int, head: tuple[int, int] | None) -> int:
-    """Where the record at `at` ends; 0 if it is none or does not fit."""
+    """Where the record at `at` ends; 0 if it is none or does not fit.
+
+    A chunk whose two sizes agree that it is cut off ends with the data; where they do not agree
+    and only the inner one fits, it is believed.
+    """
     if head is None or not (HEADER <= head[0] <= DATA_END or head[0] >= _FIRST_PRIVATE):
         return 0
     end = at + HEAD_BYTES + head[1]
-    return end if end <= data.size else 0
+    if end <= data.size:
+        return end
+    whole = _chunk_end(data, at) if head[0] == CHUNK else 0
+    if whole == end:
+        return data.size
+    return whole if whole <= data.size else 0
 
 
 def _may_begin(data: Bytes, at: int, head: tuple[int, int] | None) -> bool:

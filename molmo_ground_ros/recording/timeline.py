@@ -23,11 +23,12 @@ Stamps = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Where a camera's pictures lie. 18 bytes a picture."""
+    """Where a camera's pictures lie. 20 bytes a picture."""
 
     stamps: Stamps  # (N,) ns, strictly ascending
     places: NDArray[np.int64]  # (N,), for the source
-    sources: NDArray[np.int16]  # (N,), number of the source
+    sources: NDArray[np.int32]  # (N,), number of the source
+    kinds: dict[int, str]  # message type, by number of the source
 
 
 def timeline(found: Sequence[tuple[int, Found, LossLog]]) -> Timeline:
@@ -40,7 +41,7 @@ def timeline(found: Sequence[tuple[int, Found, LossLog]]) -> Timeline:
     stamps = np.concatenate([part[1] for part in parts] or [np.empty(0, np.int64)])
     places = np.concatenate([part[2] for part in parts] or [np.empty(0, np.int64)])
     sources = np.repeat(
-        np.array([part[0] for part in parts], np.int16), [len(part[1]) for part in parts]
+        np.array([part[0] for part in parts], np.int32), [len(part[1]) for part in parts]
     )
     order = np.argsort(stamps, kind='stable')
     stamps, places, sources = stamps[order], places[order], sources[order]
@@ -49,7 +50,8 @@ def timeline(found: Sequence[tuple[int, Found, LossLog]]) -> Timeline:
     for number, one, loss in found:
         if count := int(np.count_nonzero(again & (sources == number))):
             loss.add(LossKind.DUPLICATE, topic=one.topic, messages=count)
-    return Timeline(stamps[~again], places[~again], sources[~again])
+    kinds = {number: one.kind for number, one, _ in found}
+    return Timeline(stamps[~again], places[~again], sources[~again], kinds)
 
 
 def _sound(found: Found, loss: LossLog) -> tuple[Stamps, NDArray[np.int64]]:

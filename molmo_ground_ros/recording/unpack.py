@@ -17,6 +17,7 @@ ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 LZ4_MAGIC = b'\x04\x22\x4d\x18'
 
 _PIECE = 1 << 17  # bytes: a block of zstd
+_PIECES = 64
 _FILE_PIECE = 1 << 20
 
 
@@ -53,10 +54,12 @@ def _by_pieces(
 ) -> tuple[bytes, str]:
     pieces: list[bytes] = []
     left = limit
+    # A decoder copies what it has not read yet: not more than some dozen times.
+    size = max(_PIECE, len(data) // _PIECES)
     rest: bytes | memoryview = data
     while not decoder.eof and left > 0:
         try:
-            piece = decoder.decompress(rest, max_length=min(_PIECE, left))
+            piece = decoder.decompress(rest, max_length=min(size, left))
         except error as err:
             return b''.join(pieces), str(err)
         rest = b''

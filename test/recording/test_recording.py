@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+import os
 import tempfile
 from pathlib import Path
 
@@ -178,6 +179,14 @@ def test_overlapping_bags_are_one_recording_with_each_picture_once(tmp_path: Pat
         assert loss.harmless
 
 
+def test_topic_may_change_its_type_between_bags(tmp_path: Path) -> None:
+    write_bag(tmp_path / 'a', {'/image': [raw_message(0), raw_message(0.5)]})
+    write_bag(tmp_path / 'b', {'/image': [jpeg_message(1), jpeg_message(1.5)]})
+    with open_recording([tmp_path / 'a', tmp_path / 'b']) as recording:
+        assert len(recording.clip(*recording.span).frames) == 4
+        assert recording.loss == ()
+
+
 def test_pause_between_bags_is_in_no_window(tmp_path: Path) -> None:
     day = 24 * 3600
     for name, first in (('a', 0), ('b', day)):
@@ -287,6 +296,9 @@ def test_unreadable_file_among_several_is_told(samples, tmp_path: Path) -> None:
         open_recording(broken)
     with pytest.raises(BagError, match='no file or folder is named'):
         open_recording([])
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(BagError, match='neither a file nor a folder'):
+        open_recording(tmp_path / 'pipe')
     with pytest.raises(BagError, match='no such file'):
         open_recording([samples['mcap'], tmp_path / 'absent'])
 
