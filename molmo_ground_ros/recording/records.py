@@ -23,7 +23,8 @@ HEAD_BYTES = 9  # an opcode and a length
 
 _FIRST_PRIVATE = 0x80  # opcodes from here on are for applications; they are skipped
 _HEAD = struct.Struct('<BQ')
-_NEXT = re.compile(rb'[\x03-\x0f]....\0{4}', re.DOTALL)  # shorter than 4 GiB
+# The head of a record shorter than 4 GiB, wherever it begins: a look ahead finds overlapping ones.
+_NEXT = re.compile(rb'(?=[\x03-\x0f]....\0{4})', re.DOTALL)
 _FIRST_WINDOW, _LARGEST_WINDOW = 1 << 12, 1 << 22  # bytes that a search reads at once
 
 Gap = Callable[[int, int], None]  # is told of bytes that are no record: from, to
@@ -88,12 +89,13 @@ def records(data: Bytes, at: int, gap: Gap) -> Iterator[Record]:
     head = _head(data, at)
     while at < data.size:
         end = _end(data, at, head)
+        opcode = head[0] if head else 0
         follower = _head(data, end) if end else None
         if end and _may_begin(data, end, follower):
-            yield Record(head[0], at, end)  # type: ignore[index]
+            yield Record(opcode, at, end)
             at, head = end, follower
             continue
-        if head is not None and head[0] == CHUNK:
+        if opcode == CHUNK:
             # It states its size twice, and this one may be damaged.
             whole = _chunk_end(data, at)
             follower = _head(data, whole) if 0 < whole < data.size else None
@@ -103,7 +105,7 @@ def records(data: Bytes, at: int, gap: Gap) -> Iterator[Record]:
                 continue
         found = _find(data, at + 1)
         if end and end <= found:
-            yield Record(head[0], at, end)  # type: ignore[index]
+            yield Record(opcode, at, end)
             gap(end, found)
         else:
             gap(at, found)

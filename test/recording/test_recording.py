@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -301,6 +302,28 @@ def test_unreadable_file_among_several_is_told(samples, tmp_path: Path) -> None:
         open_recording(tmp_path / 'pipe')
     with pytest.raises(BagError, match='no such file'):
         open_recording([samples['mcap'], tmp_path / 'absent'])
+
+
+@pytest.mark.parametrize('name', ['mcap', 'mcap_crc_lz4'])
+def test_disk_that_fails_is_told_and_a_full_one_is_an_error(samples, monkeypatch, name) -> None:
+    def fail(number: int):
+        def read(*_: object) -> bytes:
+            raise OSError(number, os.strerror(number))
+
+        return read
+
+    with open_recording([samples[name], samples['sqlite']]) as recording:
+        monkeypatch.setattr(os, 'pread', fail(errno.EIO))
+        with pytest.raises(ImageError, match='Input/output error'):
+            recording.picture(recording.span[0])
+    with open_recording([samples[name], samples['sqlite']]) as recording:
+        assert LossKind.UNREADABLE in kinds(recording)
+        assert len(recording.clip(*recording.span).frames) == 6
+    with pytest.raises(BagError, match=r'cannot be read.*Input/output error'):
+        open_recording(samples[name])
+    monkeypatch.setattr(os, 'pread', fail(errno.ENOSPC))
+    with pytest.raises(OSError, match='No space left'):
+        open_recording(samples[name])
 
 
 def test_file_without_a_suffix_is_known_by_its_first_bytes(samples, tmp_path: Path) -> None:
