@@ -39,7 +39,7 @@ class Recording:
         self.topic = bags.choose(topic)
         self._bags = bags
         self._timeline = bags.timelines[self.topic]
-        self._failed: set[int] = set()  # stamps of what cannot be decoded
+        self._failed: dict[int, str] = {}  # why, by stamp, what cannot be decoded
         self._kept: dict[int, Frame] = {}  # by stamp, of the last clip: where the next one begins
 
     def __enter__(self) -> Recording:
@@ -118,10 +118,9 @@ class Recording:
         """
         check_span(start_ns, end_ns)
         first, last = (int(i) for i in np.searchsorted(self.stamps, [start_ns, end_ns + 1]))
-        stamps = [one for one in self.stamps[first:last].tolist() if one not in self._failed]
-        if not stamps:
-            why = f'no sound picture from {seconds(start_ns)} to {seconds(end_ns)}'
-            raise NoFrames(self.topic, why)
+        if first == last:
+            raise NoFrames(self.topic, f'none from {seconds(start_ns)} to {seconds(end_ns)}')
+        stamps = self.stamps[first:last].tolist()
         failed: dict[int, ImageError] = {}
         try:
             clip = sampled_clip(
@@ -154,15 +153,19 @@ class Recording:
                 self._tell(stamp_ns, err)
 
     def _frame(self, stamp_ns: int) -> Frame:
-        """Decoded. Raises ImageError."""
+        """Decoded; not to be written to, since the next clip may show it too. Raises ImageError."""
         if stamp_ns in self._kept:
             return self._kept[stamp_ns]
+        if stamp_ns in self._failed:
+            raise ImageError(self._failed[stamp_ns])
         found = self.picture(stamp_ns)
-        return Frame(stamp_ns, pictures.decode(found.image), found.frame_id)
+        pixels = pictures.decode(found.image)
+        pixels.flags.writeable = False
+        return Frame(stamp_ns, pixels, found.frame_id)
 
     def _tell(self, stamp_ns: int, error: ImageError) -> None:
         if stamp_ns not in self._failed:
-            self._failed.add(stamp_ns)
+            self._failed[stamp_ns] = str(error)
             at = bisect_left(self.stamps, stamp_ns)
             loss = self._bags.losses[self._timeline.sources[at]]
             loss.add(LossKind.UNDECODABLE, topic=self.topic, messages=1, detail=str(error))
