@@ -112,13 +112,15 @@ class SqliteSource:
             f'SELECT id, topic_id, CASE WHEN topic_id IN ({wanted}) '
             f'THEN substr(data, 1, {_HEAD_BYTES}) END FROM messages ORDER BY id'
         )
-        seen, last = 0, 0
+        seen, last, unknown = 0, 0, 0
         for last, topic, head in rows:
             seen += 1
             if topic in images:
                 images[topic].add(_stamp(head), last)
             elif topic not in topics:
-                loss.add(LossKind.UNKNOWN_TOPIC, messages=1)
+                unknown += 1
+        if unknown:
+            loss.add(LossKind.UNKNOWN_TOPIC, messages=unknown)
         if last > seen:  # rows are numbered from 1 on
             loss.add(LossKind.FEWER_MESSAGES, messages=last - seen, detail='of all topics')
         return list(images.values())

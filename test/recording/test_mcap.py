@@ -234,3 +234,40 @@ def test_compressions_are_what_their_names_say(samples) -> None:
     assert CompressionType.LZ4.name == 'LZ4'
     assert len(chunks(data_of(samples['mcap_crc']))) > 8
     assert chunks(data_of(samples['mcap_unchunked'])) == []
+
+
+def test_chunk_whose_head_is_damaged_is_searched_for_what_lies_in_it(samples, tmp_path) -> None:
+    for name in CHUNKED:
+        data = bytearray(data_of(samples[name]))
+        start, _ = chunks(data)[3]
+        data[start + 37 : start + 41] = b'\xff' * 4  # the length of the compression's name
+        numbers, told = read(tmp_path / 'a.mcap', bytes(data))
+        assert told[LossKind.BAD_CHUNK].at_byte == start
+        if name == 'mcap_crc':
+            assert numbers == list(range(PICTURES))
+        else:  # it is packed, and how is not known
+            assert 0 < PICTURES - len(numbers) <= 4
+
+
+def test_message_of_an_unknown_topic_is_told_and_no_camera(samples, tmp_path: Path) -> None:
+    data = bytearray(data_of(samples['mcap_unchunked']))
+    jpeg = ends(data)[6]
+    channel = data.rindex(b'\x00\x01\x00\x00', 0, data.rindex(b'jpeg', 0, jpeg)) - 22
+    data[channel : channel + 2] = b'\x63\x00'
+    numbers, told = read(tmp_path / 'a.mcap', bytes(data))
+    assert numbers == [n for n in range(PICTURES) if n != 6]
+    assert told[LossKind.UNKNOWN_TOPIC].messages == 1
+    assert told[LossKind.FEWER_MESSAGES].messages == 1
+
+
+def test_topic_of_another_type_without_a_definition_is_no_camera(tmp_path: Path) -> None:
+    path = tmp_path / 'a.mcap'
+    with path.open('wb') as file:
+        writer = Writer(file)
+        writer.start()
+        channel = writer.register_channel('/text', 'cdr', 0)
+        for number in range(5):
+            writer.add_message(channel, number, b'\x00\x01\x00\x00' + bytes([9]) * 40, number)
+        writer.finish()
+    with pytest.raises(BagError, match='no image topic'):
+        open_recording(path)

@@ -141,3 +141,28 @@ def test_rows_that_are_gone_or_of_no_topic_are_told(big, tmp_path: Path) -> None
         LossKind.UNKNOWN_TOPIC: 1,
         LossKind.BAD_MESSAGE: 1,
     }
+
+
+def test_damaged_database_with_a_journal_is_read_without_it(big, tmp_path: Path) -> None:
+    path = tmp_path / 'a.db3'
+    path.write_bytes(b'no database at all' + big.read_bytes()[18:])
+    path.with_name('a.db3-wal').write_bytes(b'and no journal')
+    found, told, _ = read(path)
+    assert len(found) == COUNT
+    assert 'the journal cannot be applied' in told[LossKind.BAD_PAGES].detail
+    assert LossKind.JOURNAL not in told
+
+
+def test_rows_of_no_topic_are_told_page_by_page_too(big, tmp_path: Path) -> None:
+    path = tmp_path / 'a.db3'
+    shutil.copy(big, path)
+    with sqlite3.connect(path) as database:
+        database.execute('UPDATE messages SET topic_id = 9 WHERE id = 7')
+        name = 'INSERT INTO topics VALUES (2, "/text", "std_msgs/msg/String", "cdr", "", "")'
+        database.execute(name.replace('"', "'"))
+        database.execute("INSERT INTO messages VALUES (?, 2, 0, x'00')", (COUNT + 1,))
+    database.close()
+    found, told, topic = read(path, b'no database at all' + path.read_bytes()[18:])
+    assert topic == '/image'
+    assert sorted(found) == [n for n in range(COUNT) if n != 6]
+    assert told[LossKind.UNKNOWN_TOPIC].messages == 1
