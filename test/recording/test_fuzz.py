@@ -2,6 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
+pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
+
 from tools import fuzz_bags
 
 CASES = 330  # `python -m tools.fuzz_bags` runs more, and bounds memory

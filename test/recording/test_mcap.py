@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 
 from mcap.writer import CompressionType, IndexType, Writer

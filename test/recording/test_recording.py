@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 
 from bags import JPEG, MSG, jpeg_message, raw_message, write_bag

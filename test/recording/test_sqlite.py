@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
+
 from bags import MSG, TYPES, raw_message, write_bag
 from clips import stamp
 from rosbags.rosbag2 import StoragePlugin

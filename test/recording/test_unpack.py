@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
+
+pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
+
 from backports import zstd
 from lz4 import frame as lz4
 
