@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 SEED ?=
 CLIPS ?= 300
+BENCH ?=
 
 override VENV := $(abspath $(VENV))
 export VENV
@@ -14,11 +15,11 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tabletop-eval setup setup-demo clean
+.PHONY: help demo test lint bench engines tabletop-eval setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
-	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval SEED= and CLIPS='
+	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval SEED= and CLIPS=, for bench BENCH='
 
 demo: setup-demo ## Play the bag that ships into the real node, and ask it a question
 	@$(IN_ENV) python -m tools.demo
@@ -30,6 +31,12 @@ lint: setup ## Check style, format and types
 	@$(IN_ENV) ruff check .
 	@$(IN_ENV) ruff format --check .
 	@$(IN_ENV) mypy
+
+engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs that are not here
+	@$(IN_ENV) python -m tools.engines
+
+bench: setup ## Measure the engine beside transformers; BENCH='--write' refreshes docs/performance.md
+	@$(IN_ENV) python -m bench $(BENCH)
 
 tabletop-eval: setup ## Measure the model that ships: CLIPS clips, freshly simulated if SEED is given
 	@$(IN_ENV) python -m tools.tabletop.evaluate $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)

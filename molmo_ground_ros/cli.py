@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The command `molmo-ground`. Parses arguments, calls the library, prints.
+"""The command `molmo-ground`. Finds the subcommand in `commands/`, and maps errors to exit codes.
 
 Exit codes: 0 done; 1 the model failed; 2 bad input, with one line on stderr.
 """
@@ -8,32 +8,31 @@ Exit codes: 0 done; 1 the model failed; 2 bad input, with one line on stderr.
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import sys
+from collections.abc import Sequence
 
-from molmo_ground_ros import backends, config, prompts, report
-from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.bag import Bag, read_clip
+from molmo_ground_ros.commands import COMMANDS
 from molmo_ground_ros.errors import (
     BackendError,
+    BadEngine,
     BadModel,
+    DoesNotFit,
     GroundError,
     MissingPackage,
     UnknownBackend,
 )
-from molmo_ground_ros.grounder import Grounder
-from molmo_ground_ros.types import Answer, Clip, Query, Task
-
-_MODEL_SETTINGS = ('model', 'device', 'dtype', 'threads')
-_SETTINGS = ('backend', *_MODEL_SETTINGS, 'max_new_tokens')
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    parsed = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = _parser(given).parse_args(given)
     try:
         return int(parsed.run(parsed))
-    except (BadModel, MissingPackage, UnknownBackend) as error:
+    except BadEngine as error:
+        return _complain(error, 1)
+    except (BadModel, DoesNotFit, MissingPackage, UnknownBackend) as error:
         return _complain(error, 2)
     except BackendError as error:
         return _complain(error, 1)
@@ -50,70 +49,19 @@ def _complain(error: Exception, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='molmo-ground', description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    analyze = commands.add_parser('analyze', help='ask a question about a recording')
-    analyze.set_defaults(run=_analyze)
-    analyze.add_argument('bag', metavar='BAG', help='rosbag2 folder, .mcap or .db3 file')
-    analyze.add_argument('--query', required=True, help='the question')
-    analyze.add_argument(
-        '--task', default='auto', choices=[task.name.lower() for task in Task], help='its kind'
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """All commands by name, and the arguments of the one that is given: only that is imported."""
+    parser = argparse.ArgumentParser(
+        prog='molmo-ground', description="Ask a Molmo2 model about a camera's recordings."
     )
-    analyze.add_argument('--topic', default='', help='image topic; may be left out if only one')
-    analyze.add_argument('--start', type=float, default=0.0, metavar='S', help='from second S')
-    analyze.add_argument('--end', type=float, default=None, metavar='S', help='to second S')
-    analyze.add_argument('--json', action='store_true', help='print one JSON object')
-    analyze.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
-    defaults = config.Settings()
-    for name in _SETTINGS:
-        value = getattr(defaults, name)
-        text = f'{config.limits()[name].text} Default: {value}.'
-        analyze.add_argument(f'--{name}', type=type(value), default=value, help=text)
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=f'{text.capitalize()}.')
+        if name in given[:1]:
+            module = importlib.import_module(f'molmo_ground_ros.commands.{name}')
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
     return parser
-
-
-def _analyze(arguments: argparse.Namespace) -> int:
-    query = Query(arguments.query, Task[arguments.task.upper()])
-    prompts.prompt(query.text, query.task)  # a bad question is told before anything is loaded
-    with Bag(arguments.bag) as bag:
-        clip = read_clip(bag, arguments.topic, arguments.start, arguments.end)
-    settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
-    chosen = {name: getattr(settings, name) for name in _MODEL_SETTINGS}
-    backend = backends.load(settings.backend, BackendSettings(**chosen))
-    try:
-        answer = Grounder(backend, settings.max_new_tokens).ground(clip, query)
-    finally:
-        backend.close()
-    if arguments.sheet:
-        _write_sheet(clip, answer, arguments.sheet)
-    if arguments.json:
-        print(json.dumps(report.answer_record(answer)))
-    else:
-        _print(clip, answer)
-    return 0
-
-
-def _write_sheet(clip: Clip, answer: Answer, path: str) -> None:
-    span_ns = (clip.frames[0].stamp_ns, clip.frames[-1].stamp_ns)
-    tiles = report.tiles_of(clip, answer)
-    sheet = report.contact_sheet(answer.query.text, report.verdict(answer), tiles, span_ns)
-    report.save_png(sheet, path)
-
-
-def _print(clip: Clip, answer: Answer) -> None:
-    zero_ns = clip.frames[0].stamp_ns
-    print(f'{answer.query.text}\n{report.verdict(answer)}')
-    if answer.points:
-        print(report.table(report.POINT_HEADER, report.point_rows(answer.points, zero_ns)))
-    for track in answer.tracks:
-        print(f'track {track.id}: {track.label}')
-        print(report.table(report.POINT_HEADER, report.point_rows(track.points, zero_ns)))
-    print(f'{answer.frames_used} of {answer.frames_expected} frames, {answer.model}')
-    for rejection in answer.rejected:
-        print(f'not used: {rejection.reason}: {rejection.text}')
-    if answer.truncated:
-        print('the answer was cut off by the token limit')
 
 
 if __name__ == '__main__':

@@ -150,6 +150,8 @@ def sampled_clip(
             if stamp_ns not in frames:
                 try:
                     frames[stamp_ns] = load(stamp_ns)
+                    # Many may hold it, and caches go by identity.
+                    frames[stamp_ns].image.flags.writeable = False
                 except ImageError as err:
                     failed[stamp_ns] = err
         if failed.keys().isdisjoint(shown):

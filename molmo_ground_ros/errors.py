@@ -19,7 +19,9 @@ GroundError
 |-- BackendError
 |   |-- UnknownBackend
 |   |-- MissingPackage
+|   |-- DoesNotFit
 |   `-- BadModel
+|       `-- BadEngine
 |-- ImageError
 |-- BagError
 |   `-- TopicNotFound
@@ -50,6 +52,14 @@ class ErrorCode(enum.IntEnum):
 def seconds(stamp_ns: int) -> str:
     """A stamp or span as text for a person: seconds with milliseconds."""
     return f'{stamp_ns / 1e9:.3f} s'
+
+
+def size(nbytes: int) -> str:
+    """Bytes as text for a person: 10^9, 10^6 or 10^3 of them, with two digits or more."""
+    for unit, name in ((10**9, 'GB'), (10**6, 'MB')):
+        if abs(nbytes) >= unit:
+            return f'{nbytes / unit:.2f} {name}'
+    return f'{nbytes / 1e3:.1f} kB'
 
 
 def listed(names: Iterable[str]) -> str:
@@ -221,6 +231,32 @@ class BadModel(BackendError):
     def __init__(self, model: str, why: str) -> None:
         self.model = model
         super().__init__(f"model '{model}': {why}")
+
+
+class BadEngine(BadModel):
+    """A graph or an engine that runs and computes something else than the reference."""
+
+
+class DoesNotFit(BackendError):
+    """More memory would be taken than there is; nothing was allocated."""
+
+    def __init__(
+        self,
+        what: str,
+        parts: Iterable[tuple[str, int]],  # bytes by part
+        free: int,
+        where: str,
+        would: Iterable[str],  # what would fit instead
+    ) -> None:
+        self.parts = tuple(parts)
+        self.free = free
+        self.would = tuple(would)
+        needed = sum(nbytes for _, nbytes in self.parts)
+        listing = ', '.join(f'{name} {size(nbytes)}' for name, nbytes in self.parts)
+        instead = ' or '.join(self.would) + ' would fit' if self.would else 'nothing smaller fits'
+        super().__init__(
+            f'{what}: {size(needed)} needed ({listing}), {size(free)} of {where} free; {instead}'
+        )
 
 
 class ImageError(GroundError):

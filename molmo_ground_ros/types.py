@@ -72,7 +72,7 @@ class Frame:
     """One decoded camera picture."""
 
     stamp_ns: int  # header stamp
-    image: NDArray[np.uint8]  # (H, W, 3) RGB
+    image: NDArray[np.uint8]  # (H, W, 3) RGB; a clip's are read-only
     frame_id: str = ''  # header frame_id
 
 

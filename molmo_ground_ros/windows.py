@@ -68,6 +68,14 @@ def sample(
     return shown, expected
 
 
+def most_frames(length_ns: int) -> int:
+    """Most frames that `sample` shows of a window so long, wherever the grid lies in it.
+
+    The first grid time may be a quarter of a second before the window's start.
+    """
+    return min(_expected(_HALF_NS, _HALF_NS + length_ns, 0), MAX_FRAMES)
+
+
 def first_full_slot(oldest_ns: int, anchor_ns: int) -> int:
     """Where the first grid time begins whose candidates can all be there: all are >= oldest_ns.
 

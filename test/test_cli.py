@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,6 +16,7 @@ from clips import stamp
 from molmo_ground_ros import backends, cli
 from molmo_ground_ros.backends.replay import ReplayBackend
 
+ROOT = Path(__file__).parents[1]
 QUESTION = 'How many times was the red block grasped?'
 GRASPS = (
     'Counting the <points coords="0.5 1 500 250;3.0 2 100 800">grasp of the red block</points> '
@@ -127,6 +130,26 @@ def test_sheet_in_a_missing_folder_is_exit_code_2(
     options = ['--query', QUESTION, '--sheet', str(sheet), *answers(tmp_path, GRASPS)]
     assert cli.main(['analyze', str(recording), *options]) == 2
     assert str(sheet) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'absent'),
+    [
+        (['--help'], ['cv2', 'numpy', 'rosbags', 'torch', 'onnxruntime', 'tokenizers']),
+        (['build', '--help'], ['cv2', 'rosbags', 'torch', 'onnxruntime', 'tokenizers']),
+        (['doctor', '--help'], ['cv2', 'rosbags', 'torch', 'onnxruntime', 'tokenizers']),
+    ],
+    ids=' '.join,
+)
+def test_help_imports_nothing_that_takes_time(arguments: list[str], absent: list[str]) -> None:
+    program = (
+        'import sys\nfrom molmo_ground_ros import cli\ntry:\n    cli.main(sys.argv[2:])\n'
+        'finally:\n    print("imported", {*sys.argv[1].split(",")} & {*sys.modules})'
+    )
+    command = [sys.executable, '-c', program, ','.join(absent), *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert ran.stdout.endswith('imported set()\n')
+    assert 'usage: molmo-ground' in ran.stdout
 
 
 def test_interrupt_is_exit_code_130(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def test_every_setting_says_what_it_means() -> None:
         pytest.param('buffer_seconds', '30', 'a number', id='text for a number'),
         pytest.param('buffer_seconds', False, 'a number', id='truth value for a number'),
         pytest.param('model', 7, 'a text', id='number for a text'),
-        pytest.param('dtype', 'int4', 'auto, float32', id='not a choice'),
+        pytest.param('dtype', 'int2', 'auto, float32', id='not a choice'),
         pytest.param('image_topics', 'image', 'a list of texts', id='text for a list'),
         pytest.param('image_topics', [1], 'a list of texts', id='list of numbers'),
         pytest.param('colour', 'red', 'no such setting', id='unknown'),

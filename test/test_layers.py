@@ -28,7 +28,7 @@ FLOORS = {
     },
     2: {'backends'},
     3: {'ahead', 'grounder', 'scores', 'session', 'standing'},
-    4: {'bag', 'cli', 'evaluate', 'recording', 'report', 'ros'},
+    4: {'bag', 'cli', 'commands', 'evaluate', 'recording', 'report', 'ros'},
 }
 
 # The files of the backend named transformers; replay and the choice between backends know no torch.
@@ -45,12 +45,19 @@ ONLY_IN = {
     'backports': {'recording/unpack'},
     'builtin_interfaces': {'ros'},
     'compression': {'recording/unpack'},
+    'cuda': {'backends/molmo2/trt/cuda_memory'},
     'cv_bridge': {'ros'},
     'diagnostic_msgs': {'ros'},
     'geometry_msgs': {'ros'},
     'huggingface_hub': {'backends/checkpoint'},
     'lz4': {'recording/unpack'},
-    'onnx_ir': {'backends/molmo2/capacity', 'backends/molmo2/export'},
+    'ml_dtypes': {'backends/molmo2/codes'},
+    'onnx_ir': {
+        *(
+            f'backends/molmo2/{name}'
+            for name in ('capacity', 'export', 'quantize', 'trt/graph_file')
+        )
+    },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
@@ -59,7 +66,7 @@ ONLY_IN = {
     'scipy': {'metrics', 'stitch'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
-    'tensorrt': {'backends/molmo2'},
+    'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx
     'tf2_ros': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},
     'torch': {*HF, *GRAPH, 'backends/device'},

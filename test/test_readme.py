@@ -80,6 +80,24 @@ def test_analyze_command_counts_the_grasps_in_the_shipped_bag(
     assert (tmp_path / 'sheet.png').exists()
 
 
+@pytest.mark.parametrize('words', commands('molmo-ground build'), ids=' '.join)
+def test_build_commands_plan_what_fits(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip('tokenizers', reason="needs pip install '.[onnx]'")
+    monkeypatch.chdir(ROOT)
+    assert cli.main([*words[1:], '--dry-run']) == 0
+    assert 'capacity' in capsys.readouterr().out
+
+
+def test_doctor_command_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    (words,) = commands('molmo-ground doctor')
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words[1:], '--help'])
+    assert ended.value.code == 0
+    assert (ROOT / words[words.index('--model') + 1]).is_dir()
+
+
 def test_python_example_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +17,29 @@ from typing import Any
 
 import pytest
 
+DOMAINS = range(1, 101)  # above, DDS would use ports that Linux gives to others
+DOMAIN_PORT = 27400  # TCP, plus the id: bound for as long as a run uses that domain
+
+
+def own_domain() -> tuple[int, socket.socket]:
+    """A domain id that no other run on this machine has, and the socket that holds it.
+
+    In one domain two runs answer each other's questions: their nodes have the same names.
+    """
+    for domain in random.sample(DOMAINS, len(DOMAINS)):
+        holder = socket.socket()
+        try:
+            holder.bind(('127.0.0.1', DOMAIN_PORT + domain))
+        except OSError:
+            holder.close()
+            continue
+        return domain, holder
+    raise RuntimeError(f'all of {len(DOMAINS)} ROS domains are in use')
+
+
+DOMAIN, _HOLDER = own_domain()
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ['ROS_DOMAIN_ID'] = str(random.randrange(1, 101))
+os.environ['ROS_DOMAIN_ID'] = str(DOMAIN)
 
 rclpy = pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 
@@ -29,7 +51,7 @@ def wait_until(ready: Callable[[], bool], what: str = 'condition') -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not ready():
         assert time.monotonic() < deadline, f'timed out waiting for {what}'
-        time.sleep(0.005)
+        time.sleep(0.001)
 
 
 @dataclass
@@ -40,20 +62,25 @@ class World:
     client: Any
 
     def publisher(self, kind: type, topic: str, qos: Any = 10) -> Any:
-        """A publisher that the node's subscription has found."""
+        """A publisher that the node's subscription has found, and that has found it.
+
+        Each side finds the other by itself; what comes from a publisher not yet found is dropped.
+        """
         publisher = self.client.create_publisher(kind, topic, qos)
-        wait_until(lambda: publisher.get_subscription_count() > 0, f'a subscriber of {topic}')
+        ours = sum(one.topic_name == publisher.topic_name for one in self.client.publishers)
+        _matched(publisher, self._of_node(self.node.subscriptions, publisher.topic_name), ours)
         return publisher
 
     def listen(self, kind: type, topic: str) -> list[Any]:
-        """What comes on a topic from now on."""
+        """What the node publishes on a topic from now on."""
         heard: list[Any] = []
         subscription = self.client.create_subscription(kind, topic, heard.append, 10)
-        wait_until(
-            lambda: self.client.count_publishers(subscription.topic_name) > 0,
-            f'a publisher of {topic}',
-        )
+        _matched(self._of_node(self.node.publishers, subscription.topic_name), subscription, 1)
         return heard
+
+    @staticmethod
+    def _of_node(entities: Iterator[Any], topic: str) -> Any:
+        return next(entity for entity in entities if entity.topic_name == topic)
 
     def ask(self, **request: Any) -> Any:
         """Call ~/ground and wait for the reply."""
@@ -74,21 +101,22 @@ class World:
         return reply
 
     def send(self, publisher: Any, camera: str, message: Any) -> None:
-        """Publish an image and wait until the node has taken it in.
-
-        Sent again where it does not arrive: the first one can be lost, since a publisher may know
-        of a subscription before the subscription knows of it.
-        """
+        """Publish an image, once, and wait until the node has taken it in."""
         stats = self.node._buffers[camera].stats
         before = stats().received
-        for _ in range(round(PATIENCE_S)):
-            publisher.publish(message)
-            again = time.monotonic() + 1.0
-            while time.monotonic() < again:
-                if stats().received > before:
-                    return
-                time.sleep(0.001)
-        raise AssertionError(f'no image of {camera} arrived')
+        publisher.publish(message)
+        wait_until(lambda: stats().received > before, f'an image of {camera}')
+
+
+def _matched(publisher: Any, subscription: Any, publishers: int) -> None:
+    """Wait until the publisher knows of the subscription, and it of as many publishers."""
+    wait_until(
+        lambda: (
+            publisher.get_subscription_count() > 0
+            and subscription.get_publisher_count() >= publishers
+        ),
+        f'both sides of {publisher.topic_name} to find each other',
+    )
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Write what is made from `config.Settings`: config/ground.yaml and the README's parameter table.
+"""Write what is made from code: config/ground.yaml, tables of the README and of docs/jetson.md.
 
-`python -m tools.write_docs` after a change of a setting; a test says when it was forgotten.
+`python -m tools.write_docs` after a change of a setting or of what a window takes; a test says when
+it was forgotten.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import sys
 from pathlib import Path
 
 from molmo_ground_ros import config
+from tools import jetson
 
 ROOT = Path(__file__).parent.parent
 YAML = ROOT / 'config/ground.yaml'
 README = ROOT / 'README.md'
+JETSON = ROOT / 'docs/jetson.md'
 BEGIN = '<!-- parameters: written by `python -m tools.write_docs` -->'
 END = '<!-- end of parameters -->'
+TABLES = {'plans': jetson.plans_table, 'windows': jetson.windows_table}  # of docs/jetson.md
 
 _YAML_HEAD = """\
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
@@ -31,9 +35,10 @@ _YAML_HEAD = """\
 
 
 def main() -> int:
-    """Write both files."""
+    """Write all three files."""
     YAML.write_text(yaml_text())
     README.write_text(with_table(README.read_text()))
+    JETSON.write_text(with_jetson_tables(JETSON.read_text()))
     return 0
 
 
@@ -73,9 +78,21 @@ def table() -> str:
 
 def with_table(readme: str) -> str:
     """The README with the table between its two marks."""
-    before, rest = readme.split(BEGIN)
-    _, after = rest.split(END)
-    return f'{before}{BEGIN}\n{table()}\n{END}{after}'
+    return _between(readme, BEGIN, END, table())
+
+
+def with_jetson_tables(text: str) -> str:
+    """docs/jetson.md with each of its tables between its two marks."""
+    for name, made in TABLES.items():
+        begin = f'<!-- {name}: written by `python -m tools.write_docs` -->'
+        text = _between(text, begin, f'<!-- end of {name} -->', made())
+    return text
+
+
+def _between(text: str, begin: str, end: str, made: str) -> str:
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f'{before}{begin}\n{made}\n{end}{after}'
 
 
 if __name__ == '__main__':

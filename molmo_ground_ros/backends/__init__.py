@@ -48,9 +48,18 @@ def _onnx(settings: BackendSettings) -> Backend:
     return load_onnx(settings)
 
 
+def _tensorrt(settings: BackendSettings) -> Backend:
+    try:
+        from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import load as load_tensorrt
+    except ModuleNotFoundError as err:
+        raise MissingPackage(err.name or 'cuda.bindings', 'tensorrt') from err
+    return load_tensorrt(settings)
+
+
 BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {
     'onnx': _onnx,
     'replay': _replay,
+    'tensorrt': _tensorrt,
     'torch': _torch,
     'transformers': _transformers,
 }

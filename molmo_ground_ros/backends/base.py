@@ -13,7 +13,7 @@ from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.types import Clip, Frame
 
 _DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
-_DTYPES = ('auto', 'bfloat16', 'float16', 'float32')
+_DTYPES = ('auto', 'bfloat16', 'float16', 'float32', 'int8', 'int4', 'fp8')
 
 OnText = Callable[[int, str], bool]
 """Called after every token with (index of the prompt, the new text, may be '').

@@ -21,8 +21,13 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """'auto' is bfloat16 on a GPU (released weights are float32, twice as large) else float32."""
+    """'auto' is bfloat16 on a GPU (released weights are float32, twice as large) else float32.
+
+    Raises BadSetting for a format that torch does not compute in.
+    """
     if name == 'auto':
         return torch.float32 if device.type == 'cpu' else torch.bfloat16
+    if name not in ('bfloat16', 'float16', 'float32'):
+        raise BadSetting('dtype', name, 'only the tensorrt backend has it')
     dtype: torch.dtype = getattr(torch, name)
     return dtype

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-import zlib
 from functools import partial
 
 import numpy as np
@@ -25,32 +24,28 @@ def fingerprint(image: NDArray[np.uint8]) -> bytes:
 
 
 class Fingerprints:
-    """Fingerprints, without reading again the whole of an array that is asked about again.
+    """Fingerprints, without reading an array again that is asked about again and cannot change.
 
-    64 frames of 1080p take a quarter of a second to read: more than a further question on them.
-    An array is known by its identity while it lives, and by a sample of its pixels, so that a
-    buffer that was written over is not mistaken for what it held. For one thread.
+    64 frames of 1080p take a quarter of a second to read: more than a further question on them. A
+    read-only array, as a clip's pictures are, is known by its identity while it lives; any other
+    may have been written over since, and is read every time. For one thread.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[NDArray[np.uint8]], int, bytes]] = {}
+        self._known: dict[int, tuple[weakref.ref[NDArray[np.uint8]], bytes]] = {}
 
     def of(self, image: NDArray[np.uint8]) -> bytes:
         """As `fingerprint`."""
-        key, sample = id(image), _sample(image)
-        held, held_sample, found = self._known.get(key, (None, 0, b''))
-        if held is not None and held() is image and held_sample == sample:
+        if image.flags.writeable:
+            return fingerprint(image)
+        key = id(image)
+        held, found = self._known.get(key, (None, b''))
+        if held is not None and held() is image:
             return found
         found = fingerprint(image)
-        gone = partial(self._forget, key)
-        self._known[key] = (weakref.ref(image, gone), sample, found)
+        self._known[key] = (weakref.ref(image, partial(self._forget, key)), found)
         return found
 
     def _forget(self, key: int, dead: object) -> None:
         if key in self._known and self._known[key][0] is dead:
             del self._known[key]
-
-
-def _sample(image: NDArray[np.uint8]) -> int:
-    """A checksum of one row in 32: single pixels would take longer to gather."""
-    return zlib.crc32(np.ascontiguousarray(image[::32]).data)

@@ -79,6 +79,11 @@ class PromptEncoder:
         self._visual = frozenset(self.token_id(name) for name in _VISUAL)
         self._special = frozenset(tokenizer.all_special_ids) | self._visual
 
+    @property
+    def frame_tokens(self) -> int:
+        """Tokens of a frame, its markers included, its label not."""
+        return len(self._frame)
+
     def token_id(self, name: str) -> int:
         """The id of a special token. Raises BadModel where the tokenizer lacks it."""
         found = self._tokenizer.convert_tokens_to_ids(name)

@@ -153,15 +153,13 @@ class Recording:
                 self._tell(stamp_ns, err)
 
     def _frame(self, stamp_ns: int) -> Frame:
-        """Decoded; not to be written to, since the next clip may show it too. Raises ImageError."""
+        """Decoded. Raises ImageError."""
         if stamp_ns in self._kept:
             return self._kept[stamp_ns]
         if stamp_ns in self._failed:
             raise ImageError(self._failed[stamp_ns])
         found = self.picture(stamp_ns)
-        pixels = pictures.decode(found.image)
-        pixels.flags.writeable = False
-        return Frame(stamp_ns, pixels, found.frame_id)
+        return Frame(stamp_ns, pictures.decode(found.image), found.frame_id)
 
     def _tell(self, stamp_ns: int, error: ImageError) -> None:
         if stamp_ns not in self._failed:

@@ -24,7 +24,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallb
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
@@ -39,6 +39,7 @@ from molmo_ground_ros.decoded import DecodedCache
 from molmo_ground_ros.errors import BackendError, Canceled, GroundError
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
+from molmo_ground_ros.ros.executor import NodeExecutor
 from molmo_ground_ros.session import Job, Session
 from molmo_ground_ros.srv import Ground as GroundService
 from molmo_ground_ros.types import Answer, Task
@@ -307,11 +308,11 @@ def backend_settings(settings: Settings) -> BackendSettings:
     )
 
 
-def executor_for(node: GroundNode) -> MultiThreadedExecutor:
+def executor_for(node: GroundNode) -> NodeExecutor:
     """An executor with a thread for every question that can be open, and enough for the rest."""
     questions = node.settings.queue_size + 1
     threads = questions + len(node.settings.cameras) + 4
-    executor = MultiThreadedExecutor(num_threads=threads, context=node.context)
+    executor = NodeExecutor(num_threads=threads, context=node.context)
     executor.add_node(node)
     return executor
 
@@ -342,7 +343,7 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def spin(executor: MultiThreadedExecutor, node: GroundNode) -> None:
+def spin(executor: NodeExecutor, node: GroundNode) -> None:
     """Run callbacks until the context is shut down; an error in one is logged and forgotten."""
     while node.context.ok():
         try:

@@ -142,7 +142,7 @@ def write_network(
             'num_key_value_heads': 4,
             'vision_feature_layer': [2, 0],
             'intermediate_size': 48,
-            'text_hidden_size': 32,
+            'text_hidden_size': (text or {}).get('hidden_size', 32),
         },
         **{
             name: base + EXTRA_TOKENS.index(token)

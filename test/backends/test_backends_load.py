@@ -19,12 +19,13 @@ def forget_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the files that import torch and transformers read again."""
     files = ('device', 'hf', 'molmo2.export', 'molmo2.graph', 'molmo2.load', 'molmo2.ops')
     files += ('molmo2.runtimes.cuda_graphs', 'molmo2.runtimes.onnx', 'molmo2.runtimes.torch')
+    files += ('molmo2.runtimes.tensorrt', 'molmo2.trt.choose', 'molmo2.trt.cuda_memory')
     for name in (*files, 'molmo2.engine', 'molmo2.tokens', 'molmo2.vision', 'weights'):
         monkeypatch.delitem(sys.modules, f'molmo_ground_ros.backends.{name}', raising=False)
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UnknownBackend, match=r"'vllm'.*'auto', 'onnx', 'replay', 'torch', 'tr"):
+    with pytest.raises(UnknownBackend, match=r"'vllm'.*'auto', 'onnx', 'replay', 'tensorrt', 'to"):
         load('vllm', BackendSettings('x'))
 
 
@@ -76,6 +77,8 @@ def test_replay_is_loaded_from_an_answers_file(tmp_path):
         ('torch', 'torch'),
         ('torch', 'tokenizers'),
         ('onnx', 'onnxruntime'),
+        ('tensorrt', 'cuda.bindings'),
+        ('tensorrt', 'tokenizers'),
     ],
 )
 def test_a_missing_package_names_the_extra(name, package, monkeypatch):
@@ -132,9 +135,17 @@ def test_importing_the_names_imports_nothing_heavy():
     assert 'transformers' not in done.stdout
 
 
+@pytest.mark.parametrize('dtype', ['int8', 'fp8'])
+@pytest.mark.parametrize('name', ['onnx', 'torch', 'transformers'])
+def test_formats_of_engines_are_refused_by_the_other_backends(name, dtype):
+    pytest.importorskip(name.replace('onnx', 'onnxruntime'), reason="needs that backend's package")
+    with pytest.raises(BadSetting, match=f"dtype = '{dtype}'"):
+        load(name, BackendSettings('x', dtype=dtype, device='cpu'))
+
+
 @pytest.mark.parametrize(
     ('name', 'value'),
-    [('device', 'gpu'), ('device', 'cuda:x'), ('dtype', 'int8'), ('threads', -1)],
+    [('device', 'gpu'), ('device', 'cuda:x'), ('dtype', 'int3'), ('threads', -1)],
 )
 def test_a_bad_setting_is_refused_with_its_name_and_value(name, value):
     with pytest.raises(BadSetting, match=f'{name} = {value!r}'):
@@ -142,4 +153,4 @@ def test_a_bad_setting_is_refused_with_its_name_and_value(name, value):
 
 
 def test_the_dict_is_the_list_of_backends():
-    assert sorted(BACKENDS) == ['onnx', 'replay', 'torch', 'transformers']
+    assert sorted(BACKENDS) == ['onnx', 'replay', 'tensorrt', 'torch', 'transformers']

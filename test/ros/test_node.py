@@ -107,16 +107,21 @@ def test_answers_are_published_too(start: Start) -> None:
     assert tracks[0].count == -1
 
 
-def test_compressed_topic_is_subscribed_by_its_name_or_the_transport(start: Start) -> None:
-    for settings, topic in (
-        ({'image_topics': ['cam/compressed']}, 'cam/compressed'),
-        ({'image_topics': ['cam'], 'image_transport': 'compressed'}, 'cam/compressed'),
-    ):
-        world = start(ReplayBackend(['There are none.']), **settings)
-        publisher = world.publisher(CompressedImage, topic)
-        world.send(publisher, settings['image_topics'][0], jpeg(0.0))
-        reply = world.ask(query=QUESTION)
-        assert (reply.error_code, reply.points.count) == (Ground.Response.OK, 0)
+@pytest.mark.parametrize(
+    'settings',
+    [
+        pytest.param({'image_topics': ['cam/compressed']}, id='by its name'),
+        pytest.param({'image_topics': ['cam'], 'image_transport': 'compressed'}, id='transport'),
+    ],
+)
+def test_compressed_topic_is_subscribed_by_its_name_or_the_transport(
+    start: Start, settings: dict[str, Any]
+) -> None:
+    world = start(ReplayBackend(['There are none.']), **settings)
+    publisher = world.publisher(CompressedImage, 'cam/compressed')
+    world.send(publisher, settings['image_topics'][0], jpeg(0.0))
+    reply = world.ask(query=QUESTION)
+    assert (reply.error_code, reply.points.count) == (Ground.Response.OK, 0)
 
 
 def test_two_cameras_are_told_apart(start: Start) -> None:
@@ -226,7 +231,12 @@ def test_each_of_many_requests_at_once_gets_its_reply(start: Start) -> None:
     gate = threading.Event()
     world = start(ReplayBackend(['yes'], repeat=True, delay=lambda: _hold(gate)))
     film(world, 0.5)
-    clients = [world.client.create_client(Ground, '/molmo_ground/ground') for _ in range(10)]
+    # A client's reader gets the replies to all clients of a service, and keeps the last `depth`.
+    qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+    clients = [
+        world.client.create_client(Ground, '/molmo_ground/ground', qos_profile=qos)
+        for _ in range(10)
+    ]
     for client in clients:
         wait_until(client.service_is_ready, 'the service')
     request = Ground.Request(query=QUESTION)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An exported decoder whose cache may have any capacity, to one of a fixed capacity.
 
-TensorRT updates a cache in place only where its length is part of the graph.
+TensorRT updates a cache in place only where its length is part of the graph. It also wants a mask
+of its own for each attention: see `_own_masks`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 import onnx_ir
 
 from molmo_ground_ros.backends.molmo2.files import CAPACITY
+
+_MASK = 3  # the input of Attention
 
 
 def fix_capacity(decoder: Path, rows: int) -> Path:
@@ -32,8 +35,26 @@ def fix_capacity(decoder: Path, rows: int) -> Path:
         for value in node.outputs:
             if not value.is_graph_output():
                 value.shape = None
+    _own_masks(found.graph)
     path = decoder.with_name(f'{decoder.stem}.rows{rows}.onnx')
     unfinished = path.with_name(path.name + '.part')
     onnx_ir.save(found, unfinished)
     unfinished.replace(path)
     return path
+
+
+def _own_masks(graph: onnx_ir.Graph) -> None:
+    """Put `mask AND mask` before every attention.
+
+    TensorRT-RTX 1.7 builds its kernel for few tokens once for each attention under the name of the
+    mask, and refuses the second of that name ("Graph contains more than one op named"). So a step
+    of 1 to 17 tokens is built with masks that are not shared, and only with those: an Identity, or
+    the Unsqueeze before it once for each, is folded away again.
+    """
+    masked = [node for node in graph if node.op_type == 'Attention' and len(node.inputs) > _MASK]
+    for i, node in enumerate(masked):
+        mask = node.inputs[_MASK]
+        own = onnx_ir.node('And', [mask, mask], name=f'mask_{i}')
+        own.outputs[0].name = f'mask_{i}'
+        graph.insert_before(node, own)
+        node.replace_input_with(_MASK, own.outputs[0])

@@ -25,7 +25,8 @@ from molmo_ground_ros.backends.features import Fingerprints
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config, read_config
 from molmo_ground_ros.backends.molmo2.draft import GrammarDrafter
 from molmo_ground_ros.backends.molmo2.generate import Counts, Generator, Scene
-from molmo_ground_ros.backends.molmo2.runtime import Features, Runtime
+from molmo_ground_ros.backends.molmo2.memory import Model, fit_prompt
+from molmo_ground_ros.backends.molmo2.runtime import Features, Growing, Runtime
 from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer, stop_tokens
 from molmo_ground_ros.backends.pixels import PixelConfig, frame_patches
 from molmo_ground_ros.backends.prompt import PromptEncoder, PromptIds
@@ -58,6 +59,12 @@ class Checkpoint:
     tokenizer: FileTokenizer
     prompts: PromptEncoder
     stops: frozenset[int]
+
+    @property
+    def sizes(self) -> Model:
+        """What decides how much memory it takes."""
+        rows, columns = self.pixels.grid
+        return Model(self.config, self.prompts.frame_tokens, rows * columns)
 
 
 def open_checkpoint(settings: BackendSettings) -> Checkpoint:
@@ -115,21 +122,24 @@ class EngineBackend:
         """Answer each prompt; frames not prepared before are encoded now.
 
         Raises BackendError for an empty clip, a prompt longer than the context and what the runtime
-        raises; the next call starts afresh.
+        raises, DoesNotFit before anything is encoded; the next call starts afresh.
         """
         if not clip.frames:
             raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
         written = [self._checkpoint.prompts.encode(clip.seconds, one) for one in prompts]
         rooms = [self._generator.room(len(one.ids)) for one in written]
+        limits = [min(options.max_new_tokens, room) for room in rooms]
+        lengths = [len(one.ids) for one in written]
+        self._check_memory(len(clip.frames), lengths, limits)
         keys = tuple(self._fingerprints.of(frame.image) for frame in clip.frames)
         seen = [self._encoded(*one) for one in zip(keys, clip.frames, strict=True)]
         return [
             self._answer(
                 _Ask(index, written[index], Scene(keys, seen), clip.seconds),
-                min(options.max_new_tokens, room),
+                limit,
                 on_text,
             )
-            for index, room in enumerate(rooms)
+            for index, limit in enumerate(limits)
         ]
 
     def prepare(self, camera: str, frame: Frame) -> None:  # noqa: ARG002
@@ -140,6 +150,13 @@ class EngineBackend:
         """Drop weights and features; nothing may be called after."""
         self._features.clear()
         self._runtime.close()
+
+    def _check_memory(self, frames: int, lengths: Sequence[int], limits: Sequence[int]) -> None:
+        """Raise DoesNotFit where one of these prompts and its answer would not fit."""
+        budget = self._runtime.budget() if isinstance(self._runtime, Growing) else None
+        if budget is not None:
+            for length, limit in zip(lengths, limits, strict=True):
+                fit_prompt(self._checkpoint.sizes, budget, frames, length, limit)
 
     def _encoded(self, key: bytes, frame: Frame) -> Features:
         """Features of a frame. One frame a call, so the batch never matters."""

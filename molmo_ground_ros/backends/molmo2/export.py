@@ -27,7 +27,15 @@ import torch
 from torch import Tensor, nn
 
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config, read_config
-from molmo_ground_ros.backends.molmo2.files import CAPACITY, DIGEST, FORMS, PARTS, graph_file
+from molmo_ground_ros.backends.molmo2.files import (
+    CAPACITY,
+    DIGEST,
+    EXPORT_VERSION,
+    FORMS,
+    PARTS,
+    VERSION,
+    graph_file,
+)
 from molmo_ground_ros.backends.molmo2.load import released, skeletons
 from molmo_ground_ros.backends.molmo2.ops import FUSED, PLAIN
 from molmo_ground_ros.backends.molmo2.weights import DECODER, VISION, Stored, digest, read_index
@@ -73,6 +81,7 @@ def export_graphs(
         _leave_weights(found, part, stored, folder, _TO[precision])
         _forget_traces(found)
         found.metadata_props[DIGEST] = mark
+        found.metadata_props[VERSION] = str(EXPORT_VERSION)
         path = folder / graph_file(part.name, dtype, form)
         unfinished = path.with_name(path.name + '.part')
         onnx_ir.save(found, unfinished)

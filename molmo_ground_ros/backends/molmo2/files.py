@@ -8,6 +8,8 @@ PARTS = ('decoder', 'vision')
 FORMS = {'fused': 24, 'plain': 20}  # the ONNX opset of each
 CAPACITY = 'capacity'  # the name of the cache's length among the sizes that may change
 PLANS = 'engines/*.plan'  # engines of TensorRT, in a checkpoint's folder
+VERSION = 'version'  # metadata: EXPORT_VERSION of the code that wrote it
+EXPORT_VERSION = 1  # raised with every change of the code that changes a graph; a test asks for it
 DIGEST = 'checkpoint'  # metadata: weights.digest of what a graph was exported from
 
 

@@ -62,12 +62,16 @@ class Eager:
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """Scaled dot product attention; a key and value head serves n / m query heads.
 
-        A few rows are laid out as n / m times as many rows of m heads: with `enable_gqa` torch
-        would write out the keys and values of all n heads, i.e. copy the cache for every token.
+        A few rows are laid out as n / m times as many rows of m heads, or the cache would be copied
+        for every token. Many rows copy it: on CUDA `enable_gqa` with a mask leaves only the kernel
+        that keeps all scores in memory (transformers 5.23 integrations/sdpa_attention.py:51-52).
         """
         groups, length = q.shape[1] // k.shape[1], q.shape[2]
-        if groups == 1 or length > _FEW:
-            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=groups > 1)
+        if length > _FEW:
+            k, v = (one.repeat_interleave(groups, 1) if groups > 1 else one for one in (k, v))
+            groups = 1
+        if groups == 1:
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         folded = q.unflatten(1, (-1, groups)).flatten(2, 3)  # (B, m, n / m * S, d)
         many = None if mask is None else mask.repeat(1, 1, groups, 1)
         return F.scaled_dot_product_attention(folded, k, v, attn_mask=many).reshape(q.shape)

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from molmo_ground_ros.backends.molmo2.memory import Budget
 
 
 class Features(Protocol):
@@ -62,4 +64,13 @@ class Runtime(Protocol):
 
     def close(self) -> None:
         """Free what is held; called once."""
+        ...
+
+
+@runtime_checkable
+class Growing(Protocol):
+    """A runtime whose cache grows with the prompt, and may come to an end of the memory."""
+
+    def budget(self) -> Budget | None:
+        """What is free now and what a row takes; None where the system does not say."""
         ...

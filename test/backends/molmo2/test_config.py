@@ -8,6 +8,7 @@ import json
 import pytest
 
 from molmo_ground_ros.backends.molmo2.config import Yarn, read_config
+from molmo_ground_ros.backends.molmo2.published import PUBLISHED
 from molmo_ground_ros.errors import BadModel
 
 # The released spelling. Sizes: molmo2.md section 4; keys as the converter to transformers writes
@@ -111,12 +112,15 @@ def test_released_4b(tmp_path):
     assert (vision.layers, vision.positions, vision.patch_values) == (25, 729, 588)
     assert config.adapter.feature_layers == (24, 18)
     assert config.patch_token == 151938
+    assert config == PUBLISHED['Molmo2-4B']
 
 
 def test_released_o_7b(tmp_path):
     changes = {f'text_config__{key}': value for key, value in OLMO.items()}
-    folder = written(tmp_path, **changes, adapter_config__text_hidden_size=4096)
-    text = read_config('m', folder).text
+    sizes = {'adapter_config__text_hidden_size': 4096, 'adapter_config__intermediate_size': 11008}
+    config = read_config('m', written(tmp_path, **changes, **sizes, image_patch_id=100280))
+    text = config.text
+    assert config == PUBLISHED['Molmo2-O-7B']
     assert (text.norm_heads, text.norm_after) == (False, True)
     assert text.yarn == Yarn(8.0, 8192, 1.2079441541679836)
     assert text.scaled_layers == frozenset(range(3, 32, 4))

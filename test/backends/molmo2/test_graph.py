@@ -108,7 +108,7 @@ def test_logits_of_every_token_equal_those_of_transformers(
             mm_token_type_ids=torch.tensor([prompt.visual]),
             **given,
         ).logits
-        ours, tokens, logprobs = runtime.logits(prompt.ids, 0, len(prompt.ids), video)
+        ours, tokens, logprobs = runtime.run(prompt.ids, 0, len(prompt.ids), video)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
     assert torch.equal(tokens, theirs.argmax(-1))
     expected = theirs.log_softmax(-1).amax(-1)
@@ -120,10 +120,10 @@ def test_tokens_read_in_parts_give_what_they_give_at_once(style, checkpoints, ru
     """What lies above the rows written, here of a longer prompt, is not seen."""
     prompt = prompt_of(checkpoints[style], [], 'Track the red block, please.')
     with torch.inference_mode():
-        whole, *_ = runtime.logits(prompt.ids, 0, len(prompt.ids))
+        whole, *_ = runtime.run(prompt.ids, 0, len(prompt.ids))
         for cut in (1, 7, len(prompt.ids) - 1):
-            runtime.logits(prompt.ids[:cut], 0, 1)
-            rest, *_ = runtime.logits(prompt.ids[cut:], cut, len(prompt.ids) - cut)
+            runtime.run(prompt.ids[:cut], 0, 1)
+            rest, *_ = runtime.run(prompt.ids[cut:], cut, len(prompt.ids) - cut)
             torch.testing.assert_close(rest, whole[:, cut:], atol=1e-5, rtol=0)
 
 

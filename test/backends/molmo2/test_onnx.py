@@ -40,16 +40,6 @@ QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point t
 
 
 @pytest.fixture(scope='module')
-def exported(folders, tmp_path_factory):
-    """Copies of the checkpoints with the graphs beside the weights; torch may know them already."""
-    copies = {}
-    for style, folder in folders.items():
-        copies[style] = shutil.copytree(folder, tmp_path_factory.mktemp('exported') / 'm')
-        export_graphs(str(folder), copies[style])
-    return copies
-
-
-@pytest.fixture(scope='module')
 def half(folders, tmp_path_factory):
     """Weights stored in bfloat16, a plain graph that computes in float16."""
     from safetensors.torch import load_file, save_file
@@ -93,7 +83,7 @@ def logits_of(folder, make_clip, frames, *, onnx: bool, form='', dtype='float32'
     other = TorchRuntime(checkpoint, torch.device('cpu'), torch.float32)
     with torch.inference_mode():
         return clip_logits(
-            other, lambda *a: other.logits(*a)[0].numpy(), checkpoint, make_clip, frames
+            other, lambda *a: other.run(*a)[0].numpy(), checkpoint, make_clip, frames
         )
 
 
@@ -222,7 +212,8 @@ def test_graphs_of_other_weights_are_refused(exported, tmp_path):
     ('changes', 'why'),
     [
         ({'device': 'cuda'}, 'the onnx backend runs on the CPU'),
-        ({'dtype': 'bfloat16'}, 'the onnx backend has float32 and float16'),
+        ({'dtype': 'int8'}, 'the onnx backend has float32, float16'),
+        ({'dtype': 'bfloat16'}, 'the onnx backend has float32, float16'),
     ],
 )
 def test_what_it_does_not_run_is_refused(changes, why, exported):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The float16 graphs through TensorRT's own parser and builder, ahead of time, without a GPU.
+"""Engines through TensorRT's own parser and builder, ahead of time, without a GPU.
 
 What that shows: the parser takes every node, the cache update is TensorRT's in-place layer, and
 attention is fused: unless it is told that it may take attention apart, the builder fails where no
@@ -9,7 +9,11 @@ kernel does all of it. What it cannot show is a number: engines do not run here.
 
 from __future__ import annotations
 
+import fcntl
+import logging
+import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from molmo2_styles import STYLES
@@ -19,76 +23,249 @@ trt = pytest.importorskip('tensorrt_rtx', reason=WHY)
 pytest.importorskip('onnxscript', reason=WHY)
 pytest.importorskip('torch', reason=WHY)
 
+from molmo_ground_ros.backends import BackendSettings  # noqa: E402
 from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
+from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
+from molmo_ground_ros.backends.molmo2.engines import Target, build_engines  # noqa: E402
 from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.build import build_plan, parse  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.find import RTX, installed  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of, weight_bytes  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.plans import (  # noqa: E402
+    ENGINES,
+    NOT_CHECKED,
+    entries,
+    keep,
+    write_plan,
+)
+from molmo_ground_ros.backends.molmo2.trt.profiles import (  # noqa: E402
+    decoder_profiles,
+    vision_profiles,
+)
+from molmo_ground_ros.errors import BackendError, BadSetting  # noqa: E402
 
-ROWS, LAYERS = 512, {'qwen3': 2, 'olmo': 3}
+ROWS, FRAMES, LAYERS = 512, 8, {'qwen3': 2, 'olmo': 3}
 STYLE = pytest.mark.parametrize('style', LAYERS)
-LIMITS = {  # least, usual and most of each input whose size may change
-    'ids': [(1, 1), (1, 64), (1, ROWS)],
-    'slots': [(1, 1), (1, 64), (1, ROWS)],
-    'visual': [(1, 1), (1, 64), (1, ROWS)],
-    'features': [(1, 32), (40, 32), (400, 32)],
-    'wanted': [(1,), (1,), (17,)],
-    'patches': [(1, 36, 588), (1, 36, 588), (8, 36, 588)],
-    'pooling': [(4, 9), (4, 9), (4, 9)],
-}
+TENSORRT = installed((RTX,))[0]
 
 
 @pytest.fixture(scope='module')
-def graphs(make_checkpoint, tmp_path_factory):
+def checkpoints(make_checkpoint):
     """Heads as wide as the released models': there are kernels for those."""
     found = {}
     for style, text in STYLES.items():
         folder = make_checkpoint(text=text | {'head_dim': 128}, tower={'head_dim': 72})
-        parts = ('decoder', 'vision') if style == 'qwen3' else ('decoder',)
-        for path in export_graphs(str(folder), folder, 'float16', parts=parts):
-            part = path.name.partition('.')[0]
-            found[style, part] = fix_capacity(path, ROWS) if part == 'decoder' else path
+        found[style] = open_checkpoint(BackendSettings(str(folder)))
     return found
 
 
-def parsed(path):
-    log = trt.Logger(trt.Logger.ERROR)
-    builder = trt.Builder(log)
-    network = builder.create_network(0)
-    parser = trt.OnnxParser(network, log)
-    read = parser.parse_from_file(str(path))
-    assert read, [parser.get_error(i).desc() for i in range(parser.num_errors)]
-    return builder, network, parser
+@pytest.fixture(scope='module')
+def built(checkpoints):
+    """The engines of one of them, and the steps that were told."""
+    steps = []
+    target = Target('float16', ROWS, FRAMES, 'SM86')
+    return build_engines(checkpoints['qwen3'], target, steps.append), steps
 
 
-def built(path, capability):
-    builder, network, _parser = parsed(path)
-    config = builder.create_builder_config()
-    config.num_compute_capabilities = 1
-    config.set_compute_capability(getattr(trt.ComputeCapability, capability), 0)
-    profile = builder.create_optimization_profile()
-    for i in range(network.num_inputs):
-        tensor = network.get_input(i)
-        if tensor.name in LIMITS:
-            profile.set_shape(tensor.name, *LIMITS[tensor.name])
-    config.add_optimization_profile(profile)
-    return builder.build_serialized_network(network, config)
+@pytest.fixture(scope='module')
+def graphs(checkpoints, built):
+    """By style and part; those of the engines are there already."""
+    folder = checkpoints['olmo'].folder
+    [olmo] = export_graphs(str(folder), folder, 'float16', parts=['decoder'])
+    made = checkpoints['qwen3'].folder
+    return {
+        ('qwen3', 'decoder'): made / f'decoder.float16.opset24.rows{ROWS}.onnx',
+        ('qwen3', 'vision'): made / 'vision.float16.opset24.onnx',
+        ('olmo', 'decoder'): fix_capacity(olmo, ROWS),
+    }
 
 
-def layers(network):
-    return Counter(network.get_layer(i).type for i in range(network.num_layers))
+def profiles(checkpoint, part):
+    if part == 'vision':
+        return vision_profiles(checkpoint.config, 4, 9)
+    return decoder_profiles(checkpoint.config, 4, ROWS, FRAMES)
 
 
 @STYLE
 def test_the_cache_is_updated_in_place_and_attention_is_one_layer(style, graphs):
-    _builder, network, _parser = parsed(graphs[style, 'decoder'])
-    found = layers(network)
+    logger = trt.Logger(trt.Logger.ERROR)
+    network = trt.Builder(logger).create_network(0)
+    parser = trt.OnnxParser(network, logger)
+    assert parser.parse_from_file(str(graphs[style, 'decoder']))
+    found = Counter(network.get_layer(i).type for i in range(network.num_layers))
     assert found[trt.LayerType.KV_CACHE_UPDATE] == 2 * LAYERS[style]
     assert found[trt.LayerType.ATTENTION_INPUT] == LAYERS[style]
     assert found[trt.LayerType.ROTARY_EMBEDDING] == 2 * LAYERS[style]
     assert not found.keys() & {trt.LayerType.NON_ZERO, trt.LayerType.SCATTER}
+    inputs = [network.get_input(i) for i in range(network.num_inputs)]
+    assert not any(one.is_shape_tensor for one in inputs), 'its place would be on the host'
+    types = {one.name: one.dtype.name for one in inputs}
+    assert {types[name] for name in ('ids', 'slots', 'start', 'wanted')} == {'INT64'}
+    assert {types[name] for name in ('visual', 'seen_visual')} == {'BOOL'}
+    inspection = parse(TENSORRT, graphs[style, 'decoder'])
+    assert (inspection.attention, inspection.in_place_kv) == (LAYERS[style], 2 * LAYERS[style])
 
 
 @pytest.mark.parametrize('capability', ['SM86', 'SM89', 'SM120'])
-@pytest.mark.parametrize('graph', [('qwen3', 'decoder'), ('olmo', 'decoder'), ('qwen3', 'vision')])
-def test_an_engine_with_fused_attention_is_built(graph, capability, graphs):
-    plan = built(graphs[graph], capability)
-    assert plan is not None
-    assert plan.nbytes > 100_000
+@pytest.mark.parametrize(
+    ('style', 'part', 'fused', 'in_place'),
+    [('qwen3', 'decoder', 2, 4), ('olmo', 'decoder', 3, 6), ('qwen3', 'vision', 3, 0)],
+)
+def test_an_engine_with_fused_attention_and_a_cache_in_place_is_built(
+    style, part, fused, in_place, capability, graphs, checkpoints
+):
+    graph = graphs[style, part]
+    plan = build_plan(TENSORRT, graph, profiles(checkpoints[style], part), capability)
+    assert (plan.fused_attention, plan.found.in_place_kv) == (fused, in_place)
+    assert len(plan.data) > weight_bytes(graph) > 10_000
+
+
+def test_bfloat16_is_built_as_float16_is(checkpoints):
+    folder = checkpoints['olmo'].folder
+    [decoder] = export_graphs(str(folder), folder, 'bfloat16', parts=['decoder'])
+    graph = fix_capacity(decoder, ROWS)
+    plan = build_plan(TENSORRT, graph, profiles(checkpoints['olmo'], 'decoder'), 'SM120')
+    assert (plan.fused_attention, plan.found.in_place_kv) == (3, 6)
+
+
+def test_attention_without_a_kernel_is_taken_apart_and_said_to_be(
+    exported, tmp_path, checkpoints, caplog
+):
+    """In float32 there is none for a prompt."""
+    folder = shutil.copytree(exported['qwen3'], tmp_path / 'm')
+    graph = fix_capacity(folder / 'decoder.float32.opset24.onnx', ROWS)
+    limits = profiles(checkpoints['qwen3'], 'decoder')
+    with caplog.at_level(logging.WARNING):
+        plan = build_plan(TENSORRT, graph, limits, 'SM86')
+    assert (plan.found.attention, plan.fused_attention, plan.found.in_place_kv) == (2, 0, 4)
+    assert len(plan.data) > weight_bytes(graph)
+    assert 'no fused attention for decoder.float32' in caplog.text
+    assert 'attention is taken apart, which is slower' in caplog.text
+
+
+def test_engines_are_kept_with_what_they_were_made_of(built, checkpoints):
+    found, steps = built
+    folder = checkpoints['qwen3'].folder
+    assert [(one.part, one.fused_attention, one.in_place_kv) for one in found] == [
+        ('vision', 3, 0),
+        ('decoder', 2, 4),
+    ]
+    assert all(one.path.parent == folder / ENGINES for one in found)
+    assert [one.nbytes for one in found] == [one.path.stat().st_size for one in found]
+    manifests, wrong = entries(folder)
+    decoder = next(one for one in manifests if one.recipe.part == 'decoder')
+    assert not wrong and len(manifests) == 2
+    assert decoder.facts.self_check.startswith(NOT_CHECKED)
+    assert set(decoder.recipe.files) == {decoder.recipe.graph, 'model.safetensors'}
+    assert (decoder.recipe.capability, decoder.recipe.gpu) == ('SM86', '')
+    names = list(dict.fromkeys(step.name for step in steps))
+    assert names[0] == 'exporting the graphs' and names[-1] == 'building decoder'
+    assert all(0 <= step.done <= step.total for step in steps)
+    assert steps[-1].done == steps[-1].total > 1
+
+
+def test_a_second_build_keeps_what_is_whole_and_makes_again_what_is_not(built, checkpoints):
+    vision, decoder = built[0]
+    decoder.path.write_bytes(decoder.path.read_bytes()[:-1])
+    before = vision.path.stat().st_mtime_ns
+    steps = []
+    target = Target('float16', ROWS, FRAMES, 'SM86')
+    again = build_engines(checkpoints['qwen3'], target, steps.append)
+    assert vision.path.stat().st_mtime_ns == before
+    assert again[0] == vision
+    assert again[1].path == decoder.path
+    assert decoder.path.stat().st_size == again[1].nbytes
+    assert 'building vision: there already' in [step.name for step in steps]
+    assert len(entries(checkpoints['qwen3'].folder)[0]) == 2
+
+
+def test_engines_of_weights_that_changed_are_replaced_and_no_others(built, checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints['qwen3'].folder, tmp_path / 'm')
+    weights = folder / 'model.safetensors'
+    content = bytearray(weights.read_bytes())
+    content[-2] ^= 1
+    weights.write_bytes(content)
+    checkpoint = open_checkpoint(BackendSettings(str(folder)))
+    other = next(one for one in entries(folder)[0] if one.recipe.part == 'vision')
+    keep(
+        write_plan(folder, of_sm89 := replace(other.recipe, capability='SM89'), b'x'),
+        of_sm89,
+        other.facts,
+    )
+    again = build_engines(checkpoint, Target('float16', ROWS, FRAMES, 'SM86'), lambda step: None)
+    kept = {one.plan.path for one in entries(folder)[0]}
+    assert kept == {one.path for one in again} | {folder / ENGINES / f'{of_sm89.key}.plan'}
+    assert not {one.name for one in kept} & {one.path.name for one in built[0]}
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints['olmo'].folder, tmp_path / 'm')
+    (folder / ENGINES).write_text('a file where the folder should be')
+    with pytest.raises(BackendError, match=r'building in .*/m: .*engines'):
+        build_engines(
+            open_checkpoint(BackendSettings(str(folder))),
+            Target('float16', ROWS, FRAMES, 'SM86'),
+            lambda step: None,
+        )
+
+
+def test_two_builds_at_once_are_refused(built, checkpoints):
+    target = Target('float16', ROWS, FRAMES, 'SM86')
+    with (checkpoints['qwen3'].folder / ENGINES / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BackendError, match=r'another build is under way in .*engines'):
+            build_engines(checkpoints['qwen3'], target, lambda step: None)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'dtype': 'float32'}, "dtype = 'float32': engines have bfloat16, float16"),
+        ({'frames': 0}, 'frames = 0: must be at least 4'),
+        ({'capacity': 32}, 'capacity = 32: 8 frames alone are 32 tokens'),
+        ({'capacity': 9999}, 'capacity = 9999: .* the model takes 1024'),
+        ({'capability': 'SM87'}, "capability = 'SM87': tensorrt_rtx .* for SM75, .*SM121"),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused_with_its_value(changes, said, checkpoints):
+    target = Target(
+        **{'dtype': 'float16', 'capacity': 512, 'frames': 8, 'capability': 'SM86'} | changes
+    )
+    with pytest.raises(BadSetting, match=said):
+        build_engines(checkpoints['olmo'], target, lambda step: None)
+    assert not (checkpoints['olmo'].folder / ENGINES).exists()
+
+
+def test_what_the_caller_raises_ends_the_build_and_is_raised(graphs, checkpoints):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    limits = profiles(checkpoints['qwen3'], 'vision')
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(TENSORRT, graphs['qwen3', 'vision'], limits, 'SM86', stop)
+
+
+def test_a_graph_that_the_parser_does_not_take_is_named_with_its_words(tmp_path):
+    (tmp_path / 'graph.onnx').write_bytes(b'no graph')
+    with pytest.raises(BackendError, match=r'tensorrt_rtx 1\.\S+ cannot read graph\.onnx: .{10}'):
+        parse(TENSORRT, tmp_path / 'graph.onnx')
+
+
+def test_a_failed_build_says_what_tensorrt_says(graphs, checkpoints):
+    [limits] = profiles(checkpoints['qwen3'], 'vision')
+    limits = limits | {'patches': ((1, 7, 7),) * 3}
+    with pytest.raises(BackendError, match=r'cannot build vision\.float16.*patches'):
+        build_plan(TENSORRT, graphs['qwen3', 'vision'], [limits], 'SM86')
+
+
+def test_the_files_of_a_graph_are_its_own_and_the_weights(graphs):
+    graph = graphs['olmo', 'decoder']
+    assert files_of(graph) == [graph.name, 'model.safetensors']
+
+
+def test_each_attention_has_a_mask_of_its_own(graphs):
+    """Or a step of few tokens is not built: see capacity._own_masks."""
+    onnx_ir = pytest.importorskip('onnx_ir', reason=WHY)
+    found = onnx_ir.load(graphs['olmo', 'decoder']).graph
+    masks = [node.inputs[3].name for node in found if node.op_type == 'Attention']
+    assert len(set(masks)) == len(masks) == LAYERS['olmo']

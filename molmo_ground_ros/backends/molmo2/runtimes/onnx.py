@@ -26,25 +26,33 @@ from molmo_ground_ros.backends.molmo2.engine import (
     open_checkpoint,
 )
 from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
+from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
+from molmo_ground_ros.backends.molmo2.runtimes.denormals import flushed
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
+from molmo_ground_ros.backends.ram import available_bytes
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
-_ROWS = 256  # the cache grows by so many at a time
+_ROWS = 64  # the cache grows by so many at a time; a pass looks at all of them
 _DTYPES: dict[str, type[np.float32 | np.float16]] = {'float32': np.float32, 'float16': np.float16}
-_EXPORT = 'python -m molmo_ground_ros.backends.molmo2.export'
+# Activations stay as they are: by default those of quantised matrices are rounded to int8.
+_LEVEL = ('session.qdq_matmulnbits_accuracy_level', '1')
+_EXPORT = 'molmo-ground build --backend onnx'
 _ERRORS = 3  # severity: ONNX Runtime warns of folded constants
 
 
 def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
-    """The backend named `onnx`. Raises BadModel or BadSetting when it cannot be loaded."""
+    """The backend named `onnx`. Raises BadModel, BadSetting or DoesNotFit."""
     if settings.device not in ('auto', 'cpu'):
         raise BadSetting('device', settings.device, 'the onnx backend runs on the CPU')
     dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
     if dtype not in _DTYPES:
-        raise BadSetting('dtype', dtype, 'the onnx backend has float32 and float16')
+        raise BadSetting('dtype', dtype, f'the onnx backend has {", ".join(_DTYPES)}')
     checkpoint = open_checkpoint(settings)
+    free = available_bytes()
+    if free is not None:
+        fit_weights(checkpoint.config, dtype, free, 'memory')
     return EngineBackend(checkpoint, OnnxRuntime(checkpoint, dtype, settings.threads), savings)
 
 
@@ -54,12 +62,17 @@ class OnnxRuntime:
     def __init__(
         self, checkpoint: Checkpoint, dtype: str, threads: int = 0, form: str = ''
     ) -> None:
-        """Take the named form of the graphs; '' is the best one that is there."""
+        """Take the named form of the graphs; '' is the best one that is there.
+
+        dtype may name a quantised decoder too, as in 'int4.float32': the reference of an engine.
+        """
         self._text = checkpoint.config.text
-        self._dtype = _DTYPES[dtype]
+        _, _, computed = dtype.rpartition('.')
+        self._dtype = _DTYPES[computed]
+        dtypes = {'decoder': dtype, 'vision': computed}
         mark = digest(read_index(checkpoint.model, checkpoint.folder), checkpoint.config)
         self._decoder, self._vision = (
-            _session(checkpoint.model, _find(checkpoint, part, dtype, form), mark, threads)
+            _session(checkpoint.model, _find(checkpoint, part, dtypes[part], form), mark, threads)
             for part in PARTS
         )
         self._fixed = _fixed_rows(self._decoder)
@@ -73,7 +86,7 @@ class OnnxRuntime:
     def encode(self, patches: NDArray[np.float32]) -> NDArray[Any]:
         """Features of one frame, (tokens, hidden)."""
         given = {'patches': patches[None].astype(self._dtype), 'pooling': self._pooling}
-        with _guard('encoding a frame'):
+        with _guard('encoding a frame'), flushed():
             found: NDArray[Any] = self._vision.run(['features'], given)[0]
             return found
 
@@ -85,6 +98,21 @@ class OnnxRuntime:
             tokens, logprobs = self.run(('tokens', 'logprobs'), ids, start, wanted, video)
             pairs = zip(tokens[0].tolist(), logprobs[0].tolist(), strict=True)
             return [Choice(token, logprob) for token, logprob in pairs]
+
+    def logits(
+        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+    ) -> NDArray[np.float32]:
+        """As `read`: the logits, (wanted, vocabulary)."""
+        with _guard(f'reading {len(ids)} tokens'):
+            found: NDArray[np.float32] = self.run(('logits',), ids, start, wanted, video)[0][0]
+            return found
+
+    def budget(self) -> Budget | None:
+        """What is free; ONNX Runtime's Attention on a CPU writes its scores out."""
+        free = available_bytes()
+        item = np.dtype(self._dtype).itemsize
+        step = self._fixed or _ROWS
+        return None if free is None else Budget(free, 'memory', self._rows, step, item, fused=False)
 
     def run(
         self,
@@ -122,7 +150,8 @@ class OnnxRuntime:
             binding.bind_ortvalue_output(name.replace('_', '_out_'), cache)
         for name in outputs:
             binding.bind_output(name)
-        self._decoder.run_with_iobinding(binding)
+        with flushed():
+            self._decoder.run_with_iobinding(binding)
         found = dict(zip(self._output_names(outputs), binding.get_outputs(), strict=True))
         return [found[name].numpy() for name in outputs]
 
@@ -177,10 +206,12 @@ def _session(model: str, path: Path, mark: str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS
+    options.add_session_config_entry(*_LEVEL)
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=['CPUExecutionProvider']
-        )
+        with flushed():  # its threads start here
+            session = onnxruntime.InferenceSession(
+                str(path), options, providers=['CPUExecutionProvider']
+            )
     except Exception as err:  # its errors share no other base
         reason = str(err).strip().split('\n')[0]
         raise BadModel(model, f'cannot load {path.name}: {reason}') from err

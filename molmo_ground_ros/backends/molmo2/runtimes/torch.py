@@ -29,9 +29,11 @@ from molmo_ground_ros.backends.molmo2.engine import (
     open_checkpoint,
 )
 from molmo_ground_ros.backends.molmo2.load import load_graphs
+from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
 from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
 from molmo_ground_ros.backends.pixels import pooling_indices
+from molmo_ground_ros.backends.ram import available_bytes
 from molmo_ground_ros.errors import BackendError
 
 _ROWS = 256  # the cache grows by so many at a time
@@ -39,12 +41,15 @@ _CUDA_ROWS = 2048  # the same on CUDA, where captured graphs end with the cache 
 
 
 def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
-    """The backend named `torch`. Raises BadModel or BadSetting when it cannot be loaded."""
+    """The backend named `torch`. Raises BadModel, BadSetting or DoesNotFit."""
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     checkpoint = open_checkpoint(settings)
+    free = _free_bytes(device)
+    if free is not None:
+        fit_weights(checkpoint.config, str(dtype).removeprefix('torch.'), free, _where(device))
     return EngineBackend(checkpoint, TorchRuntime(checkpoint, device, dtype), savings)
 
 
@@ -62,6 +67,7 @@ class TorchRuntime:
         self._text = checkpoint.config.text
         self._cache = _Cache.empty(self._text, 0, device, dtype)
         self._graphs = CudaGraphs(self._decoder) if device.type == 'cuda' else None
+        self._step = _ROWS if self._graphs is None else _CUDA_ROWS
 
     def encode(self, patches: NDArray[np.float32]) -> Tensor:
         """Features of one frame, (tokens, hidden)."""
@@ -81,10 +87,26 @@ class TorchRuntime:
                     self._grow(end, start)
                     tokens, logprobs = self._graphs.replay(ids, start, self._cache)
                     return _choices(tokens[:, -wanted:], logprobs[:, -wanted:])
-            _, tokens, logprobs = self.logits(ids, start, wanted, video)
+            _, tokens, logprobs = self.run(ids, start, wanted, video)
             return _choices(tokens, logprobs)
 
     def logits(
+        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+    ) -> NDArray[np.float32]:
+        """As `read`: the logits, (wanted, vocabulary)."""
+        with self._guard(f'reading {len(ids)} tokens'), torch.inference_mode():
+            found: NDArray[np.float32] = self.run(ids, start, wanted, video)[0][0].cpu().numpy()
+            return found
+
+    def budget(self) -> Budget | None:
+        """What is free on its device."""
+        free = _free_bytes(self._device)
+        if free is None:
+            return None
+        rows, where = self._cache.rows, _where(self._device)
+        return Budget(free, where, rows, self._step, self._dtype.itemsize, fused=True)
+
+    def run(
         self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `read`: the logits (1, wanted, vocabulary), and each one's token and logprob."""
@@ -120,8 +142,7 @@ class TorchRuntime:
         """Make room for so many rows, and keep the first `held` of them."""
         if rows <= self._cache.rows:
             return
-        step = _ROWS if self._graphs is None else _CUDA_ROWS
-        wanted = min(-(-rows // step) * step, max(self.capacity, rows))
+        wanted = min(-(-rows // self._step) * self._step, max(self.capacity, rows))
         larger = _Cache.empty(self._text, wanted, self._device, self._dtype)
         larger.take(self._cache, held)
         self._cache = larger
@@ -170,6 +191,26 @@ class _Cache:
         for mine, theirs in pairs:
             mine[:, :, :rows] = theirs[:, :, :rows]
         self.visual[:, :rows] = other.visual[:, :rows]
+
+
+def _free_bytes(device: torch.device) -> int | None:
+    """What may still be taken there; None where the system does not say.
+
+    torch keeps what it once took, so that is free as well. A GPU that shares the machine's memory
+    (Jetson) counts pages of files as taken, though they would be dropped. Neither CUDA case has
+    been run yet.
+    """
+    if device.type == 'cpu':
+        return available_bytes()
+    free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if torch.cuda.get_device_properties(device).is_integrated:
+        return max(free, available_bytes() or 0)
+    return free
+
+
+def _where(device: torch.device) -> str:
+    return 'memory' if device.type == 'cpu' else f'memory of {device}'
 
 
 def _choices(tokens: Tensor, logprobs: Tensor) -> list[Choice]:

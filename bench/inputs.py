@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The clips and questions that are measured: pictures of the bag that ships, 640x480."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from molmo_ground_ros import bag
+from molmo_ground_ros.image import decode
+from molmo_ground_ros.types import Clip, Frame
+
+ROOT = Path(__file__).resolve().parents[1]
+BAG = ROOT / 'examples' / 'tabletop.mcap'
+FRAMES = 64
+PERIOD_S = 0.5  # between the labels of a clip
+COUNTS = tuple(
+    f'How many times was the {colour} block grasped?'
+    for colour in ('red', 'blue', 'purple', 'green')
+)
+TRACKS = ('Track the red block.', 'Track the blue block.')
+DEMO_QUESTION = 'how many times was the red block grasped?'  # of tools/demo.py
+_TRACK_STARTS_S = (0.0, 4.0, 8.0, 12.0)
+_TRACK_LENGTH_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that is shown to a model."""
+
+    frames: int  # of a window
+    windows: tuple[Clip, ...]  # each slid by one frame from the one before
+    tracked: tuple[Clip, ...]  # as the node would cut them
+
+    def fresh(self, number: int) -> Clip:
+        """The first window in pictures never seen before."""
+        return fresh(self.windows[0], number)
+
+
+def read_inputs(frames: int, slides: int, tracked: int) -> Inputs:
+    """Cut the bag into `slides` + 1 windows of so many frames, and clips to track on.
+
+    The bag holds 224 pictures of 22 s. A window's pictures are taken evenly from it and labelled
+    every half second, as if it had been played slower: 64 frames at 2 fps would take 32 s.
+    """
+    with bag.Bag(BAG) as recording:
+        topic = recording.choose()
+        pictures = list(recording.pictures(topic))
+        clips = tuple(
+            bag.read_clip(recording, topic, start, start + _TRACK_LENGTH_S)
+            for start in _TRACK_STARTS_S[:tracked]
+        )
+    wanted = frames + slides
+    chosen = [pictures[i * (len(pictures) - 1) // (wanted - 1)] for i in range(wanted)]
+    taken = [Frame(one.stamp_ns, decode(one.image), one.frame_id) for one in chosen]
+    windows = tuple(_clip(taken[i : i + frames]) for i in range(slides + 1))
+    return Inputs(frames, windows, clips)
+
+
+def fresh(clip: Clip, number: int) -> Clip:
+    """The clip in copies of its pictures with one value changed: no cache holds any of them.
+
+    number: 0 to 254; another one gives other pictures.
+    """
+    frames = []
+    for frame in clip.frames:
+        image = frame.image.copy()
+        image[0, 0, 0] ^= 1 + number
+        frames.append(replace(frame, image=image))
+    return replace(clip, frames=tuple(frames))
+
+
+def _clip(frames: Sequence[Frame]) -> Clip:
+    seconds = tuple(PERIOD_S * i for i in range(len(frames)))
+    first, last = frames[0].stamp_ns, frames[-1].stamp_ns
+    return Clip('camera', tuple(frames), seconds, first, last, len(frames))

@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a group of measurements gives: rows of the table, and how they compare with the peer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.timing import Spread
+
+PEER = 'generate'  # the column of transformers itself
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measure of every side that has it."""
+
+    key: str
+    title: str
+    unit: str  # 'ms', 'MB', ...; '' is a plain number
+    cells: Mapping[str, Spread]  # by side
+    ratios: Mapping[str, float] = field(default_factory=dict)  # by side: how many times better
+
+    def record(self) -> dict[str, Any]:
+        """As JSON has it."""
+        cells = {
+            side: {'median': one.median, 'p10': one.low, 'p90': one.high, 'count': one.count}
+            for side, one in self.cells.items()
+        }
+        return {
+            'key': self.key,
+            'title': self.title,
+            'unit': self.unit,
+            'cells': cells,
+            'ratios': dict(self.ratios),
+        }
+
+
+def against_peer(key: str, title: str, cells_s: Mapping[str, Spread]) -> Row:
+    """A row of times, given in seconds, shown in milliseconds; how many times less ours are."""
+    peer = cells_s[PEER].median
+    ratios = {side: peer / one.median for side, one in cells_s.items() if side != PEER}
+    cells = {side: one.times(1e3) for side, one in cells_s.items()}
+    return Row(key, title, 'ms', cells, ratios)

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What an exported graph's file says of itself, read without ONNX: is it there, is it current.
+
+A graph is current if it carries the digest of the checkpoint as it is now (`weights.digest`) and
+the version of the code that writes graphs (`files.EXPORT_VERSION`).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from pathlib import Path
+
+from molmo_ground_ros.backends.molmo2.files import DIGEST, EXPORT_VERSION, VERSION
+
+# Field numbers of ModelProto and StringStringEntryProto, and the wire types of protobuf:
+# onnx/onnx.proto and https://protobuf.dev/programming-guides/encoding.
+_METADATA, _KEY, _VALUE = 14, 1, 2
+_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+
+
+class State(enum.Enum):
+    """Of a graph in a checkpoint's folder."""
+
+    CURRENT = 'current'
+    MISSING = 'missing'
+    FOREIGN = 'of another checkpoint'
+    STALE = 'written by other code'
+    DAMAGED = 'damaged'
+
+
+def state(path: Path, digest: str) -> State:
+    """How a graph stands to its checkpoint. digest: `weights.digest` of that. Raises OSError."""
+    if not path.is_file():
+        return State.MISSING
+    try:
+        found = metadata(path)
+    except ValueError:
+        return State.DAMAGED
+    if found.get(DIGEST) != digest:
+        return State.FOREIGN
+    return State.CURRENT if found.get(VERSION) == str(EXPORT_VERSION) else State.STALE
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """The metadata of an ONNX file. Raises ValueError for a file that is none, or is cut off.
+
+    The file holds no weights, so it is small; what is not metadata is passed over.
+    """
+    found = {}
+    for number, value in _fields(path.read_bytes()):
+        if number == _METADATA:
+            entry = dict(_fields(value))
+            found[_text(entry.get(_KEY, b''))] = _text(entry.get(_VALUE, b''))
+    return found
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a message: number and bytes; those that are numbers come as none."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        number, kind = tag >> 3, tag & 7
+        if not number:
+            raise ValueError(f'a field without a number at byte {at}')
+        if kind == _VARINT:
+            _, at = _varint(data, at)
+            yield number, b''
+            continue
+        if kind == _LENGTH:
+            length, at = _varint(data, at)
+        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
+            length = 8 if kind == _EIGHT_BYTES else 4
+        else:
+            raise ValueError(f'a field of wire type {kind} at byte {at}')
+        if at + length > len(data):
+            raise ValueError(f'field {number} of {length} bytes at byte {at} of {len(data)}')
+        yield number, data[at : at + length]
+        at += length
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at a byte, and the byte behind it."""
+    value = 0
+    for i, byte in enumerate(data[at : at + 10]):
+        value |= (byte & 0x7F) << 7 * i
+        if byte < 0x80:
+            return value, at + i + 1
+    raise ValueError(f'a number without an end at byte {at}')
+
+
+def _text(value: bytes) -> str:
+    return value.decode('utf-8', errors='replace')

@@ -1,0 +1,340 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a window takes, in frames, rows of the cache and bytes; refuses what will not fit.
+
+Arithmetic on a config: nothing is loaded or allocated, and no weights need be there. Weights, cache
+and features are exact. The workspace is an estimate, see `workspace_bytes`. What the runtime's own
+libraries take is not in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from molmo_ground_ros.backends.molmo2.config import (
+    AdapterConfig,
+    Molmo2Config,
+    TextConfig,
+    VisionConfig,
+)
+from molmo_ground_ros.errors import BadSetting, DoesNotFit
+from molmo_ground_ros.prompts import max_new_tokens
+from molmo_ground_ros.types import Task
+from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
+
+ROWS = 256  # a capacity is a multiple of it
+QUESTION_TOKENS = 128  # the question, and the marks of the turns around it
+# Three tracked objects: a time takes about 4 tokens, a point about 10 (molmo2.md 4).
+ANSWER_A_FRAME = 4 + 3 * 10
+HEAD_BITS = {'int4': 8.0}  # of a weight of lm_head where `quantize` stores that too
+
+GROUP = (
+    128  # weights that share one scale in int4; fewer, i.e. more bytes, where 128 does not divide
+)
+_SCALE_BITS = 16
+_MAX_SECONDS = MAX_WINDOW_NS / 1e9
+_PERIOD_SECONDS = SAMPLE_PERIOD_NS / 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A number format of the weights."""
+
+    bits: (
+        float  # of a weight in the matrices of the decoder's layers, its share of a scale included
+    )
+    item: int  # bytes of every other weight, of the cache and of features
+
+
+FORMATS: dict[str, Format] = {
+    'float32': Format(32, 4),
+    'float16': Format(16, 2),
+    'bfloat16': Format(16, 2),
+    'int8': Format(8, 2),  # one scale an output
+    'fp8': Format(8, 2),  # one scale a matrix
+    'int4': Format(4 + _SCALE_BITS / GROUP, 2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What of a checkpoint decides how much it takes."""
+
+    config: Molmo2Config
+    frame_tokens: int  # of a frame in the prompt, its markers included, its label not
+    frame_features: int  # rows of features of a frame
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much of the context a window of video takes."""
+
+    seconds: float
+    frames: int
+    prompt: int  # tokens, with a question of QUESTION_TOKENS
+    answer: int  # tokens it may have
+    rows: int  # capacity of the cache
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Bytes by part."""
+
+    parts: tuple[tuple[str, int], ...]
+
+    @property
+    def total(self) -> int:
+        """All parts together."""
+        return sum(nbytes for _, nbytes in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a runtime has, as it says itself."""
+
+    free: int  # bytes that may still be taken
+    where: str  # of what: 'memory', 'memory of the GPU'
+    rows: int  # of the cache there are
+    step: int  # rows that it grows by
+    item: int  # bytes of a number in it
+    fused: bool  # attention without its scores being written out
+
+
+def window_of(seconds: float, model: Model) -> Window:
+    """The frames, tokens and rows of a window. Raises BadSetting for one that cannot be.
+
+    Frames: `windows.most_frames`. A label takes at most a token a character, ' 12.5 ': Qwen's own
+    tokenizer writes digits one by one, so for it that is exact; no tokenizer over bytes takes more.
+    The answer has room for three objects tracked in every frame, within `prompts.max_new_tokens`.
+    """
+    if not _PERIOD_SECONDS <= seconds <= _MAX_SECONDS:
+        raise BadSetting('window', seconds, f'not in {_PERIOD_SECONDS:g} to {_MAX_SECONDS:g} s')
+    frames = most_frames(round(seconds * 1e9))
+    prompt = frames * model.frame_tokens + _label_tokens(frames) + QUESTION_TOKENS
+    low, high = max_new_tokens(Task.TEXT), max_new_tokens(Task.TRACK)
+    answer = min(max(low, ANSWER_A_FRAME * frames), high)
+    positions = model.config.text.positions
+    if prompt >= positions:
+        raise BadSetting(
+            'window', seconds, f'its prompt of {prompt} tokens fills the context of {positions}'
+        )
+    rows = min(_rounded(prompt + answer, ROWS), positions)
+    return Window(seconds, frames, prompt, min(answer, rows - prompt), rows)
+
+
+def need(
+    model: Model, dtype: str, window: Window, *, features: int = 0, fused: bool = True
+) -> Need:
+    """Bytes by part to answer over this window.
+
+    features: bytes that are kept for features of frames, at least those of the window.
+    fused: as in `workspace_bytes`. Raises BadSetting for a dtype that is not in FORMATS.
+    """
+    item = _format(dtype).item
+    frame = model.frame_features * model.config.text.hidden * item
+    return Need(
+        (
+            *weights(model.config, dtype).parts,
+            ('keys and values', cache_bytes(model.config.text, window.rows, item)),
+            ('features kept, at most', max(features, window.frames * frame)),
+            ('workspace (estimate)', workspace_bytes(model, window.prompt, item, fused=fused)),
+        )
+    )
+
+
+def weights(config: Molmo2Config, dtype: str) -> Need:
+    """Bytes of the weights. Raises BadSetting for a dtype that is not in FORMATS."""
+    chosen = _format(dtype)
+    text = config.text
+    matrices = text.layers * _layer_matrices(text)
+    others = text.layers * _layer_others(text) + text.hidden
+    table = (text.vocabulary + text.extra_vocabulary) * text.hidden
+    head = text.vocabulary * text.hidden
+    vision = vision_weights(config)
+    bits = HEAD_BITS.get(dtype.partition('.')[0], 8.0 * chosen.item)
+    return Need(
+        (
+            ('decoder layers', math.ceil(matrices * chosen.bits / 8) + others * chosen.item),
+            ('embeddings', table * chosen.item),
+            ('head', math.ceil(head * bits / 8)),
+            ('vision', vision * chosen.item),
+        )
+    )
+
+
+def cache_bytes(text: TextConfig, rows: int, item: int) -> int:
+    """Bytes of the keys and values of so many rows; item: bytes of a number."""
+    return rows * text.kv_bytes_per_token * item
+
+
+def workspace_bytes(model: Model, tokens: int, item: int, *, fused: bool) -> int:
+    """An estimate of what a pass over so many tokens takes besides; item: bytes of a number.
+
+    The larger of two, since they do not run at once:
+    - the decoder, over a prompt of S tokens at once:
+      S * item * (2 * hidden + 4 * max(intermediate, all heads' width))    one layer's values
+      + S * S * (2 + item)                               the mask, as truth values and as numbers
+      + S * S * heads * item                             scores, where attention is not fused
+    - the vision tower, a frame of P patches at a time:
+      P * item * (layers * hidden + 2 * (hidden + intermediate)), and P * P * heads * item as above.
+
+    Measured with the model that ships, float32, peak of resident memory over one pass (2 CPU cores,
+    2026-11-22): torch, fused, 2000 / 4000 tokens: 47 / 69 MB, estimated 42 / 132; ONNX Runtime,
+    not fused: 93 / 346 MB, estimated 122 / 452. On a GPU it has not been measured.
+    """
+    text, vision = model.config.text, model.config.vision
+    width = (text.heads + 2 * text.kv_heads) * text.head_dim
+    decoder = tokens * item * (2 * text.hidden + 4 * max(text.intermediate, width))
+    decoder += tokens * tokens * (2 + item + (0 if fused else text.heads * item))
+    patches = vision.positions
+    tower = patches * item * (vision.layers * vision.hidden)
+    tower += patches * item * 2 * (vision.hidden + vision.intermediate)
+    tower += 0 if fused else patches * patches * vision.heads * item
+    return max(decoder, tower)
+
+
+def longest_window(
+    model: Model, dtype: str, free: int, *, features: int = 0, fused: bool = True
+) -> float:
+    """The longest window, in steps of half a second, whose `need` is at most `free`; 0 for none."""
+    for halves in range(round(_MAX_SECONDS / _PERIOD_SECONDS), 0, -1):
+        seconds = halves * _PERIOD_SECONDS
+        try:
+            found = need(model, dtype, window_of(seconds, model), features=features, fused=fused)
+        except BadSetting:  # longer than the context
+            continue
+        if found.total <= free:
+            return seconds
+    return 0.0
+
+
+def fit(
+    model: Model,
+    dtype: str,
+    window: Window,
+    free: int,
+    where: str,
+    *,
+    formats: Iterable[str] = (),
+    features: int = 0,
+    fused: bool = True,
+) -> Need:
+    """`need` where it fits. Raises DoesNotFit with the numbers, and with what would fit.
+
+    formats: others that could be taken instead of this dtype.
+    """
+    found = need(model, dtype, window, features=features, fused=fused)
+    if found.total <= free:
+        return found
+    would = _window_that_fits(longest_window(model, dtype, free, features=features, fused=fused))
+    for other in formats:
+        if need(model, other, window, features=features, fused=fused).total <= free:
+            would += [f'dtype {other}']
+    raise DoesNotFit(f'a window of {window.seconds:g} s', found.parts, free, where, would)
+
+
+def fit_weights(config: Molmo2Config, dtype: str, free: int, where: str) -> None:
+    """Raise DoesNotFit where the weights alone are more than what is free."""
+    found = weights(config, dtype)
+    if found.total > free:
+        smaller = (one for one in ('float16', 'bfloat16') if one != dtype)
+        would = [f'dtype {one}' for one in smaller if weights(config, one).total <= free]
+        raise DoesNotFit(f'the weights in {dtype}', found.parts, free, where, would)
+
+
+def fit_prompt(model: Model, budget: Budget, frames: int, prompt: int, answer: int) -> None:
+    """Raise DoesNotFit where a prompt and its answer, in tokens, take more than is free.
+
+    The cache is copied when it grows, so for a moment the one before it is there as well.
+    """
+    found = _prompt_need(model, budget, frames, prompt, prompt + answer)
+    if found.total <= budget.free:
+        return
+    would = _window_that_fits(_longest_prompt(model, budget))
+    if _prompt_need(model, budget, frames, prompt, prompt + 1).total <= budget.free:
+        would += ['a lower max_new_tokens']
+    what = f'a prompt of {prompt} tokens with an answer of at most {answer}'
+    raise DoesNotFit(what, found.parts, budget.free, budget.where, would)
+
+
+def vision_weights(config: Molmo2Config) -> int:
+    """How many numbers the tower and the adapter hold."""
+    return _tower(config.vision) + _adapter(config.adapter, config.text.hidden)
+
+
+def _prompt_need(model: Model, budget: Budget, frames: int, prompt: int, end: int) -> Need:
+    text, item = model.config.text, budget.item
+    rows = _rounded(end, budget.step)
+    grown = rows + max(rows - budget.step, budget.rows) - budget.rows if end > budget.rows else 0
+    frame = model.frame_features * text.hidden * item
+    return Need(
+        (
+            ('keys and values', cache_bytes(text, grown, item)),
+            ('features of frames', frames * frame),
+            ('workspace (estimate)', workspace_bytes(model, prompt, item, fused=budget.fused)),
+        )
+    )
+
+
+def _longest_prompt(model: Model, budget: Budget) -> float:
+    for halves in range(round(_MAX_SECONDS / _PERIOD_SECONDS), 0, -1):
+        try:
+            window = window_of(halves * _PERIOD_SECONDS, model)
+        except BadSetting:  # longer than the context
+            continue
+        end = window.prompt + window.answer
+        found = _prompt_need(model, budget, window.frames, window.prompt, end)
+        if found.total <= budget.free:
+            return window.seconds
+    return 0.0
+
+
+def _window_that_fits(seconds: float) -> list[str]:
+    return [f'a window of {seconds:g} s'] if seconds else []
+
+
+def _format(dtype: str) -> Format:
+    """By name; 'int4.float32' is int4 where all else is in float32, not in float16."""
+    weights, _, computed = dtype.partition('.')
+    if not {weights, computed or weights} <= FORMATS.keys():
+        raise BadSetting('dtype', dtype, f'not one of {", ".join(FORMATS)}')
+    return Format(FORMATS[weights].bits, FORMATS[computed or weights].item)
+
+
+def _rounded(rows: int, step: int) -> int:
+    return -(-rows // step) * step
+
+
+def _label_tokens(frames: int) -> int:
+    """At most, for frames half a second apart."""
+    labels = (f'{" " if i else ""}{_PERIOD_SECONDS * i:.1f} ' for i in range(frames))
+    return sum(len(label) for label in labels)
+
+
+def _layer_matrices(text: TextConfig) -> int:
+    """Weights of att_proj, attn_out, ff_proj and ff_out of one layer."""
+    read, width = text.heads * text.head_dim, (text.heads + 2 * text.kv_heads) * text.head_dim
+    return text.hidden * (width + read + 3 * text.intermediate)
+
+
+def _layer_others(text: TextConfig) -> int:
+    """Weights of one layer's norms and biases."""
+    width = (text.heads + 2 * text.kv_heads) * text.head_dim
+    heads = 2 if text.norm_heads else text.heads + text.kv_heads
+    return 2 * text.hidden + heads * text.head_dim + (width if text.bias else 0)
+
+
+def _tower(vision: VisionConfig) -> int:
+    width = vision.heads * vision.head_dim
+    attention = 3 * (vision.hidden + 1) * width + (width + 1) * vision.hidden
+    feed = (vision.hidden + 1) * vision.intermediate + (vision.intermediate + 1) * vision.hidden
+    layer = attention + feed + 2 * 2 * vision.hidden
+    return (vision.patch_values + 1 + vision.positions) * vision.hidden + vision.layers * layer
+
+
+def _adapter(adapter: AdapterConfig, hidden: int) -> int:
+    width, read = adapter.heads * adapter.head_dim, adapter.hidden * len(adapter.feature_layers)
+    pooling = 3 * (read + 1) * width + (width + 1) * adapter.hidden
+    return pooling + adapter.intermediate * (2 * adapter.hidden + hidden)

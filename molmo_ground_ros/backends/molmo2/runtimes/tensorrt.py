@@ -1,0 +1,349 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The exported graph as TensorRT engines. Needs numpy, tokenizers, CUDA's bindings and TensorRT.
+
+Every tensor has a place on the device for good. The cache is bound as input and output at the same
+address, so an engine writes it where it lies. One engine reads frames, one at a time; the other has
+two profiles, for steps and for prompts. Not run yet on a GPU: the tests run all of this on
+stand-ins of TensorRT and of the device's memory which execute the same graphs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.backends.molmo2.engine import (
+    SAVE_ALL,
+    Checkpoint,
+    EngineBackend,
+    Savings,
+    open_checkpoint,
+)
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Video
+from molmo_ground_ros.backends.molmo2.trt.choose import Chosen, choose
+from molmo_ground_ros.backends.molmo2.trt.cuda_memory import CudaMemory, find_gpu
+from molmo_ground_ros.backends.molmo2.trt.engine import Engine
+from molmo_ground_ros.backends.molmo2.trt.find import installed
+from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
+from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, Memory, to_bfloat16
+from molmo_ground_ros.backends.molmo2.trt.plans import NOT_CHECKED
+from molmo_ground_ros.backends.molmo2.trt.profiles import READING, STEP, STEPS
+from molmo_ground_ros.backends.pixels import pooling_indices
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, DoesNotFit
+
+_BYTES = {'FLOAT': 4, 'HALF': 2, 'BF16': 2, 'INT64': 8, 'BOOL': 1}
+_LOG = logging.getLogger(__name__)
+
+
+def load(settings: BackendSettings, savings: Savings = SAVE_ALL) -> EngineBackend:
+    """The backend named `tensorrt`, on plans that `molmo-ground build` made.
+
+    dtype 'auto' takes the most exact format that there is a plan of: bfloat16, float16, int8, fp8,
+    int4; among plans of one format the one of the largest capacity is taken. Raises BadSetting,
+    BadModel where no plan fits (and says what differs), MissingPackage or BackendError.
+    """
+    if settings.device == 'cpu':
+        raise BadSetting('device', settings.device, 'the tensorrt backend runs on a GPU')
+    if settings.dtype not in ('auto', *FORMATS):
+        known = ', '.join(FORMATS)
+        raise BadSetting('dtype', settings.dtype, f'the tensorrt backend has {known}')
+    tensorrts = installed()
+    _, _, number = settings.device.partition(':')
+    index = int(number or 0)
+    gpu = find_gpu(index)
+    checkpoint = open_checkpoint(settings)
+    chosen = choose(checkpoint, settings.dtype, tensorrts, gpu)
+    for entry in (chosen.decoder, chosen.vision):
+        _LOG.info('%s: %s', entry.recipe.part, entry.plan.path)
+        if entry.facts.self_check.startswith(NOT_CHECKED):
+            _LOG.warning(
+                '%s was not checked against the reference (%s): molmo-ground build on this machine '
+                'makes one that is', entry.plan.path.name, entry.facts.self_check,
+            )  # fmt: skip
+    return EngineBackend(
+        checkpoint, TensorrtRuntime(checkpoint, chosen, CudaMemory(index)), savings
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFeatures:
+    """One frame's features on the device."""
+
+    rows: int
+    buffer: Buffer
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.buffer.nbytes
+
+
+class TensorrtRuntime:
+    """One checkpoint's engines on one GPU. Raises BadModel where a plan is not what it says.
+
+    A failed pass leaves it usable: a cache row is written before it is read again. After an error
+    that takes CUDA's whole state with it every call says so, and only a new process helps.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, chosen: Chosen, memory: Memory) -> None:
+        recipe = chosen.decoder.recipe
+        self.capacity = recipe.capacity
+        self.frames = recipe.frames  # of the longest clip
+        self._model = checkpoint.model
+        self._text = checkpoint.config.text
+        self._memory = memory
+        self._broken = ''
+        self._pooling = pooling_indices(checkpoint.pixels)  # (tokens of a frame, window)
+        self._type = {'float16': 'HALF', 'bfloat16': 'BF16', 'float32': 'FLOAT'}[
+            computed(recipe.weights)
+        ]
+        self._visual = np.zeros((1, self.capacity), dtype=np.bool_)
+        self._tensors: dict[str, Buffer] = {}  # by name: each lies here for good
+        self._check_room(chosen)
+        self._vision, self._decoder = (
+            Engine(chosen.tensorrt, checkpoint.model, one.plan.path, memory.stream)
+            for one in (chosen.vision, chosen.decoder)
+        )
+        vision = checkpoint.config.vision
+        rows = len(self._pooling)
+        self._place(
+            self._vision,
+            {
+                'patches': (self._type, (1, vision.positions, vision.patch_values)),
+                'pooling': ('INT64', self._pooling.shape),
+                'features': (self._type, (rows, self._text.hidden)),
+            },
+            skip='features',
+        )
+        self._place(self._decoder, self._decoder_tensors(rows))
+        self._bind_caches()
+        memory.write(self._tensors['pooling'], self._pooling)
+        memory.synchronise()
+
+    def encode(self, patches: NDArray[np.float32]) -> Features:
+        """Features of one frame, (tokens, hidden), which stay on the device."""
+        with self._guard('encoding a frame'):
+            rows = len(self._pooling)
+            nbytes = rows * self._text.hidden * _BYTES[self._type]
+            features = DeviceFeatures(rows, self._memory.allocate(nbytes, 'features of a frame'))
+            self._vision.bind('features', features.buffer.address)
+            values = self._cast(patches)  # stays until the wait below
+            self._memory.write(self._tensors['patches'], values)
+            self._vision.run(0, {'patches': (1, *patches.shape), 'pooling': self._pooling.shape})
+            self._memory.synchronise()
+            return features
+
+    def read(
+        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+    ) -> list[Choice]:
+        """Write ids to the cache; the choices after the last `wanted` of them."""
+        with self._guard(f'reading {len(ids)} tokens'):
+            tokens, logprobs = self._run(
+                {'tokens': np.int64, 'logprobs': np.float32}, ids, start, wanted, video
+            )
+            return [Choice(int(a), float(b)) for a, b in zip(tokens, logprobs, strict=True)]
+
+    def logits(
+        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+    ) -> NDArray[np.float32]:
+        """As `read`: the logits after the last `wanted` of the ids, (wanted, vocabulary)."""
+        with self._guard(f'reading {len(ids)} tokens'):
+            [found] = self._run({'logits': np.float32}, ids, start, wanted, video)
+            return found
+
+    def close(self) -> None:
+        """Free the engines and the device's memory; features kept elsewhere free themselves."""
+        with self._guard('closing'):
+            self._memory.synchronise()
+            self._decoder.close()
+            self._vision.close()
+            self._tensors.clear()
+            self._memory.close()
+        self._broken = 'it was closed'
+
+    def _check_room(self, chosen: Chosen) -> None:
+        """Raise DoesNotFit, before anything is taken, where the engines will not fit.
+
+        What they work in besides only they know: where that is lacking TensorRT says so.
+        """
+        tensors = self._decoder_tensors(len(self._pooling)).values()
+        cache = 2 * self._text.layers * _size(self._cache())
+        parts = {
+            'the decoder': chosen.decoder.plan.nbytes,
+            'the vision tower': chosen.vision.plan.nbytes,
+            f'a cache of {self.capacity} rows': cache,
+            'inputs and outputs': sum(_size(one) for one in tensors),
+        }
+        free, needed = self._memory.free(), sum(parts.values())
+        if needed > free:
+            rows = (free - needed + cache) * self.capacity // cache
+            would = [f'engines of {rows} rows'] if rows > len(self._pooling) else []
+            raise DoesNotFit(self._model, parts.items(), free, 'GPU memory', would)
+
+    def _cache(self) -> tuple[str, tuple[int, ...]]:
+        """Type and size of the keys, or values, of a layer."""
+        return self._type, (1, self._text.kv_heads, self.capacity, self._text.head_dim)
+
+    def _run(
+        self,
+        outputs: dict[str, type[Any]],
+        ids: Sequence[int],
+        start: int,
+        wanted: int,
+        video: Video | None,
+    ) -> list[NDArray[Any]]:
+        """These outputs, (wanted, ...) each.
+
+        An engine gives those of STEP tokens a pass. Where more are wanted the same tokens are read
+        again, which writes what is there already.
+        """
+        end = start + len(ids)
+        if end > self.capacity:
+            raise BackendError(
+                f'{len(ids)} tokens from row {start} on: the engine has {self.capacity} rows'
+            )
+        profile, features = STEPS if len(ids) <= STEP else READING, 1
+        self._visual[:, start:] = False  # what lies above is void
+        slots: Sequence[int] = [0] * len(ids)
+        if video is not None:
+            self._visual[0, start:end] = np.asarray(video.visual) == 1
+            slots = video.slots
+            if video.features:
+                profile, features = READING, self._join(video.features)
+        given = {
+            'ids': np.asarray([ids], dtype=np.int64),
+            'slots': np.asarray([slots], dtype=np.int64),
+            'visual': np.ascontiguousarray(self._visual[:, start:end]),
+            'seen_visual': self._visual,
+            'start': np.asarray([start], dtype=np.int64),
+        }
+        for name, values in given.items():
+            self._memory.write(self._tensors[name], values)
+        shapes = {name: given[name].shape for name in ('ids', 'slots', 'visual')}
+        shapes['features'] = (features, self._text.hidden)
+        found: dict[str, list[NDArray[Any]]] = {name: [] for name in outputs}
+        for first in range(len(ids) - wanted, len(ids), STEP):
+            places = np.arange(first, min(first + STEP, len(ids)), dtype=np.int64)
+            self._memory.write(self._tensors['wanted'], places)
+            self._decoder.run(profile, {**shapes, 'wanted': places.shape})
+            for name, dtype in outputs.items():
+                wide = (self._text.vocabulary,) if name == 'logits' else ()
+                values = np.empty((len(places), *wide), dtype=dtype)
+                self._memory.read(self._tensors[name], values)
+                found[name].append(values)
+        return [np.concatenate(found[name]) for name in outputs]
+
+    def _join(self, features: Sequence[Any]) -> int:
+        """Put the frames' features one after the other; the rows that makes."""
+        if len(features) > self.frames:
+            raise BackendError(
+                f'the clip has {len(features)} frames, the engine takes {self.frames}: '
+                'build one with more'
+            )
+        target, offset, rows = self._tensors['decoder.features'], 0, 0
+        for one in features:
+            self._memory.copy(one.buffer, target, offset)
+            offset, rows = offset + one.nbytes, rows + one.rows
+        return rows
+
+    def _decoder_tensors(self, rows: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Type and largest size of each of the decoder's tensors but the caches."""
+        tokens = ('INT64', (1, self.capacity))
+        return {
+            'ids': tokens,
+            'slots': tokens,
+            'visual': ('BOOL', (1, self.capacity)),
+            'seen_visual': ('BOOL', (1, self.capacity)),
+            'start': ('INT64', (1,)),
+            'wanted': ('INT64', (STEP,)),
+            'features': (self._type, (self.frames * rows, self._text.hidden)),
+            'logits': ('FLOAT', (1, STEP, self._text.vocabulary)),
+            'tokens': ('INT64', (1, STEP)),
+            'logprobs': ('FLOAT', (1, STEP)),
+        }
+
+    def _place(
+        self, engine: Engine, tensors: dict[str, tuple[str, tuple[int, ...]]], skip: str = ''
+    ) -> None:
+        """Give each tensor its place on the device; `skip` gets one with every pass."""
+        for name, (kind, shape) in tensors.items():
+            self._expect(engine, name, kind, shape)
+            if name == skip:
+                continue
+            buffer = self._memory.allocate(_size((kind, shape)), name)
+            # Both engines have `features`: one's output, the other's input.
+            own = f'decoder.{name}' if name == 'features' else name
+            self._tensors[own] = buffer
+            engine.bind(name, buffer.address)
+
+    def _bind_caches(self) -> None:
+        """Keys and values at one address each, as input and as output."""
+        kind, shape = self._cache()
+        names = [f'{one}_{i}' for one in ('key', 'value') for i in range(self._text.layers)]
+        for name in names:
+            out = name.replace('_', '_out_')
+            self._expect(self._decoder, name, kind, shape)
+            self._expect(self._decoder, out, kind, shape)
+            alias = self._decoder.alias(out)
+            if alias not in (name, '?'):
+                raise BadModel(
+                    self._model,
+                    f'the engine writes {out} not over {name} but over {alias or "nothing"}: its '
+                    'cache would not be updated in place',
+                )
+            self._tensors[name] = self._memory.allocate(
+                _size((kind, shape)), f'{name}, one of {len(names)} of the cache'
+            )
+            self._decoder.bind(name, self._tensors[name].address)
+            self._decoder.bind(out, self._tensors[name].address)
+
+    def _expect(self, engine: Engine, name: str, kind: str, shape: tuple[int, ...]) -> None:
+        """Raise BadModel unless the engine has that tensor, of that type and size."""
+        if name not in engine.names:
+            raise BadModel(self._model, f'the engine has no tensor {name}')
+        found = engine.shape(name)
+        same = len(found) == len(shape) and all(
+            a in (-1, b) for a, b in zip(found, shape, strict=True)
+        )
+        if not same or engine.dtype(name) != kind:
+            raise BadModel(
+                self._model,
+                f'{name} of the engine is {engine.dtype(name)} {found}, '
+                f'{kind} {shape} is wanted for {self.capacity} rows and {self.frames} frames',
+            )
+
+    def _cast(self, values: NDArray[np.float32]) -> NDArray[Any]:
+        """Values in the number type of the engines."""
+        if self._type == 'BF16':
+            return to_bfloat16(values)
+        return np.ascontiguousarray(values, np.float16 if self._type == 'HALF' else np.float32)
+
+    @contextlib.contextmanager
+    def _guard(self, doing: str) -> Iterator[None]:
+        """Say what was being done, and whether the GPU can still be used."""
+        if self._broken:
+            raise BackendError(f'{doing}: {self._broken}')
+        try:
+            self._memory.use()
+            yield
+        except (BackendError, RuntimeError, ValueError, TypeError) as err:
+            try:
+                self._memory.synchronise()
+            except BackendError as lost:
+                self._broken = f'the GPU is lost to this process ({lost}): start it again'
+            state = f'; {self._broken}' if self._broken else ''
+            raise BackendError(f'{doing}: {err}{state}') from err
+
+
+def _size(tensor: tuple[str, tuple[int, ...]]) -> int:
+    """Bytes of a tensor of that type and shape."""
+    kind, shape = tensor
+    return int(np.prod(shape)) * _BYTES[kind]

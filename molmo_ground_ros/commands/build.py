@@ -1,0 +1,309 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`molmo-ground build`: what a backend runs, written once from a checkpoint. Needs no network.
+
+Says first what it will do and what that takes, and refuses what will not fit. A step that was
+finished is not done again, so a build that was broken off goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import logging
+import shutil
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molmo_ground_ros.backends import machine, ram
+from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.backends.molmo2 import memory
+from molmo_ground_ros.backends.molmo2.exported import State, state
+from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
+from molmo_ground_ros.backends.molmo2.memory import Need, Window
+from molmo_ground_ros.commands.estimate import (
+    CHECK,
+    CHECK_FRAMES,
+    disk_bytes,
+    exporting,
+    onnx_steps,
+    tensorrt_steps,
+)
+from molmo_ground_ros.commands.progress import Progress, duration
+from molmo_ground_ros.errors import (
+    BadEngine,
+    BadModel,
+    BadSetting,
+    DoesNotFit,
+    MissingPackage,
+    size,
+)
+
+DTYPES = {
+    'onnx': ('float32', 'float16'),
+    'tensorrt': ('bfloat16', 'float16', 'int8', 'fp8', 'int4'),
+}
+"""Formats of the weights by backend, the default first."""
+
+_MOLMO2 = 'molmo_ground_ros.backends.molmo2'
+_NEEDED = ('torch', 'onnx', 'onnxscript')  # to export
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What it takes."""
+    parser.add_argument('folder', metavar='FOLDER', help='a checkpoint; what is written goes there')
+    parser.add_argument('--backend', required=True, choices=sorted(DTYPES), help='what will run it')
+    parser.add_argument(
+        '--dtype',
+        default='auto',
+        choices=['auto', *dict.fromkeys(one for some in DTYPES.values() for one in some)],
+        help='format of the weights; auto: '
+        + ', '.join(f'{some[0]} for {name}' for name, some in DTYPES.items()),
+    )
+    parser.add_argument(
+        '--window',
+        type=float,
+        default=16.0,
+        metavar='SECONDS',
+        help='longest window that will be asked about, at most 63; decides the capacity of an '
+        'engine (default: 16)',
+    )
+    parser.add_argument(
+        '--capability',
+        default='',
+        metavar='SM86',
+        help='tensorrt: build ahead of time for a GPU of this compute capability, with TensorRT-RTX'
+        '; default: the GPU that is here',
+    )
+    parser.add_argument('--dry-run', action='store_true', help='only say what would be done')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Say what will be done, do it, say where it is."""
+    plan = _plan(arguments)
+    for line in plan.lines():
+        print(line)
+    plan.check()
+    if arguments.dry_run:
+        return 0
+    sys.stdout.flush()
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # it warns of what it does not need
+    progress = Progress(plan.steps, sys.stderr)
+    try:
+        written = _BUILD[plan.backend](plan, progress)
+    except KeyboardInterrupt:
+        print('stopped: finished steps are kept, the same command goes on', file=sys.stderr)
+        raise
+    finally:
+        progress.close()
+    for line in written:
+        print(line)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All that is known before anything is done."""
+
+    checkpoint: Any  # an engine.Checkpoint, whose file needs tokenizers
+    backend: str
+    dtype: str
+    capability: str
+    window: Window
+    need: Need
+    free: int | None  # bytes where it will run; None where that is not here, or not known
+    where: str
+    disk: int  # bytes that will be written
+    steps: tuple[tuple[str, float], ...]  # what a step's name begins with, guessed seconds
+
+    def lines(self) -> list[str]:
+        """For people, before anything is done."""
+        window, folder = self.window, self.checkpoint.folder
+        free = 'not known here' if self.free is None else f'{size(self.free)} are free'
+        guessed = duration(sum(seconds for _, seconds in self.steps))
+        return [
+            f'{self.backend} in {self.dtype} of {folder}'
+            + (f' for {self.capability}' if self.capability else ''),
+            f'window    {window.seconds:g} s: {window.frames} frames, {window.prompt} tokens',
+            f'capacity  {window.rows} rows: {window.answer} for an answer',
+            f'memory    {size(self.need.total)} of {self.where}, {free}',
+            *(f'          {size(nbytes):>10}  {name}' for name, nbytes in self.need.parts),
+            f'disk      {size(self.disk)}, {size(shutil.disk_usage(folder).free)} are free',
+            f'time      about {guessed}, a guess:',
+            *(f'          {duration(seconds):>10}  {name}' for name, seconds in self.steps),
+        ]
+
+    def check(self) -> None:
+        """Raise DoesNotFit where memory or disk will not do."""
+        if self.free is not None:
+            # Not fp8: it takes what int8 does, and not every GPU has it.
+            others = [one for one in DTYPES[self.backend] if one not in (self.dtype, 'fp8')]
+            memory.fit(
+                self.checkpoint.sizes,
+                self.dtype,
+                self.window,
+                self.free,
+                self.where,
+                formats=others,
+                features=_features(),
+                fused=_fused(self.backend),
+            )
+        free = shutil.disk_usage(self.checkpoint.folder).free
+        if self.disk > free:
+            parts = [('what is written', self.disk)]
+            raise DoesNotFit('the build', parts, free, f'the disk of {self.checkpoint.folder}', [])
+
+
+def _plan(arguments: argparse.Namespace) -> _Plan:
+    backend, dtype = arguments.backend, arguments.dtype
+    if dtype == 'auto':
+        dtype = DTYPES[backend][0]
+    if dtype not in DTYPES[backend]:
+        raise BadSetting('dtype', dtype, f'{backend} has {", ".join(DTYPES[backend])}')
+    if arguments.capability and backend != 'tensorrt':
+        raise BadSetting('capability', arguments.capability, f'{backend} builds for no GPU')
+    if not Path(arguments.folder).is_dir():  # a hub id would be looked for on the network
+        raise BadModel(arguments.folder, 'no such folder')
+    engine = _import('engine', 'onnx')
+    checkpoint = engine.open_checkpoint(BackendSettings(arguments.folder))
+    window = memory.window_of(arguments.window, checkpoint.sizes)
+    if window.frames < CHECK_FRAMES:
+        raise BadSetting('window', arguments.window, f'holds less than {CHECK_FRAMES} frames')
+    free, where = _memory(backend, arguments.capability)
+    need = memory.need(checkpoint.sizes, dtype, window, features=_features(), fused=_fused(backend))
+    if backend == 'onnx':
+        missing = [part for part in PARTS if not _is_current(checkpoint, part, dtype)]
+        steps = onnx_steps(checkpoint.sizes, missing)
+    else:
+        steps = tensorrt_steps(checkpoint.sizes, dtype, runs_here=not arguments.capability)
+    return _Plan(
+        checkpoint=checkpoint,
+        backend=backend,
+        dtype=dtype,
+        capability=arguments.capability,
+        window=window,
+        need=need,
+        free=free,
+        where=where,
+        disk=disk_bytes(checkpoint.sizes, backend, dtype),
+        steps=steps,
+    )
+
+
+def _memory(backend: str, capability: str) -> tuple[int | None, str]:
+    """Bytes that are free where it will run, and what of."""
+    if capability:
+        return None, f'the memory of a {capability} GPU'
+    if backend == 'onnx' or machine.jetson():
+        return ram.available_bytes(), 'memory'
+    try:
+        first = machine.gpus()[0]
+    except OSError:
+        return None, 'the memory of a GPU'
+    return first.free, f'the memory of {first.name}'
+
+
+def _features() -> int:
+    """Bytes that a backend keeps for features of frames."""
+    kept: int = _import('engine', 'onnx').SAVE_ALL.feature_bytes
+    return kept
+
+
+def _fused(backend: str) -> bool:
+    return backend != 'onnx'
+
+
+def _is_current(checkpoint: Any, part: str, dtype: str) -> bool:
+    weights = _import('weights', 'onnx')
+    digest = weights.digest(
+        weights.read_index(checkpoint.model, checkpoint.folder), checkpoint.config
+    )
+    path = checkpoint.folder / graph_file(part, dtype, 'fused')
+    return state(path, digest) is State.CURRENT
+
+
+def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
+    """Export what is not there, and hold it to torch in float32."""
+    for package in (*_NEEDED, 'onnxruntime'):
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackage(package, 'onnx' if package == 'onnxruntime' else 'export')
+    export = _import('export', 'export')
+    folder, paths = plan.checkpoint.folder, []
+    for part in PARTS:
+        step = exporting(part)
+        paths.append(folder / graph_file(part, plan.dtype, 'fused'))
+        if _is_current(plan.checkpoint, part, plan.dtype):
+            progress.show(f'{step}: there already', 1, 1)
+            continue
+        progress.show(step, 0, 1)
+        export.export_graphs(plan.checkpoint.model, folder, plan.dtype, parts=[part])
+        progress.show(step, 1, 1)
+    progress.show(CHECK, 0, 1)
+    said = _checked_onnx(plan, paths)
+    progress.show(CHECK, 1, 1)
+    return [*(f'graph     {path}, {size(path.stat().st_size)}' for path in paths), said]
+
+
+def _checked_onnx(plan: _Plan, paths: Sequence[Path]) -> str:
+    """Compare the graphs with torch; those that are refused are deleted. Raises BadEngine."""
+    from molmo_ground_ros.backends.device import choose_device, choose_dtype
+
+    selfcheck, checkpoint = _import('selfcheck', 'onnx'), plan.checkpoint
+    tolerance, cpu = selfcheck.TOLERANCES[plan.dtype], choose_device('cpu')
+    reference = _import('runtimes.torch', 'torch').TorchRuntime(
+        checkpoint, cpu, choose_dtype('float32', cpu)
+    )
+    with closing(reference):
+        try:
+            runtime = _import('runtimes.onnx', 'onnx').OnnxRuntime(checkpoint, plan.dtype)
+            with closing(runtime):
+                found = selfcheck.check(checkpoint, runtime, reference, tolerance)
+        except BadEngine:
+            for path in paths:
+                path.unlink()
+                print(f'deleted   {path}', file=sys.stderr)
+            raise
+    return _compared(found)
+
+
+def _compared(found: Any) -> str:
+    return (
+        f'compared  {found.rows} rows of logits with torch in float32: at most '
+        f'{found.largest:.2g} standard deviations apart ({found.tolerance:g} are allowed), '
+        f'{found.same} of {found.rows} likeliest tokens are the same'
+    )
+
+
+def _build_tensorrt(plan: _Plan, progress: Progress) -> list[str]:
+    """All of it is done by `engines.build_engines`."""
+    engines = _import('engines', 'export')
+    target = engines.Target(
+        dtype=plan.dtype,
+        capacity=plan.window.rows,
+        frames=plan.window.frames,
+        capability=plan.capability,
+    )
+    built = engines.build_engines(
+        plan.checkpoint, target, lambda step: progress.show(step.name, step.done, step.total)
+    )
+    return [
+        f'engine    {one.path}, {size(one.nbytes)}: {one.part}, built in {duration(one.seconds)}, '
+        f'{one.fused_attention} fused attentions, {one.in_place_kv} caches in place'
+        for one in built
+    ]
+
+
+_BUILD = {'onnx': _build_onnx, 'tensorrt': _build_tensorrt}
+
+
+def _import(module: str, extra: str) -> Any:
+    """A module of our own that needs packages of an extra. Raises MissingPackage."""
+    try:
+        return importlib.import_module(f'{_MOLMO2}.{module}')
+    except ModuleNotFoundError as err:
+        raise MissingPackage((err.name or module).partition('.')[0], extra) from err

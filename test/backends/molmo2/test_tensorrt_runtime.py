@@ -1,0 +1,420 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The runtime on engines against torch: on a stand-in that executes the same graphs on the host.
+
+What that shows is the wiring: addresses, sizes, profiles, what is kept where, errors. What it
+cannot show is what TensorRT and CUDA do; the last tests here do, where there is a GPU.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import shutil
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from molmo_ground_ros import backends
+from molmo_ground_ros.backends import BackendSettings
+from molmo_ground_ros.backends.base import GenerateOptions
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, DoesNotFit
+
+WHY = "needs pip install '.[onnx,export]' and cuda-bindings"
+pytest.importorskip('onnxruntime', reason=WHY)
+pytest.importorskip('onnxscript', reason=WHY)
+torch = pytest.importorskip('torch', reason=WHY)
+pytest.importorskip('transformers', reason="makes the models: needs pip install '.[transformers]'")
+cuda = pytest.importorskip('cuda.bindings.runtime', reason=WHY)
+
+from host_tensorrt import HostMemory, HostTensorrt, host_plan  # noqa: E402
+
+from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
+from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint  # noqa: E402
+from molmo_ground_ros.backends.molmo2.engines import Target, build_engines  # noqa: E402
+from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
+from molmo_ground_ros.backends.molmo2.generate import Generator, Scene  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtimes import tensorrt as runtimes  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime  # noqa: E402
+from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt import cuda_memory  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.choose import Chosen  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.find import installed  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.memory import to_bfloat16  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.plans import (  # noqa: E402
+    Entry,
+    Facts,
+    Recipe,
+    write_plan,
+)
+from molmo_ground_ros.backends.molmo2.trt.profiles import (  # noqa: E402
+    DECODER,
+    READING,
+    STEPS,
+    VISION,
+    decoder_profiles,
+    vision_profiles,
+)
+from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices  # noqa: E402
+
+STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
+QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point to every cup.', 'Track it now.']
+ROWS, FRAMES = 512, 30
+ROOT = Path(__file__).parents[3]
+SHIPPED = ROOT / 'models' / 'tabletop'
+
+
+@pytest.fixture(scope='module')
+def graphs(exported, tmp_path_factory):
+    """Copies of the checkpoints with graphs of a fixed capacity: float32, of one float16 too."""
+    copies = {}
+    for style, folder in exported.items():
+        copies[style] = shutil.copytree(folder, tmp_path_factory.mktemp('engines') / 'm')
+        fix_capacity(copies[style] / 'decoder.float32.opset24.onnx', ROWS)
+    decoder, _ = export_graphs(str(folder), copies['qwen3'], 'float16')
+    fix_capacity(decoder, ROWS)
+    return copies
+
+
+def opened(folder):
+    return open_checkpoint(BackendSettings(str(folder)))
+
+
+def chosen(checkpoint, module, dtype='float32', **changes):
+    """Plans of the stand-in, and what their manifests would say."""
+    folder, pooling = checkpoint.folder, pooling_indices(checkpoint.pixels)
+    profiles = {
+        DECODER: decoder_profiles(checkpoint.config, len(pooling), ROWS, FRAMES),
+        VISION: vision_profiles(checkpoint.config, *pooling.shape),
+    }
+    graphs = {
+        DECODER: folder / f'decoder.{dtype}.opset24.rows{ROWS}.onnx',
+        VISION: folder / f'vision.{dtype}.opset24.onnx',
+    }
+    entries = {}
+    for part, graph in graphs.items():
+        said = {'part': part, 'checkpoint': '', 'graph': graph.name, 'files': {}, 'weights': dtype}
+        said |= {'capacity': ROWS, 'frames': FRAMES, 'profiles': '', 'tensorrt': 'tensorrt 10.16'}
+        said |= {'capability': 'SM87', 'gpu': 'Orin', 'multiprocessors': 16, 'system': 'here'}
+        recipe = Recipe(**said | changes)
+        plan = write_plan(folder, recipe, memoryview(host_plan(graph, profiles[part])))
+        entries[part] = Entry(plan, recipe, Facts(2, 2, 4, 1.0, 'passed'))
+    return Chosen(module.installed(), entries[DECODER], entries[VISION])
+
+
+def made(folder, dtype='float32', **changes):
+    """The backend on the stand-in, its module and its memory."""
+    checkpoint, module, memory = opened(folder), HostTensorrt(), HostMemory()
+    runtime = TensorrtRuntime(checkpoint, chosen(checkpoint, module, dtype, **changes), memory)
+    return EngineBackend(checkpoint, runtime), module, memory
+
+
+def window(make_clip, first, count):
+    return make_clip([round(0.5 * i, 1) for i in range(count)], seed=first)
+
+
+def ask(backend, clip, *questions, limit=24):
+    return backend.generate(clip, questions, GenerateOptions(limit), lambda *_: True)
+
+
+def same(ours, theirs, apart=1e-5):
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a.text, a.truncated) == (b.text, b.truncated)
+        assert [token.text for token in a.tokens] == [token.text for token in b.tokens]
+        logprobs = [token.logprob for token in b.tokens]
+        assert [token.logprob for token in a.tokens] == pytest.approx(logprobs, abs=apart)
+
+
+def torch_backend(folder):
+    return backends.load('torch', BackendSettings(str(folder), device='cpu', threads=1))
+
+
+@STYLE
+def test_answers_equal_those_of_torch_over_sliding_windows(style, graphs, make_clip):
+    backend, module, _ = made(graphs[style])
+    reference = torch_backend(graphs[style])
+    chance = random.Random(style)
+    for first in (0, 0, 1, 3):
+        clip = window(make_clip, first, chance.choice([1, 2, 12]))
+        backend.prepare('cam', clip.frames[-1])
+        questions = chance.sample(QUESTIONS, chance.randrange(1, 4))
+        same(ask(backend, clip, *questions), ask(reference, clip, *questions))
+    assert backend.counts.reused == reference.counts.reused > 0
+    assert {(VISION, 0), (DECODER, STEPS), (DECODER, READING)} == set(module.passes)
+
+
+class Wild:
+    """Guesses what the model will say, and something else now and then."""
+
+    def __init__(self, script, seed):
+        self._script, self._chance, self._said = script, random.Random(seed), 0
+
+    def push(self, token):
+        self._said += 1
+
+    def propose(self, room):
+        guess = self._script[self._said :][: self._chance.randrange(17)]
+        return [token if self._chance.random() < 0.9 else 65 for token in guess][:room]
+
+
+@STYLE
+def test_guesses_right_and_wrong_change_nothing(style, graphs, make_clip):
+    backend, _, _ = made(graphs[style])
+    runtime, checkpoint = backend._runtime, backend._checkpoint
+    clip = window(make_clip, 0, 2)
+    features = [runtime.encode(frame_patches(one.image, checkpoint.pixels)) for one in clip.frames]
+    prompt = checkpoint.prompts.encode(clip.seconds, 'Track it.')
+    accepted = 0
+    for seed in range(3):
+        generator = Generator(runtime, frozenset(), checkpoint.prompts.patch)
+        plain = list(generator.tokens(prompt, Scene('a', features), 60))
+        script = [choice.token for choice in plain]
+        drafted = list(generator.tokens(prompt, Scene('a', features), 60, Wild(script, seed)))
+        assert [choice.token for choice in drafted] == script
+        accepted += generator.counts.accepted
+    assert accepted > 60
+
+
+def test_float16_engines_say_what_the_same_graphs_say(graphs, make_clip):
+    folder = graphs['qwen3']
+    backend, _, _ = made(folder, 'float16')
+    reference = EngineBackend(opened(folder), OnnxRuntime(opened(folder), 'float16', 1))
+    for first in (0, 1):
+        clip = window(make_clip, first, 2)
+        same(ask(backend, clip, *QUESTIONS), ask(reference, clip, *QUESTIONS), apart=0.02)
+
+
+def test_an_answer_goes_on_to_the_last_row_and_no_further(graphs, make_clip):
+    backend, _, _ = made(graphs['olmo'])
+    clip = window(make_clip, 0, 30)
+    length = len(backend._checkpoint.prompts.encode(clip.seconds, 'Track it.').ids)
+    ours = ask(backend, clip, 'Track it.', limit=10_000)
+    assert len(ours[0].tokens) == ROWS - length
+    same(ours, ask(torch_backend(graphs['olmo']), clip, 'Track it.', limit=ROWS - length))
+    with pytest.raises(BackendError, match=r'the prompt has \d+ tokens, the context 512'):
+        ask(backend, window(make_clip, 0, 60), 'a')
+    with pytest.raises(BackendError, match=r'9 tokens from row 504 on: the engine has 512 rows'):
+        backend._runtime.read([5] * 9, 504, 1)
+
+
+def test_a_clip_of_too_many_frames_is_refused_with_the_numbers(graphs, make_clip):
+    backend, _, _ = made(graphs['qwen3'])
+    with pytest.raises(BackendError, match='the clip has 31 frames, the engine takes 30'):
+        ask(backend, window(make_clip, 0, 31), 'a')
+    clip = window(make_clip, 0, 2)
+    same(ask(backend, clip, 'a'), ask(torch_backend(graphs['qwen3']), clip, 'a'))
+
+
+@pytest.mark.parametrize('wanted', [1, 17, 40])
+def test_logits_equal_those_of_torch_however_many_are_wanted(wanted, graphs):
+    backend, _, _ = made(graphs['qwen3'])
+    other = TorchRuntime(opened(graphs['qwen3']), torch.device('cpu'), torch.float32)
+    ids = [7 + i % 90 for i in range(40)]
+    with torch.inference_mode():
+        theirs = np.asarray(other.run(ids, 0, wanted)[0])
+    for video in (None, Video([0] * 40, [0] * 40, [])):  # no frames at all
+        ours = backend._runtime.logits(ids, 0, wanted, video)
+        assert ours.shape == (wanted, backend._checkpoint.config.text.vocabulary)
+        np.testing.assert_allclose(ours, theirs.reshape(ours.shape), atol=2e-5, rtol=0)
+
+
+def test_a_failure_in_an_answer_names_the_cause_and_leaves_the_next_one_whole(graphs, make_clip):
+    backend, module, _ = made(graphs['qwen3'])
+    reference = torch_backend(graphs['qwen3'])
+    clip = window(make_clip, 0, 2)
+    heard = []
+
+    def fail_at_the_third(index, piece):
+        heard.append(piece)
+        if len(heard) == 3:
+            module.failing = ['Cask: no kernel image']
+        return True
+
+    with pytest.raises(BackendError, match=r'reading \d+ tokens: .*Cask: no kernel image$'):
+        backend.generate(clip, ['Track it.'], GenerateOptions(24), fail_at_the_third)
+    assert len(heard) >= 3
+    same(ask(backend, clip, *QUESTIONS), ask(reference, clip, *QUESTIONS))
+    module.failing = ['out of memory']
+    with pytest.raises(BackendError, match=r'encoding a frame: .*out of memory'):
+        backend.prepare('cam', window(make_clip, 90, 1).frames[0])
+
+
+def test_a_lost_gpu_is_said_to_be_lost_from_then_on(graphs, make_clip):
+    backend, _, memory = made(graphs['qwen3'])
+    clip = window(make_clip, 0, 2)
+    ask(backend, clip, 'a')
+    memory.lost = True
+    with pytest.raises(BackendError, match=r'illegal memory access.*: start it again'):
+        ask(backend, clip, 'a')
+    memory.lost = False
+    with pytest.raises(BackendError, match=r'the GPU is lost to this process .*: start it again'):
+        ask(backend, clip, 'a')
+
+
+def test_after_close_every_call_says_so(graphs):
+    backend, _, _ = made(graphs['qwen3'])
+    backend.close()
+    with pytest.raises(BackendError, match='reading 1 tokens: it was closed'):
+        backend._runtime.read([5], 0, 1)
+
+
+def test_features_stay_on_the_device_and_go_with_their_last_holder(graphs, make_clip):
+    backend, _, _ = made(graphs['qwen3'])
+    image = window(make_clip, 0, 1).frames[0].image
+    features = backend._runtime.encode(frame_patches(image, backend._checkpoint.pixels))
+    assert features.nbytes == 4 * 32 * 4  # tokens of a frame, hidden, bytes of a float32
+    held = weakref.ref(features.buffer)
+    del features
+    gc.collect()
+    assert held() is None
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'capacity': 1024}, r'BOOL \(1, 512\), BOOL \(1, 1024\) is wanted for 1024 rows'),
+        ({'weights': 'float16'}, r'patches of the engine is FLOAT .*, HALF .* is wanted'),
+    ],
+)
+def test_an_engine_that_is_not_what_its_manifest_says_is_refused(changes, said, graphs):
+    with pytest.raises(BadModel, match=said):
+        made(graphs['qwen3'], **changes)
+
+
+def test_an_engine_whose_cache_is_not_in_place_is_refused(graphs):
+    checkpoint, module = opened(graphs['qwen3']), HostTensorrt()
+    module.aliases = lambda name: None
+    with pytest.raises(BadModel, match='writes key_out_0 not over key_0 but over nothing'):
+        TensorrtRuntime(checkpoint, chosen(checkpoint, module), HostMemory())
+
+
+def test_engines_that_do_not_fit_are_refused_before_anything_is_taken(graphs):
+    checkpoint, module, memory = opened(graphs['qwen3']), HostTensorrt(), HostMemory()
+    found = chosen(checkpoint, module)
+    memory.room = 2**17
+    said = r'\(.*a cache of 512 rows 131\.1 kB, .*131\.1 kB of GPU memory free; engines of 33'
+    with pytest.raises(DoesNotFit, match=said):
+        TensorrtRuntime(checkpoint, found, memory)
+    assert memory.taken == 0
+    memory.room = 2**18
+    TensorrtRuntime(checkpoint, found, memory)
+    plans = found.decoder.plan.nbytes + found.vision.plan.nbytes
+    assert 0.15 * 2**20 < memory.taken + plans < 0.25 * 2**20
+
+
+def test_a_plan_that_tensorrt_does_not_take_is_named(graphs):
+    checkpoint, module = opened(graphs['qwen3']), HostTensorrt()
+    found = chosen(checkpoint, module)
+    found.vision.plan.path.write_bytes(b'no plan')
+    with pytest.raises(BadModel, match=r'tensorrt 10.* does not load .*\.plan: Expecting value'):
+        TensorrtRuntime(checkpoint, found, HostMemory())
+
+
+def test_bfloat16_is_rounded_as_torch_rounds_it():
+    values = np.random.default_rng(0).normal(size=9999).astype(np.float32)
+    values[:4] = (1.00390625, 1.01171875, 0.0, -0.0)  # two ties
+    theirs = torch.from_numpy(values).to(torch.bfloat16).view(torch.int16).numpy().view(np.uint16)
+    assert (to_bfloat16(values) == theirs).all()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'device': 'cpu'}, 'runs on a GPU'),
+        ({'dtype': 'float32'}, 'has bfloat16, float16, int8, fp8, int4'),
+    ],
+)
+def test_what_it_does_not_run_is_refused(changes, said):
+    with pytest.raises(BadSetting, match=said):
+        runtimes.load(BackendSettings('x', **changes))
+
+
+ALONE = """
+import sys
+
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        heavy = ('torch', 'transformers', 'safetensors', 'onnx', 'onnx_ir', 'onnxruntime')
+        if name.split('.')[0] in heavy:
+            raise ModuleNotFoundError(name, name=name)
+
+
+sys.meta_path.insert(0, Refuse())
+from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import load
+from molmo_ground_ros.backends.molmo2.trt.choose import choose
+"""
+
+
+def test_nothing_of_it_needs_torch_or_onnx():
+    done = subprocess.run(
+        [sys.executable, '-c', ALONE], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def gpu_is_here():
+    return cuda.cudaGetDeviceCount()[0] == cuda.cudaError_t.cudaSuccess
+
+
+def test_no_gpu_is_an_error_with_the_reason_of_cuda():
+    if gpu_is_here():
+        pytest.skip('there is a GPU here')
+    with pytest.raises(BackendError, match=r'looking for a GPU: .*\(cudaError'):
+        cuda_memory.find_gpu(0)
+
+
+def test_out_of_memory_is_told_with_the_numbers(monkeypatch):
+    said = cuda.cudaError_t.cudaSuccess
+    names = {'cudaSetDevice': (said,), 'cudaStreamCreateWithFlags': (said, 5)}
+    names |= {'cudaMalloc': (cuda.cudaError_t.cudaErrorMemoryAllocation, None)}
+    names |= {'cudaMemGetInfo': (said, 3 * 2**20, 8 * 2**20)}
+    names |= {'cudaGetLastError': (said,)}
+    for name, answer in names.items():
+        monkeypatch.setattr(cuda_memory.cuda, name, lambda *_, answer=answer: answer)
+    memory = cuda_memory.CudaMemory(0)
+    with pytest.raises(
+        BackendError, match=r'out of memory: 5\.0 MiB are wanted for key_0, 3\.0 of 8\.0 MiB'
+    ):
+        memory.allocate(5 * 2**20, 'key_0')
+
+
+GPU = pytest.mark.skipif(not gpu_is_here(), reason='needs an NVIDIA GPU and its driver')
+
+
+@GPU
+def test_bytes_come_back_from_a_gpu_as_they_went():
+    memory = cuda_memory.CudaMemory(0)
+    there, joined = memory.allocate(64, 'a test'), memory.allocate(128, 'a test')
+    values, back = np.arange(8, dtype=np.int64), np.ones(16, dtype=np.int64)
+    memory.write(there, values)
+    memory.copy(there, joined, 64)
+    memory.read(joined, back)
+    assert back.tolist() == [0] * 8 + values.tolist()
+    memory.close()
+
+
+@GPU
+def test_engines_built_on_this_gpu_say_what_torch_says(tmp_path, make_clip):
+    """With the model that ships; building compares its logits with torch, see selfcheck.py."""
+    try:
+        tensorrt, *_ = installed()
+    except BackendError as err:
+        pytest.skip(f'needs TensorRT: {err}')
+    capability = cuda_memory.find_gpu(0).capability
+    if tensorrt.capabilities and capability not in tensorrt.capabilities:
+        pytest.skip(f'{tensorrt} does not build for {capability}')
+    folder = shutil.copytree(SHIPPED, tmp_path / 'm')
+    build_engines(opened(folder), Target('float16', 1024, 8), lambda step: None)
+    backend = backends.load('tensorrt', BackendSettings(str(folder), dtype='float16'))
+    for first in (0, 1):
+        clip = window(make_clip, first, 8)
+        theirs = ask(torch_backend(folder), clip, *QUESTIONS[:2], limit=1)
+        for a, b in zip(ask(backend, clip, *QUESTIONS[:2], limit=1), theirs, strict=True):
+            assert a.tokens[0].logprob == pytest.approx(b.tokens[0].logprob, abs=0.05)

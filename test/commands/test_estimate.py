@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from molmo_ground_ros.backends.molmo2.memory import Model, weights
+from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOKENS, PUBLISHED
+from molmo_ground_ros.commands.estimate import (
+    CHECK,
+    CHECK_FRAMES,
+    disk_bytes,
+    onnx_steps,
+    tensorrt_steps,
+)
+
+SIZES = Model(PUBLISHED['Molmo2-4B'], FRAME_TOKENS, FRAME_FEATURES)
+
+
+def test_the_export_of_the_4b_is_guessed_as_it_was_measured():
+    """18 s for its decoder: tensorrt.md 0.4."""
+    assert dict(onnx_steps(SIZES, ['decoder']))['exporting decoder'] == pytest.approx(18, abs=1)
+
+
+def test_a_graph_that_is_there_takes_no_time():
+    steps = dict(onnx_steps(SIZES, ['vision']))
+    assert steps['exporting decoder'] == 0
+    assert steps['exporting vision'] > 0
+    assert steps[CHECK] > 0
+
+
+def test_only_quantised_engines_are_quantised_and_only_those_that_run_here_are_compared():
+    for dtype, quantised in (('int4', True), ('float16', False)):
+        steps = dict(tensorrt_steps(SIZES, dtype, runs_here=False))
+        assert (steps['quantising'] > 0) is quantised
+        assert CHECK not in steps
+    assert CHECK in dict(tensorrt_steps(SIZES, 'int4', runs_here=True))
+
+
+@pytest.mark.parametrize(('dtype', 'times'), [('float16', 1), ('int4', 1.5)])
+def test_engines_take_their_weights_and_quantised_ones_those_beside_them(dtype, times):
+    nbytes = weights(SIZES.config, dtype).total
+    assert nbytes < disk_bytes(SIZES, 'tensorrt', dtype) - 130e6 < (times + 0.1) * nbytes + 50e6
+
+
+def test_graphs_hold_no_weights():
+    assert disk_bytes(SIZES, 'onnx', 'float32') < 20e6
+
+
+def test_the_clip_is_that_of_the_self_check():
+    pytest.importorskip('tokenizers', reason="needs pip install '.[onnx]'")
+    from molmo_ground_ros.backends.molmo2.selfcheck import SECONDS
+
+    assert len(SECONDS) == CHECK_FRAMES
