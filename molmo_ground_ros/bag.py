@@ -1,59 +1,29 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A recording's camera pictures, without ROS: rosbag2 folders, and single .mcap and .db3 files.
-
-The only file that imports `rosbags`.
-"""
+"""One clip of a recording, by seconds from its start. What recordings are: `recording`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from molmo_ground_ros.clip import ClipBuffer
-from molmo_ground_ros.config import Settings
-from molmo_ground_ros.errors import BadSpan, BagError, MissingPackage, NoFrames, TopicNotFound
-from molmo_ground_ros.types import Clip, CompressedImage, EncodedImage, RawImage
+from molmo_ground_ros.errors import BadSpan, BagError, NoFrames
+from molmo_ground_ros.recording import COMPRESSED, RAW, Bags, Picture, Recording
+from molmo_ground_ros.types import Clip
 from molmo_ground_ros.windows import MAX_WINDOW_NS
 
-RAW = 'sensor_msgs/msg/Image'
-COMPRESSED = 'sensor_msgs/msg/CompressedImage'
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One image message of a recording, undecoded."""
-
-    stamp_ns: int  # header stamp
-    frame_id: str
-    image: EncodedImage
+__all__ = ['COMPRESSED', 'RAW', 'Bag', 'Picture', 'read_clip']
 
 
 class Bag:
     """A recording opened for reading. Use as a context manager."""
 
     def __init__(self, path: str | Path) -> None:
-        """Open `path`. Raises BagError for what cannot be read, MissingPackage without rosbags."""
+        """Open `path`. Raises BagError for what cannot be read, MissingPackage."""
         self.path = Path(path)
-        try:
-            from rosbags.rosbag2 import Reader
-            from rosbags.typesys import Stores, get_typestore
-        except ImportError as error:
-            raise MissingPackage('rosbags', 'bag') from error
-        if not self.path.exists():
-            raise BagError(str(path), 'no such file or folder')
-        # The two image types are the same in every ROS 2, so the definitions in the bag, which
-        # may be missing, are not needed.
-        self._types = get_typestore(Stores.ROS2_JAZZY)
-        try:
-            self._reader: Any = Reader(self.path)
-            self._reader.open()
-        except Exception as error:  # a damaged file makes the readers raise nearly anything
-            raise BagError(str(path), f'cannot be read: {error}') from error
+        self._bags = Bags(path)
 
     def __enter__(self) -> Bag:
         """Return itself."""
@@ -66,39 +36,23 @@ class Bag:
         trace: TracebackType | None,
     ) -> None:
         """Close the files."""
-        self._reader.close()
+        self._bags.close()
 
     def image_topics(self) -> dict[str, str]:
         """The image topics by name, with their message type. Depth pictures are left out."""
-        return {
-            connection.topic: connection.msgtype
-            for connection in self._reader.connections
-            if connection.msgtype in (RAW, COMPRESSED) and 'depth' not in connection.topic.lower()
-        }
+        return {topic: self._bags.cameras[topic].kind for topic in self._bags.colour()}
 
     def choose(self, topic: str = '') -> str:
         """`topic` if it is there, or the only image topic. Raises TopicNotFound, BagError."""
-        known = {c.topic for c in self._reader.connections if c.msgtype in (RAW, COMPRESSED)}
-        if topic:
-            if topic not in known:
-                raise TopicNotFound(str(self.path), topic, known)
-            return topic
-        colour = self.image_topics()
-        if not colour:
-            raise BagError(str(self.path), 'it holds no image topic')
-        if len(colour) > 1:
-            names = ', '.join(sorted(colour))
-            raise BagError(str(self.path), f'it holds several image topics, name one: {names}')
-        return next(iter(colour))
+        return self._bags.choose(topic)
+
+    def recording(self, topic: str = '') -> Recording:
+        """One camera. Raises TopicNotFound, BagError."""
+        return Recording(self._bags, topic)
 
     def pictures(self, topic: str) -> Iterator[Picture]:
-        """The pictures of one topic in the order of recording. Raises BagError where it breaks."""
-        connections = [c for c in self._reader.connections if c.topic == topic]
-        try:
-            for connection, _, data in self._reader.messages(connections):
-                yield _picture(self._types.deserialize_cdr(data, connection.msgtype))
-        except Exception as error:  # as above: a damaged file
-            raise BagError(str(self.path), f'{topic} breaks off: {error}') from error
+        """The pictures of one topic in the order of their stamps, as far as they can be read."""
+        return self.recording(topic).pictures()
 
 
 def read_clip(bag: Bag, topic: str, start_s: float = 0.0, end_s: float | None = None) -> Clip:
@@ -107,49 +61,21 @@ def read_clip(bag: Bag, topic: str, start_s: float = 0.0, end_s: float | None = 
     Without `end_s` the clip goes to the end. Raises BadSpan for a span longer than the model's
     window, NoFrames where there is nothing between, BagError, TopicNotFound.
     """
-    topic = bag.choose(topic)
-    settings = Settings()
-    buffer = ClipBuffer(
-        topic,
-        horizon_ns=MAX_WINDOW_NS,
-        max_bytes=round(settings.buffer_megabytes * 1e6),
-        keep_period_ns=round(1e9 / settings.buffer_rate_hz),
-    )
     if not 0 <= start_s < (math.inf if end_s is None else end_s):  # also refuses nan
         raise BagError(str(bag.path), f'bad span: from {start_s} s to {end_s} s')
-    zero_ns: int | None = None
-    for picture in bag.pictures(topic):
-        zero_ns = picture.stamp_ns if zero_ns is None else zero_ns
-        since_ns = picture.stamp_ns - zero_ns
-        if since_ns < _ns(start_s):
-            continue
-        if end_s is not None and since_ns > _ns(end_s):
-            break
-        if since_ns - _ns(start_s) > MAX_WINDOW_NS:
-            why = f'longer than {MAX_WINDOW_NS / 1e9:g} s; give --start and --end'
-            raise BadSpan(_ns(start_s), since_ns, why)
-        buffer.push(picture.stamp_ns, picture.image, picture.frame_id)
-    if zero_ns is None:
-        raise NoFrames(topic, f"bag '{bag.path}' holds no picture of it")
-    return buffer.cut()
+    recording = bag.recording(topic)
+    first_ns, last_ns = recording.span
+    if not len(recording.stamps):
+        raise NoFrames(recording.topic, f"bag '{bag.path}' holds no picture of it")
+    start_ns = first_ns + _ns(start_s)
+    end_ns = last_ns if end_s is None else min(first_ns + _ns(end_s), last_ns)
+    if start_ns > end_ns:
+        raise NoFrames(recording.topic, f'it ends at {(last_ns - first_ns) / 1e9:.3f} s')
+    if end_ns - start_ns > MAX_WINDOW_NS:
+        why = f'longer than {MAX_WINDOW_NS / 1e9:g} s; give --start and --end'
+        raise BadSpan(_ns(start_s), end_ns - first_ns, why)
+    return recording.clip(start_ns, end_ns)
 
 
 def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
-
-
-def _picture(msg: Any) -> Picture:
-    stamp = msg.header.stamp
-    image: EncodedImage
-    if hasattr(msg, 'encoding'):
-        image = RawImage(
-            width=msg.width,
-            height=msg.height,
-            encoding=msg.encoding,
-            step=msg.step,
-            data=msg.data,
-            is_bigendian=bool(msg.is_bigendian),
-        )
-    else:
-        image = CompressedImage(format=msg.format, data=msg.data)
-    return Picture(stamp.sec * 1_000_000_000 + stamp.nanosec, msg.header.frame_id, image)

@@ -11,7 +11,7 @@ import enum
 import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,43 +107,67 @@ class PinnedWindow:
         return [self.stored[one.index] for one in samples]
 
     def decode(self) -> Clip:
-        """Decode the frames that sampling picks, and no others.
+        """Decode the frames that sampling picks: see sampled_clip. Raises NoFrames.
 
-        Where one cannot be decoded, sampling goes on without it: its neighbour takes its place
-        (within 0.25 s of the grid time) or the grid time is left out. The buffer drops and counts
-        it. Raises NoFrames, naming the last ImageError, where none is left.
+        The buffer drops and counts what cannot be decoded.
         """
-        frames: dict[int, Frame] = {}  # by stamp
-        left, failed, error = list(self.stored), list[Stored](), ''
-        while True:
-            stamps = [stored.stamp_ns for stored in left]
-            samples, expected = sample(stamps, self.start_ns, self.end_ns, self.anchor_ns)
-            for stored in (left[s.index] for s in samples if stamps[s.index] not in frames):
+        by_stamp = {stored.stamp_ns: stored for stored in self.stored}
+
+        def load(stamp_ns: int) -> Frame:
+            stored = by_stamp[stamp_ns]
+            return Frame(stamp_ns, self.decode_image(stored.image), stored.frame_id)
+
+        failed: dict[int, ImageError] = {}
+        span_ns = (self.start_ns, self.end_ns)
+        try:
+            return sampled_clip(self.camera, list(by_stamp), load, span_ns, self.anchor_ns, failed)
+        finally:
+            error = str(list(failed.values())[-1]) if failed else ''
+            self.report([by_stamp[stamp_ns] for stamp_ns in failed], error)
+
+
+def sampled_clip(
+    camera: str,
+    stamps: Sequence[int],
+    load: Callable[[int], Frame],
+    span_ns: tuple[int, int],
+    anchor_ns: int,
+    failed: dict[int, ImageError],
+) -> Clip:
+    """Load the frames of a window that sampling picks, and no others.
+
+    stamps: of the pictures in the window, ns, strictly ascending. Where `load` raises ImageError,
+    which is put into `failed` by stamp, sampling goes on without that picture: its neighbour takes
+    its place (within 0.25 s of the grid time) or the grid time is left out. Raises NoFrames, naming
+    the last ImageError, where none is left.
+    """
+    frames: dict[int, Frame] = {}  # by stamp
+    left = list(stamps)
+    while True:
+        samples, expected = sample(left, *span_ns, anchor_ns)
+        shown = [left[one.index] for one in samples]
+        for stamp_ns in shown:
+            if stamp_ns not in frames:
                 try:
-                    pixels = self.decode_image(stored.image)
-                    pixels.flags.writeable = False  # many may hold it, and caches go by identity
+                    frames[stamp_ns] = load(stamp_ns)
+                    # Many may hold it, and caches go by identity.
+                    frames[stamp_ns].image.flags.writeable = False
                 except ImageError as err:
-                    failed.append(stored)
-                    error = str(err)
-                else:
-                    frames[stored.stamp_ns] = Frame(stored.stamp_ns, pixels, stored.frame_id)
-            gone = {stored.stamp_ns for stored in failed}
-            if gone.isdisjoint(stamps):
-                break
-            left = [stored for stored in left if stored.stamp_ns not in gone]
-        self.report(failed, error)
-        if not samples:
-            raise NoFrames(
-                self.camera, f'none of {len(failed)} could be decoded; the last one: {error}'
-            )
-        return Clip(
-            camera=self.camera,
-            frames=tuple(frames[stamps[s.index]] for s in samples),
-            seconds=tuple(s.seconds for s in samples),
-            start_ns=self.start_ns,
-            end_ns=self.end_ns,
-            frames_expected=expected,
-        )
+                    failed[stamp_ns] = err
+        if failed.keys().isdisjoint(shown):
+            break
+        left = [stamp_ns for stamp_ns in left if stamp_ns not in failed]
+    if not samples:
+        why = f'none of {len(failed)} could be decoded; the last one: {list(failed.values())[-1]}'
+        raise NoFrames(camera, why)
+    return Clip(
+        camera=camera,
+        frames=tuple(frames[stamp_ns] for stamp_ns in shown),
+        seconds=tuple(one.seconds for one in samples),
+        start_ns=span_ns[0],
+        end_ns=span_ns[1],
+        frames_expected=expected,
+    )
 
 
 _COUNTED = (

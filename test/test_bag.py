@@ -151,18 +151,19 @@ def test_what_is_no_recording_is_named(tmp_path: Path, kind: str) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_recording_that_breaks_off_says_where(tmp_path: Path) -> None:
+def test_damaged_message_is_left_out(tmp_path: Path) -> None:
     folder = write_bag(tmp_path / 'a', {'/image': map(jpeg_message, TENTHS)})
     (file,) = folder.glob('*.mcap')
     data = bytearray(file.read_bytes())
     start = data.index(b'jpeg')
     data[start - 4 : start] = b'\xff\xff\xff\xff'  # the length of the format text of one message
     file.write_bytes(data)
-    with Bag(folder) as bag, pytest.raises(BagError, match='/image breaks off'):
-        list(bag.pictures('/image'))
+    with Bag(folder) as bag:
+        assert [one.stamp_ns for one in bag.pictures('/image')] == [stamp(s) for s in TENTHS[1:]]
 
 
-def test_missing_rosbags_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, 'rosbags.rosbag2', None)
+def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, 'backports', None)
+    (tmp_path / 'a.mcap.zstd').write_bytes(b'')
     with pytest.raises(MissingPackage, match=r'molmo_ground_ros\[bag\]'):
-        Bag(tmp_path)
+        Bag(tmp_path / 'a.mcap.zstd')

@@ -28,7 +28,7 @@ FLOORS = {
     },
     2: {'backends'},
     3: {'ahead', 'grounder', 'scores', 'session', 'standing'},
-    4: {'bag', 'cli', 'commands', 'evaluate', 'report', 'ros'},
+    4: {'bag', 'cli', 'commands', 'evaluate', 'recording', 'report', 'ros'},
 }
 
 # The files of the backend named transformers; replay and the choice between backends know no torch.
@@ -42,12 +42,15 @@ GRAPH = {
 EVERYWHERE = {'cv2', 'numpy'}
 ONLY_IN = {
     'ament_index_python': {'ros'},
+    'backports': {'recording/unpack'},
     'builtin_interfaces': {'ros'},
+    'compression': {'recording/unpack'},
     'cuda': {'backends/molmo2/trt/cuda_memory'},
     'cv_bridge': {'ros'},
     'diagnostic_msgs': {'ros'},
     'geometry_msgs': {'ros'},
     'huggingface_hub': {'backends/checkpoint'},
+    'lz4': {'recording/unpack'},
     'ml_dtypes': {'backends/molmo2/codes'},
     'onnx_ir': {
         *(
@@ -58,7 +61,7 @@ ONLY_IN = {
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
-    'rosbags': {'bag'},
+    'rosbags': set(),  # a recording is read without it; see recording/mcap.py
     'safetensors': HF,
     'scipy': {'metrics', 'stitch'},
     'sensor_msgs': {'ros'},

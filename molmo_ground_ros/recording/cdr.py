@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The two image messages as they lie in a recording: stamps and pictures, without decoding.
+
+Restates CDR (OMG Common Data Representation) for `sensor_msgs/Image` and `CompressedImage` alone,
+whose fields are the same in every ROS 2, so that the definitions in a recording, which may be
+missing or damaged, are not needed. A stamp takes 12 bytes of a message, a picture copies none.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from molmo_ground_ros.errors import ImageError
+from molmo_ground_ros.image import ENCODINGS
+from molmo_ground_ros.types import CompressedImage, EncodedImage, RawImage
+
+RAW = 'sensor_msgs/msg/Image'
+COMPRESSED = 'sensor_msgs/msg/CompressedImage'
+STAMP_BYTES = 12  # from the start of a message to the end of its stamp
+
+_STAMP = {'<': struct.Struct('<iI'), '>': struct.Struct('>iI')}  # seconds, nanoseconds
+_U32 = {'<': struct.Struct('<I'), '>': struct.Struct('>I')}
+# The second byte of the encapsulation header; its first is 0 (DDS-XTypes 1.3, 7.6.3.1.2): plain
+# CDR, and plain CDR 2, which align nothing in these messages differently.
+_ORDERS = {0: '>', 1: '<', 6: '>', 7: '<'}
+_SECOND_NS = 1_000_000_000
+_LONGEST_TEXT = 4096  # bytes of a frame id, format or encoding
+_COMPRESSED_STARTS = (b'\xff\xd8', b'\x89PNG')
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image message of a recording, undecoded."""
+
+    stamp_ns: int  # header stamp
+    frame_id: str
+    image: EncodedImage
+
+
+def stamp_of(head: bytes | memoryview) -> int | None:
+    """The header stamp of a message's first STAMP_BYTES, in ns; None if it begins as none does."""
+    order = _ORDERS.get(head[1]) if len(head) >= STAMP_BYTES and head[0] == 0 else None
+    if order is None:
+        return None
+    second, nanosecond = _STAMP[order].unpack_from(head, 4)
+    if second < 0 or nanosecond >= _SECOND_NS:
+        return None
+    return int(second * _SECOND_NS + nanosecond)
+
+
+def picture(message: bytes | memoryview, kind: str) -> Picture:
+    """The message of type `kind`, RAW or COMPRESSED. Holds `message`. Raises ImageError."""
+    stamp_ns = stamp_of(message[:STAMP_BYTES])
+    if stamp_ns is None:
+        raise ImageError(f'the message of {len(message)} bytes does not begin as {kind}')
+    reader = _Reader(memoryview(message), STAMP_BYTES)
+    frame_id = reader.text('frame id')
+    if kind == COMPRESSED:
+        return Picture(stamp_ns, frame_id, CompressedImage(reader.text('format'), reader.data()))
+    height, width = reader.number(), reader.number()
+    encoding = reader.text('encoding')
+    is_bigendian = bool(reader.byte())
+    step = reader.number()
+    image = RawImage(width, height, encoding, step, reader.data(), is_bigendian)
+    return Picture(stamp_ns, frame_id, image)
+
+
+def kind_of(message: bytes | memoryview) -> str:
+    """RAW or COMPRESSED, told by the content of a message alone; '' for anything else."""
+    for kind in (RAW, COMPRESSED):
+        try:
+            image = picture(message, kind).image
+        except ImageError:
+            continue
+        if isinstance(image, RawImage):
+            if image.encoding in ENCODINGS:
+                return kind
+        elif bytes(memoryview(image.data)[:4]).startswith(_COMPRESSED_STARTS):  # type: ignore[arg-type]
+            return kind
+    return ''
+
+
+class _Reader:
+    """Reads fields one after the other. Raises ImageError where they do not fit."""
+
+    def __init__(self, message: memoryview, at: int) -> None:
+        self._message = message
+        self._at = at
+        self._order = _ORDERS[message[1]]
+
+    def byte(self) -> int:
+        return self._take(1)[0]
+
+    def number(self) -> int:
+        self._at += -self._at % 4  # the encapsulation header's 4 bytes keep the alignment
+        return int(_U32[self._order].unpack(self._take(4))[0])
+
+    def text(self, name: str) -> str:
+        length = self.number()
+        if not 0 < length <= _LONGEST_TEXT:
+            raise ImageError(f'the {name} has {length} bytes')
+        raw = bytes(self._take(length))
+        try:
+            return raw.rstrip(b'\0').decode()
+        except UnicodeDecodeError as err:
+            raise ImageError(f'the {name} is no text: {raw!r}') from err
+
+    def data(self) -> memoryview:
+        return self._take(self.number())
+
+    def _take(self, count: int) -> memoryview:
+        taken = self._message[self._at : self._at + count]
+        if len(taken) != count:
+            size = len(self._message)
+            raise ImageError(f'the message of {size} bytes needs {count} from byte {self._at} on')
+        self._at += count
+        return taken

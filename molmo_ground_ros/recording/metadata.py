@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a rosbag2 folder's metadata.yaml says that its files do not: how much there should be.
+
+Read line by line, in the one layout that recorders write: a damaged file makes a YAML library
+raise and warn nearly anything, and a recording split into a thousand files takes it seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from molmo_ground_ros.recording.cdr import COMPRESSED, RAW
+
+NAME = 'metadata.yaml'
+
+_ROOT = 'rosbag2_bagfile_information:'
+_LIMIT = 1 << 24  # bytes; a hundred thousand files take that
+_SECTION = re.compile(r' {2}(\w+):')
+_ITEM = re.compile(r'( *)- (.*)')
+_FIELD = re.compile(r' *(?:- )?(name|type|message_count): (.+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a recorder wrote when it closed the recording."""
+
+    files: tuple[str, ...]  # names, without their folder
+    messages: dict[str, int]  # by image topic
+
+
+def read(folder: Path) -> Stated:
+    """Raises FileNotFoundError, and ValueError for what cannot be understood."""
+    path = folder / NAME
+    if path.stat().st_size > _LIMIT:
+        raise ValueError(f'larger than {_LIMIT} bytes')
+    lines = path.read_bytes().decode(errors='replace').splitlines()
+    if _ROOT not in lines:
+        raise ValueError(f"no line '{_ROOT}'")
+    sections = _sections(lines[lines.index(_ROOT) + 1 :])
+    if 'relative_file_paths' not in sections:
+        raise ValueError('it names no file')
+    items = map(_ITEM.fullmatch, sections['relative_file_paths'])
+    files = tuple(PurePath(_plain(item[2])).name for item in items if item)
+    messages: dict[str, int] = {}
+    for topic in _topics(sections.get('topics_with_message_count', [])):
+        if topic.get('type') in (RAW, COMPRESSED) and 'name' in topic:
+            count = int(topic.get('message_count', '0'))
+            messages[topic['name']] = messages.get(topic['name'], 0) + count
+    return Stated(files, messages)
+
+
+def _sections(lines: list[str]) -> dict[str, list[str]]:
+    """The lines below each key."""
+    sections: dict[str, list[str]] = {}
+    for line in lines:
+        if key := _SECTION.match(line):
+            sections[key[1]] = below = list[str]()
+        elif sections:
+            below.append(line)
+    return sections
+
+
+def _topics(lines: list[str]) -> Iterator[dict[str, str]]:
+    """The fields of each topic."""
+    first = next(filter(None, map(_ITEM.match, lines)), None)
+    indent = first[1] if first else ''
+    topic: dict[str, str] = {}
+    for line in lines:
+        if line.startswith(f'{indent}- ') and topic:
+            yield topic
+            topic = {}
+        if field := _FIELD.fullmatch(line):
+            topic.setdefault(field[1], _plain(field[2]))
+    yield topic
+
+
+def _plain(text: str) -> str:
+    return text.strip().strip('\'"')

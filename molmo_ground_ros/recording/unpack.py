@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""zstd and LZ4 data, unpacked as far as it goes and never beyond a limit.
+
+Both packages come with the extra `bag`. They are used a piece at a time, because at once they give
+nothing of what is damaged, and allocate whatever size damaged data states.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from molmo_ground_ros.errors import BagError, MissingPackage
+
+ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
+LZ4_MAGIC = b'\x04\x22\x4d\x18'
+
+_PIECE = 1 << 17  # bytes: a block of zstd
+_PIECES = 64
+_FILE_PIECE = 1 << 20
+
+
+def zstd_head(data: bytes | memoryview, count: int) -> bytes:
+    """The first `count` bytes, or fewer where the data is damaged. Raises MissingPackage."""
+    zstd = _zstd()
+    try:
+        return bytes(zstd.ZstdDecompressor().decompress(data, max_length=count))
+    except zstd.ZstdError:
+        return b''
+
+
+def unpack(data: bytes | memoryview, expected: int, limit: int) -> tuple[bytes, str]:
+    """What unpacks, at most `limit` bytes, and what is wrong with it: '' if nothing is.
+
+    expected: bytes that the data is said to have unpacked. Raises MissingPackage.
+    """
+    maker, error = _codec(data)
+    if maker is None:
+        return b'', 'neither zstd nor LZ4'
+    if 0 < expected <= limit:
+        decoder = maker()
+        try:
+            whole = bytes(decoder.decompress(data, max_length=expected))
+        except error:
+            whole = b''
+        if decoder.eof and len(whole) == expected:
+            return whole, ''
+    return _by_pieces(data, maker(), error, limit)
+
+
+def _by_pieces(
+    data: bytes | memoryview, decoder: Any, error: type[Exception], limit: int
+) -> tuple[bytes, str]:
+    pieces: list[bytes] = []
+    left = limit
+    # A decoder copies what it has not read yet: not more than some dozen times.
+    size = max(_PIECE, len(data) // _PIECES)
+    rest: bytes | memoryview = data
+    while not decoder.eof and left > 0:
+        try:
+            piece = decoder.decompress(rest, max_length=min(size, left))
+        except error as err:
+            return b''.join(pieces), str(err)
+        rest = b''
+        pieces.append(piece)
+        left -= len(piece)
+        if not piece and decoder.needs_input:
+            return b''.join(pieces), 'the compressed data breaks off'
+    wrong = 'not the size that is stated' if decoder.eof else f'larger than {limit} bytes'
+    return b''.join(pieces), wrong
+
+
+def unpack_file(path: Path, target: Path) -> str:
+    """Unpack a zstd file as far as it goes; returns what is wrong with it: '' if nothing is.
+
+    Raises OSError (a full disk), MissingPackage.
+    """
+    zstd = _zstd()
+    with path.open('rb') as packed, target.open('wb') as out:
+        decoder, data = zstd.ZstdDecompressor(), packed.read(_FILE_PIECE)
+        while data:
+            try:
+                _drain(decoder, data, out)
+            except zstd.ZstdError as err:
+                return f'{err}, after {out.tell()} bytes'
+            data = decoder.unused_data or packed.read(_FILE_PIECE)
+            if decoder.eof and data:  # the next frame
+                decoder = zstd.ZstdDecompressor()
+        return '' if decoder.eof else f'the compressed data breaks off after {out.tell()} bytes'
+
+
+def _drain(decoder: Any, data: bytes, out: BinaryIO) -> None:
+    """Write all that `data` gives, a piece at a time: a damaged end keeps what came before it."""
+    out.write(decoder.decompress(data, max_length=_PIECE))
+    while not decoder.eof and not decoder.needs_input:
+        out.write(decoder.decompress(b'', max_length=_PIECE))
+
+
+def _codec(data: bytes | memoryview) -> tuple[Any, Any]:
+    """(makes a decoder, its error) by the data's first bytes; (None, ...) if it is neither."""
+    head = bytes(data[:4])
+    if head == ZSTD_MAGIC:
+        zstd = _zstd()
+        return zstd.ZstdDecompressor, zstd.ZstdError
+    if head == LZ4_MAGIC:
+        try:
+            from lz4.frame import LZ4FrameDecompressor
+        except ImportError as err:
+            raise MissingPackage('lz4', 'bag') from err
+        return LZ4FrameDecompressor, RuntimeError
+    return None, BagError
+
+
+def _zstd() -> Any:
+    try:
+        from compression import zstd  # Python 3.14
+    except ImportError:
+        try:
+            from backports import zstd
+        except ImportError as err:
+            raise MissingPackage('backports.zstd', 'bag') from err
+    return zstd
