@@ -128,7 +128,7 @@ def _shown(
     zero = next(iter(slots))
     tenths = {index: _TENTHS_A_PERIOD * (k - zero) for k, index in slots.items()}
     zero_ns = grid_ns + zero * SAMPLE_PERIOD_NS
-    newest = _newest_label(stamps_ns[last], zero_ns)
+    newest = 0 if slots[zero] == last else _newest_label(stamps_ns[last], zero_ns)
     taken = {index: label for index, label in tenths.items() if label < newest}
     taken[last] = newest
     samples = [Sample(index, label / 10) for index, label in taken.items()]

@@ -191,8 +191,9 @@ def test_what_is_shown_holds_to_the_rules(recording):
         assert not near or k / 2 in shown
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(recordings(), st.integers(0, 100 * S))
+@example(([10 * S], 10 * S, 10 * S), 50 * MS)
 def test_an_anchored_grid_holds_to_the_rules(recording, back):
     stamps, start, end = recording
     samples, expected = sample(stamps, start, end, start - back)
