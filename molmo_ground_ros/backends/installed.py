@@ -49,7 +49,10 @@ EXTRAS: dict[str, tuple[Package, ...]] = {
         Package('onnxscript', '0.5', 'import onnxscript'),
         Package('torch', '2.8', 'import torch; torch.zeros(1)'),
     ),
-    'bag': (Package('rosbags', '0.11', 'import rosbags'),),
+    'bag': (
+        Package('rosbags', '0.11', 'import rosbags'),
+        Package('scipy', '1.10', 'import scipy.optimize'),
+    ),
 }
 """What pyproject.toml has under these extras; a test holds the two to each other."""
 
