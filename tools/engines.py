@@ -31,7 +31,6 @@ FOLDER = ROOT / 'build' / 'engines'
 CAPABILITIES = ('SM86', 'SM89', 'SM120')
 FORMATS = ('float16', 'int4')
 ROWS, FRAMES = 1024, 32
-_NOISE = 'torch.onnx._internal.exporter._registration'
 _HEAD = ('part', 'GPU', 'weights', 'rows', 'MiB', 's', 'fused attention', 'cache in place')
 
 
@@ -92,7 +91,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--weights', nargs='+', default=FORMATS)
     parser.add_argument('--folder', type=Path, default=FOLDER, help='emptied first')
     given = parser.parse_args(arguments)
-    logging.getLogger(_NOISE).setLevel(logging.ERROR)  # it misses torchvision, we do not
     shutil.rmtree(given.folder, ignore_errors=True)
     shutil.copytree(SHIPPED, given.folder)
     try:

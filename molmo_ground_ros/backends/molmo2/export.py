@@ -41,6 +41,7 @@ from molmo_ground_ros.backends.molmo2.ops import FUSED, PLAIN
 from molmo_ground_ros.backends.molmo2.weights import DECODER, VISION, Stored, digest, read_index
 
 _LOG = logging.getLogger(__name__)
+_NOISE = 'torch.onnx._internal.exporter._registration'  # it misses torchvision, we do not
 _OPS = {'fused': FUSED, 'plain': PLAIN}
 _TYPES = {'F32': onnx_ir.DataType.FLOAT, 'BF16': onnx_ir.DataType.BFLOAT16}
 _TYPES |= {'F16': onnx_ir.DataType.FLOAT16}
@@ -140,6 +141,7 @@ def _traced(part: _Part, dtype: torch.dtype, opset: int) -> onnx_ir.Model:
     for name, given in part.inputs.items():
         count = len(given) if isinstance(given, list) else None
         names += [name] if count is None else [f'{name[:-1]}_{i}' for i in range(count)]
+    logging.getLogger(_NOISE).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # torch warns of its own code
         program = torch.onnx.export(
