@@ -152,9 +152,16 @@ def _csv(path: Path) -> Iterator[tuple[int, Any]]:
     with path.open(encoding='utf-8-sig', newline='') as file:
         reader = csv.DictReader(file)
         for record in reader:
-            # A row that is too short holds None, and one that is too long has the key None.
-            found = {key: value for key, value in record.items() if key and value is not None}
-            yield reader.line_num, found
+            # A row that is too short holds None, and one that is too long has the key None. An
+            # apostrophe in front is the table's: it keeps a spreadsheet from running the text.
+            yield (
+                reader.line_num,
+                {
+                    column: cell.removeprefix("'")
+                    for column, cell in record.items()
+                    if column and cell is not None
+                },
+            )
 
 
 def _print(made: Converted, folder: Path, skipped: int) -> None:

@@ -99,6 +99,11 @@ def test_csv_gives_what_json_lines_give(tmp_path):
     assert len(expected) == 3
 
 
+def test_apostrophe_that_guards_a_text_from_spreadsheets_is_taken_off(tmp_path):
+    _, out = export(tmp_path, write_csv(tmp_path / 'run1.csv', record(3, 1, label="'=cup")))
+    assert read(out / 'videopoint.jsonl')[0]['label'] == '=cup'
+
+
 @pytest.mark.parametrize(
     ('to', 'names'),
     [
