@@ -18,6 +18,7 @@ the model missed (a row may be added by hand), and windows without any point.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def convert(rows: Sequence[Row], torn: Sequence[Torn] = ()) -> Converted:
     out: if all are, the record says that there are none.
     """
     of_camera: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.stamp_ns, row.id)):
         of_camera[row.asked.source, row.asked.camera].append(row)
     clips = _clips(of_camera)
     labels = _labels(rows)
@@ -216,11 +217,14 @@ def _clips(
     windows = sorted(
         (*camera, row.start_ns, row.end_ns) for camera, rows in of_camera.items() for row in rows
     )
-    stamps = {camera: {row.stamp_ns for row in rows} for camera, rows in of_camera.items()}
     names: set[str] = set()
     clips = {}
     for source, camera, start_ns, end_ns in dict.fromkeys(windows):
-        shown = sorted(ns for ns in stamps[source, camera] if start_ns <= ns <= end_ns)
+        shown = list(
+            dict.fromkeys(
+                row.stamp_ns for row in _shown(of_camera[source, camera], start_ns, end_ns)
+            )
+        )
         zero_ns = _grid_start(shown, start_ns)
         last = min(max(_nearest(end_ns - zero_ns), 1), _MOST_SLOTS)
         name = _name(f'{_plain(source)}_{_plain(camera)}_{start_ns}_{end_ns}', names)
@@ -251,17 +255,20 @@ def _grid_start(stamps_ns: Sequence[int], start_ns: int) -> int:
     return earliest_ns + (best_ns - earliest_ns) % SAMPLE_PERIOD_NS
 
 
-def _answers(rows: Iterable[Row], start_ns: int, end_ns: int) -> Iterator[tuple[Asked, list[Row]]]:
+def _shown(rows: Sequence[Row], start_ns: int, end_ns: int) -> Sequence[Row]:
+    """Those in a window, both ends in it. rows: of one camera, in the order of their stamps."""
+    first = bisect_left(rows, start_ns, key=lambda row: row.stamp_ns)
+    return rows[first : bisect_right(rows, end_ns, lo=first, key=lambda row: row.stamp_ns)]
+
+
+def _answers(rows: Sequence[Row], start_ns: int, end_ns: int) -> Iterator[tuple[Asked, list[Row]]]:
     """The answers that have rows of this window, each with all its points that the window shows."""
     shown: dict[Asked, list[Row]] = defaultdict(list)
-    asked_here = set()
-    for row in rows:
-        if start_ns <= row.stamp_ns <= end_ns:
-            shown[row.asked].append(row)
-        if (row.start_ns, row.end_ns) == (start_ns, end_ns):
-            asked_here.add(row.asked)
-    for asked in sorted(asked_here):
-        yield asked, sorted(shown[asked], key=lambda row: (row.stamp_ns, row.id))
+    for row in _shown(rows, start_ns, end_ns):
+        shown[row.asked].append(row)
+    for asked in sorted(shown):
+        if any((row.start_ns, row.end_ns) == (start_ns, end_ns) for row in shown[asked]):
+            yield asked, shown[asked]
 
 
 def _labels(rows: Iterable[Row]) -> dict[Asked, str]:
