@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     1: {
         *('clip', 'config', 'decoded', 'errors', 'grammar', 'image', 'lru', 'metrics', 'prompts'),
-        *('stitch', 'types', 'windows'),
+        *('stitch', 'training_data', 'types', 'verdicts', 'windows'),
     },
     2: {'backends'},
     3: {'ahead', 'grounder', 'scores', 'session', 'standing'},

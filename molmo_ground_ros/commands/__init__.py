@@ -14,4 +14,5 @@ COMMANDS = {
     'analyze': 'ask a question about a recording',
     'build': 'write the graphs or engines that a backend runs',
     'doctor': 'say what this machine can run, and what is missing',
+    'export': 'turn answers that a person looked at into training data for Molmo2',
 }
