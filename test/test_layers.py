@@ -61,6 +61,7 @@ ONLY_IN = {
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
+    'ruamel': {'commands/questions'},
     'rosbags': set(),  # a recording is read without it; see recording/mcap.py
     'safetensors': HF,
     'scipy': {'metrics', 'stitch'},
