@@ -227,7 +227,7 @@ def test_progress_counts_the_windows_that_are_left(bag, tmp_path) -> None:
 
 def test_no_clip_is_held_but_the_one_being_asked(bag) -> None:
     def clips() -> int:
-        return sum(isinstance(one, Clip) for one in gc.get_objects())
+        return sum(type(one) is Clip for one in gc.get_objects())
 
     gc.collect()
     before = clips()  # that reports of other tests hold
