@@ -21,7 +21,9 @@ from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.stitch import Stitched, Stitcher
 from molmo_ground_ros.types import Answer, Clip, Query
+from molmo_ground_ros.windows import MAX_WINDOW_NS, OVERLAP_NS
 
+MIN_WINDOW_NS = 2 * OVERLAP_NS  # what it shares with its neighbours is not all of it
 NOT_REACHED = 'not asked: the run was interrupted'
 
 OnWindow = Callable[[int, int], None]
@@ -52,12 +54,17 @@ def plan(
     settings: Mapping[str, str],
     start_ns: int = 0,
     end_ns: int | None = None,
+    length_ns: int = MAX_WINDOW_NS,
 ) -> Plan:
     """The windows of all cameras between two times, counted from their first picture, ns.
 
-    Without `end_ns`: to the end. Raises BadQuestion, BadSetting for a question that is there twice,
+    Without `end_ns`: to the end. length_ns: of a window, at most. Raises BadQuestion, BadSetting
+    for a question that is there twice and for a window shorter than two overlaps or too long,
     NoFrames where no camera has a picture in the span.
     """
+    if not MIN_WINDOW_NS <= length_ns <= MAX_WINDOW_NS:
+        shortest, longest = MIN_WINDOW_NS / 1e9, MAX_WINDOW_NS / 1e9
+        raise BadSetting('window', length_ns / 1e9, f'must be from {shortest:g} to {longest:g} s')
     for number, query in enumerate(queries):
         prompts.prompt(query.text, query.task)
         if query in queries[:number]:
@@ -71,7 +78,7 @@ def plan(
     to_ns = last_ns if end_ns is None else min(first_ns + end_ns, last_ns)
     if from_ns > to_ns:
         raise NoFrames(names, f'it ends at {(last_ns - first_ns) / 1e9:.3f} s')
-    windows = {name: one.windows(from_ns, to_ns) for name, one in recordings.items()}
+    windows = {name: one.windows(from_ns, to_ns, length_ns) for name, one in recordings.items()}
     if not any(windows.values()):
         raise NoFrames(names, f'none from {start_ns / 1e9:.3f} s on, to the end of the span')
     return Plan(tuple(sources), tuple(queries), (from_ns, to_ns), windows, dict(settings))

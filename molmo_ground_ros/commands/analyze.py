@@ -27,8 +27,10 @@ from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.recording import Recording, open_cameras, open_recording
 from molmo_ground_ros.stitch import Mark
 from molmo_ground_ros.types import Answer, Query, Task
+from molmo_ground_ros.windows import MAX_WINDOW_NS
 
 RECORDS = 'records.jsonl'
+MOST_REJECTED = 20  # printed of an answer
 INTERRUPTED = 130  # exit code, as of a shell
 
 _SETTINGS = ('backend', 'model', 'device', 'dtype', 'threads', 'max_new_tokens')
@@ -55,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--start', type=float, default=0.0, metavar='S', help='from second S')
     parser.add_argument('--end', type=float, default=None, metavar='S', help='to second S')
     parser.add_argument(
+        '--window', type=float, default=MAX_WINDOW_NS / 1e9, metavar='S',
+        help='longest clip the model is shown at once; as long as those it was trained on. '
+        'Default: %(default)g, as for Molmo2.',
+    )  # fmt: skip
+    parser.add_argument(
         '--out', default='', metavar='FOLDER', help=f'write {RECORDS}, and what --resume needs'
     )
     parser.add_argument(
@@ -73,6 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Answer the questions, print the answers, write the files."""
     queries = _queries(arguments)
     span_ns = _span(arguments)
+    if not math.isfinite(arguments.window):
+        raise BadSetting('window', arguments.window, 'must be a number of seconds')
+    length_ns = round(arguments.window * 1e9)
     _check_out(arguments)
     settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
     with ExitStack() as stack:
@@ -81,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.sheet and len(queries) * len(recordings) > 1:
             raise BadSetting('sheet', arguments.sheet, 'is of one question about one camera')
         named = {name: str(getattr(settings, name)) for name in _SETTINGS}
-        plan = windows_of.plan(arguments.bag, recordings, queries, named, *span_ns)
+        plan = windows_of.plan(arguments.bag, recordings, queries, named, *span_ns, length_ns)
         backend = backends.load(settings.backend, backends.settings_of(settings))
         stack.callback(backend.close)
         grounder = Grounder(backend, settings.max_new_tokens)
@@ -237,8 +247,10 @@ def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: 
     for gap in stitched.gaps:
         start_s, end_s = (gap.start_ns - zero_ns) / 1e9, (gap.end_ns - zero_ns) / 1e9
         print(f'no answer from {start_s:.1f} s to {end_s:.1f} s: {gap.reason}')
-    for rejection in answer.rejected:
+    for rejection in answer.rejected[:MOST_REJECTED]:
         print(f'not used: {rejection.reason}: {rejection.text}')
+    if len(answer.rejected) > MOST_REJECTED:
+        print(f'not used: {len(answer.rejected) - MOST_REJECTED} more')
     if answer.truncated:
         print('the answer was cut off by the token limit')
 

@@ -48,6 +48,19 @@ def test_span_over_63_s_is_one_merged_answer_with_the_totals_beside_it(
     assert 'windows: done' in captured.err
 
 
+def test_shorter_windows_for_a_model_of_shorter_clips(bag, analyze, capsys) -> None:
+    backend = Knowing()
+    assert analyze(bag, '--query', CUP, '--window', '25', '--json', backend=backend) == 0
+    assert [start_ns for start_ns, _ in backend.calls] == [stamp(20.0 * i) for i in range(7)] + [
+        stamp(125.0)
+    ]
+    record = json.loads(capsys.readouterr().out)
+    assert record['count'] == 3
+    assert [point['stamp_ns'] for point in record['points']] == [
+        stamp(3.0), stamp(60.0), stamp(100.0),
+    ]  # fmt: skip
+
+
 def test_json_of_one_question_is_its_merged_answer(bag, analyze, capsys) -> None:
     assert analyze(bag, '--query', CUP, '--json') == 0
     record = json.loads(capsys.readouterr().out)
@@ -131,6 +144,9 @@ def test_span_and_sheet_of_a_long_recording(bag, analyze, tmp_path, capsys) -> N
         pytest.param(['--query', CUP, '--query', BALL, '--sheet', 'x.png'], 'one', id='sheet'),
         pytest.param(['--questions', 'none.txt'], 'none.txt', id='no such file'),
         pytest.param(['--query', CUP, '--start', '200'], 'ends at 150.000 s', id='past the end'),
+        pytest.param(['--query', CUP, '--window', '9'], 'from 10 to 63 s', id='short window'),
+        pytest.param(['--query', CUP, '--window', '64'], 'from 10 to 63 s', id='long window'),
+        pytest.param(['--query', CUP, '--window', 'nan'], 'window', id='window of no length'),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(bag, analyze, capsys, options, shown) -> None:
