@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from full_disk import full_after
 from recordings import CAMERA, HEIGHT, QUESTION, WIDTH, make_answer
 
 from molmo_ground_ros.analysis import records
@@ -73,6 +74,14 @@ def test_write_that_fails_leaves_the_older_file(tmp_path: Path) -> None:
         records.write_jsonl(broken, path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ['records.jsonl']
+
+
+def test_full_disk_is_an_error_and_leaves_the_older_file(tmp_path: Path) -> None:
+    path = tmp_path / 'records.jsonl'
+    path.write_text('older')
+    with full_after(100), pytest.raises(OSError, match='File too large'):
+        records.write_jsonl(analysis(), path)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(path.name, 'older')]
 
 
 def test_edited_file_with_blank_lines_and_a_verdict_is_read(tmp_path: Path) -> None:

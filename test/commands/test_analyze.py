@@ -11,6 +11,7 @@ import cv2
 from analyses import Knowing, failing_at, write_long_bag
 from bags import jpeg_message, write_bag
 from clips import stamp
+from full_disk import full_after
 
 from molmo_ground_ros import backends, cli
 from molmo_ground_ros.analysis import records
@@ -112,6 +113,25 @@ def test_records_are_written_and_resume_after_interrupt_gives_the_same(
     backend = Knowing()
     assert analyze(bag, '--query', CUP, '--out', out, '--resume', backend=backend) == 0
     assert [start_ns for start_ns, _ in backend.calls] == [stamp(58), stamp(87)]
+    assert (out / 'records.jsonl').read_bytes() == whole
+
+
+def test_full_disk_is_an_error_and_the_finished_windows_stay(
+    bag, analyze, tmp_path, capsys
+) -> None:
+    assert analyze(bag, '--query', CUP, '--out', tmp_path / 'whole') == 0
+    out = tmp_path / 'out'
+    out.mkdir()
+    (out / 'records.jsonl').write_text('older')
+    capsys.readouterr()
+    with full_after(2000):  # two windows fit
+        assert analyze(bag, '--query', CUP, '--out', out) == 2
+    assert 'File too large' in capsys.readouterr().err
+    assert (out / 'records.jsonl').read_text() == 'older'
+    backend = Knowing()
+    assert analyze(bag, '--query', CUP, '--out', out, '--resume', backend=backend) == 0
+    assert 0 < len(backend.calls) < 3
+    whole = (tmp_path / 'whole' / 'records.jsonl').read_bytes()
     assert (out / 'records.jsonl').read_bytes() == whole
 
 
