@@ -21,6 +21,7 @@ from typing import Any
 from molmo_ground_ros.types import Answer, Point, Query, Rejection, Task, Track
 
 FORMAT = 1  # of the lines; another one is another run
+BEFORE = '.before'  # of a run that was begun anew, maybe by mistake
 Span = tuple[int, int]  # a window: its first and last stamp, ns
 Key = tuple[str, Span, int]  # camera, window, place of the question
 
@@ -40,13 +41,15 @@ class Store:
     def __init__(self, folder: str | Path, digest: str, *, resume: bool) -> None:
         """Open the run's file in `folder`, which is made; without `resume` it begins anew.
 
-        Raises OSError.
+        What was there then keeps a name that ends in BEFORE, until the next time. Raises OSError.
         """
         self.path = Path(folder) / f'windows-{digest[:16]}.jsonl'
         self.done: dict[Key, Done] = {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = json.dumps({'run': digest}).encode() + b'\n'
-        kept = _whole_lines(self.path) if resume else b''
+        if not resume and self.path.exists():
+            self.path.replace(self.path.with_name(self.path.name + BEFORE))
+        kept = _whole_lines(self.path)
         anew = not kept.startswith(header)
         if not anew:
             self._read(kept[len(header) :])

@@ -9,7 +9,7 @@ from clips import make_clip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from molmo_ground_ros.analysis.store import Done, Store, answer_json, answer_of, digest
+from molmo_ground_ros.analysis.store import BEFORE, Done, Store, answer_json, answer_of, digest
 from molmo_ground_ros.backends.replay import Recording, ReplayBackend
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.types import Answer, Query, Task
@@ -64,6 +64,16 @@ def test_line_that_is_no_answer_counts_as_not_asked(tmp_path: Path, line: bytes)
         store.add(('/image', (3, 4), 0), done)
     with Store(tmp_path, 'd' * 64, resume=True) as store:
         assert list(store.done) == [('/image', (1, 2), 0), ('/image', (3, 4), 0)]
+
+
+def test_finished_windows_are_not_lost_where_resume_was_forgotten(tmp_path: Path) -> None:
+    done = Done(answer(TEXTS[0]), 7, ())
+    for _ in range(2):
+        with Store(tmp_path, 'd' * 64, resume=False) as store:
+            assert store.done == {}
+            store.add(('/image', (1, 2), 0), done)
+    before = store.path.with_name(store.path.name + BEFORE)
+    assert before.read_bytes() == store.path.read_bytes()
 
 
 def test_file_of_another_run_is_begun_anew(tmp_path: Path) -> None:
