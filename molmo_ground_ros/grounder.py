@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from molmo_ground_ros import grammar, prompts, scores
 from molmo_ground_ros.backends.base import Backend, GenerateOptions, Generation
@@ -55,17 +55,56 @@ class Grounder:
         Raises BadQuestion, NoFrames (an empty clip), Canceled (`on_progress` returned False) and
         whatever the backend raises. What the model wrote never raises: see `Answer.rejected`.
         """
+        (answer,) = self.ground_all(clip, [query], on_progress)
+        return answer
+
+    def ground_all(
+        self, clip: Clip, queries: Sequence[Query], on_progress: OnProgress = _go_on
+    ) -> list[Answer]:
+        """Ask several questions about one clip; each answer is what `ground` gives.
+
+        Questions with the same limit of tokens go to the backend at once, which may then read the
+        frames once for all. Raises as `ground` does, and then gives no answer at all.
+        """
         if not clip.frames:
             raise NoFrames(clip.camera, 'the clip is empty')
+        asked = [_Asked(query, *prompts.prompt(query.text, query.task)) for query in queries]
+        by_limit: dict[int, list[_Asked]] = {}
+        for one in asked:
+            limit = self.max_new_tokens or prompts.max_new_tokens(one.task)
+            by_limit.setdefault(limit, []).append(one)
+        for limit, group in by_limit.items():
+            self._generate(clip, group, GenerateOptions(limit), on_progress)
+        return [answer for one in asked for answer in one.answers]
+
+    def _generate(
+        self, clip: Clip, group: Sequence[_Asked], options: GenerateOptions, on_progress: OnProgress
+    ) -> None:
         began_ns = time.monotonic_ns()
-        prompt, task = prompts.prompt(query.text, query.task)
-        options = GenerateOptions(self.max_new_tokens or prompts.max_new_tokens(task))
-        stream = _Stream(clip, on_progress)
-        (generation,) = self._backend.generate(clip, [prompt], options, stream.on_text)
-        if generation.stopped:
+        streams = [_Stream(clip, on_progress) for _ in group]
+        generations = self._backend.generate(
+            clip,
+            [one.prompt for one in group],
+            options,
+            lambda index, text: streams[index].on_text(text),
+        )
+        if any(generation.stopped for generation in generations):
             raise Canceled('generating')
         latency_ns = time.monotonic_ns() - began_ns
-        return _answer(clip, query, task, generation, self._backend.model, latency_ns)
+        for one, generation in zip(group, generations, strict=True):
+            one.answers.append(
+                _answer(clip, one.query, one.task, generation, self._backend.model, latency_ns)
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question on its way."""
+
+    query: Query
+    prompt: str
+    task: Task
+    answers: list[Answer] = field(default_factory=list)  # at most one
 
 
 class _Stream:
@@ -78,7 +117,7 @@ class _Stream:
         self._points: list[Point] = []
         self._tokens = 0
 
-    def on_text(self, _: int, text: str) -> bool:
+    def on_text(self, text: str) -> bool:
         self._tokens += 1
         for parsed in self._parser.feed(text):
             frame = find_frame(self._clip, parsed)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.types import Answer, Clip, Point
+from molmo_ground_ros.types import Answer, Point
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -26,6 +26,8 @@ MOST_TILES = 12  # events drawn on one sheet
 _INK, _PAPER, _FAINT = (235, 235, 235), (24, 26, 30), (120, 124, 132)
 _MARKS = ((255, 196, 0), (0, 200, 255), (255, 90, 160), (120, 230, 90), (190, 140, 255))
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_TICKS_S = (1, 5, 15, 60, 300, 900, 3600, 21600, 86400)  # of the timeline: at most 16 are drawn
+_NO_PICTURE: Picture = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +121,23 @@ def point_rows(points: Iterable[Point], zero_ns: int) -> list[tuple[str, ...]]:
 POINT_HEADER = ('id', 'time', 'stamp [ns]', 'pixel', 'score')
 
 
-def tiles_of(clip: Clip, answer: Answer) -> list[Tile]:
-    """A tile for every frame with points; for tracks the newest frame with the paths on it."""
-    images = {frame.stamp_ns: frame.image for frame in clip.frames}
-    zero_ns = clip.frames[0].stamp_ns
-    tiles = []
+def tiles_of(answer: Answer, zero_ns: int, picture: Callable[[int], Picture]) -> list[Tile]:
+    """A tile for every frame with points; for tracks the newest frame with the paths on it.
+
+    picture: stamp -> (H, W, 3) RGB; called for the first MOST_TILES only, the others have none.
+    """
+    found: list[tuple[int, str, tuple[Point, ...]]] = []
     for stamp_ns in sorted({point.stamp_ns for point in answer.points}):
         points = tuple(point for point in answer.points if point.stamp_ns == stamp_ns)
         ids = ', '.join(f'#{point.id} ({score_text(point.score)})' for point in points)
-        caption = f'{(stamp_ns - zero_ns) / 1e9:.1f} s   {ids}'
-        tiles.append(Tile(images[stamp_ns], caption, stamp_ns, points))
+        found.append((stamp_ns, f'{(stamp_ns - zero_ns) / 1e9:.1f} s   {ids}', points))
     for track in answer.tracks:
-        newest = track.points[-1]
         caption = f'#{track.id} {track.label}, {len(track.points)} points'
-        tiles.append(Tile(images[newest.stamp_ns], caption, newest.stamp_ns, track.points))
-    return tiles
+        found.append((track.points[-1].stamp_ns, caption, track.points))
+    return [
+        Tile(picture(stamp_ns) if number < MOST_TILES else _NO_PICTURE, caption, stamp_ns, points)
+        for number, (stamp_ns, caption, points) in enumerate(found)
+    ]
 
 
 def contact_sheet(
@@ -191,7 +195,7 @@ def _timeline(tiles: Sequence[Tile], span_ns: tuple[int, int], width: int) -> Pi
     left, right, level = MARGIN, width - MARGIN, 20
     cv2.line(strip, (left, level), (right, level), _FAINT, 2)
     length_ns = max(1, span_ns[1] - span_ns[0])
-    step_s = 1 if length_ns <= 15e9 else 5
+    step_s = next((step for step in _TICKS_S if length_ns <= 15e9 * step), _TICKS_S[-1])
     for second in range(0, int(length_ns / 1e9) + 1, step_s):
         x = left + round((right - left) * second * 1e9 / length_ns)
         cv2.line(strip, (x, level - 4), (x, level + 4), _FAINT, 1)

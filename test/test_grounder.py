@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import math
 
 import pytest
@@ -175,6 +176,42 @@ def test_progress_that_returns_false_ends_the_answer_at_that_token() -> None:
     with pytest.raises(Canceled):
         Grounder(ReplayBackend([GRASPS])).ground(make_clip(), Query(COUNT), three)
     assert tokens == [1, 2, 3]
+
+
+def test_several_questions_are_answered_as_each_alone() -> None:
+    tracks = '<tracks coords="0.0 1 100 100;0.5 1 500 500">cup</tracks>'
+    said = {COUNT: GRASPS, 'Track the cup': tracks, 'How many cups?': 'There are none.'}
+    queries = [Query(text) for text in said]
+    script = [Recording(answer, match=question) for question, answer in said.items()]
+    backend = ReplayBackend(script)
+    together = Grounder(backend).ground_all(make_clip(), queries)
+    alone = [Grounder(ReplayBackend(script)).ground(make_clip(), query) for query in queries]
+    assert [dataclasses.replace(answer, latency_ns=0) for answer in together] == [
+        dataclasses.replace(answer, latency_ns=0) for answer in alone
+    ]
+    assert [answer.count for answer in together] == [2, None, 0]
+
+
+class Counted(ReplayBackend):
+    """Notes the prompts and the limit of every call."""
+
+    def generate(self, clip, prompts, options, on_text):
+        self.calls = [*getattr(self, 'calls', []), (len(prompts), options.max_new_tokens)]
+        return super().generate(clip, prompts, options, on_text)
+
+
+def test_questions_with_one_limit_are_one_call_of_the_backend() -> None:
+    queries = [Query(COUNT), Query('Track the cup'), Query('How many cups?')]
+    backend = Counted(['There are none.'], repeat=True)
+    Grounder(backend).ground_all(make_clip(), queries)
+    assert backend.calls == [(2, 2048), (1, 4096)]
+    backend.calls = []
+    Grounder(backend, max_new_tokens=9).ground_all(make_clip(), queries)
+    assert backend.calls == [(3, 9)]
+
+
+def test_no_question_is_no_answer() -> None:
+    assert Grounder(ReplayBackend([])).ground_all(make_clip(), []) == []
 
 
 def test_empty_clip_and_empty_question_are_refused() -> None:

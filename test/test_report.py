@@ -62,9 +62,21 @@ def test_table_columns_line_up() -> None:
     assert lines == ['id  pixel', '--  --------', '1   (10, 20)', '12  (1, 2)']
 
 
+def tiles_of(text: str, clip: Clip) -> list[report.Tile]:
+    images = {frame.stamp_ns: frame.image for frame in clip.frames}
+    return report.tiles_of(answer_of(text, clip), clip.start_ns, images.__getitem__)
+
+
+def test_only_tiles_that_are_drawn_have_a_picture() -> None:
+    rows = ';'.join(f'{i / 2} 1 500 500' for i in range(report.MOST_TILES + 3))
+    tiles = tiles_of(f'<points coords="{rows}">x</points>', make_clip(report.MOST_TILES + 3))
+    drawn = [tile.image.size > 0 for tile in tiles]
+    assert drawn == [True] * report.MOST_TILES + [False] * 3
+
+
 def test_sheet_draws_each_point_in_its_own_frame() -> None:
     clip = make_clip()
-    tiles = report.tiles_of(clip, answer_of(TWO, clip))
+    tiles = tiles_of(TWO, clip)
     assert [tile.stamp_ns for tile in tiles] == [stamp(0.5) + 1000, stamp(3.0) + 6000]
     sheet = report.contact_sheet('q', 'v', tiles, (clip.start_ns, clip.end_ns))
     scale = report.TILE_WIDTH / 640
@@ -77,7 +89,7 @@ def test_sheet_draws_each_point_in_its_own_frame() -> None:
 
 def test_track_is_drawn_as_a_path_on_its_newest_frame() -> None:
     clip = make_clip()
-    (tile,) = report.tiles_of(clip, answer_of(TRACKS, clip))
+    (tile,) = tiles_of(TRACKS, clip)
     assert tile.stamp_ns == stamp(1.0) + 2000
     drawn = report._drawn(tile)
     scale = report.TILE_WIDTH / 640

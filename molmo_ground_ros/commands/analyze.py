@@ -1,30 +1,72 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground analyze`: a question about a recording, answered on the terminal."""
+"""`molmo-ground analyze`: questions about recordings of any length, answered on the terminal."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 from molmo_ground_ros import backends, config, prompts, report
-from molmo_ground_ros.bag import Bag, read_clip
+from molmo_ground_ros.analysis import records
+from molmo_ground_ros.analysis import run as windows_of
+from molmo_ground_ros.analysis.merged import merged
+from molmo_ground_ros.analysis.pictures import pictures_of
+from molmo_ground_ros.analysis.store import Store, digest
+from molmo_ground_ros.analysis.values import Analysis, Finding
+from molmo_ground_ros.commands.progress import Progress
+from molmo_ground_ros.commands.questions import read_questions
+from molmo_ground_ros.errors import BadSetting, BagError
 from molmo_ground_ros.grounder import Grounder
-from molmo_ground_ros.types import Answer, Clip, Query, Task
+from molmo_ground_ros.recording import Recording, open_cameras, open_recording
+from molmo_ground_ros.stitch import Mark
+from molmo_ground_ros.types import Answer, Query, Task
+from molmo_ground_ros.windows import MAX_WINDOW_NS
+
+RECORDS = 'records.jsonl'
+MOST_REJECTED = 20  # printed of an answer
+INTERRUPTED = 130  # exit code, as of a shell
 
 _SETTINGS = ('backend', 'model', 'device', 'dtype', 'threads', 'max_new_tokens')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
-    parser.add_argument('bag', metavar='BAG', help='rosbag2 folder, .mcap or .db3 file')
-    parser.add_argument('--query', required=True, help='the question')
     parser.add_argument(
-        '--task', default='auto', choices=[task.name.lower() for task in Task], help='its kind'
+        'bag', metavar='BAG', nargs='+', help='rosbag2 folder, .mcap or .db3 file, or a video'
     )
-    parser.add_argument('--topic', default='', help='image topic; may be left out if only one')
+    parser.add_argument(
+        '--query', action='append', default=[], help='a question; may be given several times'
+    )
+    parser.add_argument(
+        '--questions', default='', metavar='FILE', help='more: a YAML list, or text, one a line'
+    )
+    parser.add_argument(
+        '--task', default='auto', choices=[task.name.lower() for task in Task], help='their kind'
+    )
+    parser.add_argument(
+        '--topic', action='append', default=[],
+        help='image topic, may be given several times; may be left out if there is only one',
+    )  # fmt: skip
     parser.add_argument('--start', type=float, default=0.0, metavar='S', help='from second S')
     parser.add_argument('--end', type=float, default=None, metavar='S', help='to second S')
+    parser.add_argument(
+        '--window', type=float, default=MAX_WINDOW_NS / 1e9, metavar='S',
+        help='longest clip the model is shown at once; as long as those it was trained on. '
+        'Default: %(default)g, as for Molmo2.',
+    )  # fmt: skip
+    parser.add_argument(
+        '--out', default='', metavar='FOLDER', help=f'write {RECORDS}, and what --resume needs'
+    )
+    parser.add_argument(
+        '--resume', action='store_true', help='go on from the finished windows in --out'
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
     defaults = config.Settings()
@@ -35,43 +77,195 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Answer the question and print it."""
-    query = Query(arguments.query, Task[arguments.task.upper()])
-    prompts.prompt(query.text, query.task)  # a bad question is told before anything is loaded
-    with Bag(arguments.bag) as bag:
-        clip = read_clip(bag, arguments.topic, arguments.start, arguments.end)
+    """Answer the questions, print the answers, write the files."""
+    queries = _queries(arguments)
+    span_ns = _span(arguments)
+    if not math.isfinite(arguments.window):
+        raise BadSetting('window', arguments.window, 'must be a number of seconds')
+    length_ns = round(arguments.window * 1e9)
+    _check_out(arguments)
     settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
-    backend = backends.load(settings.backend, backends.settings_of(settings))
-    try:
-        answer = Grounder(backend, settings.max_new_tokens).ground(clip, query)
-    finally:
-        backend.close()
-    if arguments.sheet:
-        _write_sheet(clip, answer, arguments.sheet)
+    with ExitStack() as stack:
+        recordings = _open(arguments.bag, arguments.topic)
+        stack.callback(next(iter(recordings.values())).close)
+        if arguments.sheet and len(queries) * len(recordings) > 1:
+            raise BadSetting('sheet', arguments.sheet, 'is of one question about one camera')
+        named = {name: str(getattr(settings, name)) for name in _SETTINGS}
+        plan = windows_of.plan(arguments.bag, recordings, queries, named, *span_ns, length_ns)
+        backend = backends.load(settings.backend, backends.settings_of(settings))
+        stack.callback(backend.close)
+        grounder = Grounder(backend, settings.max_new_tokens)
+        store = None
+        if arguments.out:
+            name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
+            store = stack.enter_context(Store(arguments.out, name, resume=arguments.resume))
+        analysis = _analyze(plan, recordings, grounder, store)
+        if arguments.out:
+            records.write_jsonl(analysis, Path(arguments.out) / RECORDS)
+        if arguments.sheet:
+            _write_sheet(analysis, recordings, arguments.sheet)
     if arguments.json:
-        print(json.dumps(report.answer_record(answer)))
+        print(json.dumps(_record(analysis)))
     else:
-        _print(clip, answer)
-    return 0
+        _print(analysis)
+    if not analysis.complete:
+        hint = '; --resume goes on from them' if arguments.out else ''
+        print(f'molmo-ground: interrupted; finished windows were kept{hint}', file=sys.stderr)
+    return 0 if analysis.complete else INTERRUPTED
 
 
-def _write_sheet(clip: Clip, answer: Answer, path: str) -> None:
-    span_ns = (clip.frames[0].stamp_ns, clip.frames[-1].stamp_ns)
-    tiles = report.tiles_of(clip, answer)
-    sheet = report.contact_sheet(answer.query.text, report.verdict(answer), tiles, span_ns)
-    report.save_png(sheet, path)
+def _queries(arguments: argparse.Namespace) -> list[Query]:
+    task = Task[arguments.task.upper()]
+    queries = [Query(text, task) for text in arguments.query]
+    if arguments.questions:
+        queries += read_questions(arguments.questions, task)
+    if not queries:
+        raise BadSetting('query', '', 'ask something, with --query or --questions')
+    for query in queries:
+        prompts.prompt(query.text, query.task)  # a bad one is told before anything is read
+    return queries
 
 
-def _print(clip: Clip, answer: Answer) -> None:
-    zero_ns = clip.frames[0].stamp_ns
-    print(f'{answer.query.text}\n{report.verdict(answer)}')
+def _span(arguments: argparse.Namespace) -> tuple[int, int | None]:
+    """From the start of the recording, ns."""
+    start_s, end_s = arguments.start, arguments.end
+    if not 0 <= start_s < (math.inf if end_s is None else end_s):  # also refuses nan
+        names = ', '.join(arguments.bag)
+        raise BagError(names, f'bad span: from {start_s} s to {end_s} s')
+    infinite = end_s is None or math.isinf(end_s)
+    return round(start_s * 1e9), None if infinite else round(end_s * 1e9)
+
+
+def _check_out(arguments: argparse.Namespace) -> None:
+    if not arguments.out:
+        if arguments.resume:
+            raise BadSetting('resume', True, 'goes on from the folder of --out, which is missing')
+        return
+    out = Path(arguments.out).resolve()
+    for bag in arguments.bag:
+        if out.is_relative_to(Path(bag).resolve()):
+            raise BadSetting('out', arguments.out, f"lies in the recording '{bag}'")
+
+
+def _open(paths: Sequence[str], topics: Sequence[str]) -> dict[str, Recording]:
+    if topics:
+        return open_cameras(paths, topics)
+    recording = open_recording(paths)
+    return {recording.topic: recording}
+
+
+def _analyze(
+    plan: windows_of.Plan,
+    recordings: Mapping[str, Recording],
+    grounder: Grounder,
+    store: Store | None,
+) -> Analysis:
+    """With progress on stderr where there is more than one window."""
+    name = 'windows'
+    progress = Progress([(name, 1.0)], sys.stderr)
+    shown = False
+
+    def show(asked: int, total: int) -> None:
+        nonlocal shown
+        if total > 1:
+            shown = True
+            progress.show(name, asked, total)
+
+    try:
+        return windows_of.analyze(plan, recordings, grounder, store, show)
+    finally:
+        if shown:
+            progress.close()
+
+
+def _write_sheet(analysis: Analysis, recordings: Mapping[str, Recording], path: str) -> None:
+    answer = merged(analysis.findings[0], analysis.model)
+    picture = pictures_of(recordings)
+    tiles = report.tiles_of(
+        answer, analysis.span_ns[0], lambda stamp_ns: picture(answer.camera, stamp_ns).image
+    )
+    heading = answer.query.text, report.verdict(answer)
+    report.save_png(report.contact_sheet(*heading, tiles, analysis.span_ns), path)
+
+
+def _record(analysis: Analysis) -> dict[str, Any]:
+    """Of one question about one camera its answer; of several a list of them, in `answers`."""
+    answers = [_answer_record(finding, analysis.model) for finding in analysis.findings]
+    answered = answers[0] if len(answers) == 1 else {'answers': answers}
+    return {**answered, 'losses': list(analysis.losses), 'complete': analysis.complete}
+
+
+def _answer_record(finding: Finding, model: str) -> dict[str, Any]:
+    stitched = finding.stitched
+    return {
+        **report.answer_record(merged(finding, model)),
+        'camera': finding.camera,
+        'count_least': stitched.count_least,
+        'count_most': stitched.count_most,
+        'windows': [
+            {
+                'start_ns': window.start_ns,
+                'end_ns': window.end_ns,
+                'state': window.state.value,
+                'reason': window.reason,
+                'stated': window.stated,
+            }
+            for window in stitched.windows
+        ],
+        'gaps': [
+            {'start_ns': gap.start_ns, 'end_ns': gap.end_ns, 'reason': gap.reason}
+            for gap in stitched.gaps
+        ],
+    }
+
+
+def _print(analysis: Analysis) -> None:
+    zero_ns = analysis.span_ns[0]
+    for number, finding in enumerate(analysis.findings):
+        if number:
+            print()
+        _print_finding(finding, merged(finding, analysis.model), zero_ns, len(analysis.cameras) > 1)
+    for loss in analysis.losses:
+        print(f'lost: {loss}')
+
+
+def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: bool) -> None:
+    stitched = finding.stitched
+    print(f'{answer.query.text} ({finding.camera})' if name_camera else answer.query.text)
+    print(report.verdict(answer) + _doubt(finding))
     if answer.points:
         print(report.table(report.POINT_HEADER, report.point_rows(answer.points, zero_ns)))
     for track in answer.tracks:
         print(f'track {track.id}: {track.label}')
         print(report.table(report.POINT_HEADER, report.point_rows(track.points, zero_ns)))
-    print(f'{answer.frames_used} of {answer.frames_expected} frames, {answer.model}')
-    for rejection in answer.rejected:
+    windows = f' in {len(stitched.windows)} windows' if len(stitched.windows) > 1 else ''
+    print(f'{answer.frames_used} of {answer.frames_expected} frames{windows}, {answer.model}')
+    for event in stitched.events:
+        _print_marks(f'point {event.id}', event.marks)
+    for trajectory in stitched.tracks:
+        _print_marks(f'track {trajectory.id}', trajectory.marks)
+    for gap in stitched.gaps:
+        start_s, end_s = (gap.start_ns - zero_ns) / 1e9, (gap.end_ns - zero_ns) / 1e9
+        print(f'no answer from {start_s:.1f} s to {end_s:.1f} s: {gap.reason}')
+    for rejection in answer.rejected[:MOST_REJECTED]:
         print(f'not used: {rejection.reason}: {rejection.text}')
+    if len(answer.rejected) > MOST_REJECTED:
+        print(f'not used: {len(answer.rejected) - MOST_REJECTED} more')
     if answer.truncated:
         print('the answer was cut off by the token limit')
+
+
+def _print_marks(name: str, marks: Sequence[Mark]) -> None:
+    if marks:
+        print(f'undecided: {name}: {", ".join(marks)}')
+
+
+def _doubt(finding: Finding) -> str:
+    """Of several windows what each states, and between what the merged number lies."""
+    stitched = finding.stitched
+    stated = [window.stated for window in stitched.windows if window.stated is not None]
+    if len(stitched.windows) < 2 or not stated:
+        return ''
+    least, most = stitched.count_least, stitched.count_most
+    between = '' if least == most else f', from {least} to {most}'
+    return f'{between} (the windows state {", ".join(map(str, stated))})'

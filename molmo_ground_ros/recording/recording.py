@@ -84,6 +84,15 @@ class Recording:
         """What was lost, of all cameras and files; grows where pictures turn out to be corrupt."""
         return self._bags.loss
 
+    @property
+    def undecodable(self) -> Mapping[int, str]:
+        """Why, by stamp, the pictures so far cannot be decoded, in the order they were found."""
+        return self._failed
+
+    def note_undecodable(self, stamp_ns: int, why: str) -> None:
+        """Take from an earlier reading that a picture cannot be decoded; counted in `loss`."""
+        self._tell(stamp_ns, ImageError(why))
+
     def windows(
         self,
         start_ns: int | None = None,

@@ -1,0 +1,256 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import gc
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
+
+from analyses import EVENTS, Knowing, failing_at, write_long_bag
+from clips import SECOND, stamp
+
+from molmo_ground_ros.analysis import records, run
+from molmo_ground_ros.analysis.store import Store, digest
+from molmo_ground_ros.analysis.values import Analysis
+from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, NoFrames
+from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.recording import open_cameras
+from molmo_ground_ros.stitch import Stitched
+from molmo_ground_ros.types import Clip, Query
+
+CUP, BALL = Query('How many times was the cup grasped?'), Query('How many times did the ball roll?')
+STARTS_S = (0.0, 58.0, 87.0)
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory) -> Path:
+    return write_long_bag(tmp_path_factory.mktemp('long') / 'bag')
+
+
+def analyze(
+    bag: Path,
+    backend=None,
+    queries=(CUP,),
+    folder: Path | None = None,
+    resume: bool = False,
+    on_window=lambda *_: None,
+    **span: int,
+) -> Analysis:
+    recordings = open_cameras([bag])
+    try:
+        settings = {'model': 'knowing'}
+        plan = run.plan([str(bag)], recordings, queries, settings, **span)
+        grounder = Grounder(backend or Knowing())
+        if folder is None:
+            return run.analyze(plan, recordings, grounder, on_window=on_window)
+        name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
+        with Store(folder, name, resume=resume) as store:
+            return run.analyze(plan, recordings, grounder, store, on_window)
+    finally:
+        next(iter(recordings.values())).close()
+
+
+def timeless(stitched: Stitched) -> Stitched:
+    windows = tuple(dataclasses.replace(window, latency_ns=0) for window in stitched.windows)
+    return dataclasses.replace(stitched, windows=windows)
+
+
+def result(analysis: Analysis, path: Path) -> tuple:
+    """All that must be the same in another run: everything but times."""
+    records.write_jsonl(analysis, path)
+    found = [(f.query, f.camera, timeless(f.stitched)) for f in analysis.findings]
+    # repr: a score that is not known is nan, which equals nothing
+    return repr(found), path.read_bytes(), analysis.losses, analysis.frames, analysis.span_ns
+
+
+def event_seconds(stitched: Stitched) -> list[float]:
+    return [(event.shown.point.stamp_ns - stamp(0)) / 1e9 for event in stitched.events]
+
+
+def test_long_recording_is_asked_window_by_window_and_an_event_of_two_counts_once(bag) -> None:
+    backend = Knowing()
+    analysis = analyze(bag, backend)
+    assert [start_ns for start_ns, _ in backend.calls] == [stamp(s) for s in STARTS_S]
+    (finding,) = analysis.findings
+    assert (finding.query, finding.camera) == (CUP, '/image')
+    assert event_seconds(finding.stitched) == [3.0, 60.0, 100.0]
+    assert [window.stated for window in finding.stitched.windows] == [2, 2, 1]
+    assert analysis.complete
+    assert analysis.span_ns == (stamp(0), stamp(150))
+    assert analysis.frames == 301  # of 601: two a second, each counted once
+    assert analysis.model == 'knowing'
+
+
+def test_all_questions_of_a_window_are_one_call_and_each_has_its_finding(bag) -> None:
+    backend = Knowing()
+    analysis = analyze(bag, backend, (CUP, BALL))
+    assert [len(prompts) for _, prompts in backend.calls] == [2, 2, 2]
+    assert [finding.query for finding in analysis.findings] == [CUP, BALL]
+    assert [event_seconds(f.stitched) for f in analysis.findings] == [[3.0, 60.0, 100.0], [60.5]]
+    alone = analyze(bag, None, (BALL,)).findings[0].stitched
+    assert repr(timeless(alone)) == repr(timeless(analysis.findings[1].stitched))
+
+
+def test_every_camera_has_its_findings(tmp_path) -> None:
+    bag = write_long_bag(tmp_path / 'bag', ['/left', '/right'])
+    analysis = analyze(bag, None, (CUP, BALL), start_ns=50 * SECOND, end_ns=70 * SECOND)
+    assert analysis.cameras == ('/left', '/right')
+    assert [(f.camera, f.query) for f in analysis.findings] == [
+        (camera, query) for camera in ('/left', '/right') for query in (CUP, BALL)
+    ]
+    assert [event_seconds(f.stitched) for f in analysis.findings] == [[60.0], [60.5]] * 2
+    assert analysis.frames == 2 * 41
+
+
+def test_window_that_fails_is_a_gap_with_its_reason_and_the_rest_goes_on(bag) -> None:
+    backend = Knowing(failing_at(58.0))
+    (finding,) = analyze(bag, backend).findings
+    assert event_seconds(finding.stitched) == [3.0, 60.0, 100.0]
+    (gap,) = finding.stitched.gaps
+    assert (gap.start_ns, gap.end_ns, gap.reason) == (stamp(63), stamp(87), 'the GPU is gone')
+    assert finding.stitched.windows[1].state == 'failed'
+
+
+def test_question_that_fails_leaves_the_others_of_its_window(bag) -> None:
+    backend = Knowing(failing_at(*STARTS_S, word='ball'))
+    cup, ball = analyze(bag, backend, (CUP, BALL)).findings
+    assert not cup.stitched.gaps
+    assert event_seconds(cup.stitched) == list(EVENTS['cup'])
+    assert {window.reason for window in ball.stitched.windows} == {'the GPU is gone'}
+
+
+def test_error_that_is_not_ours_is_a_gap_too(bag, caplog) -> None:
+    def fail(clip: Clip, _) -> None:
+        if clip.start_ns == stamp(0):
+            raise RuntimeError('illegal memory access')
+
+    (finding,) = analyze(bag, Knowing(fail)).findings
+    assert finding.stitched.windows[0].reason == 'RuntimeError: illegal memory access'
+    assert 'illegal memory access' in caplog.text
+
+
+def test_nothing_but_failures_is_the_first_error(bag) -> None:
+    with pytest.raises(BackendError, match='the GPU is gone'):
+        analyze(bag, Knowing(failing_at(*STARTS_S)))
+
+
+def test_window_whose_pictures_are_all_corrupt_is_a_gap(tmp_path) -> None:
+    bag = write_long_bag(tmp_path / 'bag', corrupt=[i / 4 for i in range(253)])  # to second 63
+    analysis = analyze(bag)
+    (finding,) = analysis.findings
+    assert finding.stitched.windows[0].state == 'failed'
+    assert event_seconds(finding.stitched) == [100.0]
+    assert any('cannot be decoded' in loss for loss in analysis.losses)
+
+
+def interrupt_at(*seconds: float):
+    def interrupt(clip: Clip, _) -> None:
+        if clip.start_ns in map(stamp, seconds):
+            raise KeyboardInterrupt
+
+    return interrupt
+
+
+def test_interrupt_keeps_the_finished_windows(bag) -> None:
+    analysis = analyze(bag, Knowing(interrupt_at(87.0)))
+    assert not analysis.complete
+    (finding,) = analysis.findings
+    assert event_seconds(finding.stitched) == [3.0, 60.0, 100.0]
+    assert [gap.reason for gap in finding.stitched.gaps] == [run.NOT_REACHED]
+
+
+@pytest.mark.parametrize('at', STARTS_S)
+def test_resumed_run_is_the_same_bit_for_bit_and_asks_only_what_is_left(tmp_path, at) -> None:
+    # 60 s is in the first two windows: its loss is found in the first, which is not read again
+    bag = write_long_bag(tmp_path / 'bag', corrupt=[20.0, 60.0, 95.0])
+    whole = result(analyze(bag, None, (CUP, BALL)), tmp_path / 'whole.jsonl')
+    folder = tmp_path / 'out'
+    broken = analyze(bag, Knowing(interrupt_at(at)), (CUP, BALL), folder)
+    assert not broken.complete
+    backend = Knowing()
+    resumed = analyze(bag, backend, (CUP, BALL), folder, resume=True)
+    assert [start_ns for start_ns, _ in backend.calls] == [stamp(s) for s in STARTS_S if s >= at]
+    assert resumed.complete
+    assert result(resumed, tmp_path / 'resumed.jsonl') == whole
+    backend = Knowing()
+    again = analyze(bag, backend, (CUP, BALL), folder, resume=True)
+    assert not backend.calls
+    assert result(again, tmp_path / 'again.jsonl') == whole
+
+
+@pytest.mark.parametrize('cut', [1, 10, 500, 3000])
+def test_work_file_that_was_cut_off_resumes_the_same(bag, tmp_path, cut) -> None:
+    whole = result(analyze(bag, None, (CUP, BALL)), tmp_path / 'whole.jsonl')
+    folder = tmp_path / 'out'
+    analyze(bag, None, (CUP, BALL), folder)
+    (file,) = folder.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:-cut])
+    backend = Knowing()
+    resumed = analyze(bag, backend, (CUP, BALL), folder, resume=True)
+    assert backend.calls
+    assert result(resumed, tmp_path / 'resumed.jsonl') == whole
+    lines = file.read_bytes().splitlines()
+    assert len(lines) == len(content.splitlines())
+
+
+def test_failed_window_is_asked_again_when_resumed(bag, tmp_path) -> None:
+    analyze(bag, Knowing(failing_at(58.0)), folder=tmp_path)
+    backend = Knowing()
+    analysis = analyze(bag, backend, folder=tmp_path, resume=True)
+    assert [start_ns for start_ns, _ in backend.calls] == [stamp(58)]
+    assert not analysis.findings[0].stitched.gaps
+
+
+def test_without_resume_everything_is_asked_anew(bag, tmp_path) -> None:
+    analyze(bag, folder=tmp_path)
+    backend = Knowing()
+    analyze(bag, backend, folder=tmp_path)
+    assert len(backend.calls) == 3
+
+
+def test_other_questions_do_not_resume_from_it(bag, tmp_path) -> None:
+    analyze(bag, folder=tmp_path)
+    backend = Knowing()
+    analyze(bag, backend, (BALL,), tmp_path, resume=True)
+    assert len(backend.calls) == 3
+
+
+def test_progress_counts_the_windows_that_are_left(bag, tmp_path) -> None:
+    seen: list[tuple[int, int]] = []
+    analyze(bag, Knowing(interrupt_at(58.0)), folder=tmp_path)
+    analyze(bag, folder=tmp_path, resume=True, on_window=lambda *at: seen.append(at))
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_no_clip_is_held_but_the_one_being_asked(bag) -> None:
+    def clips() -> int:
+        return sum(type(one) is Clip for one in gc.get_objects())
+
+    gc.collect()
+    before = clips()  # that reports of other tests hold
+    held: list[int] = []
+    analyze(bag, Knowing(lambda *_: held.append(clips() - before)))
+    assert held == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ('queries', 'span', 'error', 'match'),
+    [
+        pytest.param((CUP, CUP), {}, BadSetting, 'twice', id='a question twice'),
+        pytest.param((Query(' '),), {}, BadQuestion, 'empty', id='no question'),
+        pytest.param((CUP,), {'start_ns': 151 * SECOND}, NoFrames, '150.000 s', id='past the end'),
+        pytest.param(
+            (CUP,),
+            {'start_ns': SECOND // 10, 'end_ns': SECOND // 5},
+            NoFrames,
+            'from 0.100 s',
+            id='between two pictures',
+        ),
+    ],
+)
+def test_plan_refuses_what_cannot_be_asked(bag, queries, span, error, match) -> None:
+    with pytest.raises(error, match=match):
+        analyze(bag, None, queries, **span)
