@@ -213,6 +213,13 @@ def test_a_server_that_is_not_there_is_named_after_trying_again(caplog):
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize('host', ['no..such', 'x' * 64], ids=['empty label', 'long label'])
+def test_a_host_that_cannot_be_is_an_error(host):
+    backend = load('server', BackendSettings(f'http://{host}/v1#m'))
+    with pytest.raises(BackendError, match=f'http://{re.escape(host)}:80/v1: the connection fai'):
+        ask(backend)
+
+
 def test_waiting_to_try_again_can_be_given_up():
     busy = refuses(429, Retry_After='30')
     with ChatServer(busy) as server:
@@ -230,6 +237,11 @@ def test_waiting_to_try_again_can_be_given_up():
         pytest.param(refuses(400, 'x' * 5000), r'answers 400: x{300} \.\.\.$', id='long words'),
         pytest.param(says('{"error": "out of memory"}'), 'an error: out of memory', id='error'),
         pytest.param(says('%garbage%'), 'not JSON: %garbage%', id='not JSON'),
+        pytest.param(says('[' * 90_000), r'not JSON: \[+ \.\.\.', id='bottomless'),
+        pytest.param(refuses(500, '[' * 60_000), r'answers 500: \[+ \.\.\.', id='bottomless words'),
+        pytest.param(
+            says(chunk('a', None, [('a', 10**400)])), 'no chat chunk', id='a number too large'
+        ),
         pytest.param(says({'choices': [7]}), 'no chat chunk: .*7', id='no chunk'),
         pytest.param(says([1]), r'no chat chunk: \[1\]', id='a list'),
         pytest.param(says(chunk('a', 'abort')), "ended the answer with 'abort'", id='aborted'),

@@ -27,7 +27,7 @@ from molmo_ground_ros.backends.base import (
 from molmo_ground_ros.backends.features import Fingerprints
 from molmo_ground_ros.backends.server.endpoint import KEY_VARIABLE, Endpoint, read_key
 from molmo_ground_ros.backends.server.events import BadEvent, Events, Piece, read_chunk, words_of
-from molmo_ground_ros.backends.server.exchange import Exchange, Start
+from molmo_ground_ros.backends.server.exchange import FAILURES, Exchange, Start
 from molmo_ground_ros.backends.server.request import Jpeg, body, encode
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.lru import LruCache
@@ -165,7 +165,7 @@ class ServerBackend:
         except ssl.SSLCertVerificationError as err:
             why = f'its certificate is not trusted: {err.verify_message}'
             raise BackendError(self._said(f'{why}; ?ca=FILE names its CA')) from err
-        except (OSError, http.client.HTTPException) as err:
+        except FAILURES as err:
             raise BackendError(self._said(f'the connection failed: {err!r}')) from err
         except BadEvent as err:
             raise BackendError(self._said(f'sent {err}')) from err

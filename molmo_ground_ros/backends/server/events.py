@@ -69,14 +69,14 @@ def read_chunk(data: str) -> Piece:
         return Piece('', finish='stop')
     try:
         chunk = json.loads(data)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise BadEvent(f'an event that is not JSON: {shortened(data)}') from err
     if isinstance(chunk, dict) and chunk.get('error'):
         raise BadEvent(f'an error: {words_of(data)}')
     try:
         choices = chunk['choices']
         return _piece(choices[0]) if choices else Piece('')  # the count of tokens at the end
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as err:
+    except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as err:
         raise BadEvent(f'an event that is no chat chunk: {shortened(data)}') from err
 
 
@@ -111,7 +111,7 @@ def words_of(reply: str) -> str:
         found = json.loads(reply)
         for name in ('error', 'message', 'detail'):  # OpenAI's, vLLM's, FastAPI's
             found = found.get(name, found) if isinstance(found, dict) else found
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return shortened(found if isinstance(found, str) else json.dumps(found))
 

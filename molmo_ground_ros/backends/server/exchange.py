@@ -21,6 +21,8 @@ from molmo_ground_ros.backends.server.endpoint import Endpoint
 
 MOST_AT_ONCE = 65_536  # bytes read at once, and of a refusal
 _END = b''
+# What connecting and reading raise; of host names that cannot be written it is UnicodeError.
+FAILURES = (OSError, http.client.HTTPException, UnicodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,7 @@ class Exchange:
     def next(self, timeout_s: float) -> Start | bytes:
         """What came next. Raises queue.Empty when nothing did.
 
-        Raises what connecting or reading raised, too: OSError (ssl.SSLError among it) or
-        http.client.HTTPException.
+        Raises what connecting or reading raised, too: one of FAILURES.
         """
         come = self._come.get(timeout=timeout_s)
         if isinstance(come, Exception):
@@ -98,7 +99,7 @@ class Exchange:
                     connection.request('POST', path, body, headers)
                     with connection.getresponse() as response:
                         self._read(response)
-        except (OSError, http.client.HTTPException) as err:
+        except FAILURES as err:
             self._come.put(err)
 
     def _opened(self, sock: socket.socket) -> bool:
