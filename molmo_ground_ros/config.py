@@ -38,10 +38,12 @@ class Settings:
     backend: str = _setting(
         'auto',
         "What runs the model; auto: what the model's folder was built for (engines: tensorrt, "
-        'ONNX graphs: onnx, neither: torch).',
+        'ONNX graphs: onnx, neither: torch), server for an address.',
     )
     model: str = _setting(
-        'allenai/Molmo2-4B', 'Local directory or hub id of the model; of replay: its answers file.'
+        'allenai/Molmo2-4B',
+        'Local directory or hub id of the model; of server: http(s)://host:port/v1#name '
+        '(docs/server.md); of replay: its answers file.',
     )
     device: str = _setting('auto', 'Where the model runs: auto, cpu, cuda, cuda:0 ...')
     dtype: str = _setting(

@@ -118,7 +118,7 @@ class _Stream:
         self._tokens = 0
 
     def on_text(self, text: str) -> bool:
-        self._tokens += 1
+        self._tokens += bool(text)  # a server's backend calls with '' while it waits
         for parsed in self._parser.feed(text):
             frame = find_frame(self._clip, parsed)
             if frame is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from molmo_ground_ros.backends.base import Backend, BackendSettings, Savings
 from molmo_ground_ros.backends.molmo2.files import PARTS, PLANS, graph_files
+from molmo_ground_ros.backends.server.endpoint import is_address
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import MissingPackage, UnknownBackend
 
@@ -49,6 +50,12 @@ def _onnx(settings: BackendSettings) -> Backend:
     return load_onnx(settings)
 
 
+def _server(settings: BackendSettings) -> Backend:
+    from molmo_ground_ros.backends.server.backend import ServerBackend
+
+    return ServerBackend(settings)
+
+
 def _tensorrt(settings: BackendSettings) -> Backend:
     try:
         from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import load as load_tensorrt
@@ -60,6 +67,7 @@ def _tensorrt(settings: BackendSettings) -> Backend:
 BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {
     'onnx': _onnx,
     'replay': _replay,
+    'server': _server,
     'tensorrt': _tensorrt,
     'torch': _torch,
     'transformers': _transformers,
@@ -67,14 +75,17 @@ BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {
 
 
 def choose(name: str, settings: BackendSettings) -> str:
-    """The name itself; for 'auto' what the model's folder was built for.
+    """The name itself; for 'auto' what the model is.
 
-    `tensorrt` where it holds engines, `onnx` where it holds ONNX graphs, else `torch`. The
-    device narrows it: no engines for a CPU, no ONNX Runtime for a GPU that was asked for. What is
-    installed has no say, so a missing package is an error and never another backend.
+    `server` for an address; of a folder what it was built for: `tensorrt` where it holds engines,
+    `onnx` where it holds ONNX graphs, else `torch`. The device narrows it: no engines for a CPU, no
+    ONNX Runtime for a GPU that was asked for. What is installed has no say, so a missing package is
+    an error and never another backend.
     """
     if name != AUTO:
         return name
+    if is_address(settings.model):
+        return 'server'
     folder = Path(settings.model)
     if settings.device != 'cpu' and any(folder.glob(PLANS)):
         return 'tensorrt'

@@ -19,6 +19,7 @@ OnText = Callable[[int, str], bool]
 """Called after every token with (index of the prompt, the new text, may be '').
 
 Returning False ends that prompt's generation at this token: how cancel and deadlines reach a model.
+`server` calls it with '' while it waits, too.
 """
 
 
@@ -63,7 +64,7 @@ SAVE_ALL = Savings()
 class BackendSettings:
     """What to load and where to run it. Raises BadSetting for a value no backend knows."""
 
-    model: str  # a folder or a hub id; for `replay` a file of answers
+    model: str  # a folder or a hub id; an address of `server`; a file of answers of `replay`
     device: str = 'auto'  # 'auto' (a GPU where there is one), 'cpu', 'cuda' or 'cuda:N'
     dtype: str = 'auto'  # 'auto' (bfloat16 on a GPU, float32 on a CPU) or a name in _DTYPES
     threads: int = 0  # of the CPU; 0 leaves the library's own choice

@@ -20,7 +20,7 @@ from molmo_ground_ros.backends.checkpoint import FrameTokens
 from molmo_ground_ros.errors import BackendError, BadModel
 
 # Molmo2Processor.image_token_ids: these share one bidirectional attention block.
-_VISUAL = (
+VISUAL = (
     '<im_patch>',
     '<im_col>',
     '<im_start>',
@@ -76,7 +76,7 @@ class PromptEncoder:
         row = [self.patch] * columns + [self.token_id('<im_col>')] * frame.columns
         self._frame = [self.token_id(frame.start), *row * rows, self.token_id(frame.end)]
         self._labels: dict[str, list[int]] = {}  # those of a window, few
-        self._visual = frozenset(self.token_id(name) for name in _VISUAL)
+        self._visual = frozenset(self.token_id(name) for name in VISUAL)
         self._special = frozenset(tokenizer.all_special_ids) | self._visual
 
     @property

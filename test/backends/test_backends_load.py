@@ -25,7 +25,7 @@ def forget_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(UnknownBackend, match=r"'vllm'.*'auto', 'onnx', 'replay', 'tensorrt', 'to"):
+    with pytest.raises(UnknownBackend, match=r"'vllm'.*'auto', 'onnx', 'replay', 'server', 'ten"):
         load('vllm', BackendSettings('x'))
 
 
@@ -153,4 +153,4 @@ def test_a_bad_setting_is_refused_with_its_name_and_value(name, value):
 
 
 def test_the_dict_is_the_list_of_backends():
-    assert sorted(BACKENDS) == ['onnx', 'replay', 'tensorrt', 'torch', 'transformers']
+    assert sorted(BACKENDS) == ['onnx', 'replay', 'server', 'tensorrt', 'torch', 'transformers']
