@@ -28,7 +28,7 @@ FLOORS = {
     },
     2: {'backends'},
     3: {'ahead', 'grounder', 'scores', 'session', 'standing'},
-    4: {'bag', 'cli', 'commands', 'evaluate', 'recording', 'report', 'ros'},
+    4: {'analysis', 'bag', 'cli', 'commands', 'evaluate', 'recording', 'report', 'ros'},
 }
 
 # The files of the backend named transformers; replay and the choice between backends know no torch.

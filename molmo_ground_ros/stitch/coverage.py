@@ -51,6 +51,8 @@ def answered(index: int, answer: Answer) -> Window:
         model=answer.model,
         latency_ns=answer.latency_ns,
         rejected=answer.rejected,
+        image_width=answer.image_width,
+        image_height=answer.image_height,
     )
 
 

@@ -58,6 +58,8 @@ class Window:
     model: str
     latency_ns: int
     rejected: tuple[Rejection, ...]
+    image_width: int = 0  # pixels, of the newest frame; 0 if there is none
+    image_height: int = 0
 
     def shows(self, stamp_ns: int) -> bool:
         """Whether the answer speaks for this moment."""

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Events and track points as JSON records, one a line. The one place that names their keys."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from molmo_ground_ros import prompts
+from molmo_ground_ros.analysis.replace import replacing
+from molmo_ground_ros.analysis.values import Analysis, Finding
+from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.stitch import Mark, Sighting
+
+Record = dict[str, Any]
+
+EVENT = 'event'
+TRACK_POINT = 'track_point'
+
+KEYS = (
+    'type',  # EVENT or TRACK_POINT
+    'question',  # its place among the questions, from 0
+    'query',  # its words
+    'task',  # what it was taken for, in small letters
+    'camera',  # topic
+    'stamp_ns',  # header stamp of the very frame
+    'seconds',  # from the span's start
+    'id',  # of the event or the track, from 1 for each question and camera
+    'label',
+    'x',  # source pixels, right of the left edge
+    'y',  # below the top edge
+    'score',  # the model's own probability, null if unknown
+    'image_width',  # pixels
+    'image_height',
+    'window',  # the one whose answer is shown, from 0 for each camera
+    'window_start_ns',
+    'window_end_ns',
+    'marks',  # what could not be decided: stitch.Mark
+    'text',  # the window's words
+    'verdict',  # null: a person writes 'confirmed', 'wrong', or where it is: 'x y'
+)
+
+
+def records(analysis: Analysis) -> Iterator[Record]:
+    """All events and track points in the order of their stamps; of one stamp, as they were found.
+
+    Keys are KEYS, in that order.
+    """
+    questions = list(dict.fromkeys(finding.query for finding in analysis.findings))
+    found = [
+        (sighting.point.stamp_ns, finding, kind, identity, sighting, marks)
+        for finding in analysis.findings
+        for kind, identity, sighting, marks in _sightings(finding)
+    ]
+    for _, finding, kind, identity, sighting, marks in sorted(found, key=lambda one: one[0]):
+        window = finding.stitched.windows[sighting.window]
+        point = sighting.point
+        values = (
+            kind,
+            questions.index(finding.query),
+            finding.query.text,
+            prompts.prompt(finding.query.text, finding.query.task)[1].name.lower(),
+            finding.camera,
+            point.stamp_ns,
+            (point.stamp_ns - analysis.span_ns[0]) / 1e9,
+            identity,
+            sighting.label,
+            point.x,
+            point.y,
+            None if math.isnan(point.score) else point.score,
+            window.image_width,
+            window.image_height,
+            window.index,
+            window.start_ns,
+            window.end_ns,
+            [mark.value for mark in marks],
+            window.text,
+            None,
+        )
+        yield dict(zip(KEYS, values, strict=True))
+
+
+def write_jsonl(analysis: Analysis, path: str | Path) -> None:
+    """Write `records` to a file, one a line. Raises OSError, and leaves an older file as it was."""
+    with replacing(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
+        for record in records(analysis):
+            file.write(json.dumps(record) + '\n')
+
+
+def read_jsonl(path: str | Path) -> list[Record]:
+    """The records of a file, which may have been edited by hand; blank lines are skipped.
+
+    Raises OSError, and BadSetting naming the line for what is no record.
+    """
+    found = []
+    lines = Path(path).read_bytes().split(b'\n')
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as err:  # also where it is not UTF-8
+            raise BadSetting('records', str(path), f'line {number}: {err}') from err
+        if not isinstance(record, dict) or not record.keys() >= set(KEYS):
+            lacks = sorted(set(KEYS) - record.keys()) if isinstance(record, dict) else 'its keys'
+            raise BadSetting('records', str(path), f'line {number} is no record: it lacks {lacks}')
+        found.append(record)
+    return found
+
+
+def _sightings(finding: Finding) -> Iterator[tuple[str, int, Sighting, Sequence[Mark]]]:
+    for event in finding.stitched.events:
+        yield EVENT, event.id, event.shown, event.marks
+    for track in finding.stitched.tracks:
+        for sighting in track.points:
+            yield TRACK_POINT, track.id, sighting, track.marks
