@@ -39,7 +39,6 @@ from molmo_ground_ros.windows import SAMPLE_PERIOD_NS
 
 TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
 _RADIUS = 1 / 45  # of the picture's longer side
-_BAG_VERSION = 9  # of rosbag2's metadata, as Jazzy writes it
 _NS = 1_000_000_000
 _MOST_COUNT = 2**31 - 1  # int32
 
@@ -62,7 +61,7 @@ def write_bag(analysis: Analysis, path: str | Path) -> None:
         tempfile.TemporaryDirectory(prefix=f'.{path.name}.', dir=path.absolute().parent) as folder,
     ):
         bag = Path(folder, 'bag')
-        with Writer(bag, version=_BAG_VERSION, storage_plugin=StoragePlugin.MCAP) as writer:
+        with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
             made = _Messages(types.types)
             connections: dict[tuple[str, str], Any] = {}
             entries = sorted(_entries(analysis, made), key=lambda entry: entry.stamp_ns)
