@@ -221,13 +221,13 @@ def test_doubts_are_told_in_words(decoded, tmp_path):
     assert 'at least 3, at most 4' in text
 
 
-def test_frame_that_cannot_be_decoded_is_told_in_its_place(tmp_path):
+def test_frame_that_cannot_be_shown_is_told_in_its_place(tmp_path):
     stamp = grasps().stitched.events[1].shown.point.stamp_ns
     with Decoded(broken=stamp) as pictures:
         write_page(analysis(grasps()), pictures, tmp_path / 'out.html')
     text = (tmp_path / 'out.html').read_text()
     assert text.count('<img ') == 3
-    assert text.count('The frame cannot be decoded: a JPEG cut off in its pixels') == 1
+    assert text.count('The frame cannot be shown: a JPEG cut off in its pixels') == 1
 
 
 def test_each_frame_is_decoded_once(decoded, tmp_path):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.outputs.colours import colour
 from molmo_ground_ros.analysis.outputs.words import clock, date, doubts, escaped, score
 from molmo_ground_ros.analysis.values import Finding, Pictures
-from molmo_ground_ros.errors import ImageError
+from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.stitch import Event, Sighting, Trajectory
 
 # The page holds no more pictures than this, each no longer and no larger: 16 MB of base64.
@@ -90,8 +90,8 @@ def figure(
     if picture:
         try:
             image = pictures(finding.camera, shot.stamp_ns).image
-        except ImageError as err:
-            yield f'<p class="none">The frame cannot be decoded: {escaped(err)}</p>'
+        except (ImageError, NoFrames) as err:
+            yield f'<p class="none">The frame cannot be shown: {escaped(err)}</p>'
         else:
             size = image.shape[1], image.shape[0]
             alternative = escaped(f'Frame at {when} of {finding.camera}: {what}')
