@@ -29,7 +29,7 @@ a { color: var(--accent); }
 .card { background: var(--wash); border-radius: .5rem; padding: .75rem 1.25rem; flex: 0 1 auto;
   max-width: 100%; }
 .card b { display: block; font-size: 2rem; line-height: 1.2; }
-.card.words b { font-size: 1.1rem; }
+.card.words b, .card.many b { font-size: 1.1rem; }
 .timeline { position: relative; margin: .5rem 0 1rem; }
 .lane { position: relative; height: 1.5rem; margin-left: 7rem; border-top: 1px solid var(--line); }
 .lane > .name { position: absolute; right: 100%; margin-right: .75rem; width: 6.25rem;
@@ -75,18 +75,19 @@ html:not(.js) g.spot { opacity: 1; }
 .js .steps { display: flex; }
 button { font: inherit; padding: .2rem .8rem; border: 1px solid var(--line); border-radius: .3rem;
   background: var(--wash); color: var(--ink); cursor: pointer; }
-.scroll { overflow-x: auto; }
+.scroll { overflow: auto; max-height: 26rem; }
 table { border-collapse: collapse; width: 100%; font-size: .87rem;
   font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0;
   border-bottom: 1px solid var(--line); }
-th { color: var(--faint); font-weight: 600; white-space: nowrap; }
-td.number { white-space: nowrap; }
+th { color: var(--faint); font-weight: 600; white-space: nowrap; position: sticky; top: 0;
+  background: var(--paper); }
 summary { cursor: pointer; font-weight: 600; }
 details { margin: 1rem 0; }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt; }
   .steps { display: none !important; }
+  .scroll { max-height: none; }
   .shots { columns: 2; }
   .js .shot { display: block; }
   g.spot { opacity: 1; }

@@ -30,6 +30,7 @@ from molmo_ground_ros.analysis.values import Analysis, Finding, Pictures
 from molmo_ground_ros.stitch import Stitched, Window
 
 MOST_STATED = 16  # totals of windows shown beside the merged number; the table has them all
+_FEW_STATED = 5  # of them are shown large
 
 
 def write_page(analysis: Analysis, pictures: Pictures, path: str | Path) -> None:
@@ -140,7 +141,8 @@ def _cards(stitched: Stitched) -> Iterator[str]:
         shown = stitched.windows[:MOST_STATED]
         more = ' \u2026' if len(shown) < len(stitched.windows) else ''
         stated = ', '.join('\u2013' if w.stated is None else str(w.stated) for w in shown)
-        yield f'<div class="card"><b>{stated}{more}</b>'
+        many = ' many' if len(shown) > _FEW_STATED else ''
+        yield f'<div class="card{many}"><b>{stated}{more}</b>'
         yield 'totals the model states, window by window; windows overlap</div>'
     else:
         words = answered[0].text if answered else 'There is no answer.'
@@ -269,7 +271,7 @@ def _link(name: str, number: int) -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Cells are HTML already."""
-    yield '<div class="scroll"><table><thead><tr>'
+    yield '<div class="scroll" tabindex="0"><table><thead><tr>'
     yield ''.join(f'<th scope="col">{name}</th>' for name in header)
     yield '</tr></thead><tbody>'
     for row in rows:
