@@ -204,6 +204,14 @@ def test_page_tells_answer_stated_totals_losses_settings_and_timing(plain):
         assert told in text
 
 
+def test_windows_that_state_no_total_are_told_so(decoded, tmp_path):
+    finding = paths()
+    windows = tuple(replace(window, stated=None) for window in finding.stitched.windows)
+    silent = replace(finding, stitched=replace(finding.stitched, windows=windows))
+    write_page(analysis(silent), decoded, tmp_path / 'out.html')
+    assert '<b>none</b>totals the model states' in (tmp_path / 'out.html').read_text()
+
+
 def test_interrupted_run_says_so(plain, hostile):
     assert 'was interrupted' in hostile.read_text()
     assert 'was interrupted' not in plain.read_text()

@@ -141,6 +141,8 @@ def _cards(stitched: Stitched) -> Iterator[str]:
         shown = stitched.windows[:MOST_STATED]
         more = ' \u2026' if len(shown) < len(stitched.windows) else ''
         stated = ', '.join('\u2013' if w.stated is None else str(w.stated) for w in shown)
+        if all(window.stated is None for window in stitched.windows):
+            stated, more = 'none', ''
         many = ' many' if len(shown) > _FEW_STATED else ''
         yield f'<div class="card{many}"><b>{stated}{more}</b>'
         yield 'totals the model states, window by window; windows overlap</div>'

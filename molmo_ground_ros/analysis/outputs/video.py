@@ -208,7 +208,8 @@ def _draw(
     drawn = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     for one in marks:
         one.draw(drawn, scale, stamp_ns)
-    panel[:] = _PAPER
+    if size != (width, height):
+        panel[:] = _PAPER
     panel[: size[1], : size[0]] = drawn
 
 
