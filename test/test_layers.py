@@ -61,8 +61,8 @@ ONLY_IN = {
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
+    'rosbags': {'analysis/outputs/bag'},  # reading needs none of it; see recording/mcap.py
     'ruamel': {'commands/questions'},
-    'rosbags': set(),  # a recording is read without it; see recording/mcap.py
     'safetensors': HF,
     'scipy': {'metrics', 'stitch'},
     'sensor_msgs': {'ros'},

@@ -1,0 +1,23 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One colour an id, the same in every output. Told apart by people who see red and green alike."""
+
+from __future__ import annotations
+
+Colour = tuple[int, int, int]  # RGB, 0..255
+
+# Source: Okabe and Ito, Color Universal Design, without black, which a dark picture hides.
+PALETTE: tuple[Colour, ...] = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (240, 228, 66),
+    (204, 121, 167),
+    (0, 158, 115),
+    (213, 94, 0),
+    (0, 114, 178),
+)
+
+
+def colour(number: int) -> Colour:
+    """The colour of an id, which counts from 1."""
+    return PALETTE[(number - 1) % len(PALETTE)]

@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A real browser, driven over two pipes with Chromium's DevTools protocol; no port, no package."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+WHY_NOT = 'needs Chromium: apt-get install chromium'
+
+_PATIENCE_S = 30.0
+_KEYS = {'ArrowRight': 39, 'Enter': 13, 'Tab': 9}
+
+
+class Page:
+    """One page of the browser."""
+
+    def __init__(self, to_browser: int, from_browser: int) -> None:
+        self._to, self._from = to_browser, from_browser
+        self._read = b''
+        self._calls = 0
+        self._session = ''
+        self.requests: list[str] = []  # addresses asked for; those of data: are shortened
+        self.errors: list[str] = []  # of scripts, and of the policy
+        target = self._call('Target.createTarget', url='about:blank')['targetId']
+        attached = self._call('Target.attachToTarget', targetId=target, flatten=True)
+        self._session = attached['sessionId']
+        for domain in ('Page', 'Runtime', 'Network', 'Log'):
+            self._call(f'{domain}.enable')
+
+    def open(self, path: Path) -> None:
+        """Open a file and wait until it is loaded."""
+        self._call('Page.navigate', url=path.as_uri())
+        self.wait('document.readyState === "complete"')
+
+    def run(self, script: str) -> Any:
+        """The value of an expression."""
+        got = self._call('Runtime.evaluate', expression=script, returnByValue=True)
+        assert 'exceptionDetails' not in got, got['exceptionDetails']
+        return got['result'].get('value')
+
+    def wait(self, script: str) -> None:
+        """Wait for an expression to be true."""
+        end = time.monotonic() + _PATIENCE_S
+        while self.run(script) is not True:
+            assert time.monotonic() < end, f'never true: {script}'
+            time.sleep(0.02)
+
+    def click(self, selector: str) -> None:
+        """Click in the middle of an element, as a mouse does."""
+        box = self.run(
+            f'(() => {{ const one = document.querySelector({json.dumps(selector)});'
+            'one.scrollIntoView({block: "center"}); const box = one.getBoundingClientRect();'
+            'return [box.x + box.width / 2, box.y + box.height / 2]; })()'
+        )
+        for kind in ('mousePressed', 'mouseReleased'):
+            self._call('Input.dispatchMouseEvent', type=kind, x=box[0], y=box[1], button='left',
+                       clickCount=1)  # fmt: skip
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        code = _KEYS[key]
+        for kind in ('rawKeyDown', 'keyUp'):
+            self._call('Input.dispatchKeyEvent', type=kind, key=key, code=key,
+                       windowsVirtualKeyCode=code)  # fmt: skip
+
+    def print(self) -> bytes:
+        """The page as PDF, as a printer gets it."""
+        return base64.b64decode(self._call('Page.printToPDF')['data'])
+
+    def screenshot(self) -> bytes:
+        """What can be seen, as PNG."""
+        return base64.b64decode(self._call('Page.captureScreenshot')['data'])
+
+    def close_browser(self) -> None:
+        """Ask it to end."""
+        self._session = ''
+        self._call('Browser.close')
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._calls += 1
+        message: dict[str, Any] = {'id': self._calls, 'method': method, 'params': parameters}
+        if self._session:
+            message['sessionId'] = self._session
+        os.write(self._to, json.dumps(message).encode() + b'\0')
+        while True:
+            got = self._next()
+            if got.get('id') == self._calls:
+                assert 'error' not in got, f'{method}: {got["error"]}'
+                return got['result']
+            self._note(got)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        details = event.get('params', {})
+        match event.get('method'):
+            case 'Network.requestWillBeSent':
+                self.requests.append(details['request']['url'][:200])
+            case 'Runtime.exceptionThrown':
+                self.errors.append(str(details['exceptionDetails']))
+            case 'Log.entryAdded':
+                self.errors.append(details['entry']['text'])
+
+    def _next(self) -> dict[str, Any]:
+        while b'\0' not in self._read:
+            ready, _, _ = select.select([self._from], [], [], _PATIENCE_S)
+            assert ready, 'the browser does not answer'
+            piece = os.read(self._from, 1 << 20)
+            assert piece, 'the browser has ended'
+            self._read += piece
+        message, self._read = self._read.split(b'\0', 1)
+        return json.loads(message)
+
+
+@contextmanager
+def browser(profile: Path) -> Iterator[Page]:
+    """A page of a new browser, which ends with the block. `profile`: a folder for what it keeps."""
+    assert CHROMIUM, WHY_NOT
+    their_in, our_out = os.pipe()
+    our_in, their_out = os.pipe()
+    flags = [
+        '--headless=new',
+        '--remote-debugging-pipe',
+        '--no-sandbox',  # it opens our own page only, and in a container there is no other way
+        '--disable-gpu',
+        '--disable-dev-shm-usage',
+        '--disable-background-networking',
+        '--no-first-run',
+        '--window-size=1200,900',
+        f'--user-data-dir={profile}',
+    ]
+    # The browser reads file 3 and writes file 4.
+    shell = f'exec "$@" 3<&{their_in} 4>&{their_out}'
+    process = subprocess.Popen(
+        ['bash', '-c', shell, 'bash', CHROMIUM, *flags],
+        pass_fds=(their_in, their_out),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(their_in)
+    os.close(their_out)
+    try:
+        page = Page(our_out, our_in)
+        yield page
+        page.close_browser()
+        process.wait(_PATIENCE_S)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        os.close(our_out)
+        os.close(our_in)
