@@ -17,7 +17,7 @@ from molmo_ground_ros import backends, config, prompts, report
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.merged import merged
-from molmo_ground_ros.analysis.pictures import pictures_of
+from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.values import Analysis, Finding
 from molmo_ground_ros.commands.progress import Progress
@@ -29,7 +29,8 @@ from molmo_ground_ros.stitch import Mark
 from molmo_ground_ros.types import Answer, Query, Task
 from molmo_ground_ros.windows import MAX_WINDOW_NS
 
-RECORDS = 'records.jsonl'
+RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'
+OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
 MOST_REJECTED = 20  # printed of an answer
 INTERRUPTED = 130  # exit code, as of a shell
 
@@ -62,7 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'Default: %(default)g, as for Molmo2.',
     )  # fmt: skip
     parser.add_argument(
-        '--out', default='', metavar='FOLDER', help=f'write {RECORDS}, and what --resume needs'
+        '--out',
+        default='',
+        metavar='FOLDER',
+        help=f'write {RECORDS}, {TABLE}, {PAGE} and {OVERLAY}, and what --resume needs',
+    )
+    parser.add_argument(
+        '--video', action='store_true', help=f'write {VIDEO} to --out as well; takes longer'
     )
     parser.add_argument(
         '--resume', action='store_true', help='go on from the finished windows in --out'
@@ -101,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
             store = stack.enter_context(Store(arguments.out, name, resume=arguments.resume))
         analysis = _analyze(plan, recordings, grounder, store)
         if arguments.out:
-            records.write_jsonl(analysis, Path(arguments.out) / RECORDS)
+            _write_files(analysis, plan, recordings, Path(arguments.out), arguments.video)
         if arguments.sheet:
             _write_sheet(analysis, recordings, arguments.sheet)
     if arguments.json:
@@ -112,6 +119,28 @@ def run(arguments: argparse.Namespace) -> int:
         hint = '; --resume goes on from them' if arguments.out else ''
         print(f'molmo-ground: interrupted; finished windows were kept{hint}', file=sys.stderr)
     return 0 if analysis.complete else INTERRUPTED
+
+
+def _write_files(
+    analysis: Analysis,
+    plan: windows_of.Plan,
+    recordings: Mapping[str, Recording],
+    folder: Path,
+    video: bool,
+) -> None:
+    """All that is made of an analysis; each file is whole or is the one that was there before."""
+    from molmo_ground_ros.analysis.outputs.bag import write_bag
+    from molmo_ground_ros.analysis.outputs.page import write_page
+    from molmo_ground_ros.analysis.outputs.table import write_csv
+    from molmo_ground_ros.analysis.outputs.video import write_video
+
+    pictures = pictures_of(recordings)
+    records.write_jsonl(analysis, folder / RECORDS)
+    write_csv(analysis, folder / TABLE)
+    write_page(analysis, pictures, folder / PAGE)
+    write_bag(analysis, folder / OVERLAY)
+    if video:
+        write_video(analysis, pictures, shown_stamps(plan.windows, recordings), folder / VIDEO)
 
 
 def _queries(arguments: argparse.Namespace) -> list[Query]:
@@ -140,6 +169,8 @@ def _check_out(arguments: argparse.Namespace) -> None:
     if not arguments.out:
         if arguments.resume:
             raise BadSetting('resume', True, 'goes on from the folder of --out, which is missing')
+        if arguments.video:
+            raise BadSetting('video', True, 'is written to the folder of --out, which is missing')
         return
     out = Path(arguments.out).resolve()
     for bag in arguments.bag:
