@@ -155,3 +155,14 @@ def machine_record() -> dict[str, object]:
     from bench.machine import machine
 
     return machine()
+
+
+def test_the_bench_of_a_long_recording_measures_all_of_it():
+    pytest.importorskip('mcap', reason='writes recordings: needs the dev requirements')
+    command = [sys.executable, '-m', 'bench.hour', '--minutes', '1.5']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found['pictures'] == 1.5 * 60 * 30
+    assert 180 <= found['frames'] <= 182  # two a second, each decoded once, and the newest
+    assert all(value > 0 for value in found.values())

@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Everything of `analyze` but the model, on a long recording: `python -m bench.hour`.
+
+Reading, sampling, decoding, merging and writing, beside decoding every frame; and the peak memory
+beside that for a recording of one minute. The recording holds the simulator's pictures of the bag
+that ships, 640x480 JPEG, over and over at 30 Hz. Prints one JSON object as its last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.child import memory_mb
+from bench.inputs import BAG, ROOT
+from molmo_ground_ros import image
+from molmo_ground_ros.analysis import records
+from molmo_ground_ros.analysis import run as windows_of
+from molmo_ground_ros.analysis.outputs.bag import write_bag
+from molmo_ground_ros.analysis.outputs.page import write_page
+from molmo_ground_ros.analysis.outputs.table import write_csv
+from molmo_ground_ros.analysis.pictures import pictures_of
+from molmo_ground_ros.backends.base import GenerateOptions, Generation
+from molmo_ground_ros.grammar.write import format_count, format_tracks
+from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.recording import open_recording
+from molmo_ground_ros.types import Clip, Frame, Query
+
+RATE_HZ = 30
+_DECODED = 3000  # frames that decoding all of them is measured on
+_EVERY = 20  # frames of a clip between two events
+_QUERIES = (Query('How many times was the red block grasped?'), Query('Track the red block.'))
+
+
+class Instant:
+    """Answers at once, with an event every ten seconds and one object in every frame."""
+
+    model = 'instant'
+
+    def generate(
+        self,
+        clip: Clip,
+        prompts: Sequence[str],
+        options: GenerateOptions,  # noqa: ARG002
+        on_text: Callable[[int, str], bool],
+    ) -> list[Generation]:
+        """A count for the first prompt of two, a track for the second."""
+        spots = list(enumerate(clip.seconds[::_EVERY], start=1))
+        counted = format_count([(second, n, 0.3, 0.4) for n, second in spots], 'grasp')
+        tracked = format_tracks([(second, 1, 0.5, 0.5) for second in clip.seconds], 'block')
+        found = []
+        for index, prompt in enumerate(prompts):
+            text = tracked if 'rack' in prompt else counted
+            on_text(index, text)
+            found.append(Generation(text))
+        return found
+
+    def prepare(self, camera: str, frame: Frame) -> None:
+        """Nothing to prepare."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the recordings, measure each in a process of its own, print."""
+    parser = argparse.ArgumentParser(
+        prog='python -m bench.hour', description=__doc__.splitlines()[0]
+    )
+    parser.add_argument('--minutes', type=float, default=60.0, help='of the long recording')
+    parser.add_argument('--of', type=Path, help=argparse.SUPPRESS)  # what a child measures
+    options = parser.parse_args(arguments)
+    if options.of is not None:
+        print(json.dumps(_measure(options.of)))
+        return 0
+    with tempfile.TemporaryDirectory(prefix='hour-') as scratch:
+        found = {}
+        for minutes in (options.minutes, 1.0):
+            path = Path(scratch, f'{minutes:g}.mcap')
+            _write(path, minutes)
+            found[minutes] = _child(path)
+            path.unlink()
+    long, short = found[options.minutes], found[1.0]
+    record = {
+        'minutes': options.minutes,
+        'times_real_time': options.minutes * 60 / long['analyze_s'],
+        'times_less_than_decoding_all': long['decode_all_s'] / long['analyze_s'],
+        'analyze_s': long['analyze_s'],
+        'decode_all_s': long['decode_all_s'],
+        'frames': long['frames'],
+        'pictures': long['pictures'],
+        'peak_mb': long['peak_mb'],
+        'peak_mb_of_one_minute': short['peak_mb'],
+    }
+    for name, value in record.items():
+        print(f'{name:<32}{value:.4g}')
+    print(json.dumps(record))
+    return 0
+
+
+def _messages(minutes: float) -> Iterator[tuple[int, bytes]]:
+    """(log time, message) of a camera, with header stamps 5 ms before."""
+    with open_recording([BAG]) as recording:
+        encoded = [bytes(picture.image.data) for picture in recording.pictures()]
+    types = _types()
+    kind = types.types['sensor_msgs/msg/CompressedImage']
+    time_, header = types.types['builtin_interfaces/msg/Time'], types.types['std_msgs/msg/Header']
+    for i in range(round(minutes * 60 * RATE_HZ)):
+        stamp = 1_700_000_000 * 10**9 + i * 10**9 // RATE_HZ
+        message = kind(
+            header=header(time_(stamp // 10**9, stamp % 10**9), 'camera'),
+            format='jpeg',
+            data=np.frombuffer(encoded[i % len(encoded)], np.uint8),
+        )
+        yield stamp + 5_000_000, bytes(types.serialize_cdr(message, kind.__msgtype__))
+
+
+def _types() -> Any:
+    from rosbags.typesys import Stores, get_typestore
+
+    return get_typestore(Stores.ROS2_JAZZY)
+
+
+def _write(path: Path, minutes: float) -> None:
+    """One MCAP file, not compressed: JPEG is."""
+    from mcap.writer import CompressionType, Writer
+
+    with path.open('wb') as file:
+        writer = Writer(file, compression=CompressionType.NONE)
+        writer.start(profile='ros2')
+        schema = writer.register_schema('sensor_msgs/msg/CompressedImage', 'ros2msg', b'')
+        channel = writer.register_channel('/camera/image/compressed', 'cdr', schema)
+        for at_ns, message in _messages(minutes):
+            writer.add_message(channel, at_ns, message, at_ns)
+        writer.finish()
+
+
+def _child(path: Path) -> dict[str, float]:
+    command = [sys.executable, '-m', 'bench.hour', '--of', str(path)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _measure(path: Path) -> dict[str, float]:
+    """All of an analysis but the video, which is not made unless it is asked for."""
+    began = time.perf_counter()
+    with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
+        recordings = {recording.topic: recording}
+        plan = windows_of.plan([str(path)], recordings, _QUERIES, {})
+        analysis = windows_of.analyze(plan, recordings, Grounder(Instant()))
+        out = Path(folder)
+        records.write_jsonl(analysis, out / 'records.jsonl')
+        write_csv(analysis, out / 'records.csv')
+        write_page(analysis, pictures_of(recordings), out / 'report.html')
+        write_bag(analysis, out / 'overlay.mcap')
+        analyze_s, peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
+        stamps = recording.stamps[:_DECODED].tolist()
+        began = time.perf_counter()
+        for stamp in stamps:
+            image.decode(recording.picture(stamp).image)
+        each_s = (time.perf_counter() - began) / len(stamps)
+        return {
+            'analyze_s': analyze_s,
+            'decode_all_s': each_s * len(recording.stamps),
+            'frames': analysis.frames,
+            'pictures': len(recording.stamps),
+            'peak_mb': peak_mb,
+        }
+
+
+if __name__ == '__main__':
+    sys.exit(main())
