@@ -9,11 +9,14 @@ ROS parameters, `config/ground.yaml`, the command line and the README's table ar
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from molmo_ground_ros.errors import BadSetting
+
+_SECRET = re.compile(r'//[^/?#]*@')
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ class Settings:
         """Refuse what is out of range."""
         for name, value in dataclasses.asdict(self).items():
             check(name, value)
+        if (shown := without_secret(self.model)) != self.model:  # logs and replies show the model
+            raise BadSetting('model', shown, 'no user or password may be in it')
         if self.camera_names and len(self.camera_names) != len(self.image_topics):
             raise BadSetting(
                 'camera_names', self.camera_names, f'{len(self.image_topics)} image topics are set'
@@ -144,6 +149,11 @@ class Settings:
     def cameras(self) -> tuple[str, ...]:
         """The name of each image topic's camera, in the order of the topics."""
         return self.camera_names or self.image_topics
+
+
+def without_secret(address: str) -> str:
+    """An address with the user and password in it hidden, as it may be shown."""
+    return _SECRET.sub('//***@', address)
 
 
 def limits() -> dict[str, Limits]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A runtime that says what it was told to, and answers of tracks to tell it."""
+"""A runtime that says what it was told to, answers of tracks to tell it, and a wild drafter."""
 
 from __future__ import annotations
 
@@ -42,6 +42,22 @@ class ScriptedRuntime:
 
     def close(self):
         pass
+
+
+class Wild:
+    """A drafter that guesses what the model will say, and something else now and then."""
+
+    def __init__(self, script: Sequence[int], seed: int, *, most: int, right: float) -> None:
+        """Guess at most `most` tokens at a time, each of them right with that probability."""
+        self._script, self._chance, self._said = script, random.Random(seed), 0
+        self._most, self._right = most, right
+
+    def push(self, token: int) -> None:
+        self._said += 1
+
+    def propose(self, room: int) -> list[int]:
+        guess = self._script[self._said :][: self._chance.randrange(self._most + 1)]
+        return [one if self._chance.random() < self._right else 65 for one in guess][:room]
 
 
 def track_answer(

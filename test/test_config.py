@@ -80,3 +80,9 @@ def test_parameter_file_is_what_the_settings_say() -> None:
 def test_readme_table_is_what_the_settings_say() -> None:
     readme = write_docs.README.read_text()
     assert readme == write_docs.with_table(readme), 'run python -m tools.write_docs'
+
+
+def test_a_password_in_the_models_address_is_refused_and_not_shown() -> None:
+    with pytest.raises(BadSetting, match=r'model.*http://\*\*\*@box:8000/v1') as caught:
+        config.settings({'model': 'http://anna:hunter2@box:8000/v1#m'})
+    assert 'hunter2' not in str(caught.value)

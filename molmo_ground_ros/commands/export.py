@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from molmo_ground_ros.analysis.outputs.table import meant
+from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.errors import BadSetting, GroundError, seconds
 from molmo_ground_ros.training_data import Converted, LeftOut, Record, convert
 from molmo_ground_ros.verdicts import Row, Torn, read_row, read_torn
@@ -119,18 +119,9 @@ def sources(paths: Sequence[Path]) -> list[str]:
 
 def write(path: Path, records: Iterable[Record]) -> None:
     """Write JSON Lines. Raises OSError, and leaves an older file as it was."""
-    partial = path.with_name(f'{path.name}.partial')
-    try:
-        with partial.open('w', encoding='utf-8') as file:
-            for record in records:
-                file.write(json.dumps(record, allow_nan=False) + '\n')
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
+    with replacing(path) as partial, partial.open('w', encoding='utf-8') as file:
+        for record in records:
+            file.write(json.dumps(record, allow_nan=False) + '\n')
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
@@ -152,12 +143,11 @@ def _csv(path: Path) -> Iterator[tuple[int, Any]]:
     with path.open(encoding='utf-8-sig', newline='') as file:
         reader = csv.DictReader(file)
         for record in reader:
-            # A row that is too short holds None, and one that is too long has the key None. An
-            # apostrophe in front is the table's: it keeps a spreadsheet from running the text.
+            # A row that is too short holds None, and one that is too long has the key None.
             yield (
                 reader.line_num,
                 {
-                    column: cell.removeprefix("'")
+                    column: meant(cell)
                     for column, cell in record.items()
                     if column and cell is not None
                 },

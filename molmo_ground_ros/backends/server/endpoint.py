@@ -17,6 +17,7 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from molmo_ground_ros.config import without_secret
 from molmo_ground_ros.errors import BadModel, BadSetting, listed
 
 KEY_VARIABLE = 'MOLMO_GROUND_SERVER_KEY'
@@ -27,7 +28,6 @@ RETRIES, MOST_RETRIES = 4, 20
 _TIMES = {'connect': 'connect_s', 'first': 'first_s', 'between': 'between_s'}
 _OPTIONS = ('ca', 'kind', 'retries', *_TIMES)
 _KEY = re.compile(r'[!-~]+')  # what a header may hold
-_SECRET = re.compile(r'//[^/?#]*@')
 
 
 def is_address(model: str) -> bool:
@@ -60,13 +60,13 @@ class Endpoint:
     @classmethod
     def parse(cls, text: str) -> Endpoint:
         """Read an address. Raises BadModel that names it, a password in it hidden."""
-        shown = _SECRET.sub('//***@', text)
+        shown = without_secret(text)
         try:
             parts = urlsplit(text)
             port = parts.port
             options = dict(_options(parts.query))
         except ValueError as err:
-            raise BadModel(shown, f'{FORM}: {_SECRET.sub("//***@", str(err))}') from err
+            raise BadModel(shown, f'{FORM}: {without_secret(str(err))}') from err
         if parts.scheme not in ('http', 'https') or not parts.hostname or not parts.fragment:
             raise BadModel(shown, FORM)
         if parts.username is not None or parts.password is not None:

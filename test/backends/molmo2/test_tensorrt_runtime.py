@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripted import Wild
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
@@ -149,20 +150,6 @@ def test_answers_equal_those_of_torch_over_sliding_windows(style, graphs, make_c
     assert {(VISION, 0), (DECODER, STEPS), (DECODER, READING)} == set(module.passes)
 
 
-class Wild:
-    """Guesses what the model will say, and something else now and then."""
-
-    def __init__(self, script, seed):
-        self._script, self._chance, self._said = script, random.Random(seed), 0
-
-    def push(self, token):
-        self._said += 1
-
-    def propose(self, room):
-        guess = self._script[self._said :][: self._chance.randrange(17)]
-        return [token if self._chance.random() < 0.9 else 65 for token in guess][:room]
-
-
 @STYLE
 def test_guesses_right_and_wrong_change_nothing(style, graphs, make_clip):
     backend, _, _ = made(graphs[style])
@@ -175,7 +162,11 @@ def test_guesses_right_and_wrong_change_nothing(style, graphs, make_clip):
         generator = Generator(runtime, frozenset(), checkpoint.prompts.patch)
         plain = list(generator.tokens(prompt, Scene('a', features), 60))
         script = [choice.token for choice in plain]
-        drafted = list(generator.tokens(prompt, Scene('a', features), 60, Wild(script, seed)))
+        drafted = list(
+            generator.tokens(
+                prompt, Scene('a', features), 60, Wild(script, seed, most=16, right=0.9)
+            )
+        )
         assert [choice.token for choice in drafted] == script
         accepted += generator.counts.accepted
     assert accepted > 60

@@ -8,6 +8,7 @@ import random
 import shutil
 
 import pytest
+from scripted import Wild
 
 from molmo_ground_ros.backends import BackendSettings
 from molmo_ground_ros.backends.base import GenerateOptions, Savings
@@ -90,20 +91,6 @@ def test_savings_change_nothing_over_random_questions_and_windows(
     assert plain.counts.reused == 0
 
 
-class Wild:
-    """Guesses what the model will say, and something else now and then."""
-
-    def __init__(self, script, seed):
-        self._script, self._chance, self._said = script, random.Random(seed), 0
-
-    def push(self, token):
-        self._said += 1
-
-    def propose(self, room):
-        guess = self._script[self._said :][: self._chance.randrange(9)]
-        return [token if self._chance.random() < 0.8 else 65 for token in guess][:room]
-
-
 @STYLE
 def test_guesses_right_and_wrong_leave_the_cache_as_it_would_be(style, folders, make_clip):
     checkpoint = engine.open_checkpoint(BackendSettings(str(folders[style])))
@@ -119,7 +106,11 @@ def test_guesses_right_and_wrong_leave_the_cache_as_it_would_be(style, folders, 
         generator = Generator(runtime, frozenset(), checkpoint.prompts.patch)
         plain = list(generator.tokens(prompt, Scene('a', features), 60))
         script = [choice.token for choice in plain]
-        drafted = list(generator.tokens(prompt, Scene('a', features), 60, Wild(script, seed)))
+        drafted = list(
+            generator.tokens(
+                prompt, Scene('a', features), 60, Wild(script, seed, most=8, right=0.8)
+            )
+        )
         assert [choice.token for choice in drafted] == script
         logprobs = [choice.logprob for choice in plain]
         assert [one.logprob for one in drafted] == pytest.approx(logprobs, abs=1e-5)
