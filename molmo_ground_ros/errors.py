@@ -25,6 +25,7 @@ GroundError
 |-- ImageError
 |-- BagError
 |   `-- TopicNotFound
+|-- BadRecord
 `-- BadSetting
 """
 
@@ -278,6 +279,16 @@ class TopicNotFound(BagError):
         self.topic = topic
         self.known = tuple(known)
         super().__init__(path, f"no image topic '{topic}'; the known ones: {listed(self.known)}")
+
+
+class BadRecord(GroundError):
+    """A record of a data set or a prediction that cannot be used."""
+
+    def __init__(self, file: str, row: int, why: str) -> None:
+        self.file = file
+        self.row = row  # from 1; 0: the file as a whole
+        self.why = why
+        super().__init__(f'{file}:{row}: {why}' if row else f'{file}: {why}')
 
 
 class BadSetting(GroundError):
