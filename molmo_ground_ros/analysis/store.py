@@ -18,11 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from molmo_ground_ros.analysis.window import Span
 from molmo_ground_ros.types import Answer, Point, Query, Rejection, Task, Track
 
 FORMAT = 1  # of the lines; another one is another run
 BEFORE = '.before'  # of a run that was begun anew, maybe by mistake
-Span = tuple[int, int]  # a window: its first and last stamp, ns
 Key = tuple[str, Span, int]  # camera, window, place of the question
 
 
@@ -31,7 +31,7 @@ class Done:
     """One window's answer to one question, and what reading the window told."""
 
     answer: Answer
-    frames: int  # decoded that no window before had
+    frames: int  # decoded, past the window before
     undecodable: tuple[tuple[int, str], ...]  # (stamp, why), first found in this window
 
 

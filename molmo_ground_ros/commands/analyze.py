@@ -20,6 +20,7 @@ from molmo_ground_ros.analysis.merged import merged
 from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.values import Analysis, Finding
+from molmo_ground_ros.analysis.window import Asker, Here
 from molmo_ground_ros.commands.progress import Progress
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.errors import BadSetting, BagError
@@ -101,12 +102,12 @@ def run(arguments: argparse.Namespace) -> int:
         plan = windows_of.plan(arguments.bag, recordings, queries, named, *span_ns, length_ns)
         backend = backends.load(settings.backend, backends.settings_of(settings))
         stack.callback(backend.close)
-        grounder = Grounder(backend, settings.max_new_tokens)
+        asker = Here(recordings, Grounder(backend, settings.max_new_tokens), plan.queries)
         store = None
         if arguments.out:
             name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
             store = stack.enter_context(Store(arguments.out, name, resume=arguments.resume))
-        analysis = _analyze(plan, recordings, grounder, store)
+        analysis = _analyze(plan, recordings, asker, store)
         if arguments.out:
             _write_files(analysis, plan, recordings, Path(arguments.out), arguments.video)
         if arguments.sheet:
@@ -188,7 +189,7 @@ def _open(paths: Sequence[str], topics: Sequence[str]) -> dict[str, Recording]:
 def _analyze(
     plan: windows_of.Plan,
     recordings: Mapping[str, Recording],
-    grounder: Grounder,
+    asker: Asker,
     store: Store | None,
 ) -> Analysis:
     """With progress on stderr where there is more than one window."""
@@ -203,7 +204,7 @@ def _analyze(
             progress.show(name, asked, total)
 
     try:
-        return windows_of.analyze(plan, recordings, grounder, store, show)
+        return windows_of.analyze(plan, recordings, asker, store, show)
     finally:
         if shown:
             progress.close()

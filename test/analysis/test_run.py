@@ -14,6 +14,7 @@ from clips import SECOND, stamp
 from molmo_ground_ros.analysis import records, run
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.values import Analysis
+from molmo_ground_ros.analysis.window import Here
 from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, NoFrames
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.recording import open_cameras
@@ -42,12 +43,12 @@ def analyze(
     try:
         settings = {'model': 'knowing'}
         plan = run.plan([str(bag)], recordings, queries, settings, **span)
-        grounder = Grounder(backend or Knowing())
+        asker = Here(recordings, Grounder(backend or Knowing()), plan.queries)
         if folder is None:
-            return run.analyze(plan, recordings, grounder, on_window=on_window)
+            return run.analyze(plan, recordings, asker, on_window=on_window)
         name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
         with Store(folder, name, resume=resume) as store:
-            return run.analyze(plan, recordings, grounder, store, on_window)
+            return run.analyze(plan, recordings, asker, store, on_window)
     finally:
         next(iter(recordings.values())).close()
 
