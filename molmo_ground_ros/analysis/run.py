@@ -19,6 +19,7 @@ from molmo_ground_ros.analysis.window import Asked, Asker, Failure, Span, Work
 from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.stitch import Stitched, Stitcher
+from molmo_ground_ros.stitch.assign import solver
 from molmo_ground_ros.types import Answer, Query
 from molmo_ground_ros.windows import MAX_WINDOW_NS, OVERLAP_NS
 
@@ -59,7 +60,8 @@ def plan(
 
     Without `end_ns`: to the end. length_ns: of a window, at most. Raises BadQuestion, BadSetting
     for a question that is there twice and for a window shorter than two overlaps or too long,
-    NoFrames where no camera has a picture in the span.
+    NoFrames where no camera has a picture in the span, MissingPackage where there are windows to
+    merge and the package for that is missing.
     """
     if not MIN_WINDOW_NS <= length_ns <= MAX_WINDOW_NS:
         shortest, longest = MIN_WINDOW_NS / 1e9, MAX_WINDOW_NS / 1e9
@@ -80,6 +82,8 @@ def plan(
     windows = {name: one.windows(from_ns, to_ns, length_ns) for name, one in recordings.items()}
     if not any(windows.values()):
         raise NoFrames(names, f'none from {start_ns / 1e9:.3f} s on, to the end of the span')
+    if any(len(spans) > 1 for spans in windows.values()):
+        solver()  # told now, and not after hours of asking
     return Plan(tuple(sources), tuple(queries), (from_ns, to_ns), windows, dict(settings))
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import gc
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,13 @@ from molmo_ground_ros.analysis import records, run
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.values import Analysis
 from molmo_ground_ros.analysis.window import Here
-from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, NoFrames
+from molmo_ground_ros.errors import (
+    BackendError,
+    BadQuestion,
+    BadSetting,
+    MissingPackage,
+    NoFrames,
+)
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.recording import open_cameras
 from molmo_ground_ros.stitch import Stitched
@@ -186,7 +193,7 @@ def test_work_file_that_was_cut_off_resumes_the_same(bag, tmp_path, cut) -> None
     whole = result(analyze(bag, None, (CUP, BALL)), tmp_path / 'whole.jsonl')
     folder = tmp_path / 'out'
     analyze(bag, None, (CUP, BALL), folder)
-    (file,) = folder.iterdir()
+    (file,) = folder.glob('windows-*')
     content = file.read_bytes()
     file.write_bytes(content[:-cut])
     backend = Knowing()
@@ -255,3 +262,13 @@ def test_no_clip_is_held_but_the_one_being_asked(bag) -> None:
 def test_plan_refuses_what_cannot_be_asked(bag, queries, span, error, match) -> None:
     with pytest.raises(error, match=match):
         analyze(bag, None, queries, **span)
+
+
+def test_package_for_merging_is_missed_before_anything_is_asked(bag, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, 'scipy.optimize', None)
+    backend = Knowing()
+    with pytest.raises(MissingPackage, match='scipy'):
+        analyze(bag, backend)
+    assert not backend.calls
+    analyze(bag, backend, end_ns=20 * SECOND)  # one window: nothing to merge
+    assert len(backend.calls) == 1
