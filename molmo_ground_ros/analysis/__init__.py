@@ -4,6 +4,7 @@
 
 values.py   what it gives
 window.py   one window asked
+spread/     windows asked by workers on Ray
 run.py      all windows of all cameras, merged
 store.py    finished windows on disk, to go on from
 records.py  events and track points, one JSON record each
