@@ -1,6 +1,5 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-import dataclasses
 import gc
 import sys
 from pathlib import Path
@@ -9,10 +8,20 @@ import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from analyses import EVENTS, Knowing, failing_at, write_long_bag
+from analyses import (
+    BALL,
+    CUP,
+    EVENTS,
+    Knowing,
+    event_seconds,
+    failing_at,
+    result,
+    timeless,
+    write_long_bag,
+)
 from clips import SECOND, stamp
 
-from molmo_ground_ros.analysis import records, run
+from molmo_ground_ros.analysis import run
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.values import Analysis
 from molmo_ground_ros.analysis.window import Here
@@ -25,10 +34,8 @@ from molmo_ground_ros.errors import (
 )
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.recording import open_cameras
-from molmo_ground_ros.stitch import Stitched
 from molmo_ground_ros.types import Clip, Query
 
-CUP, BALL = Query('How many times was the cup grasped?'), Query('How many times did the ball roll?')
 STARTS_S = (0.0, 58.0, 87.0)
 
 
@@ -58,23 +65,6 @@ def analyze(
             return run.analyze(plan, recordings, asker, store, on_window)
     finally:
         next(iter(recordings.values())).close()
-
-
-def timeless(stitched: Stitched) -> Stitched:
-    windows = tuple(dataclasses.replace(window, latency_ns=0) for window in stitched.windows)
-    return dataclasses.replace(stitched, windows=windows)
-
-
-def result(analysis: Analysis, path: Path) -> tuple:
-    """All that must be the same in another run: everything but times."""
-    records.write_jsonl(analysis, path)
-    found = [(f.query, f.camera, timeless(f.stitched)) for f in analysis.findings]
-    # repr: a score that is not known is nan, which equals nothing
-    return repr(found), path.read_bytes(), analysis.losses, analysis.frames, analysis.span_ns
-
-
-def event_seconds(stitched: Stitched) -> list[float]:
-    return [(event.shown.point.stamp_ns - stamp(0)) / 1e9 for event in stitched.events]
 
 
 def test_long_recording_is_asked_window_by_window_and_an_event_of_two_counts_once(bag) -> None:

@@ -8,6 +8,7 @@ in every process it starts.
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import re
@@ -17,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from molmo_ground_ros.analysis.spread.share import Machine
 from molmo_ground_ros.errors import BadSetting, MissingPackage
 
 LOCAL, AUTO = 'local', 'auto'  # started here; the one that runs on this machine
+LOOPBACK = '127.0.0.1'
 ANSWER_S = 5.0  # for a connection to be taken
 JOIN_S = 40.0  # to join a cluster, which takes about a second
 STORE_BYTES = 100_000_000  # for what workers hand over, which is text; near the least Ray takes
@@ -34,13 +36,8 @@ _PROBE = 'import ray, sys; ray.init(sys.argv[1], log_to_driver=False); ray.shutd
 
 def check(address: str) -> None:
     """Raise MissingPackage without Ray, BadSetting for an address where nothing listens."""
-    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
-    if address == LOCAL:
-        _keep_local()
-    try:
-        import ray  # noqa: F401
-    except ImportError as err:
-        raise MissingPackage('ray', 'ray') from err
+    if importlib.util.find_spec('ray') is None:  # importing it waits until its settings are made
+        raise MissingPackage('ray', 'ray')
     if address in (LOCAL, AUTO):
         return
     match = _ADDRESS.fullmatch(address)
@@ -59,12 +56,19 @@ def joined(address: str) -> Iterator[list[Machine]]:
     """Ray, for as long as the context lasts: what its machines offer.
 
     LOCAL starts one of this machine's CPUs and GPUs that listens on loopback alone, and ends it.
+    Until the end what this process prints goes to stderr: a thread of Ray prints its news.
     Raises as `check` does, and BadSetting where Ray does not start or cannot be joined.
     """
     check(address)
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    if address == LOCAL:
+        _keep_local()
     import ray
 
-    with tempfile.TemporaryDirectory(prefix='ray-', ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix='ray-', ignore_cleanup_errors=True) as folder,
+        redirect_stdout(sys.stderr),
+    ):
         try:
             if address == LOCAL:
                 ray.init(
@@ -78,11 +82,14 @@ def joined(address: str) -> Iterator[list[Machine]]:
             ray.shutdown()
             raise BadSetting('ray', address, f'Ray says: {_last_line(str(err))}') from err
         try:
-            yield [
-                Machine(node['Resources'].get('CPU', 0.0), node['Resources'].get('GPU', 0.0))
-                for node in ray.nodes()
-                if node['Alive']
-            ]
+            nodes = [node for node in ray.nodes() if node['Alive']]
+            if address == LOCAL and any(node['NodeManagerAddress'] != LOOPBACK for node in nodes):
+                why = (
+                    'it would listen to the network: Ray was imported before, without our settings'
+                )
+                raise BadSetting('ray', address, why)
+            offers = [node['Resources'] for node in nodes]
+            yield [Machine(offer.get('CPU', 0.0), offer.get('GPU', 0.0)) for offer in offers]
         finally:
             ray.shutdown()
 

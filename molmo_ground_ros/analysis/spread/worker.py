@@ -49,12 +49,8 @@ class Ready:
 class Worker:
     """One worker. `load` comes first."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-
-    def load(self) -> Ready | Failure:
+    def load(self, job: Job) -> Ready | Failure:
         """Open the recordings and load the model."""
-        job = self._job
         try:
             os.chdir(job.folder)
             recordings = open_cameras(job.sources, job.cameras)

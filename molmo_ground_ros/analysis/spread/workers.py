@@ -127,8 +127,8 @@ class Workers:
 
         takes = {'num_cpus': self.share.cpus, 'num_gpus': self.share.gpus}
         made = ray.remote(Worker).options(**takes, max_restarts=0, scheduling_strategy='SPREAD')
-        slot.actor = made.remote(self.job)
-        self._pending[slot.actor.load.remote()] = slot, None
+        slot.actor = made.remote()
+        self._pending[slot.actor.load.remote(self.job)] = slot, None
 
     def _wait(self) -> tuple[_Slot, Work | None, Any]:
         """The next thing that comes: Ready (no work) or Asked, or else a Failure or a _Death."""
@@ -143,12 +143,13 @@ class Workers:
         slot, work = self._pending.pop(done[0])
         try:
             return slot, work, ray.get(done[0])
-        except ray.exceptions.RayTaskError as err:
+        except ray.exceptions.RayError as err:
+            begun = not (isinstance(err, ray.exceptions.RayActorError) and err.actor_init_failed)
+            if begun and not isinstance(err, ray.exceptions.RayTaskError):
+                return slot, work, _Death(_why(err))
             # Our class raises nothing: it could not be imported there, or not be sent back.
             why = str(err).splitlines()[-1].strip()
-            return slot, work, Failure(BackendError(why), str(err))
-        except ray.exceptions.RayError as err:
-            return slot, work, _Death(_why(err))
+            return slot, work, Failure(BackendError(f'worker: {why}'), str(err))
 
     def _loaded(self, slot: _Slot, came: Ready | Failure | _Death) -> None:
         """Take a worker that has loaded, or has not. Raises its error before any is ready."""
