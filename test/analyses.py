@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +98,10 @@ class Dying:
     times: int
 
     def __call__(self, clip: Clip, prompts: Sequence[str]) -> None:
-        died = len(list(self.folder.iterdir()))
-        if clip.start_ns in map(stamp, self.seconds) and died < self.times:
-            (self.folder / str(time.monotonic_ns())).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+        for number in range(self.times if clip.start_ns in map(stamp, self.seconds) else 0):
+            with suppress(FileExistsError):  # another worker's
+                (self.folder / str(number)).touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,7 @@ def joined(address: str) -> Iterator[list[Machine]]:
         try:
             nodes = [node for node in ray.nodes() if node['Alive']]
             if address == LOCAL and any(node['NodeManagerAddress'] != LOOPBACK for node in nodes):
-                why = (
-                    'it would listen to the network: Ray was imported before, without our settings'
-                )
+                why = 'it would listen to the network: Ray was imported without our settings'
                 raise BadSetting('ray', address, why)
             offers = [node['Resources'] for node in nodes]
             yield [Machine(offer.get('CPU', 0.0), offer.get('GPU', 0.0)) for offer in offers]
