@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -138,6 +139,14 @@ def test_ray_listens_on_loopback_alone(ray) -> None:
     assert node['NodeManagerAddress'] == '127.0.0.1'
 
 
+def test_what_a_worker_unpacks_is_deleted_with_its_ray(ray) -> None:
+    import ray
+
+    folder = Path(ray.get(ray.remote(tempfile.gettempdir).options(num_cpus=0.1).remote()))
+    assert folder != Path(tempfile.gettempdir())
+    assert any(folder.glob('session_*'))
+
+
 def test_worker_that_is_killed_is_replaced_and_its_window_asked_again(
     ray, bag, same, tmp_path
 ) -> None:
@@ -186,7 +195,9 @@ def test_worker_refuses_files_that_are_not_those_of_the_plan(bag) -> None:
     with open_recording([bag], '/left') as recording:
         plan = run.plan([str(bag)], {'/left': recording}, (CUP,), {})
         job = job_of(plan, {'/left': recording}, 'knowing', Knowing)
-    assert Worker().load(job) == Ready(socket.gethostname(), 'knowing', ())
+    worker = Worker()
+    assert worker.load(job) == Ready(socket.gethostname(), 'knowing', ())
+    worker.close()
     told = Worker().load(replace(job, seen='another'))
     assert isinstance(told, Failure)
     assert 'it reads another recording at ' in str(told.error)

@@ -71,10 +71,11 @@ def joined(address: str) -> Iterator[list[Machine]]:
     ):
         try:
             if address == LOCAL:
-                ray.init(
-                    LOCAL, include_dashboard=False, log_to_driver=False, _temp_dir=folder,
-                    logging_level=logging.ERROR, object_store_memory=STORE_BYTES,
-                )  # fmt: skip
+                with _temporary_files(folder):
+                    ray.init(
+                        LOCAL, include_dashboard=False, log_to_driver=False, _temp_dir=folder,
+                        logging_level=logging.ERROR, object_store_memory=STORE_BYTES,
+                    )  # fmt: skip
             else:
                 _probe(address)
                 ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
@@ -100,6 +101,19 @@ def _keep_local() -> None:
     os.environ.setdefault('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER', '0')
     os.environ.setdefault('RAY_AUTH_MODE', 'token')
     os.environ.setdefault('RAY_AUTH_TOKEN', secrets.token_hex(32))
+
+
+@contextmanager
+def _temporary_files(folder: str) -> Iterator[None]:
+    """Processes that are started now unpack there: one that is killed deletes nothing."""
+    before = os.environ.get('TMPDIR')
+    os.environ['TMPDIR'] = folder
+    try:
+        yield
+    finally:
+        del os.environ['TMPDIR']
+        if before is not None:
+            os.environ['TMPDIR'] = before
 
 
 def _probe(address: str) -> None:

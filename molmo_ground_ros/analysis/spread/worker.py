@@ -49,6 +49,9 @@ class Ready:
 class Worker:
     """One worker. `load` comes first."""
 
+    _here: Here
+    _held: list[Backend | Recording]
+
     def load(self, job: Job) -> Ready | Failure:
         """Open the recordings and load the model."""
         try:
@@ -56,17 +59,23 @@ class Worker:
             recordings = open_cameras(job.sources, job.cameras)
             if fingerprint(recordings) != job.seen:
                 raise BackendError(f'it reads another recording at {", ".join(job.sources)}')
-            grounder = Grounder(job.load(), job.max_new_tokens)
+            backend = job.load()
         except Exception as err:  # noqa: BLE001 - the last place that can tell it
             told = failure(err)
             told.error.args = (f'worker on {socket.gethostname()}: {told.error}',)
             return told
-        self._here = Here(recordings, grounder, job.queries)
-        return Ready(socket.gethostname(), grounder.model, _files(job.model))
+        self._held = [backend, next(iter(recordings.values()))]
+        self._here = Here(recordings, Grounder(backend, job.max_new_tokens), job.queries)
+        return Ready(socket.gethostname(), backend.model, _files(job.model))
 
     def ask(self, work: Work) -> Asked:
         """What came of a window."""
         return self._here.ask_one(work)
+
+    def close(self) -> None:
+        """Free the model, and delete what was unpacked."""
+        for held in self._held:
+            held.close()
 
 
 def fingerprint(recordings: Mapping[str, Recording]) -> str:

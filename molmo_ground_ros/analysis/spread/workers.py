@@ -29,6 +29,7 @@ from molmo_ground_ros.recording import Recording
 
 MOST_TRIES = 3  # of a window whose worker dies
 MOST_DEATHS = 6  # of a worker in a row, with no window asked between: it is not replaced then
+CLOSE_S = 10.0  # for workers to delete what they unpacked
 PATIENCE_S = 60.0  # without any worker, until that is said
 
 _log = logging.getLogger(__name__)
@@ -80,9 +81,12 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End them all, whatever they are doing."""
+        """End them all; those that are asked nothing delete what they unpacked."""
         import ray
 
+        closing = [slot.actor.close.remote() for slot in self._idle]
+        if closing:
+            ray.wait(closing, num_returns=len(closing), timeout=CLOSE_S)
         for slot in self._slots:
             if slot.actor is not None:
                 ray.kill(slot.actor)
