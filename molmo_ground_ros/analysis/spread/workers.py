@@ -131,7 +131,10 @@ class Workers:
 
         takes = {'num_cpus': self.share.cpus, 'num_gpus': self.share.gpus}
         made = ray.remote(Worker).options(**takes, max_restarts=0, scheduling_strategy='SPREAD')
-        slot.actor = made.remote()
+        try:
+            slot.actor = made.remote()
+        except ImportError as err:  # with ray:// the cluster unpacks our class at once
+            raise BackendError(f'worker: {err}: it must be installed there') from err
         self._pending[slot.actor.load.remote(self.job)] = slot, None
 
     def _wait(self) -> tuple[_Slot, Work | None, Any]:
