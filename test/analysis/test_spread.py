@@ -176,6 +176,17 @@ def test_workers_that_die_while_they_load_are_an_error(ray, bag, monkeypatch) ->
         analyze(bag, partial(os._exit, 3), takes=ONE)
 
 
+def test_without_any_worker_left_the_windows_left_are_gaps(ray, bag, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(workers, 'MOST_DEATHS', 1)
+    analysis = analyze(bag, partial(Knowing, Dying(tmp_path, (58.0,), 99)), takes=ONE)
+    assert [len(f.stitched.gaps) for f in analysis.findings] == [1, 1, 1, 1]
+    left, right = analysis.findings[0].stitched, analysis.findings[2].stitched
+    assert event_seconds(left) == [3.0, 60.25]  # the first window
+    assert event_seconds(right) == []
+    assert right.gaps[0].reason.startswith('no worker is left: it died 1 times in a row: ')
+    assert analysis.complete
+
+
 def test_error_of_loading_names_the_machine_and_keeps_its_kind(ray, bag) -> None:
     words = f"worker on {socket.gethostname()}: model 'knowing': it lacks weights"
     with pytest.raises(BadModel, match=words):
