@@ -32,6 +32,7 @@ from molmo_ground_ros.analysis.outputs.page import write_page
 from molmo_ground_ros.analysis.outputs.table import write_csv
 from molmo_ground_ros.analysis.outputs.video import write_video
 from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
+from molmo_ground_ros.analysis.window import Here
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
 from molmo_ground_ros.grammar.write import format_count, format_tracks
 from molmo_ground_ros.grounder import Grounder
@@ -166,7 +167,8 @@ def _measure(path: Path) -> dict[str, float]:
     with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
         recordings = {recording.topic: recording}
         plan = windows_of.plan([str(path)], recordings, _QUERIES, {})
-        analysis = windows_of.analyze(plan, recordings, Grounder(Instant()))
+        asker = Here(recordings, Grounder(Instant()), plan.queries)
+        analysis = windows_of.analyze(plan, recordings, asker)
         out = Path(folder)
         records.write_jsonl(analysis, out / 'records.jsonl')
         write_csv(analysis, out / 'records.csv')

@@ -9,21 +9,27 @@ last line that was cut off) counts as not asked.
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
+from molmo_ground_ros.analysis.window import Span
+from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.types import Answer, Point, Query, Rejection, Task, Track
 
 FORMAT = 1  # of the lines; another one is another run
+LOCK = '.lock'  # held by the run that writes to the folder; the file stays
 BEFORE = '.before'  # of a run that was begun anew, maybe by mistake
-Span = tuple[int, int]  # a window: its first and last stamp, ns
 Key = tuple[str, Span, int]  # camera, window, place of the question
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class Done:
     """One window's answer to one question, and what reading the window told."""
 
     answer: Answer
-    frames: int  # decoded that no window before had
+    frames: int  # decoded, past the window before
     undecodable: tuple[tuple[int, str], ...]  # (stamp, why), first found in this window
 
 
@@ -41,11 +47,20 @@ class Store:
     def __init__(self, folder: str | Path, digest: str, *, resume: bool) -> None:
         """Open the run's file in `folder`, which is made; without `resume` it begins anew.
 
-        What was there then keeps a name that ends in BEFORE, until the next time. Raises OSError.
+        What was there then keeps a name that ends in BEFORE, until the next time. The folder is
+        this run's alone until it is closed. Raises BadSetting where it is another's, OSError.
         """
         self.path = Path(folder) / f'windows-{digest[:16]}.jsonl'
         self.done: dict[Key, Done] = {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.path.parent)
+        try:
+            self._open(digest, resume=resume)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self, digest: str, *, resume: bool) -> None:
         header = json.dumps({'run': digest}).encode() + b'\n'
         if not resume and self.path.exists():
             self.path.replace(self.path.with_name(self.path.name + BEFORE))
@@ -68,8 +83,9 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file, which stays."""
-        self._file.close()
+        """Close the file, which stays, and leave the folder to others."""
+        with self._lock:  # closing writes what a full disk has held back
+            self._file.close()
 
     def add(self, key: Key, done: Done) -> None:
         """Keep one more. Raises OSError; what was kept before stays."""
@@ -165,6 +181,19 @@ def _files(path: Path) -> list[tuple[str, int, int]]:
     found = sorted(path.rglob('*')) if path.is_dir() else [path]
     stats = [(str(file), file.stat()) for file in found if file.is_file()]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    """A lock on the folder, held until the file is closed or the process ends."""
+    file = (folder / LOCK).open('ab')
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        file.close()
+        raise BadSetting('out', str(folder), 'another run is writing to this folder') from err
+    except OSError as err:  # some network file systems have no locks
+        _log.warning('%s cannot be locked (%s): let no other run write to it', folder, err)
+    return file
 
 
 def _whole_lines(path: Path) -> bytes:
