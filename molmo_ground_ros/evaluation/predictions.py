@@ -8,7 +8,7 @@ Other keys are not looked at. An id may be a text or a whole number.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ def read_predictions(path: str | Path, name: str) -> Answers:
     that an earlier row has, which stays. Raises OSError.
     """
     said: dict[str, Said] = {}
+    rows: dict[str, int] = {}
     bad: list[BadRecord] = []
     with Path(path).open('rb') as lines:
         for row, line in enumerate(lines, start=1):
@@ -37,8 +38,17 @@ def read_predictions(path: str | Path, name: str) -> Answers:
             if key in said:
                 bad.append(BadRecord(str(path), row, f'the id {key!r} is there twice'))
             else:
-                said[key] = found
-    return Answers(name, said, bad=tuple(bad))
+                said[key], rows[key] = found, row
+    return Answers(name, said, file=str(path), rows=rows, bad=tuple(bad))
+
+
+def unknown(answers: Answers, examples: Collection[str]) -> list[BadRecord]:
+    """The rows of a file whose id none of the examples has."""
+    return [
+        BadRecord(answers.file, row, f'no example has the id {key!r}')
+        for key, row in answers.rows.items()
+        if key not in examples
+    ]
 
 
 def write_predictions(said: Iterable[tuple[str, Said]], path: str | Path) -> None:

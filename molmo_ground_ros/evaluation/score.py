@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An example and an answer's text to scores. Times are seconds and places are shares in the text,
-so no video is needed: pixels are shares of the size that the example tells.
+"""An example and an answer's text to scores.
+
+In the text times are seconds and places are shares of the picture, whose size the example tells: no
+video is needed.
 """
 
 from __future__ import annotations
@@ -42,17 +44,26 @@ def outcome(example: Example, heard: Said | Silence, rules: Rules) -> Outcome:
     What is unanswered is wrong: 0 in every metric, 1 in `parse_failures`. An example whose truth
     cannot be scored under the rules has no scores, and `why`.
     """
+    text, cut, state, why = '', False, State.ANSWERED, ''
+    scores: dict[str, float] = {}
     if isinstance(heard, Silence):
-        unanswered = heard.state is State.UNANSWERED
-        scores = wrong(example, rules) if unanswered else {}
-        return Outcome(example.id, example.category, heard.state, scores, why=heard.why)
-    try:
-        scores, why = score(example, heard.text, rules), ''
-    except BadSetting as err:
-        scores, why = {}, f'cannot be scored: {err}'
-    return Outcome(
-        example.id, example.category, State.ANSWERED, scores, heard.text, heard.truncated, why
-    )
+        state, why = heard.state, heard.why
+        if state is State.UNANSWERED:
+            scores = wrong(example, rules)
+    else:
+        text, cut = heard.text, heard.truncated
+        try:
+            scores = score(example, text, rules)
+        except BadSetting as err:
+            why = f'cannot be scored: {err}'
+    counted = true_count(example) if PARSE_FAILURES in scores else None
+    return Outcome(example.id, example.category, state, scores, text, cut, why, counted)
+
+
+def true_count(example: Example) -> int | None:
+    """How many there are, where the data says so."""
+    truth = example.truth
+    return truth.count if isinstance(truth, CountTruth | PointTruth) else None
 
 
 def score(example: Example, text: str, rules: Rules) -> dict[str, float]:

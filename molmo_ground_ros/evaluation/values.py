@@ -50,7 +50,9 @@ class Answers:
     failed: Mapping[str, str] = field(default_factory=dict)  # why, by id
     missing: Mapping[str, str] = field(default_factory=dict)  # why its video cannot be shown, by id
     complete: bool = True  # False: interrupted, what is in none of these was not asked
-    bad: tuple[BadRecord, ...] = ()  # rows of a file of predictions that cannot be used
+    file: str = ''  # where ready predictions were read
+    rows: Mapping[str, int] = field(default_factory=dict)  # of that file, by id, from 1
+    bad: tuple[BadRecord, ...] = ()  # rows of it that cannot be used
 
     def to(self, example: str) -> Said | Silence:
         """What was said to an example, by its id."""
@@ -73,4 +75,5 @@ class Outcome:
     scores: Scores
     text: str = ''
     truncated: bool = False
-    why: str = ''  # of every state but ANSWERED
+    why: str = ''  # there is no answer, or no score
+    count: int | None = None  # the true one, where it was asked for
