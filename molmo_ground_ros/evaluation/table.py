@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Results as tables like the article's: models as rows, metrics as columns, in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from molmo_ground_ros import report
+from molmo_ground_ros.errors import BadRecord
+from molmo_ground_ros.evaluation.result import Result
+from molmo_ground_ros.evaluation.score import Rules
+from molmo_ground_ros.metrics.summary import Row, Statistic
+
+TITLES = {  # in the order of the columns
+    'accuracy': 'Acc.',
+    'close_accuracy': 'Close Acc.',
+    'f1': 'F1',
+    'recall': 'Recall',
+    'precision': 'Precision',
+    'j_and_f': 'J&F',
+    'j': 'J',
+    'f': 'F',
+    'hota': 'HOTA',
+    'deta': 'DetA',
+    'assa': 'AssA',
+    'parse_failures': 'Parse failures',
+}
+_NONE = '\u2013'
+_TALLY = {
+    'unanswered': 'unanswered, and counted as wrong',
+    'truncated': 'cut off by the limit of tokens',
+    'missing': 'left out: the video is missing or cannot be read',
+    'not_asked': 'not asked: the run was interrupted',
+    'unscored': 'without a score: the data lacks what the rules need',
+    'bad_predictions': 'rows of predictions that cannot be used',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells as plain text."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def text(self) -> str:
+        """For a terminal."""
+        return f'{self.title}\n{report.table(self.header, self.rows)}'
+
+    def markdown(self) -> str:
+        """For a document."""
+        lines = [self.header, tuple('---' for _ in self.header), *self.rows]
+        return f'{self.title}\n\n' + '\n'.join(
+            f'| {" | ".join(map(_cell, one))} |' for one in lines
+        )
+
+
+def tables(name: str, results: Sequence[Result]) -> list[Table]:
+    """Of the data called `name`: all models, then each model's categories and true counts."""
+    metrics = _metrics(result.summary.all for result in results)
+    found = [_table(name, 'Model', [(one.name, one.summary.all) for one in results], metrics)]
+    for result in results:
+        for title, rows in (('Category', result.summary.categories), ('Count', result.counts)):
+            if len(rows) > 1 or (rows and title == 'Category'):
+                named = [(row.name, row) for row in rows]
+                whose = f'{result.name} by {"category" if title == "Category" else "true count"}'
+                found.append(_table(whose, title, named, _metrics(rows)))
+    return found
+
+
+def notes(results: Sequence[Result], skipped: Sequence[BadRecord], rules: Rules) -> list[str]:
+    """What the tables do not tell: the rules, what is left out, what failed; a line each."""
+    lines = [rules_line(rules)]
+    if skipped:
+        lines.append(f'{len(skipped)} broken records of the data were skipped')
+    for result in results:
+        for key, number in result.tally().items():
+            if number:
+                lines.append(f'{result.name}: {number} {_TALLY[key]}')
+    return lines
+
+
+def rules_line(rules: Rules) -> str:
+    """Which rules the scores are by."""
+    if rules.parity:
+        return "Scored by the reference's rules (--parity), its mistakes included."
+    return 'Scored by the default rules; --parity follows the reference, mistakes included.'
+
+
+def percent(one: Statistic) -> str:
+    """A mean with its 95 % interval, in percent with one decimal."""
+    if not one.examples:
+        return _NONE
+    return f'{100 * one.mean:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]'
+
+
+def _table(title: str, kind: str, rows: Sequence[tuple[str, Row]], metrics: Sequence[str]) -> Table:
+    return Table(
+        title,
+        (kind, 'n', *(TITLES.get(metric, metric) for metric in metrics)),
+        tuple((name, str(row.examples), *_cells(row, metrics)) for name, row in rows),
+    )
+
+
+def _cells(row: Row, metrics: Sequence[str]) -> Iterable[str]:
+    for metric in metrics:
+        yield percent(row.statistics[metric]) if metric in row.statistics else _NONE
+
+
+def _metrics(rows: Iterable[Row]) -> list[str]:
+    """Those that some row has, in the order of the columns."""
+    there = dict.fromkeys(metric for row in rows for metric in row.statistics)
+    return [*(one for one in TITLES if one in there), *(one for one in there if one not in TITLES)]
+
+
+def _cell(text: str) -> str:
+    return ' '.join(text.split()).replace('|', '\\|')
