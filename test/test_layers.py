@@ -24,8 +24,18 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     1: {
         *('clip', 'config', 'conversions', 'datasets', 'decoded', 'errors', 'grammar', 'image'),
-        *('lru', 'masks', 'metrics', 'prompts', 'stitch', 'training_data', 'types', 'verdicts'),
-        'windows',
+        *(
+            'lru',
+            'masks',
+            'metrics',
+            'prompts',
+            'replace',
+            'stitch',
+            'training_data',
+            'types',
+            'verdicts',
+        ),
+        *('videos', 'windows'),
     },
     2: {'backends'},
     3: {'ahead', 'grounder', 'scores', 'session', 'standing'},
@@ -60,7 +70,7 @@ ONLY_IN = {
         )
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
-    'pyarrow': {'datasets/rows'},
+    'pyarrow': {'datasets/rows', 'datasets/write'},
     'pycocotools': {'masks'},
     'ray': {'analysis/spread'},
     'rcl_interfaces': {'ros'},
