@@ -26,7 +26,8 @@ from molmo_ground_ros.metrics.counting import count_score, predicted_count
 from molmo_ground_ros.metrics.pointing import image_point_score, point_score, pointbench_hit
 from molmo_ground_ros.metrics.tracking import sampled_frames, track_score
 
-EVALUATED_FPS = 1.0  # of tracks: molmo2 f3cb108, olmo/data/get_dataset.py:526
+COUNTED = ('videopoint', 'academic-points')  # formats of points without masks
+POINTBENCH = 'pointbench'
 PARSE_FAILURES = 'parse_failures'  # the one metric of which less is better
 
 
@@ -35,7 +36,13 @@ class Rules:
     """How answers are read and judged."""
 
     parity: bool = False  # as the reference does, mistakes included
+    counted: bool = False  # the data has points and no masks: their number is scored
     pointbench: bool = False  # of a picture: a point, and every point in the mask
+
+
+def rules_of(format: str, parity: bool = False) -> Rules:  # noqa: A002
+    """The rules of a data set's format, one of datasets.FORMATS."""
+    return Rules(parity, format in COUNTED, format == POINTBENCH)
 
 
 def outcome(example: Example, heard: Said | Silence, rules: Rules) -> Outcome:
@@ -69,8 +76,7 @@ def true_count(example: Example) -> int | None:
 def score(example: Example, text: str, rules: Rules) -> dict[str, float]:
     """What an answer is worth, by metric; one that is undefined is left out.
 
-    Points without any mask (training data) are scored by their number. Raises BadSetting where the
-    truth lacks what the rules need.
+    Raises BadSetting where the truth lacks what the rules need.
     """
     match example.truth:
         case CountTruth(count):
@@ -99,12 +105,12 @@ def said_spots(text: str, rules: Rules) -> list[Spot]:
 
 
 def evaluated_frames(truth: TrackTruth) -> range:
-    """The frames of a clip that tracks are judged on: one a second, all of a slower clip."""
-    return sampled_frames(truth.frames, truth.fps, min(EVALUATED_FPS, truth.fps))
+    """The frames of a clip that tracks are judged on: those asked for, all of a slower clip."""
+    return sampled_frames(truth.frames, truth.fps, min(truth.asked_fps, truth.fps))
 
 
 def _points(example: Example, truth: PointTruth, text: str, rules: Rules) -> dict[str, float]:
-    if truth.objects and truth.count is not None and not any(one.masks for one in truth.objects):
+    if rules.counted and truth.count is not None:
         return count_score(truth.count, predicted_count(text, rules.parity)).metrics()
     said = [(s.time_s, *_pixel(example, s)) for s in said_spots(text, rules)]
     return point_score(
