@@ -34,7 +34,9 @@ OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
 MOST_REJECTED = 20  # printed of an answer
 INTERRUPTED = 130  # exit code, as of a shell
 
-_SETTINGS = ('backend', 'model', 'device', 'dtype', 'threads', 'max_new_tokens')
+_SETTINGS = (
+    *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         plan = windows_of.plan(arguments.bag, recordings, queries, named, *span_ns, length_ns)
         backend = backends.load(settings.backend, backends.settings_of(settings))
         stack.callback(backend.close)
-        grounder = Grounder(backend, settings.max_new_tokens)
+        grounder = Grounder(backend, settings.max_new_tokens, settings.answer_format)
         store = None
         if arguments.out:
             name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
