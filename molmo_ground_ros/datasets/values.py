@@ -76,6 +76,7 @@ class TrackTruth:
     objects: tuple[Tracked, ...]
     fps: float
     frames: int  # of the clip
+    asked_fps: float = 1.0  # the rate at which tracks are asked for and scored
 
 
 Truth = CountTruth | PointTruth | ImageTruth | TrackTruth
