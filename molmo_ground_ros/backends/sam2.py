@@ -247,7 +247,9 @@ class _Followed:
         with _guard(f'frame {view.index}'), torch.inference_mode():
             seen = self._network(session, frame_idx=view.index, frame=view.pixels)
             logits = seen.pred_masks.float()  # (1, 1, size / 4, size / 4)
-            if not torch.isfinite(logits).all():
+            if not (
+                torch.isfinite(logits).all() and torch.isfinite(seen.object_score_logits).all()
+            ):
                 raise ValueError('SAM 2 gave nan: try dtype bfloat16 or float32')
             # As Sam2ImageProcessor.post_process_masks.
             pixels = F.interpolate(logits, view.image.shape[:2], mode='bilinear')[0, 0] > 0

@@ -66,12 +66,15 @@ def _centre(pixels: Pixels, edges: tuple[int, int, int, int]) -> Cell:
     cut = pixels[top : bottom + 1, left : right + 1]
     framed = np.pad(cut.astype(np.uint8), 1)  # the picture's edge is a border as well
     depth = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    rows, columns = np.nonzero(cut)
-    inner = depth[rows, columns]
-    away = np.hypot(rows - rows.mean(), columns - columns.mean())
-    score = _ALPHA * inner / inner.max() - (1 - _ALPHA) * away / max(away.max(), 1.0)
-    best = int(np.argmax(score))
-    return top + int(rows[best]), left + int(columns[best])
+    down, across = (
+        np.arange(count, dtype=np.float32) - np.float32(sums @ np.arange(count) / sums.sum())
+        for count, sums in zip(cut.shape, (cut.sum(axis=1), cut.sum(axis=0)), strict=True)
+    )
+    away = np.sqrt((down**2)[:, None] + across**2)
+    farthest = max(float(away.max(where=cut, initial=0)), 1.0)
+    score = depth * (_ALPHA / depth.max()) - away * ((1 - _ALPHA) / farthest)
+    best = int(np.argmax(np.where(cut, score, -np.inf)))
+    return top + best // cut.shape[1], left + best % cut.shape[1]
 
 
 def _spot(cell: Cell) -> Spot:
