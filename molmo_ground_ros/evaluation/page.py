@@ -130,7 +130,7 @@ def _shown(heading: str, shown: Sequence[Shown], rules: Rules, picture: PictureO
         yield f'<h4>{escaped(example.query)}</h4>'
         yield f'<p>{escaped(_scores(outcome))}</p>'
         yield f'<p class="faint">{escaped(_whence(example))}</p>'
-        yield from figures(example, said_spots(outcome.text, rules), picture)
+        yield from figures(example, said_spots(example, outcome.text, rules), picture)
         yield from _answer(outcome)
         yield '</div>\n'
 
