@@ -77,7 +77,7 @@ def _figure(example: Example, one: Drawn, picture: PictureOf) -> Iterator[str]:
     size = image.shape[1], image.shape[0]
     painted = base64.b64encode(jpeg(paint(image, one.masks))).decode()
     at = 'the picture' if isinstance(example.truth, ImageTruth) else f'{one.seconds:.1f} s'
-    said = f'{len(one.masks)} true masks, {len(one.said)} points said'
+    said = f'{_many(len(one.masks), "true mask")}, {_many(len(one.said), "point")} said'
     yield '<figure class="shot"><div class="frame">'
     yield f'<img alt="{escaped(f"{at}: {said}")}" width="{size[0]}" height="{size[1]}" '
     yield f'src="data:image/jpeg;base64,{painted}">'
@@ -164,6 +164,10 @@ def _hit(example: Example, one: Drawn, spot: Spot) -> bool:
     x, y = round(spot.x * example.width), round(spot.y * example.height)
     x, y = min(x, example.width - 1), min(y, example.height - 1)
     return any(mask.contains(x, y) for _, mask in one.masks)
+
+
+def _many(number: int, what: str) -> str:
+    return f'{number} {what}' if number == 1 else f'{number} {what}s'
 
 
 def _cross(number: int, x: float, y: float, radius: float) -> Iterator[str]:

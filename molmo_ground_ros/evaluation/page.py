@@ -43,6 +43,7 @@ _STYLE = """
   font-size: .75rem; font-weight: 400; }
 .ends { display: flex; justify-content: space-between; max-width: 36rem; font-size: .75rem;
   color: var(--faint); }
+.interval { display: block; white-space: nowrap; font-size: .75rem; color: var(--faint); }
 .tables .scroll { max-height: none; }
 """
 
@@ -83,7 +84,7 @@ def _body(
     yield '</header><main><section class="tables">'
     for table in tables:
         yield f'<h3>{escaped(table.title)}</h3>'
-        rows = ([escaped(cell) for cell in row] for row in table.rows)
+        rows = ([_cell(cell) for cell in row] for row in table.rows)
         yield from html.table([escaped(cell) for cell in table.header], rows)
     yield '<ul>' + ''.join(f'<li>{escaped(note)}</li>' for note in notes) + '</ul>'
     yield '<p class="faint">In percent; in brackets the 95 % interval of the mean over examples '
@@ -101,6 +102,14 @@ def _body(
     yield 'ids: green in some mask of the frame, red and dashed in none. Which point stands for '
     yield 'which object is decided for the whole example, so a green one may still be too many.'
     yield '</p></section></main>'
+
+
+def _cell(text: str) -> str:
+    """A mean stands over its interval."""
+    mean, bracket, rest = text.partition(' [')
+    if not (bracket and rest.endswith(']')):
+        return escaped(text)
+    return f'{escaped(mean)}<span class="interval">[{escaped(rest)}</span>'
 
 
 def _histogram(result: Result) -> Iterator[str]:
