@@ -10,7 +10,7 @@ memory that is not its own where counts are damaged. Packing is pycocotools'.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,17 @@ def mask_of(pixels: NDArray[np.generic]) -> Mask:
         raise BadSetting('mask', pixels.shape, 'is no height and width')
     packed = _tools().encode(np.asfortranarray(pixels != 0, dtype=np.uint8))
     height, width = pixels.shape
+    return Mask(height, width, packed['counts'])
+
+
+def mask_of_polygons(outlines: Sequence[Sequence[float]], height: int, width: int) -> Mask:
+    """What lies in any of the outlines, each x, y, x, y ... in pixels, as COCO fills them.
+
+    Raises BadSetting, MissingPackage.
+    """
+    if not outlines or not 0 < height * width <= MAX_PIXELS:
+        raise BadSetting('mask', (height, width), 'is no height and width, or has no outline')
+    packed = _tools().merge(_tools().frPyObjects([list(one) for one in outlines], height, width))
     return Mask(height, width, packed['counts'])
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Benchmarks and training data in the formats of the field, read from local folders."""
 
-from molmo_ground_ros.datasets.formats import FORMATS, read
+from molmo_ground_ros.datasets.annotated import example_of
+from molmo_ground_ros.datasets.formats import ANNOTATED, FORMATS, read, read_annotated
 
-__all__ = ['FORMATS', 'read']
+__all__ = ['ANNOTATED', 'FORMATS', 'example_of', 'read', 'read_annotated']

@@ -8,14 +8,22 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from molmo_ground_ros.datasets import video_points, video_tracks
+from molmo_ground_ros.datasets import academic, pointbench, video_points, video_tracks
+from molmo_ground_ros.datasets.annotated import example_of
+from molmo_ground_ros.datasets.coco import coco
+from molmo_ground_ros.datasets.davis import davis
+from molmo_ground_ros.datasets.lasot import lasot
+from molmo_ground_ros.datasets.mot import mot
 from molmo_ground_ros.datasets.rows import Row, rows
-from molmo_ground_ros.datasets.values import Example
+from molmo_ground_ros.datasets.values import Annotated, Example
 from molmo_ground_ros.errors import BadRecord, BadSetting
 
 Found = Iterator[Example | BadRecord]
+Reader = Callable[[Path], Found]
+_Made = tuple[Row, Callable[[], Example]] | BadRecord
 
 _HUB = 'molmo2-'  # how the hub's names begin, and ours do not
 
@@ -39,29 +47,82 @@ def known(name: str, formats: Mapping[str, object]) -> str:
     raise BadSetting('format', name, f'is none of {", ".join(formats)}')
 
 
-def _of_rows(
-    example: Callable[[Row, int], Example], own_id: bool = False
-) -> Callable[[Path], Found]:
+def read_annotated(name: str, folder: str | Path) -> Iterator[Annotated | BadRecord]:
+    """The videos or pictures of plain data, as they are annotated: see `read`.
+
+    name: one of ANNOTATED.
+    """
+    return ANNOTATED[known(name, ANNOTATED)](Path(folder))
+
+
+def _of_rows(example: Callable[[Row, int], Example], own_id: bool = False) -> Reader:
     """A reader of rows. own_id: the rows have ids, else they get theirs from what they say."""
 
-    def read_rows(folder: Path) -> Found:
-        ids = _Ids()
+    def made(folder: Path) -> Iterator[_Made]:
         index = -1
         for row in rows(folder):
             index += row.row > 0
-            if isinstance(row, BadRecord):
-                yield row
-                continue
-            try:
-                found = example(row, index)
-                unique = found.id if own_id else ids.unlike(found.id, row)
-                ids.take(unique)
-            except BadSetting as error:
-                yield row.bad(error)
-                continue
-            yield found if unique == found.id else replace(found, id=unique)
+            yield row if isinstance(row, BadRecord) else (row, partial(example, row, index))
 
-    return read_rows
+    return lambda folder: _examples(made(folder), own_id)
+
+
+def _academic_tracks(folder: Path) -> Found:
+    return _examples(
+        (
+            one if isinstance(one, BadRecord) else (one[0], partial(academic.track, *one))
+            for one in academic.tracks(folder)
+        ),
+        own_id=True,
+    )
+
+
+def _pointbench(folder: Path) -> Found:
+    """Questions without a mask are passed over, as the loader does."""
+    path = folder / pointbench.DATA if folder.is_dir() else folder
+    asked = (
+        row for row in rows(path) if isinstance(row, BadRecord) or 'mask_filename' in row.values
+    )
+    return _examples(
+        (
+            row if isinstance(row, BadRecord) else (row, partial(pointbench.pointbench, row, 0))
+            for row in asked
+        ),
+        own_id=False,
+    )
+
+
+def _examples(made: Iterator[_Made], own_id: bool) -> Found:
+    ids = _Ids()
+    for one in made:
+        if isinstance(one, BadRecord):
+            yield one
+            continue
+        row, make = one
+        try:
+            found = make()
+            unique = found.id if own_id else ids.unlike(found.id, row)
+            ids.take(unique)
+        except BadSetting as error:
+            yield row.bad(error)
+            continue
+        yield found if unique == found.id else replace(found, id=unique)
+
+
+def _of_annotated(reader: Callable[[Path], Iterator[Annotated | BadRecord]]) -> Reader:
+    """A reader of plain data: an example for each expression of each video or picture."""
+
+    def read_expressions(folder: Path) -> Found:
+        index = 0
+        for one in reader(folder):
+            if isinstance(one, BadRecord):
+                yield one
+                continue
+            for expression in one.expressions:
+                yield example_of(one, expression, index)
+                index += 1
+
+    return read_expressions
 
 
 class _Ids:
@@ -94,10 +155,21 @@ class _Ids:
         return found
 
 
-FORMATS: dict[str, Callable[[Path], Found]] = {
+ANNOTATED: dict[str, Callable[[Path], Iterator[Annotated | BadRecord]]] = {
+    'coco': coco,
+    'davis': davis,
+    'youtube-vos': davis,
+    'mot': mot,
+    'lasot': lasot,
+}
+FORMATS: dict[str, Reader] = {
     'videopoint': _of_rows(video_points.videopoint),
     'videopointeval': _of_rows(video_points.videopointeval),
     'videocounteval': _of_rows(video_points.videocounteval),
     'videotrack': _of_rows(video_tracks.videotrack, own_id=True),
     'videotrackeval': _of_rows(video_tracks.videotrackeval, own_id=True),
+    'academic-points': _of_rows(academic.points),
+    'academic-tracks': _academic_tracks,
+    'pointbench': _pointbench,
+    **{name: _of_annotated(reader) for name, reader in ANNOTATED.items()},
 }

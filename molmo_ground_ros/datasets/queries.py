@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# data_formatter.py:556-569 (olmo/preprocessing): what the model was trained and is evaluated with,
+# data_formatter.py:556-571 (olmo/preprocessing): what the model was trained and is evaluated with,
 # mistakes included.
 _TRACK = (
     'Track {label} in {fps} FPS.',
@@ -50,11 +50,16 @@ def count(label: str) -> str:
     return f'How many "{label}" are there in the video?'
 
 
+def point_in_picture(label: str) -> str:
+    """What pointing in a picture is asked with, the first wording (data_formatter.py:258)."""
+    return f"Point to {label}\nPlease say 'There are none.' if it is not in the image."
+
+
 def track(label: str, fps: int, index: int) -> str:
     """What tracking is asked with, in one of ten wordings.
 
     index: of the example in its data set, from 0. Evaluation draws the wording by it, and draws
-    nothing before (olmo/data/dataset.py:68-80, olmo/data/utils.py:213-215, data_formatter.py:1472).
+    nothing before (olmo/data/dataset.py:68-80, olmo/data/utils.py:213-215, data_formatter.py:1476).
     """
     drawn = np.random.MT19937(np.random.SeedSequence(index, spawn_key=(0,)))
     number = np.random.RandomState(drawn).randint(0, len(_TRACK))

@@ -19,7 +19,7 @@ from molmo_ground_ros.masks import Mask
 from molmo_ground_ros.types import Task
 
 PERCENT = 100  # VideoPoint's points; the size of the picture where a record tells none
-LONGEST_S = 63.0  # of a clip (molmo2_datasets.py:803)
+LONGEST_S = 63.0  # of a clip (molmo2_datasets.py:806)
 _MOST = 10**6  # objects
 
 
@@ -64,7 +64,7 @@ def videopoint(row: Row, index: int) -> Example:
             start,
             None if duration <= LONGEST_S else end,
         ),
-        truth=PointTruth(objects, _count(values)),
+        truth=PointTruth(objects, count_of(values)),
         width=width,
         height=height,
         duration_s=end - start,
@@ -104,7 +104,7 @@ def videopointeval(row: Row, index: int) -> Example:
         label=label,
         category=fields.words(values.get('category'), 'category'),
         media=Media(name, fields.words(values.get('video_source'), 'video_source')),
-        truth=PointTruth(tuple(objects), _count(values) if 'count' in values else len(objects)),
+        truth=PointTruth(tuple(objects), count_of(values) if 'count' in values else len(objects)),
         width=width,
         height=height,
         duration_s=duration,
@@ -137,7 +137,7 @@ def videocounteval(row: Row, index: int) -> Example:
             start,
             None if clip is None else end,
         ),
-        truth=CountTruth(_count(values)),
+        truth=CountTruth(count_of(values)),
         duration_s=end - start,
         file=row.file,
         row=row.row,
@@ -187,7 +187,8 @@ def _clip(values: Mapping[str, Any], duration_s: float) -> tuple[float, float] |
     return clip_of(values, ('clip_start', 'clip_end'), duration_s)
 
 
-def _count(values: Mapping[str, Any]) -> int:
+def count_of(values: Mapping[str, Any]) -> int:
+    """The column count. Raises BadSetting."""
     return fields.whole(fields.field(values, 'count'), 'count', 0, _MOST)
 
 

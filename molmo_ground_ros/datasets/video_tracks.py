@@ -17,7 +17,7 @@ from molmo_ground_ros.masks import Mask
 from molmo_ground_ros.types import Task
 
 EVALUATED_FPS = 1  # olmo/data/get_dataset.py:526
-# The rows of the article's table, by the column video_dataset (ibid. :437-443).
+# The rows of the article's table, by the column video_dataset (ibid. :452-458).
 _CATEGORIES = {
     'APTv2': 'animal',
     'dancetrack': 'dance',
@@ -38,7 +38,7 @@ def videotrackeval(row: Row, index: int) -> Example:
 
 
 def _example(row: Row, index: int, *, masked: bool) -> Example:
-    """Frames count from the clip's start: `clip` names a video that is cut already (ibid. :89)."""
+    """Frames count from the clip's start: `clip` names a video that is cut already (ibid. :399)."""
     values = row.values
     width, height = fields.size(values, 'w', 'h')
     fps = fields.rate(fields.field(values, 'fps'), 'fps')
@@ -127,7 +127,7 @@ def _masks(number: str, of_frame: list[Any], width: int, height: int) -> dict[in
 
 
 def _stated_frames(values: Mapping[str, Any]) -> int:
-    """Of a clip without objects: both its frames are in it (ibid. :90)."""
+    """Of a clip without objects: both its frames are in it (ibid. :109)."""
     first, last = (
         fields.whole(fields.field(values, name), name, 0, fields.MOST_FRAMES)
         for name in ('start_frame', 'end_frame')
