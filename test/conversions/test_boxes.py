@@ -66,12 +66,6 @@ def test_agreement_is_a_mean_over_the_frames_with_a_box():
     assert dropped.iou == pytest.approx(13 / 27)
 
 
-def test_without_expressions_a_label_that_lost_a_track_is_not_said():
-    plain = video({1: range(9), 2: range(9), 3: range(9)}, labels={3: 'cup'})
-    made = segment(boxed(plain), frames(), Squares(wrong={2}))
-    assert made.annotated.expressions == (Expression('cup', (3,)),)
-
-
 def test_later_boxes_are_prompts_only_where_asked():
     quiet, asking = Squares(), Squares()
     segment(boxed(blocks()), frames(), quiet)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from annotated import HEIGHT, WIDTH, boxed, square, video, write_lines
 
-from molmo_ground_ros.conversions.expressions import expressions_of
 from molmo_ground_ros.conversions.tracks import tracking_record
 from molmo_ground_ros.datasets import read
 from molmo_ground_ros.datasets.values import Expression
@@ -92,7 +91,6 @@ def test_what_cannot_be_followed_is_an_error():
         tracking_record(boxed(blocks()), TWO)
 
 
-def test_without_expressions_each_label_is_one():
-    made = video({1: [0], 2: [1], 3: [2], 4: [3]}, labels={1: 'cup', 2: 'ball', 3: 'cup', 4: ''})
-    assert expressions_of(made) == (Expression('cup', (1, 3)), Expression('ball', (2,)))
-    assert expressions_of(replace(made, expressions=(TWO,))) == (TWO,)
+def test_a_picture_is_no_video():
+    with pytest.raises(BadRecord, match='is a picture, and no video'):
+        tracking_record(replace(blocks(), frames=1), TWO)
