@@ -19,7 +19,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.conversions.expressions import expressions_of
 from molmo_ground_ros.conversions.inside import bounds
 from molmo_ground_ros.datasets.values import Annotated, BoxTrack, Expression, MaskTrack
 from molmo_ground_ros.masks import Mask
@@ -64,7 +63,7 @@ class Dropped:
 class Segmented:
     """A video with masks in place of boxes, and what was lost."""
 
-    annotated: Annotated  # its expressions are told, never left to be made of the labels
+    annotated: Annotated
     dropped: tuple[Dropped, ...]
     unsaid: tuple[Expression, ...]  # that mean a dropped track: their number would be wrong
 
@@ -82,7 +81,7 @@ def segment(
     does.
     """
     tracks = [track for track in annotated.tracks if isinstance(track, BoxTrack)]
-    boxes = {track.id: track.boxes for track in tracks}
+    boxes = {track.id: track.boxes for track in tracks if track.boxes}
     masks: dict[int, dict[int, Mask]] = {track.id: {} for track in tracks}
     agreed = dict.fromkeys(boxes, 0.0)  # sums over frames
     for index, seen in enumerate(
@@ -95,13 +94,13 @@ def segment(
                 agreed[number] += box_iou(box_around(mask), _on_picture(box, annotated))
     kept, dropped = [], []
     for track in tracks:
-        iou = agreed[track.id] / len(track.boxes)
+        iou = agreed[track.id] / len(track.boxes) if track.boxes else 1.0  # it is never there
         if iou < LEAST_IOU:
             dropped.append(Dropped(track.id, track.label, iou))
         else:
             kept.append(MaskTrack(track.id, track.label, masks[track.id]))
     lost = {one.id for one in dropped}
-    said = expressions_of(annotated)
+    said = annotated.expressions
     whole = tuple(one for one in said if not lost & set(one.ids))
     unsaid = tuple(one for one in said if lost & set(one.ids))
     return Segmented(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What of a video is asked for."""
+"""The objects of a video that words mean."""
 
 from __future__ import annotations
 
@@ -8,23 +8,13 @@ from molmo_ground_ros.datasets.values import Annotated, BoxTrack, Expression, Ma
 from molmo_ground_ros.errors import BadRecord
 
 
-def expressions_of(annotated: Annotated) -> tuple[Expression, ...]:
-    """The video's own; where it has none, each label with all its objects, as they come.
-
-    So are the reference's academic sets of data without expressions made, e.g. BURST's (molmo2
-    f3cb108, olmo/data/academic_video_datasets.py:1431: the label is the category).
-    """
-    if annotated.expressions:
-        return annotated.expressions
-    by_label: dict[str, list[int]] = {}
-    for track in annotated.tracks:
-        if track.label:
-            by_label.setdefault(track.label, []).append(track.id)
-    return tuple(Expression(label, tuple(ids)) for label, ids in by_label.items())
-
-
 def tracks_of(annotated: Annotated, expression: Expression) -> list[MaskTrack]:
-    """The objects that an expression means. Raises BadRecord for one that is not there."""
+    """The objects that an expression means.
+
+    Raises BadRecord for one that is not there or has no masks, and for a picture: it is no video.
+    """
+    if annotated.frames < 2:
+        raise bad(annotated, 'is a picture, and no video')
     known = {track.id: track for track in annotated.tracks}
     found = []
     for number in dict.fromkeys(expression.ids):

@@ -16,6 +16,7 @@ import numpy as np
 
 from molmo_ground_ros.conversions.expressions import bad, tracks_of
 from molmo_ground_ros.conversions.inside import sample
+from molmo_ground_ros.datasets import queries
 from molmo_ground_ros.datasets.values import Annotated, Expression, MaskTrack
 from molmo_ground_ros.training_data import OWN, PERIOD_S
 
@@ -23,7 +24,6 @@ Record = dict[str, Any]
 
 LONGEST_S = 63.0  # of a clip (molmo2 f3cb108, olmo/data/molmo2_datasets.py:806)
 CATEGORY = 'object'  # of all academic points (ibid. academic_video_datasets.py:1504)
-_COUNT = 'How many "{}" are there in the video?'  # ibid. molmo2_datasets.py:1108
 _DECIMALS = 4  # of a percentage
 _PERCENT = 100.0
 _SLACK = 1e-6  # frames; of k / fps * fps
@@ -81,7 +81,7 @@ def pointing_record(annotated: Annotated, expression: Expression, seed: int = 0)
         'video_duration': annotated.frames / annotated.fps,
         'category': CATEGORY,
         'label': label,
-        'question': _COUNT.format(label),
+        'question': queries.count(label),
         'count': len(found),
         'points': [[{'x': x, 'y': y} for at, _, x, y in found if at == t] for t in times],
         'two_fps_timestamps': times,
