@@ -18,16 +18,22 @@ from typing import Any
 
 from molmo_ground_ros import backends, config, datasets
 from molmo_ground_ros.analysis.replace import replacing
+from molmo_ground_ros.backends.segmenter import load_segmenter
 from molmo_ground_ros.backends.server.endpoint import is_address
 from molmo_ground_ros.commands.progress import Progress
 from molmo_ground_ros.datasets.media import MediaFolder
-from molmo_ground_ros.errors import BadRecord, BadSetting, MissingPackage, listed
+from molmo_ground_ros.errors import BadRecord, BadSetting, listed
 from molmo_ground_ros.evaluation.data import Data
 from molmo_ground_ros.evaluation.kept import Kept, digest
 from molmo_ground_ros.evaluation.page import write_page
 from molmo_ground_ros.evaluation.predict import predict
 from molmo_ground_ros.evaluation.predictions import read_predictions, write_predictions
-from molmo_ground_ros.evaluation.published import PublishedRow, benchmarks, published, published_beside
+from molmo_ground_ros.evaluation.published import (
+    PublishedRow,
+    benchmarks,
+    published,
+    published_beside,
+)
 from molmo_ground_ros.evaluation.result import write_results
 from molmo_ground_ros.evaluation.run import Evaluation, Segmented, evaluate, not_asked
 from molmo_ground_ros.evaluation.score import Rules, rules_of
@@ -282,18 +288,11 @@ def _look(
     return report.of_examples
 
 
-def _segmenter(
-    arguments: argparse.Namespace, media: MediaFolder, rules: Rules
-) -> Segmented | None:
+def _segmenter(arguments: argparse.Namespace, media: MediaFolder, rules: Rules) -> Segmented | None:
     """What makes masks of tracks for J&F, if it is asked for."""
     if not arguments.sam2:
         return None
-    try:
-        from molmo_ground_ros.backends.sam2 import Segmenter
-    except ModuleNotFoundError as err:
-        package = (err.name or 'transformers').partition('.')[0]
-        raise MissingPackage(package, 'transformers') from err
-    segmenter = Segmenter(arguments.sam2, arguments.device)
+    segmenter = load_segmenter(arguments.sam2, arguments.device)
     return functools.partial(
         segmented,
         segmenter=segmenter,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +57,7 @@ def segmented(
         return outcome
     points = clicks(example, said_spots(example, outcome.text, rules))
     try:
-        masks = _masks(segmenter, frames(example), points) if points else {}
+        masks = _masks(segmenter, _fitted(example, frames(example)), points) if points else {}
     except (GroundError, OSError) as err:
         return replace(outcome, why=f'no masks could be made: {err}')
     found = union_j_and_f(
@@ -97,6 +98,14 @@ def compared(truth: TrackTruth) -> range:
     masked = np.array(sorted({frame for one in truth.objects for frame in one.masks}))
     step = int(np.diff(masked).min()) if len(masked) > 1 else 1
     return range(int(masked[0]) % step, truth.frames, step)
+
+
+def _fitted(example: Example, frames: Iterable[Picture]) -> Iterator[Picture]:
+    """The pictures in the size of the data, which a video that was coded anew may not have."""
+    size = example.width, example.height
+    for picture in frames:
+        fitted = cv2.resize(picture, size) if picture.shape[1::-1] != size else picture
+        yield np.array(fitted, np.uint8)  # torch warns of a picture that may not be written to
 
 
 def _masks(
