@@ -14,5 +14,6 @@ COMMANDS = {
     'analyze': 'ask a question about a recording',
     'build': 'write the graphs or engines that a backend runs',
     'doctor': 'say what this machine can run, and what is missing',
+    'evaluate': 'measure what models say on a data set',
     'export': 'turn answers that a person looked at into training data for Molmo2',
 }

@@ -61,7 +61,7 @@ def write_predictions(said: Iterable[tuple[str, Said]], path: str | Path) -> Non
 
 def _prediction(line: bytes) -> tuple[str, Said]:
     """Raises ValueError for what is none."""
-    entry = json.loads(line)
+    entry = json.loads(line.strip())
     if not isinstance(entry, dict):
         raise ValueError('no JSON object')
     key, text = _id(entry), entry.get('text')

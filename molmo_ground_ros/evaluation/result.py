@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.errors import BadRecord
-from molmo_ground_ros.evaluation.values import Answers, Outcome, State
+from molmo_ground_ros.evaluation.values import Answers, Outcome, Said, State
 from molmo_ground_ros.metrics.summary import Row, Summary, count_rows, summarize
 
 SCORED = (State.ANSWERED, State.UNANSWERED)
@@ -36,13 +36,19 @@ class Result:
         return {
             'unanswered': states[State.UNANSWERED],
             'truncated': sum(outcome.truncated for outcome in self.outcomes),
-            'missing': states[State.MISSING],
+            'missing_media': states[State.MISSING],
             'not_asked': states[State.NOT_ASKED],
             'unscored': sum(
                 outcome.state in SCORED and not outcome.scores for outcome in self.outcomes
             ),
             'bad_predictions': len(self.bad),
         }
+
+    def said(self) -> Iterator[tuple[str, Said]]:
+        """(id, answer) of every example that has one."""
+        for one in self.outcomes:
+            if one.state is State.ANSWERED:
+                yield one.id, Said(one.text, one.truncated)
 
     def numbers(self, skipped: int) -> dict[str, float]:
         """One flat object for JSON: metrics with their intervals, then how many of what.

@@ -41,11 +41,11 @@ def evaluate(
     on_example: OnExample = lambda _: None,
     segmented: Segmented | None = None,
 ) -> Evaluation:
-    """Score all models. on_bad is called with every record and row that cannot be used, and may
-    raise it; on_example with how many examples are done.
+    """Score all models, in the order of the data.
 
-    Whether a file has predictions for examples that there are not is only known where all of the
-    data is read. Raises as `datasets.read` does, OSError.
+    on_bad is called with every record and row that cannot be used, and may raise it; on_example
+    with how many examples are done. A prediction for an example that there is not is only known
+    where all of the data is read. Raises as `datasets.read` does, OSError.
     """
     skipped: list[BadRecord] = []
 

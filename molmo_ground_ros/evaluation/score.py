@@ -21,12 +21,13 @@ from molmo_ground_ros.datasets.values import (
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.evaluation.reading import Spot, parity_spots, spots
 from molmo_ground_ros.evaluation.values import Outcome, Said, Silence, State
-from molmo_ground_ros.grammar import parse
+from molmo_ground_ros.grammar import MOLMO2, format_of
 from molmo_ground_ros.metrics.counting import count_score, predicted_count
 from molmo_ground_ros.metrics.pointing import image_point_score, point_score, pointbench_hit
 from molmo_ground_ros.metrics.tracking import sampled_frames, track_score
 
-EVALUATED_FPS = 1.0  # of tracks: molmo2 f3cb108, olmo/data/get_dataset.py:526
+COUNTED = ('videopoint', 'academic-points')  # formats of points without masks
+POINTBENCH = 'pointbench'
 PARSE_FAILURES = 'parse_failures'  # the one metric of which less is better
 
 
@@ -35,7 +36,14 @@ class Rules:
     """How answers are read and judged."""
 
     parity: bool = False  # as the reference does, mistakes included
+    counted: bool = False  # the data has points and no masks: their number is scored
     pointbench: bool = False  # of a picture: a point, and every point in the mask
+    answer_format: str = MOLMO2.name  # what the answers are written in
+
+
+def rules_of(data: str, parity: bool = False, answer_format: str = MOLMO2.name) -> Rules:
+    """The rules of a data set's format, one of datasets.FORMATS. Raises BadSetting."""
+    return Rules(parity, data in COUNTED, data == POINTBENCH, format_of(answer_format).name)
 
 
 def outcome(example: Example, heard: Said | Silence, rules: Rules) -> Outcome:
@@ -69,12 +77,11 @@ def true_count(example: Example) -> int | None:
 def score(example: Example, text: str, rules: Rules) -> dict[str, float]:
     """What an answer is worth, by metric; one that is undefined is left out.
 
-    Points without any mask (training data) are scored by their number. Raises BadSetting where the
-    truth lacks what the rules need.
+    Raises BadSetting where the truth lacks what the rules need.
     """
     match example.truth:
         case CountTruth(count):
-            found = count_score(count, predicted_count(text, rules.parity)).metrics()
+            found = count_score(count, said_count(example, text, rules)).metrics()
         case PointTruth():
             found = _points(example, example.truth, text, rules)
         case ImageTruth():
@@ -93,20 +100,30 @@ def wrong(example: Example, rules: Rules) -> dict[str, float]:
     return {name: float(name == PARSE_FAILURES) for name in names}
 
 
-def said_spots(text: str, rules: Rules) -> list[Spot]:
-    """Where an answer points, under the rules."""
-    return parity_spots(text) if rules.parity else spots(parse(text))
+def said_spots(example: Example, text: str, rules: Rules) -> list[Spot]:
+    """Where an answer points, under the rules; the reference reads Molmo2's format only."""
+    if rules.parity and rules.answer_format == MOLMO2.name:
+        return parity_spots(text)
+    return spots(format_of(rules.answer_format).parse(text, task=example.task))
+
+
+def said_count(example: Example, text: str, rules: Rules) -> int | None:
+    """How many an answer says there are; None if it does not say."""
+    if rules.answer_format == MOLMO2.name:
+        return predicted_count(text, rules.parity)
+    parsed = format_of(rules.answer_format).parse(text, task=example.task)
+    return 0 if parsed.count is None and parsed.none else parsed.count
 
 
 def evaluated_frames(truth: TrackTruth) -> range:
-    """The frames of a clip that tracks are judged on: one a second, all of a slower clip."""
-    return sampled_frames(truth.frames, truth.fps, min(EVALUATED_FPS, truth.fps))
+    """The frames of a clip that tracks are judged on: those asked for, all of a slower clip."""
+    return sampled_frames(truth.frames, truth.fps, min(truth.asked_fps, truth.fps))
 
 
 def _points(example: Example, truth: PointTruth, text: str, rules: Rules) -> dict[str, float]:
-    if truth.objects and truth.count is not None and not any(one.masks for one in truth.objects):
-        return count_score(truth.count, predicted_count(text, rules.parity)).metrics()
-    said = [(s.time_s, *_pixel(example, s)) for s in said_spots(text, rules)]
+    if rules.counted and truth.count is not None:
+        return count_score(truth.count, said_count(example, text, rules)).metrics()
+    said = [(s.time_s, *_pixel(example, s)) for s in said_spots(example, text, rules)]
     return point_score(
         said,
         [one.masks for one in truth.objects],
@@ -119,7 +136,7 @@ def _points(example: Example, truth: PointTruth, text: str, rules: Rules) -> dic
 
 
 def _image(example: Example, truth: ImageTruth, text: str, rules: Rules) -> dict[str, float]:
-    said = [_pixel(example, spot) for spot in said_spots(text, rules)]
+    said = [_pixel(example, spot) for spot in said_spots(example, text, rules)]
     if rules.pointbench:
         size = example.width, example.height
         return {'accuracy': float(all(pointbench_hit(said, mask, *size) for mask in truth.masks))}
@@ -130,7 +147,7 @@ def _tracks(example: Example, truth: TrackTruth, text: str, rules: Rules) -> dic
     frames = evaluated_frames(truth)
     masks = [{k: one.masks[k] for k in frames if k in one.masks} for one in truth.objects]
     points = [{k: one.points[k] for k in frames if k in one.points} for one in truth.objects]
-    said = [(s.time_s, s.id, *_pixel(example, s)) for s in said_spots(text, rules)]
+    said = [(s.time_s, s.id, *_pixel(example, s)) for s in said_spots(example, text, rules)]
     return track_score(said, masks, points, truth.fps, frames, rules.parity).metrics()
 
 

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from molmo_ground_ros import report
 from molmo_ground_ros.errors import BadRecord
+from molmo_ground_ros.evaluation.published import MARK, PublishedRow
 from molmo_ground_ros.evaluation.result import Result
 from molmo_ground_ros.evaluation.score import Rules
 from molmo_ground_ros.metrics.summary import Row, Statistic
@@ -27,11 +28,13 @@ TITLES = {  # in the order of the columns
     'assa': 'AssA',
     'parse_failures': 'Parse failures',
 }
+_Line = tuple[str, str, Mapping[str, str]]  # name, examples, cell by metric
+
 _NONE = '\u2013'
 _TALLY = {
     'unanswered': 'unanswered, and counted as wrong',
     'truncated': 'cut off by the limit of tokens',
-    'missing': 'left out: the video is missing or cannot be read',
+    'missing_media': 'left out: the video is missing or cannot be read',
     'not_asked': 'not asked: the run was interrupted',
     'unscored': 'without a score: the data lacks what the rules need',
     'bad_predictions': 'rows of predictions that cannot be used',
@@ -58,16 +61,22 @@ class Table:
         )
 
 
-def tables(name: str, results: Sequence[Result]) -> list[Table]:
-    """Of the data called `name`: all models, then each model's categories and true counts."""
-    metrics = _metrics(result.summary.all for result in results)
-    found = [_table(name, 'Model', [(one.name, one.summary.all) for one in results], metrics)]
+def tables(
+    name: str, results: Sequence[Result], beside: Sequence[PublishedRow] = ()
+) -> list[Table]:
+    """Of the data called `name`: all models, then each model's categories and true counts.
+
+    beside: what others published, in rows marked so, below one's own.
+    """
+    models = [_line(one.name, one.summary.all) for one in results]
+    found = [_table(name, 'Model', [*models, *map(_published, beside)])]
     for result in results:
-        for title, rows in (('Category', result.summary.categories), ('Count', result.counts)):
-            if len(rows) > 1 or (rows and title == 'Category'):
-                named = [(row.name, row) for row in rows]
-                whose = f'{result.name} by {"category" if title == "Category" else "true count"}'
-                found.append(_table(whose, title, named, _metrics(rows)))
+        if result.summary.categories:
+            categories = [_line(row.name, row) for row in result.summary.categories]
+            found.append(_table(f'{result.name} by category', 'Category', categories))
+        if len(result.counts) > 1:
+            counts = [_line(row.name, row) for row in result.counts]
+            found.append(_table(f'{result.name} by true count', 'Count', counts))
     return found
 
 
@@ -97,23 +106,23 @@ def percent(one: Statistic) -> str:
     return f'{100 * one.mean:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]'
 
 
-def _table(title: str, kind: str, rows: Sequence[tuple[str, Row]], metrics: Sequence[str]) -> Table:
+def _line(name: str, row: Row) -> _Line:
+    return name, str(row.examples), {key: percent(one) for key, one in row.statistics.items()}
+
+
+def _published(row: PublishedRow) -> _Line:
+    scores = {name: f'{100 * value:.1f}' for name, value in row.scores.items()}
+    return f'{row.model} ({MARK}: {row.source})', _NONE, scores
+
+
+def _table(title: str, kind: str, lines: Sequence[_Line]) -> Table:
+    there = dict.fromkeys(metric for _, _, cells in lines for metric in cells)
+    metrics = [one for one in TITLES if one in there]
     return Table(
         title,
-        (kind, 'n', *(TITLES.get(metric, metric) for metric in metrics)),
-        tuple((name, str(row.examples), *_cells(row, metrics)) for name, row in rows),
+        (kind, 'n', *(TITLES[metric] for metric in metrics)),
+        tuple((name, n, *(cells.get(one, _NONE) for one in metrics)) for name, n, cells in lines),
     )
-
-
-def _cells(row: Row, metrics: Sequence[str]) -> Iterable[str]:
-    for metric in metrics:
-        yield percent(row.statistics[metric]) if metric in row.statistics else _NONE
-
-
-def _metrics(rows: Iterable[Row]) -> list[str]:
-    """Those that some row has, in the order of the columns."""
-    there = dict.fromkeys(metric for row in rows for metric in row.statistics)
-    return [*(one for one in TITLES if one in there), *(one for one in there if one not in TITLES)]
 
 
 def _cell(text: str) -> str:
