@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated benchmark: its truth, its anomalies, and that our own readers take its files."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from molmo_ground_ros.datasets import read
 from molmo_ground_ros.datasets.values import CountTruth, Example, PointTruth, TrackTruth
 from molmo_ground_ros.masks import read_rle
-from tools.tabletop import suite, truth
+from tools.tabletop import ask, suite, truth
 from tools.tabletop.anomalies import Anomaly, spoiled
 from tools.tabletop.footage import Footage, film_scene
 from tools.tabletop.questions import ANY
@@ -167,3 +168,17 @@ def test_the_simulated_frames_show_the_anomaly(stage: Any) -> None:
     assert seen[anomaly.frame - 1]
     assert not seen[anomaly.frame :].any()
     assert footage.grasps == film_scene(scene, start, times, stage, rng).grasps
+
+
+def test_tracks_are_asked_for_in_words_the_model_was_trained_with(
+    tmp_path: Path, stage: object
+) -> None:
+    assert suite.main([str(tmp_path), '--seed', '31', '--clips', '1', '--processes', '1']) == 0
+    answers, out = tmp_path / 'answers.jsonl', tmp_path / 'own.jsonl'
+    answers.write_text('{"text": "There are none.", "match": "^Track the [a-z]+ block[.]$"}\n')
+    options = ['--backend', 'replay', '--model', str(answers), '--out', str(out)]
+    assert ask.main([str(tmp_path), *options]) == 0
+    (example,) = read('videotrackeval', tmp_path / 'videotrackeval')
+    (told,) = map(json.loads, out.read_text().splitlines())
+    assert isinstance(example, Example)
+    assert told == {'id': example.id, 'text': 'There are none.'}

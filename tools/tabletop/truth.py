@@ -91,7 +91,7 @@ def track_row(name: str, footage: Footage, colour: int) -> Record:
         'fps': FPS,
         'start_frame': 0,
         'end_frame': len(footage.times) - 1,
-        'video_dataset': SOURCE,
+        'video_dataset': SOURCE if colour != ANY else f'{SOURCE}, all blocks',  # a row each
         'exp': expression,
         'w': WIDTH,
         'h': HEIGHT,
