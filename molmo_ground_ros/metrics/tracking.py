@@ -18,7 +18,7 @@ from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.masks import Mask
 from molmo_ground_ros.metrics.assign import Scores, most_hits, nearest_hits, scores
 from molmo_ground_ros.metrics.hota import HotaValues, hota
-from molmo_ground_ros.metrics.inside import Hits, hits, visible
+from molmo_ground_ros.metrics.inside import Hits, hits, hits_and_seen
 
 Said = tuple[float, int, float, float]  # seconds, identity, x, y in pixels
 Spot = tuple[float, float]  # x, y in pixels
@@ -139,13 +139,14 @@ def _frames(
     said, unjudged = _by_nearest(predicted, fps, annotated)
     frames = []
     for frame in sorted(annotated):
-        masks = {k: one[frame] for k, one in enumerate(objects) if frame in one}
-        there = [k for k, mask in masks.items() if visible(mask)]
         spots = said.get(frame, {})
+        places = tuple(spots.values())
+        found, seen = hits_and_seen(places, [one.get(frame) for one in objects])
+        there = np.flatnonzero(seen).tolist()
         if there or spots:
-            places = tuple(spots.values())
-            found = hits(places, [masks[k] for k in there])
-            frames.append(_Frame(tuple(spots), places, tuple(there), (), found, len(there)))
+            frames.append(
+                _Frame(tuple(spots), places, tuple(there), (), found[:, seen], len(there))
+            )
     return frames, unjudged
 
 
