@@ -171,8 +171,8 @@ def _checked(
     alike = []
     for gt, pred, given in zip(truth, said, similarity, strict=True):
         one = np.asarray(given, np.float64)
-        if not one.size:  # as [] or [[], []] may be written
-            one = one.reshape(len(gt), len(pred)) if not len(gt) * len(pred) else one
+        if not one.size and not len(gt) * len(pred):  # [] and [[], []] are written for it
+            one = one.reshape(len(gt), len(pred))
         if one.shape != (len(gt), len(pred)):
             raise BadSetting('similarity', one.shape, f'is not {(len(gt), len(pred))}')
         if one.size and not (one.min() >= 0 and one.max() <= 1):
