@@ -109,13 +109,18 @@ def hota(
     taken = found >= steps[:, None] - _EPS  # (A, pairs)
     tp = taken.sum(axis=1).astype(np.float64)
     alpha, pair = np.nonzero(taken)
-    together = np.zeros((len(steps), gt_count, pred_count))
-    np.add.at(together, (alpha, gt[pair], pred[pair]), 1)
-    gts, preds = _counts(truth, gt_count)[:, None], _counts(said, pred_count)[None]
+    # How often each pair of identities is together, at each alpha: of many ids few pairs meet.
+    known = gt_count * pred_count
+    codes, together = np.unique(
+        alpha * known + gt[pair] * pred_count + pred[pair], return_counts=True
+    )
+    alpha, code = np.divmod(codes, known)
+    gts = _counts(truth, gt_count)[code // pred_count]
+    preds = _counts(said, pred_count)[code % pred_count]
 
     def associated(whole: NDArray[np.float64]) -> Curve:
-        share = together * together / np.maximum(1, whole)
-        return np.asarray(share.sum(axis=(1, 2)) / np.maximum(1, tp))
+        share = np.bincount(alpha, weights=together * together / whole, minlength=len(steps))
+        return np.asarray(share / np.maximum(1, tp))
 
     return Hota(
         tp=tp,

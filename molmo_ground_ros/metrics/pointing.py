@@ -62,8 +62,8 @@ def point_score(
     duration_s, width, height: of the video; a duration of 0 is not told, which parity cannot use.
 
     Default: each prediction stands for one object at most, so that as many as possible hit. A time
-    is that of the tubelet's nearest mask, at most 0.25 s away; a time after the video's last grid
-    frame, as the newest frame's is, is that grid frame's.
+    is that of the tubelet's nearest mask, at most 0.25 s away. A time after the video's last grid
+    frame, as the newest frame's may be, is that grid frame's; one after the video is none.
     parity: pairs are fixed first, by distance in (t, x, y), and then tried; a time hits only if it
     is exactly a mask's. "10.0", the label of a last frame at 9.97 s, hits only if 10.0 is one.
     Raises BadSetting for parity without a point an object, a duration and a size.
@@ -149,12 +149,13 @@ def _near(
 
 def _key(time_s: float, times: NDArray[np.float64], duration_s: float) -> float | None:
     """The mask's time that a said time means; of two equally near the earlier."""
-    if duration_s > 0:
-        if time_s > duration_s + _LABEL_S + _ROUNDING_S:
-            return None
-        time_s = min(time_s, GRID_S * np.floor((duration_s + _ROUNDING_S) / GRID_S))
     if not len(times):
         return None
+    if duration_s > 0:
+        if time_s > max(duration_s, times[-1]) + _LABEL_S + _ROUNDING_S:
+            return None
+        last = GRID_S * np.floor((duration_s + _ROUNDING_S) / GRID_S)
+        time_s = min(time_s, max(last, times[-1]))
     apart = np.abs(times - time_s)
     best = int(np.argmin(apart))
     return float(times[best]) if apart[best] <= TOLERANCE_S + _ROUNDING_S else None

@@ -207,6 +207,24 @@ def test_parity_hits_at_10_0_only_if_it_is_a_key():
     assert score(said, [throughout(LEFT, 8, 10.0)], points, True, 9.97).recall == 1
 
 
+def test_a_mask_after_the_last_grid_frame_is_reached_as_under_parity():
+    for duration_s in (9.97, 9.8):  # where the data has a mask of 10.0 s nevertheless
+        objects, points = [{10.0: LEFT}], [(10.0, *MID_LEFT)]
+        for parity in (True, False):
+            found = score([(10.0, *MID_LEFT)], objects, points, parity, duration_s)
+            assert found.hits == 1
+
+
+@given(clips(), st.floats(0.5, 6))
+@settings(deadline=None)
+def test_whatever_hits_under_parity_hits_by_default(clip, duration_s):
+    said, objects, points = clip
+    parity, default = (score(said, objects, points, p, duration_s) for p in (True, False))
+
+    assert default.hits >= parity.hits
+    assert (default.said, default.real) == (parity.said, parity.real)
+
+
 def test_a_time_after_the_video_is_no_time_of_it():
     objects, points = [throughout(LEFT, 9, 9.5)], [(9.5, *MID_LEFT)]
 
