@@ -7,7 +7,7 @@ Restates molmo2 f3cb108, olmo/eval/object_tracking_utils.py:501-1059.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -27,7 +27,6 @@ TOLERANCE_S = 0.05  # a time is said with one decimal
 _ROUNDING_S = 1e-6
 # A point is in a mask or not, so any alpha is the same: the reference's (:1033).
 _ALPHA = (0.5,)
-_GUARD = float(np.finfo(np.float64).eps)  # parity: of the reference's alignment (:955-957)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def track_score(
         frames, unjudged = _frames(predicted, objects, fps, known)
     parts = [_frame_scores(frame, parity) for frame in frames]
     precision, recall, f1 = np.mean(parts, axis=0).tolist() if parts else (1.0, 1.0, 1.0)
-    identities = _identities(frames, parity)
+    identities = _identities(frames)
     return TrackScore(
         *(precision, recall, f1),
         *(identities.hota, identities.deta, identities.assa),
@@ -213,9 +212,8 @@ def _frame_scores(frame: _Frame, parity: bool) -> Scores:
     return scores(len(pairs[0]), len(frame.ids), real, parity)
 
 
-def _identities(frames: Iterable[_Frame], parity: bool) -> HotaValues:
+def _identities(frames: Sequence[_Frame]) -> HotaValues:
     """HOTA over the frames; all 1 where there is nobody and nobody was said (:917-918)."""
-    frames = list(frames)
     if not any(frame.objects or frame.ids for frame in frames):
         return HotaValues(*[1.0] * 8)
     orders = [_as_text(frame.ids) for frame in frames]
@@ -224,7 +222,6 @@ def _identities(frames: Iterable[_Frame], parity: bool) -> HotaValues:
         [[frame.ids[k] for k in order] for frame, order in zip(frames, orders, strict=True)],
         [frame.hits[order].T for frame, order in zip(frames, orders, strict=True)],
         _ALPHA,
-        guard=_GUARD if parity else 0.0,
     ).at(0)
 
 
