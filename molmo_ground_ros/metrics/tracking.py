@@ -7,6 +7,7 @@ Restates molmo2 f3cb108, olmo/eval/object_tracking_utils.py:501-1059.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
@@ -60,16 +61,18 @@ class _Frame:
     masks: int  # that recall is a share of
 
 
-def sampled_frames(frames: int, fps: float, sampling_fps: float = 1.0) -> range:
+def sampled_frames(frames: int, fps: float, sampling_fps: float = 1.0) -> tuple[int, ...]:
     """The frames that an evaluation at `sampling_fps` asks about, of a clip of so many at `fps`.
 
-    Every (fps // sampling_fps)-th from 0 (olmo/data/molmo2_video_track_datasets.py:370).
-    Raises BadSetting for a sampling faster than the clip.
+    Those nearest to the times k / sampling_fps. The reference knows only rates that divide, and
+    takes every (fps // sampling_fps)-th (olmo/data/molmo2_video_track_datasets.py:329,370), which
+    is the same. Raises BadSetting for a sampling faster than the clip.
     """
-    step = int(fps // sampling_fps)
-    if step < 1:
-        raise BadSetting('sampling_fps', sampling_fps, f'is over the {fps} of the clip')
-    return range(0, frames, step)
+    if not 0 < sampling_fps <= fps:
+        raise BadSetting('sampling_fps', sampling_fps, f'is not over 0 and up to {fps}, the clip')
+    steps = range(math.ceil(frames * sampling_fps / fps))
+    nearest = (round(step * fps / sampling_fps) for step in steps)
+    return tuple(frame for frame in nearest if frame < frames)
 
 
 def track_score(
@@ -104,6 +107,9 @@ def track_score(
     if not fps > 0:
         raise BadSetting('fps', fps, 'is no rate')
     if parity:
+        if len(points) != len(objects):
+            told = f'parity needs one path for each of {len(objects)} objects'
+            raise BadSetting('points', len(points), told)
         if any(objects) and not any(points):
             raise BadSetting('points', 0, 'parity pairs by annotated points; the data has none')
         frames, unjudged = _parity_frames(predicted, objects, points, fps), 0
@@ -169,7 +175,9 @@ def _nearest(time_s: float, fps: float, known: NDArray[np.int64]) -> int | None:
     """The frame of `known` (ascending) that a time means, of two equally near the earlier."""
     place = int(np.searchsorted(known, time_s * fps))
     near = known[max(place - 1, 0) : place + 1].tolist()
-    apart, frame = min(((abs(frame / fps - time_s), frame) for frame in near), default=(nan, 0))
+    apart, frame = min(
+        ((abs(frame / fps - time_s), frame) for frame in near), default=(math.inf, 0)
+    )
     return frame if apart <= TOLERANCE_S + _ROUNDING_S else None
 
 

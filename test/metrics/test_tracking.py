@@ -389,6 +389,8 @@ def test_predictions_off_the_clip_and_off_the_picture():
 def test_parity_needs_points_and_all_need_a_rate():
     with pytest.raises(BadSetting, match='parity pairs by annotated points'):
         track_score([], [still(LEFT)], [{}], FPS, parity=True)
+    with pytest.raises(BadSetting, match='parity needs one path for each of 1 objects'):
+        track_score([], [still(LEFT)], [], FPS, parity=True)
     for fps in (0, -1, math.nan):
         with pytest.raises(BadSetting, match='fps'):
             track_score([], [], [], fps)
@@ -396,12 +398,37 @@ def test_parity_needs_points_and_all_need_a_rate():
 
 @pytest.mark.parametrize(
     ('frames', 'fps', 'rate', 'expected'),
-    [(13, 6, 1, [0, 6, 12]), (13, 6, 2, [0, 3, 6, 9, 12]), (3, 1, 1, [0, 1, 2]), (0, 6, 1, [])],
+    [
+        (13, 6, 1, [0, 6, 12]),
+        (12, 6, 1, [0, 6]),
+        (13, 6, 2, [0, 3, 6, 9, 12]),
+        (3, 1, 1, [0, 1, 2]),
+        (0, 6, 1, []),
+        (26, 25, 2, [0, 12, 25]),
+        (25, 25, 2, [0, 12]),
+        (13, 12.5, 2, [0, 6, 12]),
+    ],
 )
 def test_frames_asked_about_are_on_the_grid(frames, fps, rate, expected):
     assert list(sampled_frames(frames, fps, rate)) == expected
 
 
+def test_frames_asked_about_do_not_drift_at_a_broken_rate():
+    asked = sampled_frames(1800, 29.97)
+
+    assert len(asked) == 61  # 1800 frames last 60.06 s
+    assert max(abs(frame / 29.97 - k) for k, frame in enumerate(asked)) < 0.5 / 29.97 + 1e-9
+
+
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(0, 400))
+def test_frames_asked_about_are_the_references_where_the_rates_divide(rate, times, frames):
+    fps = rate * times
+    expected = [k for k in range(frames) if k % (fps // rate) == 0]
+
+    assert list(sampled_frames(frames, fps, rate)) == expected
+
+
 def test_no_more_frames_are_asked_about_than_there_are():
-    with pytest.raises(BadSetting, match='sampling_fps = 2'):
-        sampled_frames(10, 1, 2)
+    for rate in (2, 0, -1):
+        with pytest.raises(BadSetting, match=f'sampling_fps = {rate}'):
+            sampled_frames(10, 1, rate)
