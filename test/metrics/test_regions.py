@@ -118,7 +118,10 @@ def square(x, y, side=10, height=40, width=60):
 
 
 def test_half_a_square_to_the_right_overlaps_by_a_third():
-    assert region_j(square(10, 10), square(15, 10)) == pytest.approx(50 / 150)
+    found = j_and_f(mask_of(square(10, 10)), mask_of(square(15, 10)), 40, 60)
+
+    assert found.j == pytest.approx(50 / 150)
+    assert {type(value) for value in found.metrics().values()} == {float}
 
 
 def test_a_contour_one_pixel_off_is_within_the_tolerance():
