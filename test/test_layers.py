@@ -25,7 +25,7 @@ FLOORS = {
     1: {
         *('clip', 'config', 'conversions', 'datasets', 'decoded', 'errors', 'grammar', 'image'),
         *('lru', 'masks', 'metrics', 'prompts', 'stitch', 'training_data', 'types', 'verdicts'),
-        'windows',
+        *('videos', 'windows'),
     },
     2: {'backends'},
     3: {'ahead', 'grounder', 'scores', 'session', 'standing'},
