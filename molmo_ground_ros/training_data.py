@@ -145,6 +145,7 @@ def point_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Re
     """A record of Molmo2-VideoPoint. right: the points, by one answer, in the clip.
 
     Points are {x, y} in 0..100 of the image, one list a time; times are seconds of the clip. The
+    image's size, which the released records do not tell, is there for our own readers. The
     question is one that asks for a number: the loader uses it for that only, and words a request
     to point by itself (molmo2_datasets.py:1008-1022).
     """
@@ -168,6 +169,8 @@ def point_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Re
         'clip_start': 0.0,
         'clip_end': clip.seconds,
         'annotator_unsure': False,
+        'width': asked.width,
+        'height': asked.height,
     }
 
 

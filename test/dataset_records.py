@@ -109,6 +109,54 @@ def trackeval(name='t1', **changed):
     return track(name, masks=masks) | changed
 
 
+def academic_points(**changed):
+    """Three points at two times of a clip."""
+    return {
+        'subset': 'lvvis',
+        'video_name': '00012',
+        'dataset': None,
+        'category': 'Polar Bear',
+        'count': 3,
+        'points': [[{'x': 50.0, 'y': 50.0}], [{'x': 9.0, 'y': 5.0}, {'x': 3.0, 'y': 7.0}]],
+        'timestamps': [4.0, 1.5],
+        'video_duration': 80.0,
+        'clip_start_time': 1.0,
+        'clip_end_time': 60.0,
+    } | changed
+
+
+def academic_tracks(name='m1', **changed):
+    """Two objects at 6 frames a second, told at 1."""
+
+    def at(frame, *found):
+        return {
+            'frame': frame,
+            'time': frame / 6,
+            'points': [{'id': k, 'point': [x, y], 'occluded': o} for k, x, y, o in found],
+        }
+
+    return {
+        'id': name,
+        'video': 'abc',
+        'expression': 'two bears',
+        'fps': 6,
+        'sampling_fps': 1,
+        'width': WIDTH,
+        'height': HEIGHT,
+        'n_frames': 14,
+        'task': 'track',
+        'frame_trajectories': [
+            at(0, (0, 8.0, 10.0, False), (1, 5.0, 5.0, True)),
+            at(6, (0, 9.0, 10.0, False), (1, 40.0, 20.0, False)),
+            at(12, (1, 41.0, 20.0, False), (8, 1.0, 1.0, False)),
+        ],
+        'mask_id': ['0', '1'],
+        'obj_id': [4, 9],
+        'qid': '3',
+        'anno_id': ['17', '18'],
+    } | changed
+
+
 def write_parquet(path, records, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(list(records)), path, **options)

@@ -24,7 +24,17 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = {
     1: {
         *('clip', 'config', 'conversions', 'datasets', 'decoded', 'errors', 'grammar', 'image'),
-        *('lru', 'masks', 'metrics', 'prompts', 'stitch', 'training_data', 'types', 'verdicts'),
+        *(
+            'lru',
+            'masks',
+            'metrics',
+            'prompts',
+            'replace',
+            'stitch',
+            'training_data',
+            'types',
+            'verdicts',
+        ),
         *('videos', 'windows'),
     },
     2: {'backends'},
@@ -61,7 +71,7 @@ ONLY_IN = {
         )
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
-    'pyarrow': {'datasets/rows'},
+    'pyarrow': {'datasets/rows', 'datasets/write'},
     'pycocotools': {'masks'},
     'ray': {'analysis/spread'},
     'rcl_interfaces': {'ros'},

@@ -63,6 +63,8 @@ def test_record_of_points_has_the_released_columns_nesting_and_units():
         'clip_start': 0.0,
         'clip_end': 20.0,
         'annotator_unsure': False,
+        'width': WIDTH,
+        'height': HEIGHT,
     }
     assert not made.tracks
     assert not made.left_out

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros import prompts
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.analysis.values import Analysis, Finding
 from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.replace import replacing
 from molmo_ground_ros.stitch import Mark, Sighting
 
 Record = dict[str, Any]

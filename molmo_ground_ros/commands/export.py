@@ -16,9 +16,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from molmo_ground_ros import datasets
 from molmo_ground_ros.analysis.outputs.table import meant
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.errors import BadSetting, GroundError, seconds
+from molmo_ground_ros.replace import replacing
 from molmo_ground_ros.training_data import Converted, LeftOut, Record, convert
 from molmo_ground_ros.verdicts import Row, Torn, read_row, read_torn
 
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', required=True, metavar='FOLDER', help='where to write')
     parser.add_argument('--to', default='both', choices=list(_KINDS), help='Default: both.')
+    parser.add_argument(
+        '--as', default='jsonl', choices=['jsonl', 'parquet'], dest='suffix', help='Default: jsonl.'
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,10 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     made = convert(wanted, reading.torn)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    if 'event' in kinds:
-        write(folder / POINTS, made.points)
-    if 'track_point' in kinds:
-        write(folder / TRACKS, made.tracks)
+    for kind, name, records in (
+        ('event', POINTS, made.points),
+        ('track_point', TRACKS, made.tracks),
+    ):
+        if kind in kinds:
+            path = (folder / name).with_suffix(f'.{arguments.suffix}')
+            datasets.write(path, records, path.stem)
     write(folder / CLIPS, made.clips)
     _print(made, folder, len(reading.complaints))
     return 0

@@ -4,5 +4,6 @@
 
 from molmo_ground_ros.datasets.annotated import example_of
 from molmo_ground_ros.datasets.formats import ANNOTATED, FORMATS, read, read_annotated
+from molmo_ground_ros.datasets.write import write
 
-__all__ = ['ANNOTATED', 'FORMATS', 'example_of', 'read', 'read_annotated']
+__all__ = ['ANNOTATED', 'FORMATS', 'example_of', 'read', 'read_annotated', 'write']

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from molmo_ground_ros import cli
+from molmo_ground_ros import cli, datasets
 from molmo_ground_ros.commands.export import sources
+from molmo_ground_ros.datasets.rows import rows
 
 S = 1_000_000_000
 START = 1_700_000_000 * S
@@ -221,3 +222,19 @@ def test_full_disk_leaves_the_older_file(tmp_path, capsys):
 def test_sources_have_different_names():
     paths = [Path(name) for name in ('/a/x.csv', '/b/x.csv', '/b/x.jsonl', '/b/y.csv')]
     assert sources(paths) == ['a-x', 'b-x', 'b-x#2', 'y']
+
+
+def test_records_may_be_written_as_parquet(tmp_path):
+    file = write_jsonl(tmp_path / 'run1.jsonl', record(3, 1), track_point(5, 1))
+    _, plain = export(tmp_path, file)
+    packed = tmp_path / 'packed'
+
+    assert cli.main(['export', file, '--out', str(packed), '--as', 'parquet']) == 0
+
+    names = sorted(path.name for path in packed.iterdir())
+    assert names == ['clips.jsonl', 'videopoint.parquet', 'videotrack.parquet']
+    for kind in ('videopoint', 'videotrack'):
+        (found,) = rows(packed / f'{kind}.parquet')
+        assert [found.values] == read(plain / f'{kind}.jsonl')
+        (example,) = datasets.read(kind, packed / f'{kind}.parquet')
+        assert example.label == 'lift of the cup'

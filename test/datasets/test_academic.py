@@ -6,57 +6,12 @@ import json
 import math
 
 import pytest
-from dataset_records import HEIGHT, WIDTH, read_all, rle, write_lines, write_parquet
+from dataset_records import academic_points as points
+from dataset_records import academic_tracks as tracks
+from dataset_records import read_all, rle, write_lines, write_parquet
 
 from molmo_ground_ros.datasets.values import Media, PointTruth
 from molmo_ground_ros.types import Task
-
-
-def points(**changed):
-    return {
-        'subset': 'lvvis',
-        'video_name': '00012',
-        'dataset': None,
-        'category': 'Polar Bear',
-        'count': 3,
-        'points': [[{'x': 50.0, 'y': 50.0}], [{'x': 9.0, 'y': 5.0}, {'x': 3.0, 'y': 7.0}]],
-        'timestamps': [4.0, 1.5],
-        'video_duration': 80.0,
-        'clip_start_time': 1.0,
-        'clip_end_time': 60.0,
-    } | changed
-
-
-def tracks(name='m1', **changed):
-    """Two objects at 6 frames a second, told at 1."""
-
-    def at(frame, *found):
-        return {
-            'frame': frame,
-            'time': frame / 6,
-            'points': [{'id': k, 'point': [x, y], 'occluded': o} for k, x, y, o in found],
-        }
-
-    return {
-        'id': name,
-        'video': 'abc',
-        'expression': 'two bears',
-        'fps': 6,
-        'sampling_fps': 1,
-        'width': WIDTH,
-        'height': HEIGHT,
-        'n_frames': 14,
-        'task': 'track',
-        'frame_trajectories': [
-            at(0, (0, 8.0, 10.0, False), (1, 5.0, 5.0, True)),
-            at(6, (0, 9.0, 10.0, False), (1, 40.0, 20.0, False)),
-            at(12, (1, 41.0, 20.0, False), (8, 1.0, 1.0, False)),
-        ],
-        'mask_id': ['0', '1'],
-        'obj_id': [4, 9],
-        'qid': '3',
-        'anno_id': ['17', '18'],
-    } | changed
 
 
 def test_points_are_of_the_clip_in_the_order_of_time(tmp_path):

@@ -30,9 +30,9 @@ from molmo_ground_ros.analysis.outputs.definitions import (
     POINT_ARRAY,
     TRACK_ARRAY,
 )
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.analysis.values import Analysis, Finding
 from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.replace import replacing
 from molmo_ground_ros.stitch import Sighting, State, Trajectory, Window
 from molmo_ground_ros.types import Point
 from molmo_ground_ros.windows import SAMPLE_PERIOD_NS

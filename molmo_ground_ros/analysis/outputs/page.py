@@ -25,8 +25,8 @@ from molmo_ground_ros.analysis.outputs.figures import (
 from molmo_ground_ros.analysis.outputs.look import SCRIPT, STYLE
 from molmo_ground_ros.analysis.outputs.timeline import timeline
 from molmo_ground_ros.analysis.outputs.words import clock, date, doubts, escaped, score
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.analysis.values import Analysis, Finding, Pictures
+from molmo_ground_ros.replace import replacing
 from molmo_ground_ros.stitch import Stitched, Window
 
 MOST_STATED = 16  # totals of windows shown beside the merged number; the table has them all

@@ -8,8 +8,8 @@ import csv
 from pathlib import Path
 
 from molmo_ground_ros.analysis.records import KEYS, records
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.analysis.values import Analysis
+from molmo_ground_ros.replace import replacing
 
 # A spreadsheet takes a text that begins with one of the first for a formula. The last one, in front
 # of it, says that it is none; texts that begin with it get another, so that `meant` can tell.

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.analysis.outputs.colours import colour
 from molmo_ground_ros.analysis.outputs.words import clock, date
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.analysis.values import Analysis, Finding, Pictures
 from molmo_ground_ros.errors import ImageError, NoFrames
+from molmo_ground_ros.replace import replacing
 from molmo_ground_ros.types import Point
 
 FRAMES_A_SECOND = 4  # of the video: twice the recording's pace where it was sampled at 2 Hz
