@@ -21,19 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.segmenter import load_segmenter
-from molmo_ground_ros.commands.export import POINTS, TRACKS, write
 from molmo_ground_ros.conversions.boxes import LEAST_IOU, segment
 from molmo_ground_ros.conversions.points import pointing_record
 from molmo_ground_ros.conversions.tracks import tracking_record
 from molmo_ground_ros.conversions.upsample import upsampled
-from molmo_ground_ros.datasets import ANNOTATED, read_annotated
+from molmo_ground_ros.datasets import ANNOTATED, read_annotated, write
 from molmo_ground_ros.datasets.media import MediaFolder
 from molmo_ground_ros.datasets.values import Annotated, BoxTrack
 from molmo_ground_ros.errors import BadRecord, BadSetting, ImageError, NoFrames
 
 Record = dict[str, Any]
 
-_FILES = {'videopoint': POINTS, 'videotrack': TRACKS}
+_KINDS = ('videopoint', 'videotrack', 'videotrackeval')
 _EVERY_S = 30.0  # between lines of progress where there is no terminal
 _REDRAWN_S = 0.2  # and where there is one
 
@@ -45,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--format', required=True, metavar='NAME', help=f'one of {", ".join(ANNOTATED)}'
     )
-    parser.add_argument('--to', required=True, choices=list(_FILES), help='what to write')
+    parser.add_argument(
+        '--to', required=True, choices=_KINDS, help='what to write; videotrackeval holds masks'
+    )
     parser.add_argument('--out', required=True, metavar='FOLDER', help='where to write')
     parser.add_argument(
         '--sam2', metavar='MODEL', help='for boxes: a folder or hub id of SAM 2 in transformers'
@@ -65,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--upsample', action='store_true', help='repeat pointing records of many points'
     )
     parser.add_argument(
-        '--eval', action='store_true', help='tracking records with masks, as VideoTrackEval'
+        '--as', default='jsonl', choices=['jsonl', 'parquet'], dest='suffix', help='Default: jsonl.'
     )
     parser.add_argument('--limit', type=int, metavar='N', help='stop after so many videos')
     parser.add_argument('--strict', action='store_true', help='stop at what cannot be used')
@@ -81,10 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
     log = Log(sys.stderr, strict=arguments.strict)
     masked = _Segmenting(arguments, log) if arguments.what == 'boxes' else _as_they_are
     records = _records(arguments, masked, log)
-    path = Path(arguments.out) / _FILES[arguments.to]
+    path = Path(arguments.out) / f'{arguments.to}.{arguments.suffix}'
     path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, log.count('rows', upsampled(records) if arguments.upsample else records))
-    _print(arguments, log.counts, path)
+    if arguments.upsample:
+        rows = write(path, upsampled(records), f'{arguments.to}-repeated')
+    else:
+        rows = write(path, records, arguments.to)
+    _print(arguments, log.counts, rows, path)
     return 0
 
 
@@ -128,12 +132,6 @@ class Log:
         if self._drawn:
             self._stream.write('\r\033[K')
             self._drawn = False
-
-    def count(self, name: str, records: Iterable[Record]) -> Iterator[Record]:
-        """The records themselves."""
-        for record in records:
-            self.counts[name] += 1
-            yield record
 
 
 class _Segmenting:
@@ -207,7 +205,9 @@ def _of_video(arguments: argparse.Namespace, annotated: Annotated, log: Log) -> 
                 record = pointing_record(annotated, expression, arguments.seed)
                 objects = int(record['count'])
             else:
-                record = tracking_record(annotated, expression, number, masks=arguments.eval)
+                record = tracking_record(
+                    annotated, expression, number, masks=arguments.to == 'videotrackeval'
+                )
                 objects = len(record['mask_id'])
         except (BadRecord, BadSetting) as error:
             log.skip(_about(annotated, error))
@@ -218,10 +218,10 @@ def _of_video(arguments: argparse.Namespace, annotated: Annotated, log: Log) -> 
         yield record
 
 
-def _print(arguments: argparse.Namespace, counts: Counter[str], path: Path) -> None:
+def _print(arguments: argparse.Namespace, counts: Counter[str], rows: int, path: Path) -> None:
     print(f'{counts["videos"]} videos, {counts["records"]} records, {counts["objects"]} objects')
     if arguments.upsample:
-        print(f'upsampled to {counts["rows"]} rows')
+        print(f'upsampled to {rows} rows')
     print(f'left out, never shown: {counts["unseen"]} objects')
     if arguments.what == 'boxes':
         print(f'dropped, IoU below {LEAST_IOU}: {counts["dropped"]} of {counts["tracks"]} tracks')
@@ -240,8 +240,6 @@ def _check(arguments: argparse.Namespace) -> None:
         raise BadSetting('reprompt', True, 'is for boxes')
     if arguments.upsample and arguments.to != 'videopoint':
         raise BadSetting('upsample', True, 'is for --to videopoint')
-    if arguments.eval and arguments.to != 'videotrack':
-        raise BadSetting('eval', True, 'is for --to videotrack')
     if arguments.seed < 0:
         raise BadSetting('seed', arguments.seed, 'is below 0')
     if arguments.limit is not None and arguments.limit < 1:

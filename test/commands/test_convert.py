@@ -107,7 +107,7 @@ def test_masks_become_pointing_records_that_are_read_back(tmp_path, capsys):
 
 def test_masks_become_tracking_records_that_are_read_back(tmp_path, capsys):
     data = youtube_vis(tmp_path / 'data')
-    assert masks_to('videotrack', data, tmp_path / 'out', '--eval') == 0
+    assert masks_to('videotrackeval', data, tmp_path / 'out') == 0
     assert '2 videos, 4 records, 6 objects' in capsys.readouterr().out
     found = list(read('videotrackeval', tmp_path / 'out'))
     assert [sorted(one.points) for one in found[1].truth.objects] == [
@@ -169,17 +169,18 @@ def test_a_full_disk_leaves_the_older_file(tmp_path, capsys):
     data = youtube_vis(tmp_path / 'data')
     out = tmp_path / 'out'
     out.mkdir()
-    (out / 'videotrack.jsonl').write_text('older')
+    (out / 'videotrackeval.jsonl').write_text('older')
     with room_for(4000):
-        assert masks_to('videotrack', data, out, '--eval') == 2
+        assert masks_to('videotrackeval', data, out) == 2
     assert [(path.name, path.read_text()) for path in out.iterdir()] == [
-        ('videotrack.jsonl', 'older')
+        ('videotrackeval.jsonl', 'older')
     ]
 
 
-def test_high_counts_are_upsampled(tmp_path, capsys):
+@pytest.mark.parametrize('suffix', ['jsonl', 'parquet'])
+def test_high_counts_are_upsampled(suffix, tmp_path, capsys):
     data = youtube_vis(tmp_path / 'data', ('one',), objects=7)
-    assert masks_to('videopoint', data, tmp_path / 'out', '--upsample') == 0
+    assert masks_to('videopoint', data, tmp_path / 'out', '--upsample', '--as', suffix) == 0
     assert 'upsampled to 3 rows' in capsys.readouterr().out
     assert [one.truth.count for one in read('videopoint', tmp_path / 'out')] == [1, 6, 6]
 
@@ -211,7 +212,7 @@ def test_boxes_that_sam2_follows_become_records(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(name, lambda model, device, dtype: Exact())
     data = mot17(tmp_path / 'data')
     options = ('--format', 'mot', '--sam2', 'any', '--out', tmp_path / 'out')
-    assert convert('boxes', data, '--to', 'videotrack', *options, '--eval') == 0
+    assert convert('boxes', data, '--to', 'videotrackeval', *options) == 0
     assert 'dropped, IoU below 0.5: 0 of 2 tracks' in capsys.readouterr().out
     (example,) = read('videotrackeval', tmp_path / 'out')
     assert example.label == 'pedestrian'
@@ -246,9 +247,6 @@ def test_missing_pictures_cost_their_video(pictures, message, tmp_path, capsys):
         pytest.param(['masks', '--to', 'videotrack', '--reprompt'], 'is for boxes', id='reprompt'),
         pytest.param(
             ['masks', '--to', 'videotrack', '--upsample'], 'is for --to videopoint', id='upsample'
-        ),
-        pytest.param(
-            ['masks', '--to', 'videopoint', '--eval'], 'is for --to videotrack', id='eval'
         ),
         pytest.param(['masks', '--to', 'videopoint', '--seed', '-1'], 'seed = -1', id='seed'),
         pytest.param(['masks', '--to', 'videopoint', '--limit', '0'], 'limit = 0', id='limit'),
