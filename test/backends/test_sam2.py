@@ -248,6 +248,20 @@ def test_a_folder_that_is_no_sam2_is_named(tmp_path, folder):
         load_segmenter(str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (('gpu',), "device = 'gpu'"),
+        (('cuda:99',), "device = 'cuda:99'"),
+        (('cpu', 'int8'), "dtype = 'int8'"),
+        (('cpu', 'double'), "dtype = 'double'"),
+    ],
+)
+def test_a_device_or_precision_that_is_none_is_named(settings, message, folder):
+    with pytest.raises(BadSetting, match=message):
+        load_segmenter(str(folder), *settings)
+
+
 @pytest.mark.parametrize('package', ['torch', 'transformers'])
 def test_a_missing_package_names_the_extra(package, monkeypatch):
     for name in ('device', 'sam2', 'weights'):
