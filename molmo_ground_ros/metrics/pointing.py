@@ -68,6 +68,8 @@ def point_score(
     is exactly a mask's. "10.0", the label of a last frame at 9.97 s, hits only if 10.0 is one.
     Raises BadSetting for parity without a point an object, a duration and a size.
     """
+    if objects and not any(objects) and not parity:
+        return PointScore(nan, nan, nan, 0, len(predicted), len(objects))
     if not predicted or not objects:
         return _of(0, len(predicted), len(objects), parity)
     if parity:
@@ -75,11 +77,10 @@ def point_score(
         found = np.stack([_exact(predicted, tubelet) for tubelet in objects], axis=1)
         said, real = (_normed(one, duration_s, width, height) for one in (predicted, points))
         pairs = nearest_hits(said, real, found)
-        return _of(len(pairs[0]), len(predicted), len(objects), parity)
-    if not any(objects):
-        return PointScore(nan, nan, nan, 0, len(predicted), len(objects))
-    found = np.stack([_near(predicted, tubelet, duration_s) for tubelet in objects], axis=1)
-    return _of(len(most_hits(found)[0]), len(predicted), len(objects), parity)
+    else:
+        found = np.stack([_near(predicted, tubelet, duration_s) for tubelet in objects], axis=1)
+        pairs = most_hits(found)
+    return _of(len(pairs[0]), len(predicted), len(objects), parity)
 
 
 def image_point_score(

@@ -269,6 +269,7 @@ def test_data_without_masks_cannot_be_scored_by_default_and_is_missed_under_pari
     said, points = [(1.0, 5, 5)], [(1.0, 5, 5)]
 
     assert math.isnan(score(said, [{}], points).f1)
+    assert math.isnan(score([], [{}], points).recall)
     assert score(said, [{}], points, parity=True).f1 == 0
     # One mask is enough: the object without is one that nobody can find.
     assert score(said, [{}, throughout(LEFT)], points * 2).recall == 0.5

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import cv2
@@ -117,7 +118,10 @@ def square(x, y, side=10, height=40, width=60):
 
 
 def test_half_a_square_to_the_right_overlaps_by_a_third():
-    assert region_j(square(10, 10), square(15, 10)) == pytest.approx(50 / 150)
+    found = j_and_f(mask_of(square(10, 10)), mask_of(square(15, 10)), 40, 60)
+
+    assert found.j == pytest.approx(50 / 150)
+    assert {type(value) for value in found.metrics().values()} == {float}
 
 
 def test_a_contour_one_pixel_off_is_within_the_tolerance():
@@ -185,6 +189,18 @@ def test_each_object_has_the_mask_track_that_suits_it_best():
     first = j_and_f(mask_of(square(10, 5)), mask_of(square(5, 5)), 40, 60)
     assert found.j == pytest.approx((1 + 1 / 3) / 2)
     assert found.f == pytest.approx((1 + first.f) / 2)
+
+
+def test_mask_tracks_are_paired_by_both_j_and_f_as_trying_everything_does():
+    rng = np.random.default_rng(11)
+    for _ in range(12):
+        masks, truths = ([{0: mask_of(blob(rng, 24, 30))} for _ in range(3)] for _ in range(2))
+        every = [
+            [j_and_f(mask[0], truth[0], 24, 30) for mask, truth in zip(chosen, truths, strict=True)]
+            for chosen in itertools.permutations(masks)
+        ]
+        best = max(np.mean([one.j_and_f for one in pairs]) for pairs in every)
+        assert objects_j_and_f(masks, truths, [0], 24, 30).j_and_f == pytest.approx(best)
 
 
 def test_missing_mask_tracks_are_empty_and_too_many_cost_nothing():

@@ -256,6 +256,22 @@ def test_a_label_of_one_decimal_reaches_the_frame_it_was_rounded_from():
     assert track_score(label, objects, points, 29.97, parity=True).f1 == 0
 
 
+@pytest.mark.parametrize(
+    ('fps', 'frame', 'time_s', 'judged'),
+    [
+        pytest.param(20, 1, 0.1, True, id='0.05 rounded up'),
+        pytest.param(20, 1, 0.0, True, id='0.05 rounded down'),
+        pytest.param(6, 1, 0.2, True, id='one sixth'),
+        pytest.param(25, 1, 0.1, False, id='0.04 is not rounded to 0.1'),
+        pytest.param(10, 2, 0.1, False, id='the frame before'),
+    ],
+)
+def test_a_label_is_at_most_half_a_tenth_from_its_frame(fps, frame, time_s, judged):
+    found = track_score(said(1, MID_LEFT, (time_s,)), [{frame: LEFT}], [{frame: MID_LEFT}], fps)
+
+    assert (found.f1, found.unjudged) == (judged, not judged)
+
+
 def test_parity_pairs_by_distance_before_it_tries():
     # Two points are in one object each. A third, beside both, is the nearest to one of them, and
     # the other goes to the point that is in the wrong one.
@@ -317,6 +333,22 @@ def test_hota_is_that_of_similarity_1_in_a_mask_at_every_alpha():
         assert np.allclose(whole.assa, found.assa)
 
 
+def test_identities_are_sorted_as_text_where_two_suit_as_well():
+    # 2 is right in frames 0 and 1, 10 in 0, 2 and 3, where 5 is too, and wrong in 1. Over all
+    # frames 2 and 10 suit the object as well: 1.5 / (4 + 2 - 1.5) = 2 / (4 + 4 - 2). "10" is
+    # before "2", so frame 0 is its own, and it has 3 pairs: (1 / 5 + 3 * 3 / 5) / 4.
+    predicted = [
+        *said(2, MID_LEFT, (0.0, 1.0)),
+        *said(10, MID_LEFT, (0.0, 2.0, 3.0)),
+        *said(10, NOWHERE, (1.0,)),
+        *said(5, MID_LEFT, (3.0,)),
+    ]
+    four = range(0, 24, 6)
+
+    for found in both(predicted, [still(LEFT, four)], [still(MID_LEFT, four)]):
+        assert found.assa == pytest.approx(1 / 2)
+
+
 # -- empty cases and bad ones
 
 
@@ -357,6 +389,8 @@ def test_predictions_off_the_clip_and_off_the_picture():
 def test_parity_needs_points_and_all_need_a_rate():
     with pytest.raises(BadSetting, match='parity pairs by annotated points'):
         track_score([], [still(LEFT)], [{}], FPS, parity=True)
+    with pytest.raises(BadSetting, match='parity needs one path for each of 1 objects'):
+        track_score([], [still(LEFT)], [], FPS, parity=True)
     for fps in (0, -1, math.nan):
         with pytest.raises(BadSetting, match='fps'):
             track_score([], [], [], fps)
@@ -364,12 +398,37 @@ def test_parity_needs_points_and_all_need_a_rate():
 
 @pytest.mark.parametrize(
     ('frames', 'fps', 'rate', 'expected'),
-    [(13, 6, 1, [0, 6, 12]), (13, 6, 2, [0, 3, 6, 9, 12]), (3, 1, 1, [0, 1, 2]), (0, 6, 1, [])],
+    [
+        (13, 6, 1, [0, 6, 12]),
+        (12, 6, 1, [0, 6]),
+        (13, 6, 2, [0, 3, 6, 9, 12]),
+        (3, 1, 1, [0, 1, 2]),
+        (0, 6, 1, []),
+        (26, 25, 2, [0, 12, 25]),
+        (25, 25, 2, [0, 12]),
+        (13, 12.5, 2, [0, 6, 12]),
+    ],
 )
 def test_frames_asked_about_are_on_the_grid(frames, fps, rate, expected):
     assert list(sampled_frames(frames, fps, rate)) == expected
 
 
+def test_frames_asked_about_do_not_drift_at_a_broken_rate():
+    asked = sampled_frames(1800, 29.97)
+
+    assert len(asked) == 61  # 1800 frames last 60.06 s
+    assert max(abs(frame / 29.97 - k) for k, frame in enumerate(asked)) < 0.5 / 29.97 + 1e-9
+
+
+@given(st.integers(1, 60), st.integers(1, 5), st.integers(0, 400))
+def test_frames_asked_about_are_the_references_where_the_rates_divide(rate, times, frames):
+    fps = rate * times
+    expected = [k for k in range(frames) if k % (fps // rate) == 0]
+
+    assert list(sampled_frames(frames, fps, rate)) == expected
+
+
 def test_no_more_frames_are_asked_about_than_there_are():
-    with pytest.raises(BadSetting, match='sampling_fps = 2'):
-        sampled_frames(10, 1, 2)
+    for rate in (2, 0, -1):
+        with pytest.raises(BadSetting, match=f'sampling_fps = {rate}'):
+            sampled_frames(10, 1, rate)
