@@ -152,7 +152,10 @@ class _Segmenting:
         for one in made.dropped:
             told = f"object {one.id} '{one.label}' dropped: IoU {one.iou:.3f} with its boxes"
             self._log.tell(f'{annotated.name}: {told}')
-        self._log.counts['tracks'] += len(annotated.tracks)
+        for lost in made.unsaid:
+            self._log.tell(f'{annotated.name}: {lost.text!r} left out: it means a dropped track')
+        boxed = sum(isinstance(one, BoxTrack) for one in annotated.tracks)
+        self._log.counts['tracks'] += boxed
         self._log.counts['dropped'] += len(made.dropped)
         self._log.counts['unsaid'] += len(made.unsaid)
         return made.annotated

@@ -198,6 +198,7 @@ def test_boxes_go_through_sam2(tmp_path, capsys):
     assert convert('boxes', data, *options, '--device', 'cpu') == 2  # random weights follow nothing
     said = capsys.readouterr().err
     assert "street: object 1 'pedestrian' dropped: IoU 0." in said
+    assert "street: 'pedestrian' left out: it means a dropped track" in said
     assert "data = '" in said and 'nothing in it could be converted' in said
 
 
