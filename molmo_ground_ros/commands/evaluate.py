@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros import backends, config, datasets
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.backends.segmenter import load_segmenter
 from molmo_ground_ros.backends.server.endpoint import is_address
 from molmo_ground_ros.commands.progress import Progress
@@ -41,6 +40,7 @@ from molmo_ground_ros.evaluation.segmenting import segmented
 from molmo_ground_ros.evaluation.table import Table, notes, tables
 from molmo_ground_ros.evaluation.values import Answers
 from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.replace import replacing
 
 RESULTS, TABLE = 'results.json', 'table.md'
 INTERRUPTED = 130  # exit code, as of a shell

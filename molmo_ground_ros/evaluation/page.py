@@ -14,7 +14,6 @@ from pathlib import Path
 from molmo_ground_ros.analysis.outputs import html
 from molmo_ground_ros.analysis.outputs.look import STYLE
 from molmo_ground_ros.analysis.outputs.words import escaped
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.datasets.values import CountTruth, Example, ImageTruth, PointTruth, Truth
 from molmo_ground_ros.evaluation.drawing import PictureOf, figures
 from molmo_ground_ros.evaluation.extremes import MAIN, Shown, main_score
@@ -23,6 +22,7 @@ from molmo_ground_ros.evaluation.run import Evaluation
 from molmo_ground_ros.evaluation.score import Rules, said_spots
 from molmo_ground_ros.evaluation.table import TITLES, Table
 from molmo_ground_ros.evaluation.values import Outcome
+from molmo_ground_ros.replace import replacing
 
 BINS = 10  # of the scores' histogram
 MOST_SHOWN = 48  # examples drawn on a page: 192 pictures of at most 60 kB

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.evaluation.values import Answers, Said
+from molmo_ground_ros.replace import replacing
 
 
 def read_predictions(path: str | Path, name: str) -> Answers:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.analysis.replace import replacing
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.evaluation.values import Answers, Outcome, Said, State
 from molmo_ground_ros.metrics.summary import Row, Summary, count_rows, summarize
+from molmo_ground_ros.replace import replacing
 
 SCORED = (State.ANSWERED, State.UNANSWERED)
 
