@@ -23,15 +23,20 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.inputs import ROOT
 from molmo_ground_ros.grammar import format_tracks
-from molmo_ground_ros.masks import mask_of
+from molmo_ground_ros.masks import mask_of, read_rle
 
 WIDTH, HEIGHT, FRAMES, OBJECTS = 1280, 720, 30, 3
-_MASKS = 400  # different ones, that examples take theirs from
+_SHAPE = OBJECTS, FRAMES
+_OUTLINES = 400  # that masks are made of
+_SHIFT = 70  # pixels that one is moved up or down at most
 _WRONG = 0.15  # of the points that are said
 _EVERY_S = 0.05  # between two looks at the memory
+
+Blob = tuple[NDArray[np.int64], tuple[float, float]]  # lengths of the runs, a point in the mask
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +66,7 @@ def write_set(folder: Path, examples: int) -> None:
     import pyarrow.parquet as pq
 
     rng = np.random.default_rng(0)
-    blobs = [_blob(rng) for _ in range(_MASKS)]
+    blobs = [_blob(rng) for _ in range(_OUTLINES)]
     (folder / 'data').mkdir(parents=True, exist_ok=True)
     writer = None
     with (folder / 'said.jsonl').open('w') as said:
@@ -78,34 +83,40 @@ def write_set(folder: Path, examples: int) -> None:
         writer.close()
 
 
-def _blob(rng: np.random.Generator) -> tuple[dict[str, Any], tuple[float, float]]:
+def _blob(rng: np.random.Generator) -> Blob:
     """A mask with a ragged outline, and a point in it."""
-    x, y = rng.uniform(200, WIDTH - 200), rng.uniform(200, HEIGHT - 200)
+    x, y = rng.uniform(200, WIDTH - 200), rng.uniform(_SHIFT + 210, HEIGHT - _SHIFT - 210)
     angles = np.linspace(0, 2 * math.pi, 40, endpoint=False)
     radii = rng.uniform(40, 160) * rng.uniform(0.7, 1.3, len(angles))
     outline = np.stack([x + radii * np.cos(angles), y + radii * np.sin(angles)], axis=1)
     pixels = np.zeros((HEIGHT, WIDTH), np.uint8)
     cv2.fillPoly(pixels, [outline.astype(np.int32)], (1,))
-    return mask_of(pixels).rle(), (x, y)
+    return np.diff(mask_of(pixels).ends(), prepend=0), (x, y)
+
+
+def _moved(blob: Blob, rng: np.random.Generator) -> tuple[dict[str, Any], list[float]]:
+    """The mask and its point some pixels up or down: hardly any two in the set are the same."""
+    runs, (x, y) = blob
+    by = int(rng.integers(-_SHIFT, _SHIFT))
+    moved = runs.copy()
+    moved[[0, -1]] += by, -by
+    rle = read_rle({'size': [HEIGHT, WIDTH], 'counts': moved.tolist()}).rle()
+    return rle, [x + float(rng.uniform(-5, 5)), y + by]
 
 
 def _example(
-    number: int,
-    blobs: Sequence[tuple[dict[str, Any], tuple[float, float]]],
-    rng: np.random.Generator,
+    number: int, blobs: Sequence[Blob], rng: np.random.Generator
 ) -> tuple[dict[str, Any], str]:
     """A record, and an answer to it."""
     ids = [str(k) for k in range(OBJECTS)]
-    drawn = rng.integers(len(blobs), size=(OBJECTS, FRAMES))
-    points = [[list(blobs[k][1]) for k in row] for row in drawn]
-    masks = [[blobs[k][0] for k in row] for row in drawn]
+    drawn = [[_moved(blobs[k], rng) for k in row] for row in rng.integers(len(blobs), size=_SHAPE)]
+    masks = [[mask for mask, _ in row] for row in drawn]
+    points = [[point for _, point in row] for row in drawn]
     rows = []
-    for k, path in enumerate(points):
+    for k, path in enumerate(points, start=1):
         for frame, (x, y) in enumerate(path):
-            off = rng.random() < _WRONG
-            rows.append(
-                (float(frame), k + 1, 0.01 if off else x / WIDTH, 0.01 if off else y / HEIGHT)
-            )
+            place = (0.01, 0.01) if rng.random() < _WRONG else (x / WIDTH, y / HEIGHT)
+            rows.append((float(frame), k, *place))
     record = {
         'id': f'clip{number}_0',
         'video': f'video{number}',

@@ -181,7 +181,7 @@ class _View:
 
         Source: transformers 5.23 image_processing_backends.py:234-287 and :329-369.
         """
-        image = torch.from_numpy(np.ascontiguousarray(self.image)).permute(2, 0, 1)[None]
+        image = torch.tensor(self.image).permute(2, 0, 1)[None]  # a copy: theirs may be read only
         square = (self.size, self.size)
         image = F.interpolate(image, square, mode='bilinear', antialias=True).float()
         mean, std = (255 * torch.tensor(values)[:, None, None] for values in (_MEAN, _STD))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.errors import MissingPackage
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ def load_segmenter(model: str, device: str = 'auto', dtype: str = 'auto') -> Seg
     model: a folder or a hub id, e.g. facebook/sam2.1-hiera-large; the weights are the user's.
     device, dtype: as for backends; 'auto' is a GPU in bfloat16 where there is one, else the CPU.
     """
+    settings = BackendSettings(model, device=device, dtype=dtype)
     try:
         from molmo_ground_ros.backends.sam2 import Segmenter
     except ModuleNotFoundError as err:
         package = (err.name or 'transformers').partition('.')[0]
         raise MissingPackage(package, 'transformers') from err
-    return Segmenter(model, device, dtype)
+    return Segmenter(settings.model, settings.device, settings.dtype)

@@ -75,37 +75,45 @@ def segment(
     *,
     reprompt: bool = False,
 ) -> Segmented:
-    """Follow the boxes of all tracks. reprompt: give SAM 2 later boxes where its mask is doubtful.
+    """Give every track of boxes its masks; tracks that have masks stay as they are.
 
-    Frames are taken one at a time; held are run-length encoded masks. Raises what the segmenter
-    does.
+    reprompt: give SAM 2 later boxes too, where its mask is doubtful. Frames are taken one at a
+    time; held are run-length encoded masks. Raises what the segmenter does.
     """
-    tracks = [track for track in annotated.tracks if isinstance(track, BoxTrack)]
-    boxes = {track.id: track.boxes for track in tracks if track.boxes}
-    masks: dict[int, dict[int, Mask]] = {track.id: {} for track in tracks}
+    boxes = {one.id: one.boxes for one in annotated.tracks if isinstance(one, BoxTrack)}
+    followed = segmenter.track_boxes(
+        frames,
+        {number: of_frame for number, of_frame in boxes.items() if of_frame},
+        doubtful if reprompt else None,
+    )
+    masks: dict[int, dict[int, Mask]] = {number: {} for number in boxes}
     agreed = dict.fromkeys(boxes, 0.0)  # sums over frames
-    for index, seen in enumerate(
-        segmenter.track_boxes(frames, boxes, doubtful if reprompt else None)
-    ):
+    for index, seen in enumerate(followed):
         for number, mask in seen.items():
             box = boxes[number].get(index)
             if box is not None:
                 masks[number][index] = mask
                 agreed[number] += box_iou(box_around(mask), _on_picture(box, annotated))
-    kept, dropped = [], []
-    for track in tracks:
-        iou = agreed[track.id] / len(track.boxes) if track.boxes else 1.0  # it is never there
-        if iou < LEAST_IOU:
+    kept: list[MaskTrack] = []
+    dropped: list[Dropped] = []
+    for track in annotated.tracks:
+        if isinstance(track, MaskTrack):
+            kept.append(track)
+        elif agreed[track.id] < LEAST_IOU * len(track.boxes):
+            iou = agreed[track.id] / len(track.boxes)
             dropped.append(Dropped(track.id, track.label, iou))
         else:
             kept.append(MaskTrack(track.id, track.label, masks[track.id]))
+    return _without(annotated, tuple(kept), tuple(dropped))
+
+
+def _without(
+    annotated: Annotated, kept: tuple[MaskTrack, ...], dropped: tuple[Dropped, ...]
+) -> Segmented:
     lost = {one.id for one in dropped}
-    said = annotated.expressions
-    whole = tuple(one for one in said if not lost & set(one.ids))
-    unsaid = tuple(one for one in said if lost & set(one.ids))
-    return Segmented(
-        replace(annotated, tracks=tuple(kept), expressions=whole), tuple(dropped), unsaid
-    )
+    said = tuple(one for one in annotated.expressions if not lost & set(one.ids))
+    unsaid = tuple(one for one in annotated.expressions if lost & set(one.ids))
+    return Segmented(replace(annotated, tracks=kept, expressions=said), dropped, unsaid)
 
 
 def doubtful(mask: Mask | None, box: Box) -> bool:

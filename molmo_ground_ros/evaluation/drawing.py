@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.outputs.colours import colour
 from molmo_ground_ros.analysis.outputs.figures import jpeg
 from molmo_ground_ros.analysis.outputs.words import escaped
-from molmo_ground_ros.datasets.values import Example, ImageTruth, PointTruth, TrackTruth
+from molmo_ground_ros.datasets.values import Example, ImageTruth, PointTruth, TrackTruth, Truth
 from molmo_ground_ros.errors import GroundError
 from molmo_ground_ros.evaluation.reading import Spot
 from molmo_ground_ros.masks import Mask
@@ -31,7 +31,7 @@ _NO_SIZE = (640, 360)  # of a picture whose size nobody tells
 _MASK = 0.45  # how much of a pixel is the mask's colour
 _NEAR_S, _NEAR_TRACK_S = 0.25, 0.05  # how far a said time may be from the frame's
 _RADIUS = 1 / 40  # of the longer side
-_HIT, _MISS = '#4be08d', '#ff5c5c'
+_INKS = {'hit': '#4be08d', 'miss': '#ff5c5c', 'said': '#ffffff'}  # said: the data has no masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _figure(example: Example, one: Drawn, picture: PictureOf) -> Iterator[str]:
         scale = size[0] / (example.width or size[0]), size[1] / (example.height or size[1])
         yield from _cross(number, x * scale[0], y * scale[1], max(size) * _RADIUS)
     for spot in one.said:
-        yield from _ring(spot, size, _hit(example, one, spot))
+        yield from _ring(spot, size, _kind(example, one, spot))
     yield f'</svg></div><figcaption>{escaped(at)}, {escaped(said)}'
     if why:
         yield f'<br><span class="warn">no picture: {escaped(why)}</span>'
@@ -159,11 +159,23 @@ def _drawn(example: Example, seconds: float, said: Sequence[Spot]) -> Drawn:
     return Drawn(seconds, tuple(masks), tuple(points), shown)
 
 
-def _hit(example: Example, one: Drawn, spot: Spot) -> bool:
+def _kind(example: Example, one: Drawn, spot: Spot) -> str:
     """Whether it lies in some mask of the frame; which object it stands for is not told here."""
+    if not _has_masks(example.truth):
+        return 'said'
     x, y = round(spot.x * example.width), round(spot.y * example.height)
     x, y = min(x, example.width - 1), min(y, example.height - 1)
-    return any(mask.contains(x, y) for _, mask in one.masks)
+    return 'hit' if any(mask.contains(x, y) for _, mask in one.masks) else 'miss'
+
+
+def _has_masks(truth: Truth) -> bool:
+    match truth:
+        case PointTruth(objects):
+            return any(one.masks for one in objects)
+        case TrackTruth(tracks):
+            return any(track.masks for track in tracks)
+        case _:
+            return isinstance(truth, ImageTruth)
 
 
 def _many(number: int, what: str) -> str:
@@ -181,12 +193,11 @@ def _cross(number: int, x: float, y: float, radius: float) -> Iterator[str]:
     yield f'<path class="true" d="{path}" stroke="{ink}" stroke-width="{line:.1f}"/>'
 
 
-def _ring(spot: Spot, size: tuple[int, int], hit: bool) -> Iterator[str]:
+def _ring(spot: Spot, size: tuple[int, int], kind: str) -> Iterator[str]:
     x, y, radius = spot.x * size[0], spot.y * size[1], max(size) * _RADIUS
-    ink, line = (_HIT if hit else _MISS), radius / 5
+    ink, line = _INKS[kind], radius / 5
     at = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="none"'
-    kind = 'hit' if hit else 'miss'
-    dash = '' if hit else f' stroke-dasharray="{2 * line:.1f} {line:.1f}"'
+    dash = f' stroke-dasharray="{2 * line:.1f} {line:.1f}"' if kind == 'miss' else ''
     yield f'<circle {at} stroke="#000" stroke-width="{2 * line:.1f}"/>'
     yield f'<circle class="{kind}" {at} stroke="{ink}" stroke-width="{line:.1f}"{dash}/>'
     yield (

@@ -29,6 +29,10 @@ MOST_SHOWN = 48  # examples drawn on a page: 192 pictures of at most 60 kB
 MOST_TEXT = 2000  # characters of an answer
 MOST_SKIPPED = 200  # broken records named
 
+_READING = """Coloured areas are the true masks, crosses the points of the data. Rings are points
+that the model said, with their ids: green in some mask of the frame, red and dashed in none, white
+where the data has no masks. Which point stands for which object is decided for the whole example,
+so a green one may still be too many."""
 _STYLE = """
 .strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .75rem; }
 .strip .shot { margin: 0; }
@@ -97,11 +101,7 @@ def _body(
         yield from _shown('The best', extremes.best()[:each], rules, picture)
         yield '</section>\n'
     yield from _left_out(found)
-    yield '<section class="about"><h3>How to read this</h3><p>Coloured areas are the true masks, '
-    yield 'crosses the points of the data. Rings are the points that the model said, with their '
-    yield 'ids: green in some mask of the frame, red and dashed in none. Which point stands for '
-    yield 'which object is decided for the whole example, so a green one may still be too many.'
-    yield '</p></section></main>'
+    yield f'<section class="about"><h3>How to read this</h3><p>{_READING}</p></section></main>'
 
 
 def _cell(text: str) -> str:

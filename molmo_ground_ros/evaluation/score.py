@@ -115,7 +115,7 @@ def said_count(example: Example, text: str, rules: Rules) -> int | None:
     return 0 if parsed.count is None and parsed.none else parsed.count
 
 
-def evaluated_frames(truth: TrackTruth) -> range:
+def evaluated_frames(truth: TrackTruth) -> tuple[int, ...]:
     """The frames of a clip that tracks are judged on: those asked for, all of a slower clip."""
     return sampled_frames(truth.frames, truth.fps, min(truth.asked_fps, truth.fps))
 

@@ -49,7 +49,7 @@ def predicted_count(text: str, parity: bool = False) -> int | None:
     if parity:
         return _parity_count(text)
     parsed = parse(text)
-    return 0 if parsed.count is None and parsed.none else parsed.count
+    return 0 if parsed.none else parsed.count
 
 
 def _parity_count(text: str) -> int | None:

@@ -87,13 +87,11 @@ def hota(
     pred_ids: Sequence[ArrayLike],
     similarity: Sequence[ArrayLike],
     alphas: Sequence[float] = ALPHAS,
-    guard: float = 0.0,
 ) -> Hota:
     """HOTA of one sequence: for each frame the ids (G,), (P,), and how alike they are (G, P), 0..1.
 
     Ids are any whole numbers, each once a frame. Without objects or without predictions DetA, AssA
-    and HOTA are 0 and LocA is 1, also where there is neither (hota.py:42-52). guard: added to the
-    denominators of the alignment between identities, which may decide between equals.
+    and HOTA are 0 and LocA is 1, also where there is neither (hota.py:42-52).
     Raises BadSetting for frames that do not go together, a repeated id, a similarity off 0..1.
     """
     truth, gt_count = _numbered('gt_ids', gt_ids)
@@ -104,18 +102,23 @@ def hota(
     if not gt_count or not pred_count:
         none = np.zeros(len(steps))
         return Hota(none, fn, fp, none, none, none, np.ones(len(steps)))
-    alignment = _alignment(truth, said, alike, (gt_count, pred_count), guard)
+    alignment = _alignment(truth, said, alike, (gt_count, pred_count))
     gt, pred, found = _matches(truth, said, alike, alignment)
     taken = found >= steps[:, None] - _EPS  # (A, pairs)
     tp = taken.sum(axis=1).astype(np.float64)
     alpha, pair = np.nonzero(taken)
-    together = np.zeros((len(steps), gt_count, pred_count))
-    np.add.at(together, (alpha, gt[pair], pred[pair]), 1)
-    gts, preds = _counts(truth, gt_count)[:, None], _counts(said, pred_count)[None]
+    # How often each pair of identities is together, at each alpha: of many ids few pairs meet.
+    known = gt_count * pred_count
+    codes, together = np.unique(
+        alpha * known + gt[pair] * pred_count + pred[pair], return_counts=True
+    )
+    alpha, code = np.divmod(codes, known)
+    gts = _counts(truth, gt_count)[code // pred_count]
+    preds = _counts(said, pred_count)[code % pred_count]
 
     def associated(whole: NDArray[np.float64]) -> Curve:
-        share = together * together / np.maximum(1, whole)
-        return np.asarray(share.sum(axis=(1, 2)) / np.maximum(1, tp))
+        share = np.bincount(alpha, weights=together * together / whole, minlength=len(steps))
+        return np.asarray(share / np.maximum(1, tp))
 
     return Hota(
         tp=tp,
@@ -171,8 +174,8 @@ def _checked(
     alike = []
     for gt, pred, given in zip(truth, said, similarity, strict=True):
         one = np.asarray(given, np.float64)
-        if not one.size:  # as [] or [[], []] may be written
-            one = one.reshape(len(gt), len(pred)) if not len(gt) * len(pred) else one
+        if not one.size and not len(gt) * len(pred):  # [] and [[], []] are written for it
+            one = one.reshape(len(gt), len(pred))
         if one.shape != (len(gt), len(pred)):
             raise BadSetting('similarity', one.shape, f'is not {(len(gt), len(pred))}')
         if one.size and not (one.min() >= 0 and one.max() <= 1):
@@ -191,7 +194,6 @@ def _alignment(
     said: list[Ids],
     alike: list[NDArray[np.float64]],
     shape: tuple[int, int],
-    guard: float,
 ) -> NDArray[np.float64]:
     """How far two identities go together over all frames, before any pairing (hota.py:60-79)."""
     potential = np.zeros(shape)
@@ -202,7 +204,7 @@ def _alignment(
         share = np.divide(one, whole, out=np.zeros_like(one), where=whole > _EPS)
         potential[gt[:, None], pred[None]] += share
     together = _counts(truth, shape[0])[:, None] + _counts(said, shape[1])[None]
-    return np.asarray(potential / (together - potential + guard))
+    return np.asarray(potential / (together - potential))
 
 
 def _matches(

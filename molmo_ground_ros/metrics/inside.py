@@ -22,36 +22,38 @@ def hits(points: ArrayLike, masks: Sequence[Mask | None], parity: bool = False) 
     Default: what is said of the right or the lower edge (1000) is of the last column or row.
     parity: it is off the picture, as it rounds to width or height.
     """
+    return hits_and_seen(points, masks, parity)[0]
+
+
+def hits_and_seen(
+    points: ArrayLike, masks: Sequence[Mask | None], parity: bool = False
+) -> tuple[Hits, NDArray[np.bool_]]:
+    """`hits`, and (masks,) whether each mask has a pixel at all. Reads each mask's runs once."""
     x, y = np.asarray(points, np.float64).reshape(-1, 2).T
     found = np.zeros((len(x), len(masks)), np.bool_)
+    seen = np.zeros(len(masks), np.bool_)
+    pixels: dict[tuple[int, int], NDArray[np.int64]] = {}  # of the points, by size of picture
     for place, mask in enumerate(masks):
-        if mask is not None:
-            found[:, place] = _inside(x, y, mask, parity)
-    return found
+        if mask is None:
+            continue
+        size = (mask.height, mask.width)
+        if size not in pixels:
+            pixels[size] = _pixels(x, y, size, parity)
+        ends = mask.ends()
+        stops = ends[1::2]  # of the true runs
+        seen[place] = (stops > ends[::2][: len(stops)]).any()
+        found[:, place] = np.searchsorted(ends, pixels[size], side='right') % 2
+    return found, seen
 
 
-def _inside(
-    x: NDArray[np.float64], y: NDArray[np.float64], mask: Mask, parity: bool
-) -> NDArray[np.bool_]:
-    column = _pixel(x, mask.width, parity)
-    row = _pixel(y, mask.height, parity)
-    on = (column >= 0) & (column < mask.width) & (row >= 0) & (row < mask.height)
-    run = np.searchsorted(mask.ends(), column * mask.height + row, side='right')
-    return np.asarray(on & (run % 2 == 1))
-
-
-def _pixel(at: NDArray[np.float64], size: int, parity: bool) -> NDArray[np.int64]:
-    """The nearest pixel, -1 or size where that is off the picture."""
-    pixel = np.clip(np.rint(at), -1, size)
+def _pixels(
+    x: NDArray[np.float64], y: NDArray[np.float64], size: tuple[int, int], parity: bool
+) -> NDArray[np.int64]:
+    """(N,) the nearest pixels, counted down the columns; -1 where that is off the picture."""
+    height, width = size
+    column, row = np.rint(x), np.rint(y)
     if not parity:
-        pixel[(pixel == size) & (at <= size)] = size - 1
-    return pixel.astype(np.int64)
-
-
-def visible(mask: Mask | None) -> bool:
-    """Whether the mask has a pixel. Raises BadSetting for a damaged one."""
-    if mask is None:
-        return False
-    ends = mask.ends()
-    stops = ends[1::2]
-    return bool((stops > ends[::2][: len(stops)]).any())
+        column[(column == width) & (x <= width)] = width - 1
+        row[(row == height) & (y <= height)] = height - 1
+    on = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    return np.where(on, column * height + row, -1).astype(np.int64)

@@ -62,12 +62,14 @@ def point_score(
     duration_s, width, height: of the video; a duration of 0 is not told, which parity cannot use.
 
     Default: each prediction stands for one object at most, so that as many as possible hit. A time
-    is that of the tubelet's nearest mask, at most 0.25 s away; a time after the video's last grid
-    frame, as the newest frame's is, is that grid frame's.
+    is that of the tubelet's nearest mask, at most 0.25 s away. A time after the video's last grid
+    frame, as the newest frame's may be, is that grid frame's; one after the video is none.
     parity: pairs are fixed first, by distance in (t, x, y), and then tried; a time hits only if it
     is exactly a mask's. "10.0", the label of a last frame at 9.97 s, hits only if 10.0 is one.
     Raises BadSetting for parity without a point an object, a duration and a size.
     """
+    if objects and not any(objects) and not parity:
+        return PointScore(nan, nan, nan, 0, len(predicted), len(objects))
     if not predicted or not objects:
         return _of(0, len(predicted), len(objects), parity)
     if parity:
@@ -75,11 +77,10 @@ def point_score(
         found = np.stack([_exact(predicted, tubelet) for tubelet in objects], axis=1)
         said, real = (_normed(one, duration_s, width, height) for one in (predicted, points))
         pairs = nearest_hits(said, real, found)
-        return _of(len(pairs[0]), len(predicted), len(objects), parity)
-    if not any(objects):
-        return PointScore(nan, nan, nan, 0, len(predicted), len(objects))
-    found = np.stack([_near(predicted, tubelet, duration_s) for tubelet in objects], axis=1)
-    return _of(len(most_hits(found)[0]), len(predicted), len(objects), parity)
+    else:
+        found = np.stack([_near(predicted, tubelet, duration_s) for tubelet in objects], axis=1)
+        pairs = most_hits(found)
+    return _of(len(pairs[0]), len(predicted), len(objects), parity)
 
 
 def image_point_score(
@@ -149,12 +150,13 @@ def _near(
 
 def _key(time_s: float, times: NDArray[np.float64], duration_s: float) -> float | None:
     """The mask's time that a said time means; of two equally near the earlier."""
-    if duration_s > 0:
-        if time_s > duration_s + _LABEL_S + _ROUNDING_S:
-            return None
-        time_s = min(time_s, GRID_S * np.floor((duration_s + _ROUNDING_S) / GRID_S))
     if not len(times):
         return None
+    if duration_s > 0:
+        if time_s > max(duration_s, times[-1]) + _LABEL_S + _ROUNDING_S:
+            return None
+        last = GRID_S * np.floor((duration_s + _ROUNDING_S) / GRID_S)
+        time_s = min(time_s, max(last, times[-1]))
     apart = np.abs(times - time_s)
     best = int(np.argmin(apart))
     return float(times[best]) if apart[best] <= TOLERANCE_S + _ROUNDING_S else None

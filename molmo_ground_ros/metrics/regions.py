@@ -49,7 +49,7 @@ def region_j(mask: Pixels, truth: Pixels) -> float:
     """
     _check(mask, truth)
     either = np.count_nonzero(mask | truth)
-    return np.count_nonzero(mask & truth) / either if either else 1.0
+    return float(np.count_nonzero(mask & truth) / either) if either else 1.0
 
 
 def boundary_f(mask: Pixels, truth: Pixels, bound: float = BOUND) -> float:
@@ -69,7 +69,7 @@ def boundary_f(mask: Pixels, truth: Pixels, bound: float = BOUND) -> float:
     precision = np.count_nonzero(own & _dilated(other, radius)) / counts[0]
     recall = np.count_nonzero(other & _dilated(own, radius)) / counts[1]
     total = precision + recall
-    return 2 * precision * recall / total if total else 0.0
+    return float(2 * precision * recall / total) if total else 0.0
 
 
 def j_and_f(mask: Mask | None, truth: Mask | None, height: int, width: int) -> JAndF:

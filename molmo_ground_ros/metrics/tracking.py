@@ -7,7 +7,8 @@ Restates molmo2 f3cb108, olmo/eval/object_tracking_utils.py:501-1059.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -18,7 +19,7 @@ from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.masks import Mask
 from molmo_ground_ros.metrics.assign import Scores, most_hits, nearest_hits, scores
 from molmo_ground_ros.metrics.hota import HotaValues, hota
-from molmo_ground_ros.metrics.inside import Hits, hits, visible
+from molmo_ground_ros.metrics.inside import Hits, hits, hits_and_seen
 
 Said = tuple[float, int, float, float]  # seconds, identity, x, y in pixels
 Spot = tuple[float, float]  # x, y in pixels
@@ -27,7 +28,6 @@ TOLERANCE_S = 0.05  # a time is said with one decimal
 _ROUNDING_S = 1e-6
 # A point is in a mask or not, so any alpha is the same: the reference's (:1033).
 _ALPHA = (0.5,)
-_GUARD = float(np.finfo(np.float64).eps)  # parity: of the reference's alignment (:955-957)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,18 @@ class _Frame:
     masks: int  # that recall is a share of
 
 
-def sampled_frames(frames: int, fps: float, sampling_fps: float = 1.0) -> range:
+def sampled_frames(frames: int, fps: float, sampling_fps: float = 1.0) -> tuple[int, ...]:
     """The frames that an evaluation at `sampling_fps` asks about, of a clip of so many at `fps`.
 
-    Every (fps // sampling_fps)-th from 0 (olmo/data/molmo2_video_track_datasets.py:370).
-    Raises BadSetting for a sampling faster than the clip.
+    Those nearest to the times k / sampling_fps. The reference knows only rates that divide, and
+    takes every (fps // sampling_fps)-th (olmo/data/molmo2_video_track_datasets.py:329,370), which
+    is the same. Raises BadSetting for a sampling faster than the clip.
     """
-    step = int(fps // sampling_fps)
-    if step < 1:
-        raise BadSetting('sampling_fps', sampling_fps, f'is over the {fps} of the clip')
-    return range(0, frames, step)
+    if not 0 < sampling_fps <= fps:
+        raise BadSetting('sampling_fps', sampling_fps, f'is not over 0 and up to {fps}, the clip')
+    steps = range(math.ceil(frames * sampling_fps / fps))
+    nearest = (round(step * fps / sampling_fps) for step in steps)
+    return tuple(frame for frame in nearest if frame < frames)
 
 
 def track_score(
@@ -105,6 +107,9 @@ def track_score(
     if not fps > 0:
         raise BadSetting('fps', fps, 'is no rate')
     if parity:
+        if len(points) != len(objects):
+            told = f'parity needs one path for each of {len(objects)} objects'
+            raise BadSetting('points', len(points), told)
         if any(objects) and not any(points):
             raise BadSetting('points', 0, 'parity pairs by annotated points; the data has none')
         frames, unjudged = _parity_frames(predicted, objects, points, fps), 0
@@ -115,7 +120,7 @@ def track_score(
         frames, unjudged = _frames(predicted, objects, fps, known)
     parts = [_frame_scores(frame, parity) for frame in frames]
     precision, recall, f1 = np.mean(parts, axis=0).tolist() if parts else (1.0, 1.0, 1.0)
-    identities = _identities(frames, parity)
+    identities = _identities(frames)
     return TrackScore(
         *(precision, recall, f1),
         *(identities.hota, identities.deta, identities.assa),
@@ -139,13 +144,14 @@ def _frames(
     said, unjudged = _by_nearest(predicted, fps, annotated)
     frames = []
     for frame in sorted(annotated):
-        masks = {k: one[frame] for k, one in enumerate(objects) if frame in one}
-        there = [k for k, mask in masks.items() if visible(mask)]
         spots = said.get(frame, {})
+        places = tuple(spots.values())
+        found, seen = hits_and_seen(places, [one.get(frame) for one in objects])
+        there = np.flatnonzero(seen).tolist()
         if there or spots:
-            places = tuple(spots.values())
-            found = hits(places, [masks[k] for k in there])
-            frames.append(_Frame(tuple(spots), places, tuple(there), (), found, len(there)))
+            frames.append(
+                _Frame(tuple(spots), places, tuple(there), (), found[:, seen], len(there))
+            )
     return frames, unjudged
 
 
@@ -169,7 +175,9 @@ def _nearest(time_s: float, fps: float, known: NDArray[np.int64]) -> int | None:
     """The frame of `known` (ascending) that a time means, of two equally near the earlier."""
     place = int(np.searchsorted(known, time_s * fps))
     near = known[max(place - 1, 0) : place + 1].tolist()
-    apart, frame = min(((abs(frame / fps - time_s), frame) for frame in near), default=(nan, 0))
+    apart, frame = min(
+        ((abs(frame / fps - time_s), frame) for frame in near), default=(math.inf, 0)
+    )
     return frame if apart <= TOLERANCE_S + _ROUNDING_S else None
 
 
@@ -212,9 +220,8 @@ def _frame_scores(frame: _Frame, parity: bool) -> Scores:
     return scores(len(pairs[0]), len(frame.ids), real, parity)
 
 
-def _identities(frames: Iterable[_Frame], parity: bool) -> HotaValues:
+def _identities(frames: Sequence[_Frame]) -> HotaValues:
     """HOTA over the frames; all 1 where there is nobody and nobody was said (:917-918)."""
-    frames = list(frames)
     if not any(frame.objects or frame.ids for frame in frames):
         return HotaValues(*[1.0] * 8)
     orders = [_as_text(frame.ids) for frame in frames]
@@ -223,7 +230,6 @@ def _identities(frames: Iterable[_Frame], parity: bool) -> HotaValues:
         [[frame.ids[k] for k in order] for frame, order in zip(frames, orders, strict=True)],
         [frame.hits[order].T for frame, order in zip(frames, orders, strict=True)],
         _ALPHA,
-        guard=_GUARD if parity else 0.0,
     ).at(0)
 
 

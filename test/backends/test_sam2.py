@@ -44,6 +44,7 @@ def video():
     frames = np.random.default_rng(0).integers(0, 120, (24, HEIGHT, WIDTH, 3), dtype=np.uint8)
     for k, frame in enumerate(frames):
         frame[15:35, 12 + k : 36 + k] = (220, 180, 40)
+    frames.flags.writeable = False  # as those of a MediaFolder
     return frames
 
 
@@ -108,13 +109,14 @@ def whole_session(folder, frames, prompts):
 
 def pixels_of(video):
     """As the network takes them, by another way than Segmenter's."""
-    import torch.nn.functional as F
 
     mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
     std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
     for frame in video:
-        image = torch.from_numpy(frame).permute(2, 0, 1)[None]
-        image = F.interpolate(image, (SIZE, SIZE), mode='bilinear', antialias=True)
+        image = torch.tensor(frame).permute(2, 0, 1)[None]
+        image = torch.nn.functional.interpolate(
+            image, (SIZE, SIZE), mode='bilinear', antialias=True
+        )
         yield (image / 255 - mean) / std
 
 
@@ -244,6 +246,20 @@ def test_a_folder_that_is_no_sam2_is_named(tmp_path, folder):
     (tmp_path / 'model.safetensors').write_bytes((folder / 'model.safetensors').read_bytes()[:900])
     with pytest.raises(BadModel, match='cannot load its weights'):
         load_segmenter(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        (('gpu',), "device = 'gpu'"),
+        (('cuda:99',), "device = 'cuda:99'"),
+        (('cpu', 'int8'), "dtype = 'int8'"),
+        (('cpu', 'double'), "dtype = 'double'"),
+    ],
+)
+def test_a_device_or_precision_that_is_none_is_named(settings, message, folder):
+    with pytest.raises(BadSetting, match=message):
+        load_segmenter(str(folder), *settings)
 
 
 @pytest.mark.parametrize('package', ['torch', 'transformers'])

@@ -30,6 +30,7 @@ from dataset_records import (
 from evaluations import Oracle
 
 from molmo_ground_ros import backends, cli, image
+from molmo_ground_ros.commands.evaluate import MOST_SAID
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.masks import mask_of
 from molmo_ground_ros.recording import open_recording
@@ -323,6 +324,22 @@ def test_several_checkpoints_are_asked_one_after_the_other(filmed, evaluate, mon
     assert (tmp_path / 'out/predictions-half.jsonl').is_file()
 
 
+def test_model_that_an_interrupted_run_did_not_reach_has_a_row_without_examples(
+    filmed, evaluate, tmp_path
+):
+    def interrupt(clip, _):
+        if clip.camera == 'c':
+            raise KeyboardInterrupt
+
+    code, found, _ = evaluate(
+        '--data', filmed, '--format', 'videopointeval', '--json', '--model', 'runs/one',
+        '--model', 'runs/two', backend=Oracle({'': POINTS}, interrupt),
+    )  # fmt: skip
+    assert code == 130
+    assert [row['examples'] for row in found.values()] == [2, 0]
+    assert found['two']['not_asked'] == 4
+
+
 def test_missing_videos_are_named_before_anything_is_asked_and_left_out(filmed, evaluate):
     (filmed / 'videos/b.mp4').unlink()
     (filmed / 'videos/c.mp4').write_bytes(b'no video')
@@ -460,6 +477,64 @@ def test_data_of_broken_records_alone_is_reported_and_no_success(evaluate, tmp_p
     )
     assert (code, found['examples'], found['skipped']) == (2, 0, 1)
     assert 'no example could be scored' in err
+
+
+def test_model_is_not_asked_where_every_record_is_broken(evaluate, tmp_path):
+    data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a', video_duration=0.0)])
+    oracle = Oracle({})
+    code, found, _ = evaluate(
+        '--data', data.parent, '--format', 'videopointeval', '--json', backend=oracle
+    )
+    assert (code, found['skipped'], found['not_asked'], oracle.asked) == (2, 1, 0, [])
+
+
+def test_many_examples_show_progress_and_only_some_of_many_broken_records_are_named(
+    evaluate, tmp_path
+):
+    good = [counteval(f'v{k}') for k in range(MOST_SAID + 150)]
+    records = good + [counteval(f'b{k}', count=-1) for k in range(MOST_SAID + 5)]
+    data = write_lines(tmp_path / 'data/val.jsonl', records)
+    path = said(tmp_path / 'said.jsonl', {f'v{k}_goat': '3' for k in range(len(good))})
+    code, found, err = evaluate(
+        '--data', data.parent, '--format', 'videocounteval', '--predictions', path, '--json',
+        '--processes', 2,
+    )  # fmt: skip
+    assert (code, found['accuracy'], found['skipped']) == (0, 1.0, MOST_SAID + 5)
+    assert err.count('skipped data') + err.count(f'skipped {data}') == MOST_SAID
+    assert 'skipped 5 more' in err
+    assert 'scoring: done' in err
+
+
+@pytest.mark.parametrize(
+    ('model', 'row'),
+    [
+        ('http://gpu-box:8000/v1#allenai/Molmo2-4B', 'allenai/Molmo2-4B'),
+        ('allenai/Molmo2-4B', 'Molmo2-4B'),
+    ],
+)
+def test_predictions_of_one_model_carry_its_name(pointed, evaluate, tmp_path, model, row):
+    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
+    given = '--data', pointed, '--format', 'videopointeval', '--predictions', path
+    _, out, _ = evaluate(*given, '--model', model)
+    assert out.splitlines()[3].startswith(f'{row} ')
+
+
+def test_rows_of_one_name_are_told_apart(pointed, evaluate, tmp_path):
+    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
+    _, found, _ = evaluate(
+        '--data', pointed, '--format', 'videopointeval', '--predictions', path,
+        '--predictions', path, '--json',
+    )  # fmt: skip
+    assert list(found) == [str(path), f'{path} (2)']
+
+
+def test_nothing_is_published_of_the_training_data(evaluate, tmp_path):
+    data = write_lines(tmp_path / 'data/val.jsonl', [track('t1')])
+    path = said(tmp_path / 'said.jsonl', {'t1': TRACKS})
+    given = '--data', data.parent, '--format', 'videotrack', '--predictions', path, '--published'
+    code, _, err = evaluate(*given)
+    assert code == 2
+    assert 'Molmo2-VC' in err
 
 
 def test_answers_of_other_models_are_read_in_their_own_format(evaluate, tmp_path):

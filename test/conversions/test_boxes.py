@@ -66,6 +66,21 @@ def test_agreement_is_a_mean_over_the_frames_with_a_box():
     assert dropped.iou == pytest.approx(13 / 27)
 
 
+def test_tracks_that_have_masks_stay_as_they_are():
+    whole = blocks()
+    mixed = replace(whole, tracks=(boxed(whole).tracks[0], whole.tracks[1]))
+    made = segment(mixed, frames(), Squares())
+    assert made.annotated.tracks == whole.tracks
+
+
+def test_an_object_without_a_box_is_never_there():
+    made = boxed(blocks())
+    empty = replace(made, tracks=(made.tracks[0], replace(made.tracks[1], boxes={})))
+    found = segment(empty, frames(), Squares())
+    assert not found.dropped
+    assert found.annotated.tracks[1].masks == {}
+
+
 def test_later_boxes_are_prompts_only_where_asked():
     quiet, asking = Squares(), Squares()
     segment(boxed(blocks()), frames(), quiet)

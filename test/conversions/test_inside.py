@@ -7,6 +7,8 @@ import math
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from molmo_ground_ros.conversions.inside import bounds, centre, sample
 from molmo_ground_ros.errors import BadSetting
@@ -70,6 +72,16 @@ def hit_both_ways(pixels, spot):
 def test_points_lie_inside_whatever_the_shape(pixels):
     assert hit_both_ways(pixels, centre(pixels))
     for seed in range(60):
+        assert hit_both_ways(pixels, sample(pixels, np.random.default_rng(seed)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(min_size=1, max_size=120), st.integers(1, 12), st.integers(0, 2**32))
+def test_points_lie_inside_any_mask(held, width, seed):
+    bits = np.unpackbits(np.frombuffer(held, np.uint8))
+    pixels = bits[: len(bits) // width * width].reshape(-1, width) > 0
+    if pixels.any():
+        assert hit_both_ways(pixels, centre(pixels))
         assert hit_both_ways(pixels, sample(pixels, np.random.default_rng(seed)))
 
 

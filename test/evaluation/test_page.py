@@ -24,10 +24,11 @@ from evaluations import (
 )
 from findings import NASTY
 
+from molmo_ground_ros.datasets.values import Media
 from molmo_ground_ros.errors import BadRecord, NoFrames
 from molmo_ground_ros.evaluation.drawing import MOST_FRAMES, drawn, figures, paint
 from molmo_ground_ros.evaluation.extremes import Extremes
-from molmo_ground_ros.evaluation.page import write_page
+from molmo_ground_ros.evaluation.page import MOST_SKIPPED, MOST_TEXT, write_page
 from molmo_ground_ros.evaluation.reading import Spot, spots
 from molmo_ground_ros.evaluation.result import result_of
 from molmo_ground_ros.evaluation.run import Evaluation
@@ -57,9 +58,9 @@ def evaluated(name, pairs):
     return result_of(answers, outcomes, []), extremes
 
 
-def write(path, *models, title='videopointeval', about=None):
+def write(path, *models, title='videopointeval', about=None, skipped=(SKIPPED,)):
     results, extremes = zip(*models, strict=True)
-    found = Evaluation(results, extremes, (SKIPPED,))
+    found = Evaluation(results, extremes, skipped)
     shown, lines = tables(title, results), notes(results, [SKIPPED], Rules())
     write_page(title, about or {'data': 'somewhere'}, found, shown, lines, Rules(), picture, path)
     return path
@@ -148,6 +149,37 @@ def test_texts_that_try_to_be_more_stay_texts(tmp_path):
     ).read_text()
     assert '<script' not in text.lower()
     assert 'onerror=' not in re.sub(r'>[^<]*<', '><', text)
+
+
+def test_page_of_an_interrupted_run_says_so_and_names_only_some_of_many_broken_records(tmp_path):
+    (result, extremes) = evaluated('one', mixed())
+    skipped = (SKIPPED,) * (MOST_SKIPPED + 7)
+    model = replace(result, complete=False), extremes
+    text = write(tmp_path / 'out.html', model, skipped=skipped).read_text()
+    assert 'The run was interrupted' in text
+    assert text.count('data.jsonl:3') == MOST_SKIPPED
+    assert 'and 7 more' in text
+
+
+def test_answer_that_was_cut_off_and_a_part_of_a_video_are_told(tmp_path):
+    clip = Media('v', start_s=10.0, end_s=40.5)
+    example = count_example(name='e', media=clip)
+    answers = Answers('m', {'e': Said('x' * 5000, True)})
+    found = outcome(example, answers.to('e'), Rules())
+    extremes = Extremes()
+    extremes.add(example, found)
+    text = write(tmp_path / 'out.html', (result_of(answers, [found], []), extremes)).read_text()
+    assert 'v, 10 s to 40.5 s' in text
+    assert 'cut off by the limit of tokens' in text
+    assert f'{"x" * MOST_TEXT}\u2026' in text
+    assert 'x' * (MOST_TEXT + 1) not in text
+
+
+def test_points_of_data_without_masks_are_neither_hit_nor_miss():
+    text = ''.join(figures(count_example(), [Spot(1.0, 1, 0.5, 0.5)], picture))
+    assert 'class="said"' in text
+    masked = ''.join(figures(point_example(), [Spot(1.5, 1, 0.9, 0.9)], picture))
+    assert 'class="miss"' in masked and 'class="said"' not in masked
 
 
 def test_disk_that_fills_leaves_the_older_page(tmp_path):
