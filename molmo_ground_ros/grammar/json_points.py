@@ -411,6 +411,7 @@ def _point(text: str, place: _Place, number: int, scale: float, base: int) -> Pa
         end=place.node.end,
         head_start=place.node.start,
         block=0,
+        label=place.context.label,
         deciding=tuple(spans),
         fine=tuple(fine),
     )
