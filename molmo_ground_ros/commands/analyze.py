@@ -37,7 +37,9 @@ OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
 MOST_REJECTED = 20  # printed of an answer
 INTERRUPTED = 130  # exit code, as of a shell
 
-_SETTINGS = ('backend', 'model', 'device', 'dtype', 'threads', 'max_new_tokens')
+_SETTINGS = (
+    *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,15 +153,16 @@ def _asker(
     stack: ExitStack,
 ) -> Asker:
     """The backend in this process, or workers; `stack` ends it."""
-    chosen, tokens = backends.settings_of(settings), settings.max_new_tokens
+    chosen = backends.settings_of(settings)
+    limits = settings.max_new_tokens, settings.answer_format
     if arguments.ray:
         where = arguments.ray, arguments.ray_workers
         return stack.enter_context(
-            spread(*where, plan, recordings, settings.backend, chosen, tokens)
+            spread(*where, plan, recordings, settings.backend, chosen, *limits)
         )
     backend = backends.load(settings.backend, chosen)
     stack.callback(backend.close)
-    return Here(recordings, Grounder(backend, tokens), plan.queries)
+    return Here(recordings, Grounder(backend, *limits), plan.queries)
 
 
 def _write_files(

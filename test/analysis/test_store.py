@@ -9,7 +9,8 @@ from clips import make_clip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from molmo_ground_ros.analysis.store import BEFORE, Done, Store, answer_json, answer_of, digest
+from molmo_ground_ros.analysis.lines import BEFORE
+from molmo_ground_ros.analysis.store import Done, Store, answer_json, answer_of, digest
 from molmo_ground_ros.backends.replay import Recording, ReplayBackend
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.grounder import Grounder

@@ -35,6 +35,7 @@ class Job:
     queries: tuple[Query, ...]
     load: Callable[[], Backend]  # made in the worker
     max_new_tokens: int
+    answer_format: str  # grammar.FORMATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Worker:
             told.error.args = (f'worker on {socket.gethostname()}: {told.error}',)
             return told
         self._held = [backend, next(iter(recordings.values()))]
-        self._here = Here(recordings, Grounder(backend, job.max_new_tokens), job.queries)
+        grounder = Grounder(backend, job.max_new_tokens, job.answer_format)
+        self._here = Here(recordings, grounder, job.queries)
         return Ready(socket.gethostname(), backend.model, _files(job.model))
 
     def ask(self, work: Work) -> Asked:

@@ -217,6 +217,7 @@ def spread(
     backend: str,
     settings: BackendSettings,
     max_new_tokens: int,
+    answer_format: str,
 ) -> Iterator[Workers]:
     """Workers on Ray at an address (cluster.joined), no more than there are windows.
 
@@ -228,7 +229,7 @@ def spread(
         takes = share(machines, wanted, settings.threads, gpu=gpu)
         takes = replace(takes, workers=min(takes.workers, sum(map(len, what.windows.values()))))
         load = partial(backends.load, name, replace(settings, threads=takes.threads))
-        job = job_of(what, recordings, settings.model, load, max_new_tokens)
+        job = job_of(what, recordings, settings.model, load, max_new_tokens, answer_format)
         with Workers(job, takes) as workers:
             yield workers
 
@@ -239,6 +240,7 @@ def job_of(
     model: str,
     load: Callable[[], Backend],
     max_new_tokens: int = 0,
+    answer_format: str = 'molmo2',
 ) -> Job:
     """What the workers need to know to ask as this process would. load: goes to them pickled."""
     return Job(
@@ -250,6 +252,7 @@ def job_of(
         queries=what.queries,
         load=load,
         max_new_tokens=max_new_tokens,
+        answer_format=answer_format,
     )
 
 
