@@ -67,6 +67,18 @@ def test_clip_slower_than_what_is_asked_is_judged_on_all_its_frames():
     assert set(score(slow, text, DEFAULT)) == set(TRACK_METRICS)
 
 
+@pytest.mark.parametrize('rules', [DEFAULT, PARITY], ids=['default', 'parity'])
+@pytest.mark.parametrize(('text', 'worth'), [('There are none.', 1), (TRACKS_RIGHT, 0)])
+def test_object_that_hides_whenever_it_is_asked_for_is_not_there(rules, text, worth):
+    example = track_example()
+    between = tuple(
+        replace(one, points={3: (8.0, 10.0)}, masks={3: one.masks[3]})
+        for one in example.truth.objects
+    )
+    hidden = replace(example, truth=replace(example.truth, objects=between))
+    assert score(hidden, text, rules) == dict.fromkeys(TRACK_METRICS, worth)
+
+
 @pytest.mark.parametrize(
     ('text', 'accuracy', 'close', 'failures'),
     [
