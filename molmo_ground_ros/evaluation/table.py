@@ -30,7 +30,7 @@ TITLES = {  # in the order of the columns
 }
 _Line = tuple[str, str, Mapping[str, str]]  # name, examples, cell by metric
 
-_NONE = '\u2013'
+_NONE = '-'
 _TALLY = {
     'unanswered': 'unanswered, and counted as wrong',
     'truncated': 'cut off by the limit of tokens',
