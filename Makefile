@@ -46,11 +46,11 @@ tabletop-suite: setup ## Measure it in the formats and by the metrics of the ben
 	@$(IN_ENV) python -m tools.tabletop.suite $(SUITE) $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
 	@$(IN_ENV) python -m tools.tabletop.ask $(SUITE) --out $(SUITE)/own-words.jsonl
 	@for format in videocounteval videopointeval videotrackeval; do \
-	  $(IN_ENV) molmo-ground evaluate --data $(SUITE)/$$format --format $$format \
+	  $(IN_ENV) python -m molmo_ground_ros.cli evaluate --data $(SUITE)/$$format --format $$format \
 	    --media $(SUITE)/videos --backend onnx --model models/tabletop \
 	    --out $(SUITE)/results-$$format || exit; \
 	done
-	@$(IN_ENV) molmo-ground evaluate --data $(SUITE)/videotrackeval --format videotrackeval \
+	@$(IN_ENV) python -m molmo_ground_ros.cli evaluate --data $(SUITE)/videotrackeval --format videotrackeval \
 	  --predictions 'in its own words=$(SUITE)/own-words.jsonl'
 
 setup: ## Set up all that tests and development need; nothing happens if that is done

@@ -8,7 +8,7 @@ Knows nothing of buffers, threads or ROS.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from molmo_ground_ros import grammar, prompts, scores
@@ -179,6 +179,7 @@ class _Placed:
         self._tokens = scores.TokenSpans(generation.tokens)
         self._next_id = 1
         self.rejected: list[Rejection] = []
+        self.labels: dict[int, str] = {}  # by id: an object's own, where it has one
 
     def place(self, block: grammar.Block) -> list[Point]:
         identities = self._identities(block)
@@ -194,6 +195,8 @@ class _Placed:
                 self.rejected.append(Rejection('same frame and id as another point', piece))
                 continue
             seen.add((frame.stamp_ns, parsed.id))
+            if parsed.label:
+                self.labels.setdefault(identities[parsed.id], parsed.label)
             score = scores.score(self._text, parsed, self._tokens)
             points.append(_point(frame, parsed, identities[parsed.id], score))
         return points
@@ -209,12 +212,17 @@ class _Placed:
         return new
 
 
-def _tracks(label: str, points: Sequence[Point]) -> list[Track]:
+def _tracks(label: str, points: Sequence[Point], labels: Mapping[int, str]) -> list[Track]:
+    """label: of those that have none of their own in `labels`, by id."""
     by_id: dict[int, list[Point]] = {}
     for point in points:
         by_id.setdefault(point.id, []).append(point)
     return [
-        Track(identity, label, tuple(sorted(group, key=lambda point: point.stamp_ns)))
+        Track(
+            identity,
+            labels.get(identity, label),
+            tuple(sorted(group, key=lambda point: point.stamp_ns)),
+        )
         for identity, group in sorted(by_id.items())
     ]
 
@@ -234,7 +242,7 @@ def _answer(
         found = placed.place(block)
         # The article writes tracks as one <points> block an object.
         if block.kind == 'tracks' or asked.task is Task.TRACK:
-            tracks += _tracks(block.label, found)
+            tracks += _tracks(block.label, found, placed.labels)
         else:
             points += found
     width, height = clip.size

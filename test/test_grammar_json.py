@@ -80,6 +80,14 @@ READ = [
         '[{"time": 1, "x": 10, "y": 20, "label": "cup"}]', [(1.0, 1, 10, 20)], id='x and y by name'
     ),
     pytest.param(
+        '[{"time": 1, "point": {"y": 20, "x": 10}, "id": null}]',
+        [(1.0, 1, 10, 20)],
+        id='a point that is an object',
+    ),
+    pytest.param(
+        '[{"time": null, "point_2d": [10, 20]}]', [(None, 1, 10, 20)], id='a time that is null'
+    ),
+    pytest.param(
         '[{"time": 1, "bbox_2d": [0, 0, 10, 10], "point_2d": [7, 8]}]',
         [(1.0, 1, 7, 8)],
         id='a point before a box',
@@ -148,8 +156,12 @@ def test_gemini_writes_y_first():
 
 
 def test_x_and_y_by_name_are_what_they_say_to_both():
-    text = '[{"time": 1, "x": 10, "y": 20}]'
-    assert rows(GEMINI.parse(text)) == rows(QWEN.parse(text)) == [(1.0, 1, 10, 20)]
+    for text in (
+        '[{"time": 1, "x": 10, "y": 20}]',
+        '[{"time": 1, "point": {"x": 10, "y": 20}}]',
+        '{"time": 1, "points": [{"y": 20, "x": 10}]}',
+    ):
+        assert rows(GEMINI.parse(text)) == rows(QWEN.parse(text)) == [(1.0, 1, 10, 20)]
 
 
 @pytest.mark.parametrize(
@@ -217,6 +229,7 @@ def test_points_are_numbered_anew_and_tracks_are_told_by_ids_that_come_again():
         pytest.param('{"count": 3', None, False, False, id='a number that may go on'),
         pytest.param('{"count": -3}', None, False, False, id='below zero'),
         pytest.param('{"count": 1}{"count": 2}', None, False, False, id='two counts are none'),
+        pytest.param('{"count": 3 5}', None, False, False, id='not sound'),
         pytest.param('{"count": 0, "points": []}', 0, False, False, id='zero'),
         pytest.param('[]', None, True, False, id='an empty list'),
         pytest.param('{"points": []}', None, True, False, id='no points'),
@@ -245,6 +258,8 @@ SOUND = '{"time": 4, "point_2d": [7, 8]}'
         ('{"time": 1, "point_2d": [5]}', Reason.UNREADABLE),
         ('{"time": 1, "point_2d": [5, "6"]}', Reason.UNREADABLE),
         ('{"time": 1, "point_2d": [5, 6, 7]}', Reason.EXTRA),
+        ('{"time": 1, "point_2d": [5, 6, 7, 8]}', Reason.EXTRA),
+        ('{"time": 1, "bbox_2d": [5, 6]}', Reason.UNREADABLE),
         ('{"time": 1, "point_2d": 5}', Reason.UNREADABLE),
         ('{"time": 1, "bbox_2d": [9, 9, 1, 1]}', Reason.UNREADABLE),
         ('{"time": "noon", "point_2d": [5, 6]}', Reason.UNREADABLE),

@@ -288,3 +288,13 @@ def test_a_count_in_json_brings_its_points() -> None:
 def test_an_unknown_answer_format_is_refused_with_the_known_ones() -> None:
     with pytest.raises(BadSetting, match='must be one of molmo2, qwen3-vl, gemini'):
         Grounder(ReplayBackend([]), answer_format='gpt')
+
+
+def test_tracks_in_json_keep_their_own_labels() -> None:
+    text = (
+        '[{"time": 0.5, "id": 0, "point": [1, 2], "label": "left cup"},'
+        ' {"time": 0.5, "id": 1, "point": [3, 4], "label": "right cup"}]'
+    )
+    grounder = Grounder(ReplayBackend([text]), answer_format='gemini')
+    tracks = grounder.ground(make_clip(), Query('Track the cups.')).tracks
+    assert [(track.id, track.label) for track in tracks] == [(1, 'left cup'), (2, 'right cup')]

@@ -47,7 +47,8 @@ _FRAMES = ('frame', 'frame_index', 'frame_idx', 'frame_number', 'frame_id')
 _IDS = ('id', 'object_id', 'track_id', 'instance_id', 'obj_id')
 _LABELS = ('label', 'name')
 _SIZES = {'w', 'width', 'h', 'height'}  # beside x and y: those are a corner, not the point
-_COUNTS = ('count', 'total', 'total_count', 'number')
+_COUNTS = ('count', 'total', 'total_count')
+_NOTHING = {'null', 'none'}  # as a value: it is not there
 _CLOCK = re.compile(
     r'<?\s{0,4}(?:(?:(?P<hours>[0-9]{1,3}):)?(?P<minutes>[0-9]{1,4}):)?'
     r'(?P<seconds>[0-9]{1,9}(?:\.[0-9]{0,9})?)\s{0,4}(?:s|sec|secs|seconds?)?\s{0,4}>?'
@@ -166,7 +167,7 @@ class JsonParser:
 
     def _own(self, text: str, node: Node, context: _Context) -> Iterator[_Place]:
         """The points that an object itself states."""
-        counted = self._read_count(node)
+        counted = node.sound and self._read_count(node)
         if not node.whole:
             if not node.holds_objects and node.end >= 0:
                 self._refuse(Reason.UNREADABLE, text, node)
@@ -175,9 +176,9 @@ class JsonParser:
         says = counted or node.holds_objects or not node.items or _is_list_of_none(node)
         if not places and not says:
             self._refuse(Reason.UNREADABLE, text, node)
-        for numbers in places:
+        for corners, numbers in places:
             self._ledger.rows += 1
-            place = self._place(node, context, numbers)
+            place = self._place(node, context, corners, numbers)
             if isinstance(place, Reason):
                 self._ledger.reject(place, text[node.start : node.end])
             else:
@@ -193,31 +194,37 @@ class JsonParser:
                     return True
         return False
 
-    def _numbers(self, node: Node) -> Iterator[tuple[Leaf, ...]]:
-        """The numbers of each point, or else of each box; () of what should be one and is not."""
+    def _numbers(self, node: Node) -> Iterator[tuple[int, tuple[Leaf, ...]]]:
+        """How many corners each point (1) or else each box (2) has, and its numbers as written.
+
+        No number of what should be one and is not.
+        """
         fields = dict(reversed(node.items))
         x, y = fields.get('x'), fields.get('y')
         if isinstance(x, Leaf) and isinstance(y, Leaf) and not fields.keys() & _SIZES:
-            yield (y, x) if self._dialect.y_first else (x, y)
+            yield 1, (y, x) if self._dialect.y_first else (x, y)
             return
-        for names in (self._dialect.points, self._dialect.boxes):
+        for corners, names in enumerate((self._dialect.points, self._dialect.boxes), start=1):
             told = [v for n, v in node.items if n in names and isinstance(v, Node)]
-            told = [value for value in told if not value.holds_objects]
+            told = [value for value in told if not (value.is_object or value.holds_objects)]
             for value in told:
                 lists = [one for _, one in value.items if isinstance(one, Node)]
                 for one in lists or ([value] if value.items else []):
                     leaves = tuple(leaf for _, leaf in one.items if isinstance(leaf, Leaf))
-                    yield leaves if one.whole and len(leaves) == len(one.items) else ()
+                    sound = one.whole and len(leaves) == len(one.items)
+                    yield corners, leaves if sound else ()
             if told:
                 return
 
-    def _place(self, node: Node, context: _Context, leaves: tuple[Leaf, ...]) -> _Place | Reason:
-        """A point of these numbers, or why there is none."""
+    def _place(
+        self, node: Node, context: _Context, corners: int, leaves: tuple[Leaf, ...]
+    ) -> _Place | Reason:
+        """The point, or the box's centre, of these numbers; or why there is none."""
         numbers = [leaf.value for leaf in leaves if isinstance(leaf.value, float)]
         if not numbers or len(numbers) < len(leaves):
             return Reason.UNREADABLE
-        if len(numbers) not in (2, 4):
-            return Reason.EXTRA if len(numbers) > 2 else Reason.UNREADABLE
+        if len(numbers) != 2 * corners:
+            return Reason.EXTRA if len(numbers) > 2 * corners else Reason.UNREADABLE
         if not all(0.0 <= number <= _SCALE for number in numbers):
             return Reason.OUT_OF_RANGE
         if self._dialect.y_first:
@@ -301,9 +308,13 @@ def _within(node: Node, context: _Context) -> _Context:
 
 def _field(node: Node, names: tuple[str, ...]) -> Leaf | None:
     for name, value in node.items:
-        if name in names and isinstance(value, Leaf):
+        if name in names and isinstance(value, Leaf) and not _is_nothing(value):
             return value
     return None
+
+
+def _is_nothing(leaf: Leaf) -> bool:
+    return isinstance(leaf.value, str) and leaf.value.strip().lower() in _NOTHING
 
 
 def _is_list_of_none(node: Node) -> bool:
@@ -400,6 +411,7 @@ def _point(text: str, place: _Place, number: int, scale: float, base: int) -> Pa
         end=place.node.end,
         head_start=place.node.start,
         block=0,
+        label=place.context.label,
         deciding=tuple(spans),
         fine=tuple(fine),
     )

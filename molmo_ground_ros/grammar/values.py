@@ -62,6 +62,7 @@ class ParsedPoint:
     end: int
     head_start: int  # text[head_start] is where this row's head begins; of JSON its object
     block: int  # which block, from 0, among all of the answer's
+    label: str = ''  # of JSON: its own; that of others is their block's
     deciding: tuple[tuple[int, int], ...] = ()  # of JSON: the characters that decide it, and
     fine: tuple[int, ...] = ()  # those finer than 1 % of the image; see scores.py
 
