@@ -155,6 +155,22 @@ def test_truth_that_the_rules_cannot_use_is_told_and_not_scored():
     assert outcome(bare, Said(TRACKS_RIGHT), DEFAULT).scores['hota'] == 1
 
 
+def test_silence_about_a_truth_that_cannot_be_used_has_no_scores():
+    example = track_example()
+    objects = tuple(replace(one, points={}) for one in example.truth.objects)
+    bare = replace(example, truth=replace(example.truth, objects=objects))
+    assert outcome(bare, Silence(State.UNANSWERED, 'why'), PARITY).scores == {}
+
+
+@pytest.mark.parametrize(
+    ('text', 'accuracy', 'failures'),
+    [('{"count": 3, "points": []}', 1, 0), ('{"count": 4, "points": []}', 0, 0), ('hm', 0, 1)],
+)
+def test_counts_in_the_json_of_other_models(text, accuracy, failures):
+    found = score(count_example(3), text, rules_of('videocounteval', answer_format='qwen3-vl'))
+    assert (found['accuracy'], found['parse_failures']) == (accuracy, failures)
+
+
 def test_outcome_keeps_the_words_and_the_true_count():
     found = outcome(count_example(3), Said('4', truncated=True), DEFAULT)
     assert (found.text, found.truncated, found.count) == ('4', True, 3)
