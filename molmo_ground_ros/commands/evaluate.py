@@ -25,7 +25,7 @@ from molmo_ground_ros.errors import BadRecord, BadSetting, listed
 from molmo_ground_ros.evaluation.data import Data
 from molmo_ground_ros.evaluation.kept import Kept, digest
 from molmo_ground_ros.evaluation.page import write_page
-from molmo_ground_ros.evaluation.predict import predict
+from molmo_ground_ros.evaluation.predict import Asking, predict
 from molmo_ground_ros.evaluation.predictions import read_predictions, write_predictions
 from molmo_ground_ros.evaluation.published import (
     PublishedRow,
@@ -39,7 +39,7 @@ from molmo_ground_ros.evaluation.score import Rules, rules_of
 from molmo_ground_ros.evaluation.segmenting import segmented
 from molmo_ground_ros.evaluation.table import Table, notes, tables
 from molmo_ground_ros.evaluation.values import Answers
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.grammar import format_of
 from molmo_ground_ros.replace import replacing
 
 RESULTS, TABLE = 'results.json', 'table.md'
@@ -271,8 +271,9 @@ def _ask(
             stack.callback(backend.close)
             which = f'{number}/{len(names)} {name}' if len(names) > 1 else name
             bar = stack.enter_context(_Bar(which, total, shown=True))
-            grounder = Grounder(backend, settings.max_new_tokens, settings.answer_format)
-            found.append(predict(name, data.examples(), grounder, media.clip, kept, bar.show))
+            answers = format_of(settings.answer_format)
+            asking = Asking(backend, settings.max_new_tokens, answers)
+            found.append(predict(name, data.examples(), asking, media.clip, kept, bar.show))
     return found
 
 

@@ -18,6 +18,7 @@ from molmo_ground_ros.analysis.outputs.words import escaped
 from molmo_ground_ros.datasets.values import Example, ImageTruth, PointTruth, TrackTruth, Truth
 from molmo_ground_ros.errors import GroundError
 from molmo_ground_ros.evaluation.reading import Spot
+from molmo_ground_ros.evaluation.score import evaluated_frames
 from molmo_ground_ros.masks import Mask
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -118,8 +119,9 @@ def _true_times(example: Example) -> Iterator[float]:
                 if not one.points:
                     yield from one.masks
         case TrackTruth(objects, fps):
-            for tracked in objects:
-                yield from (frame / fps for frame in {*tracked.points, *tracked.masks})
+            for frame in evaluated_frames(example.truth):
+                if any(frame in one.points or frame in one.masks for one in objects):
+                    yield frame / fps
         case ImageTruth():
             yield 0.0
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks a backend about examples. Holds its answers, and one clip at a time.
 
-An example that fails is unanswered with its reason, one without its video is missing, and the rest
-goes on. Neighbours on one clip are asked together, so that a backend reads its frames once.
+The words are those of the data, as they are: `Grounder` would make a question of what it takes for
+a label. An example that fails is unanswered with its reason, one without its video is missing, and
+the rest goes on. Neighbours on one clip are asked together: a backend may read its frames once.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
+from molmo_ground_ros import prompts
+from molmo_ground_ros.backends.base import Backend, GenerateOptions
 from molmo_ground_ros.datasets.values import Example, Media, TrackTruth
 from molmo_ground_ros.errors import BackendError, GroundError
 from molmo_ground_ros.evaluation.kept import Kept
 from molmo_ground_ros.evaluation.values import Answers, Said
-from molmo_ground_ros.grounder import Grounder
-from molmo_ground_ros.types import Clip, Query
+from molmo_ground_ros.grammar import MOLMO2, AnswerFormat
+from molmo_ground_ros.types import Clip
 
 TOGETHER = 8  # questions asked at once: an interrupt loses no more
 
@@ -31,10 +34,35 @@ OnExample = Callable[[int], None]
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Whom to ask, and how."""
+
+    backend: Backend
+    max_new_tokens: int = 0  # of an answer; 0: the task's own limit
+    answer_format: AnswerFormat = MOLMO2
+
+    def limit(self, example: Example) -> int:
+        """Tokens that an answer may have."""
+        return self.max_new_tokens or prompts.max_new_tokens(example.task)
+
+    def prompt(self, example: Example) -> str:
+        """The data's own words, and what another format than Molmo2's asks for."""
+        wording = self.answer_format.wordings.get(example.task)
+        return f'{example.query}\n{wording}' if wording else example.query
+
+    def ask(self, clip: Clip, group: Sequence[Example]) -> list[Said]:
+        """The answers to questions with one limit. Raises what the backend raises."""
+        asked = [self.prompt(example) for example in group]
+        options = GenerateOptions(self.limit(group[0]))
+        found = self.backend.generate(clip, asked, options, lambda *_: True)
+        return [Said(one.text, one.truncated) for one in found]
+
+
 def predict(
     name: str,
     examples: Iterable[Example],
-    grounder: Grounder,
+    asking: Asking,
     cut: Cut,
     kept: Kept | None = None,
     on_example: OnExample = lambda _: None,
@@ -44,10 +72,10 @@ def predict(
     What `kept` holds is not asked again, and what is answered is added to it. Raises the first
     example's error where the model gave no answer at all, OSError (a full disk).
     """
-    run = _Run(grounder, cut, kept)
+    run = _Run(asking, cut, kept)
     complete, done = True, 0
     try:
-        for group in _groups(examples):
+        for group in _groups(examples, asking):
             run.ask(group)
             done += len(group)
             on_example(done)
@@ -58,24 +86,24 @@ def predict(
     return Answers(name, run.said, run.failed, run.missing, complete)
 
 
-def _groups(examples: Iterable[Example]) -> Iterator[list[Example]]:
-    """Neighbours on one clip, at most TOGETHER at once."""
-    for _, same in groupby(examples, key=_clip_key):
+def _groups(examples: Iterable[Example], asking: Asking) -> Iterator[list[Example]]:
+    """Neighbours on one clip with one limit of tokens, at most TOGETHER at once."""
+
+    def key(example: Example) -> tuple[Media, type, tuple[float, float], int]:
+        truth = example.truth
+        rates = (truth.fps, truth.asked_fps) if isinstance(truth, TrackTruth) else (0.0, 0.0)
+        return example.media, type(truth), rates, asking.limit(example)
+
+    for _, same in groupby(examples, key=key):
         while group := list(islice(same, TOGETHER)):
             yield group
-
-
-def _clip_key(example: Example) -> tuple[Media, type, float]:
-    """Examples of one key are shown the same frames."""
-    truth = example.truth
-    return example.media, type(truth), truth.fps if isinstance(truth, TrackTruth) else 0.0
 
 
 @dataclass(slots=True)
 class _Run:
     """What was found so far."""
 
-    grounder: Grounder
+    asking: Asking
     cut: Cut
     kept: Kept | None
     said: dict[str, Said] = field(default_factory=dict)
@@ -111,9 +139,8 @@ class _Run:
         self, clip: Clip, group: Sequence[Example]
     ) -> Iterator[tuple[Example, Said | Exception]]:
         """Of all at once; where that fails, of each alone."""
-        queries = [Query(example.query, example.task) for example in group]
         try:
-            answers = self.grounder.ground_all(clip, queries)
+            answers = self.asking.ask(clip, group)
         except Exception as err:  # noqa: BLE001 - the Backend protocol says so
             if len(group) == 1:
                 yield group[0], err
@@ -121,8 +148,7 @@ class _Run:
                 for example in group:
                     yield from self._answers(clip, [example])
             return
-        for example, answer in zip(group, answers, strict=True):
-            yield example, Said(answer.text, answer.truncated)
+        yield from zip(group, answers, strict=True)
 
     def _fail(self, example: Example, error: Exception) -> None:
         if not isinstance(error, GroundError):

@@ -145,8 +145,10 @@ def _image(example: Example, truth: ImageTruth, text: str, rules: Rules) -> dict
 
 def _tracks(example: Example, truth: TrackTruth, text: str, rules: Rules) -> dict[str, float]:
     frames = evaluated_frames(truth)
-    masks = [{k: one.masks[k] for k in frames if k in one.masks} for one in truth.objects]
+    masks = [one.masks for one in truth.objects]
     points = [{k: one.points[k] for k in frames if k in one.points} for one in truth.objects]
+    if rules.parity:  # who is nowhere to be seen on these frames is no truth that lacks points
+        masks = [{k: one.masks[k] for k in frames if k in one.masks} for one in truth.objects]
     said = [(s.time_s, s.id, *_pixel(example, s)) for s in said_spots(example, text, rules)]
     return track_score(said, masks, points, truth.fps, frames, rules.parity).metrics()
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.evaluation.published import MARK, PublishedRow
 from molmo_ground_ros.evaluation.result import Result
 from molmo_ground_ros.evaluation.score import Rules
+from molmo_ground_ros.evaluation.values import State
 from molmo_ground_ros.metrics.summary import Row, Statistic
 
 TITLES = {  # in the order of the columns
@@ -30,7 +32,7 @@ TITLES = {  # in the order of the columns
 }
 _Line = tuple[str, str, Mapping[str, str]]  # name, examples, cell by metric
 
-_NONE = '\u2013'
+_NONE = '-'
 _TALLY = {
     'unanswered': 'unanswered, and counted as wrong',
     'truncated': 'cut off by the limit of tokens',
@@ -39,6 +41,9 @@ _TALLY = {
     'unscored': 'without a score: the data lacks what the rules need',
     'bad_predictions': 'rows of predictions that cannot be used',
 }
+_STATES = {'unanswered': State.UNANSWERED, 'missing_media': State.MISSING}  # that have reasons
+_MOST_REASONS = 3  # shown of a state
+_REASON = 200  # characters of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,17 @@ def notes(results: Sequence[Result], skipped: Sequence[BadRecord], rules: Rules)
     for result in results:
         for key, number in result.tally().items():
             if number:
-                lines.append(f'{result.name}: {number} {_TALLY[key]}')
+                lines.append(f'{result.name}: {number} {_TALLY[key]}{_reasons(result, key)}')
     return lines
+
+
+def _reasons(result: Result, key: str) -> str:
+    """The commonest reasons of a tally, behind it."""
+    state = _STATES.get(key)
+    why = Counter(' '.join(one.why.split()) for one in result.outcomes if one.state is state)
+    shown = [f'{text[:_REASON]} ({count})' for text, count in why.most_common(_MOST_REASONS)]
+    more = ['...'] if len(why) > len(shown) else []
+    return f': {"; ".join([*shown, *more])}' if shown else ''
 
 
 def rules_line(rules: Rules) -> str:

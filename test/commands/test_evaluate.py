@@ -479,6 +479,16 @@ def test_data_of_broken_records_alone_is_reported_and_no_success(evaluate, tmp_p
     assert 'no example could be scored' in err
 
 
+def test_data_without_a_record_is_told(evaluate, tmp_path):
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data/val.json').write_text('[]')
+    path = said(tmp_path / 'said.jsonl', {})
+    given = '--data', 'data', '--format', 'videopointeval', '--predictions', path, '--json'
+    code, _, err = evaluate(*given)
+    assert code == 2
+    assert 'holds no example' in err
+
+
 def test_model_is_not_asked_where_every_record_is_broken(evaluate, tmp_path):
     data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a', video_duration=0.0)])
     oracle = Oracle({})

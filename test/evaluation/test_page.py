@@ -24,7 +24,7 @@ from evaluations import (
 )
 from findings import NASTY
 
-from molmo_ground_ros.datasets.values import Media
+from molmo_ground_ros.datasets.values import Media, PointTruth, Tubelet
 from molmo_ground_ros.errors import BadRecord, NoFrames
 from molmo_ground_ros.evaluation.drawing import MOST_FRAMES, drawn, figures, paint
 from molmo_ground_ros.evaluation.extremes import Extremes
@@ -180,6 +180,19 @@ def test_points_of_data_without_masks_are_neither_hit_nor_miss():
     assert 'class="said"' in text
     masked = ''.join(figures(point_example(), [Spot(1.5, 1, 0.9, 0.9)], picture))
     assert 'class="miss"' in masked and 'class="said"' not in masked
+
+
+def test_object_without_a_point_is_drawn_at_the_times_of_its_masks():
+    truth = PointTruth((Tubelet((), {2.0: mask(4, 6), 2.5: mask(5, 6)}),))
+    assert [one.seconds for one in drawn(replace(point_example(), truth=truth), [])] == [2.0, 2.5]
+
+
+def test_page_without_any_score_has_its_tables(tmp_path):
+    answers = Answers('m', {}, complete=False)
+    found = [outcome(one, answers.to(one.id), Rules()) for one, _ in mixed()]
+    text = write(tmp_path / 'out.html', (result_of(answers, found, []), Extremes())).read_text()
+    assert 'class="histogram"' not in text
+    assert '7 not asked' in text
 
 
 def test_disk_that_fills_leaves_the_older_page(tmp_path):

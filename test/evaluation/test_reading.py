@@ -115,6 +115,19 @@ def test_parity_leaves_out_a_time_at_which_the_reference_fails():
     assert parity_spots(endless) == []
 
 
+@pytest.mark.parametrize(
+    'text',
+    [
+        pytest.param('<points ' * 100_000, id='tags'),
+        pytest.param(' coords="1"/>' * 100_000, id='coordinates'),
+        pytest.param(f'<points coords="{"1;" * 200_000}">', id='heads'),
+        pytest.param(f'<points coords="0.5 {"1 " * 200_000}">', id='short numbers'),
+    ],
+)
+def test_parity_takes_linear_time(text):
+    assert parity_spots(text) == []
+
+
 def test_default_keeps_what_is_whole_of_an_answer_that_was_cut_off():
     text = '<points coords="0.5 1 345 678;1.0 2 123 456;1.5 3 12'
     assert spots(parse(text)) == [Spot(0.5, 1, 0.345, 0.678), Spot(1.0, 2, 0.123, 0.456)]

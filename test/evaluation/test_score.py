@@ -67,6 +67,18 @@ def test_clip_slower_than_what_is_asked_is_judged_on_all_its_frames():
     assert set(score(slow, text, DEFAULT)) == set(TRACK_METRICS)
 
 
+@pytest.mark.parametrize('rules', [DEFAULT, PARITY], ids=['default', 'parity'])
+@pytest.mark.parametrize(('text', 'worth'), [('There are none.', 1), (TRACKS_RIGHT, 0)])
+def test_object_that_hides_whenever_it_is_asked_for_is_not_there(rules, text, worth):
+    example = track_example()
+    between = tuple(
+        replace(one, points={3: (8.0, 10.0)}, masks={3: one.masks[3]})
+        for one in example.truth.objects
+    )
+    hidden = replace(example, truth=replace(example.truth, objects=between))
+    assert score(hidden, text, rules) == dict.fromkeys(TRACK_METRICS, worth)
+
+
 @pytest.mark.parametrize(
     ('text', 'accuracy', 'close', 'failures'),
     [
@@ -141,6 +153,22 @@ def test_truth_that_the_rules_cannot_use_is_told_and_not_scored():
     assert found.scores == {}
     assert 'parity pairs by annotated points' in found.why
     assert outcome(bare, Said(TRACKS_RIGHT), DEFAULT).scores['hota'] == 1
+
+
+def test_silence_about_a_truth_that_cannot_be_used_has_no_scores():
+    example = track_example()
+    objects = tuple(replace(one, points={}) for one in example.truth.objects)
+    bare = replace(example, truth=replace(example.truth, objects=objects))
+    assert outcome(bare, Silence(State.UNANSWERED, 'why'), PARITY).scores == {}
+
+
+@pytest.mark.parametrize(
+    ('text', 'accuracy', 'failures'),
+    [('{"count": 3, "points": []}', 1, 0), ('{"count": 4, "points": []}', 0, 0), ('hm', 0, 1)],
+)
+def test_counts_in_the_json_of_other_models(text, accuracy, failures):
+    found = score(count_example(3), text, rules_of('videocounteval', answer_format='qwen3-vl'))
+    assert (found['accuracy'], found['parse_failures']) == (accuracy, failures)
 
 
 def test_outcome_keeps_the_words_and_the_true_count():

@@ -88,9 +88,9 @@ def test_notes_name_the_rules_and_what_is_left_out():
     assert '--parity' in notes([found], [], Rules(parity=True))[0]
     assert lines[1:] == [
         '1 broken records of the data were skipped',
-        'm: 1 unanswered, and counted as wrong',
+        'm: 1 unanswered, and counted as wrong: why (1)',
         'm: 1 cut off by the limit of tokens',
-        'm: 1 left out: the video is missing or cannot be read',
+        'm: 1 left out: the video is missing or cannot be read: no (1)',
         'm: 1 not asked: the run was interrupted',
         'm: 1 rows of predictions that cannot be used',
     ]
@@ -100,6 +100,16 @@ def test_notes_name_the_rules_and_what_is_left_out():
         'f1': 0.5,
         'unanswered': 1,
     } == found.numbers(1)
+
+
+def test_notes_tell_the_commonest_reasons_first_and_not_all_of_them():
+    examples = [point_example(name=f'e{k}') for k in range(6)]
+    reasons = ('gone', 'late', 'gone', 'lost', 'x' * 900, 'late')
+    failed = {one.id: why for one, why in zip(examples, reasons, strict=True)}
+    answers = Answers('m', {}, failed=failed)
+    found = result_of(answers, [outcome(one, answers.to(one.id), Rules()) for one in examples], [])
+    line = notes([found], [], Rules())[1]
+    assert line.endswith('counted as wrong: gone (2); late (2); lost (1); ...')
 
 
 def test_results_hold_every_example_and_no_nan(tmp_path):

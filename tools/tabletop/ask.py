@@ -20,9 +20,8 @@ from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.datasets import read
 from molmo_ground_ros.datasets.media import MediaFolder
 from molmo_ground_ros.datasets.values import Example
-from molmo_ground_ros.evaluation.predict import predict
+from molmo_ground_ros.evaluation.predict import Asking, predict
 from molmo_ground_ros.evaluation.predictions import write_predictions
-from molmo_ground_ros.grounder import Grounder
 from tools.tabletop.evaluate import MODEL
 from tools.tabletop.questions import TRACK
 from tools.tabletop.suite import TRACKS, VIDEOS
@@ -40,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     examples = [replace(one, query=TRACK[0].format(one.label)) for one in found]
     media = MediaFolder(options.folder / VIDEOS)
     backend = backends.load(options.backend, BackendSettings(options.model, device='cpu'))
-    answers = predict('own words', examples, Grounder(backend), media.clip)
+    answers = predict('own words', examples, Asking(backend), media.clip)
     backend.close()
     write_predictions(answers.said.items(), options.out)
     print(f'{options.out}: {len(answers.said)} of {len(examples)} answered')
