@@ -94,7 +94,8 @@ class Workers:
     def ask(self, works: Sequence[Work]) -> Iterator[Asked]:
         """What came of each window, as it comes.
 
-        A window whose worker dies is asked again, MOST_TRIES times in all. Raises nothing.
+        A window whose worker dies is asked again, MOST_TRIES times in all. Raises what Ray
+        itself does.
         """
         stretches = Stretches(works)
         tries = Counter[Work]()
@@ -221,7 +222,8 @@ def spread(
 ) -> Iterator[Workers]:
     """Workers on Ray at an address (cluster.joined), no more than there are windows.
 
-    wanted: how many; 0 leaves it to `share`. Raises as `joined`, `on_gpu`, `share` and Workers do.
+    wanted: how many; 0 leaves it to `share`. Raises as `joined`, `on_gpu`, `share` and Workers do,
+    and BackendError where Ray itself fails.
     """
     name = backends.choose(backend, settings)  # the same everywhere
     with joined(address) as machines:
@@ -230,8 +232,13 @@ def spread(
         takes = replace(takes, workers=min(takes.workers, sum(map(len, what.windows.values()))))
         load = partial(backends.load, name, replace(settings, threads=takes.threads))
         job = job_of(what, recordings, settings.model, load, max_new_tokens, answer_format)
-        with Workers(job, takes) as workers:
-            yield workers
+        import ray
+
+        try:
+            with Workers(job, takes) as workers:
+                yield workers
+        except ray.exceptions.RayError as err:
+            raise BackendError(f'Ray itself failed: {_why(err)}') from err
 
 
 def job_of(
