@@ -12,11 +12,12 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros import backends, config, datasets
+from molmo_ground_ros.analysis.lock import lock
 from molmo_ground_ros.backends.segmenter import load_segmenter
 from molmo_ground_ros.backends.server.endpoint import is_address
 from molmo_ground_ros.commands.progress import Progress
@@ -116,6 +117,18 @@ def run(arguments: argparse.Namespace) -> int:
     media = MediaFolder(arguments.media or _folder(arguments.data))
     complaints = _Complaints(arguments.strict)
     follow = _segmenter(arguments, media, rules)
+    with lock(Path(_out(arguments))) if _out(arguments) else nullcontext():
+        return _evaluate(arguments, data, media, rules, complaints, follow)
+
+
+def _evaluate(
+    arguments: argparse.Namespace,
+    data: Data,
+    media: MediaFolder,
+    rules: Rules,
+    complaints: _Complaints,
+    follow: Segmented | None,
+) -> int:
     if arguments.predictions:
         models = _read(arguments, complaints)
     else:
@@ -132,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
     if _out(arguments):
         _write_files(arguments, about, found, shown, lines)
     if arguments.html:
-        facts = {name: str(value) for name, value in about.items() if value}
+        facts = {name: _fact(value) for name, value in about.items() if value}
         what = shown, lines, rules, media.picture
         write_page(f'{data.name}: {arguments.data}', facts, found, *what, arguments.html)
     if arguments.json:
@@ -327,6 +340,10 @@ def _about(arguments: argparse.Namespace) -> dict[str, Any]:
     names += [] if arguments.predictions else ['model', *_ASKING]
     given = {name: getattr(arguments, name) for name in names}
     return {**given, 'rules': 'parity' if arguments.parity else 'default'}
+
+
+def _fact(value: object) -> str:
+    return ', '.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _write_files(

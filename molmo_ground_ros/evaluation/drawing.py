@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.outputs.colours import colour
 from molmo_ground_ros.analysis.outputs.figures import jpeg
 from molmo_ground_ros.analysis.outputs.words import escaped
-from molmo_ground_ros.datasets.values import Example, ImageTruth, PointTruth, TrackTruth, Truth
+from molmo_ground_ros.datasets.values import (
+    CountTruth,
+    Example,
+    ImageTruth,
+    PointTruth,
+    TrackTruth,
+    Truth,
+)
 from molmo_ground_ros.errors import GroundError
 from molmo_ground_ros.evaluation.reading import Spot
 from molmo_ground_ros.evaluation.score import evaluated_frames
@@ -78,7 +85,9 @@ def _figure(example: Example, one: Drawn, picture: PictureOf) -> Iterator[str]:
     size = image.shape[1], image.shape[0]
     painted = base64.b64encode(jpeg(paint(image, one.masks))).decode()
     at = 'the picture' if isinstance(example.truth, ImageTruth) else f'{one.seconds:.1f} s'
-    said = f'{_many(len(one.masks), "true mask")}, {_many(len(one.said), "point")} said'
+    said = f'{_many(len(one.said), "point")} said'
+    if not isinstance(example.truth, CountTruth):
+        said = f'{_many(len(one.masks), "true mask")}, {said}'
     yield '<figure class="shot"><div class="frame">'
     yield f'<img alt="{escaped(f"{at}: {said}")}" width="{size[0]}" height="{size[1]}" '
     yield f'src="data:image/jpeg;base64,{painted}">'

@@ -30,6 +30,7 @@ from dataset_records import (
 from evaluations import Oracle
 
 from molmo_ground_ros import backends, cli, image
+from molmo_ground_ros.analysis.lock import lock
 from molmo_ground_ros.commands.evaluate import MOST_SAID
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.masks import mask_of
@@ -263,7 +264,7 @@ def test_model_is_asked_about_the_videos_and_its_words_are_kept(filmed, evaluate
     assert oracle.closed == 1
     out = tmp_path / 'evaluation-videopointeval'
     assert {path.name.partition('-')[0] for path in out.iterdir()} == {
-        'answers', 'predictions', 'results.json', 'table.md',
+        '.lock', 'answers', 'predictions', 'results.json', 'table.md',
     }  # fmt: skip
     assert '| oracle | 4 | 100.0' in (out / 'table.md').read_text()
     written = out / 'predictions-oracle.jsonl'
@@ -359,6 +360,17 @@ def test_no_video_at_all_is_an_error_before_the_model_is_loaded(pointed, evaluat
     )
     assert code == 2
     assert '4 of 4 videos are missing' in err
+
+
+def test_two_runs_do_not_write_to_one_folder(pointed, evaluate, tmp_path):
+    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
+    words = ['--data', pointed, '--format', 'videopointeval', '--predictions', path]
+    with lock(tmp_path / 'out'):
+        code, _, err = evaluate(*words, '--out', tmp_path / 'out')
+    assert code == 2
+    assert 'another run is writing to this folder' in err
+    assert [one.name for one in (tmp_path / 'out').iterdir()] == ['.lock']
+    assert evaluate(*words, '--out', tmp_path / 'out')[0] == 0
 
 
 def test_videos_may_lie_elsewhere(pointed, evaluate, tmp_path):
