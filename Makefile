@@ -7,6 +7,7 @@ VENV ?= .venv
 SEED ?=
 CLIPS ?= 300
 BENCH ?=
+SUITE := .tabletop/suite
 
 override VENV := $(abspath $(VENV))
 export VENV
@@ -15,11 +16,11 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench engines tabletop-eval setup setup-demo clean
+.PHONY: help demo test lint bench engines tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
-	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval SEED= and CLIPS=, for bench BENCH='
+	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH='
 
 demo: setup-demo ## Play the bag that ships into the real node, and ask it a question
 	@$(IN_ENV) python -m tools.demo
@@ -40,6 +41,17 @@ bench: setup ## Measure the engine beside transformers; BENCH='--write' refreshe
 
 tabletop-eval: setup ## Measure the model that ships: CLIPS clips, freshly simulated if SEED is given
 	@$(IN_ENV) python -m tools.tabletop.evaluate $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
+
+tabletop-suite: setup ## Measure it in the formats and by the metrics of the benchmarks, on CLIPS clips
+	@$(IN_ENV) python -m tools.tabletop.suite $(SUITE) $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
+	@$(IN_ENV) python -m tools.tabletop.ask $(SUITE) --out $(SUITE)/own-words.jsonl
+	@for format in videocounteval videopointeval videotrackeval; do \
+	  $(IN_ENV) python -m molmo_ground_ros.cli evaluate --data $(SUITE)/$$format --format $$format \
+	    --media $(SUITE)/videos --backend onnx --model models/tabletop \
+	    --out $(SUITE)/results-$$format || exit; \
+	done
+	@$(IN_ENV) python -m molmo_ground_ros.cli evaluate --data $(SUITE)/videotrackeval --format videotrackeval \
+	  --predictions 'in its own words=$(SUITE)/own-words.jsonl'
 
 setup: ## Set up all that tests and development need; nothing happens if that is done
 	@$(SETUP) --for dev

@@ -4,7 +4,8 @@
 
 Reading, sampling, decoding, merging and writing, beside decoding every frame; and the peak memory
 beside that for a recording of one minute. The recording holds the simulator's pictures of the bag
-that ships, 640x480 JPEG, over and over at 30 Hz. Prints one JSON object as its last line.
+that ships, 640x480 JPEG, over and over at 30 Hz; `--zstd` packs its chunks. The video, which is
+made where it is asked for, is measured apart. Prints one JSON object as its last line.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.outputs.bag import write_bag
 from molmo_ground_ros.analysis.outputs.page import write_page
 from molmo_ground_ros.analysis.outputs.table import write_csv
-from molmo_ground_ros.analysis.pictures import pictures_of
+from molmo_ground_ros.analysis.outputs.video import write_video
+from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
+from molmo_ground_ros.analysis.window import Here
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
 from molmo_ground_ros.grammar.write import format_count, format_tracks
 from molmo_ground_ros.grounder import Grounder
@@ -78,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog='python -m bench.hour', description=__doc__.splitlines()[0]
     )
     parser.add_argument('--minutes', type=float, default=60.0, help='of the long recording')
+    parser.add_argument('--zstd', action='store_true', help='pack the chunks of the recording')
     parser.add_argument('--of', type=Path, help=argparse.SUPPRESS)  # what a child measures
     options = parser.parse_args(arguments)
     if options.of is not None:
@@ -87,20 +91,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = {}
         for minutes in (options.minutes, 1.0):
             path = Path(scratch, f'{minutes:g}.mcap')
-            _write(path, minutes)
+            _write(path, minutes, options.zstd)
             found[minutes] = _child(path)
             path.unlink()
     long, short = found[options.minutes], found[1.0]
     record = {
         'minutes': options.minutes,
+        'zstd': options.zstd,
         'times_real_time': options.minutes * 60 / long['analyze_s'],
+        'times_real_time_with_video': options.minutes * 60 / (long['analyze_s'] + long['video_s']),
         'times_less_than_decoding_all': long['decode_all_s'] / long['analyze_s'],
         'analyze_s': long['analyze_s'],
+        'video_s': long['video_s'],
         'decode_all_s': long['decode_all_s'],
         'frames': long['frames'],
         'pictures': long['pictures'],
         'peak_mb': long['peak_mb'],
         'peak_mb_of_one_minute': short['peak_mb'],
+        'peak_mb_with_video': long['video_peak_mb'],
+        'peak_mb_of_one_minute_with_video': short['video_peak_mb'],
     }
     for name, value in record.items():
         print(f'{name:<32}{value:.4g}')
@@ -131,12 +140,12 @@ def _types() -> Any:
     return get_typestore(Stores.ROS2_JAZZY)
 
 
-def _write(path: Path, minutes: float) -> None:
-    """One MCAP file, not compressed: JPEG is."""
+def _write(path: Path, minutes: float, zstd: bool) -> None:
+    """One MCAP file."""
     from mcap.writer import CompressionType, Writer
 
     with path.open('wb') as file:
-        writer = Writer(file, compression=CompressionType.NONE)
+        writer = Writer(file, compression=CompressionType.ZSTD if zstd else CompressionType.NONE)
         writer.start(profile='ros2')
         schema = writer.register_schema('sensor_msgs/msg/CompressedImage', 'ros2msg', b'')
         channel = writer.register_channel('/camera/image/compressed', 'cdr', schema)
@@ -153,18 +162,23 @@ def _child(path: Path) -> dict[str, float]:
 
 
 def _measure(path: Path) -> dict[str, float]:
-    """All of an analysis but the video, which is not made unless it is asked for."""
+    """All of an analysis but the model, and then its video."""
     began = time.perf_counter()
     with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
         recordings = {recording.topic: recording}
         plan = windows_of.plan([str(path)], recordings, _QUERIES, {})
-        analysis = windows_of.analyze(plan, recordings, Grounder(Instant()))
+        asker = Here(recordings, Grounder(Instant()), plan.queries)
+        analysis = windows_of.analyze(plan, recordings, asker)
         out = Path(folder)
         records.write_jsonl(analysis, out / 'records.jsonl')
         write_csv(analysis, out / 'records.csv')
         write_page(analysis, pictures_of(recordings), out / 'report.html')
         write_bag(analysis, out / 'overlay.mcap')
         analyze_s, peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
+        began = time.perf_counter()
+        shown = shown_stamps(plan.windows, recordings)
+        write_video(analysis, pictures_of(recordings), shown, out / 'video.mp4')
+        video_s, video_peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
         stamps = recording.stamps[:_DECODED].tolist()
         began = time.perf_counter()
         for stamp in stamps:
@@ -172,6 +186,8 @@ def _measure(path: Path) -> dict[str, float]:
         each_s = (time.perf_counter() - began) / len(stamps)
         return {
             'analyze_s': analyze_s,
+            'video_s': video_s,
+            'video_peak_mb': video_peak_mb,
             'decode_all_s': each_s * len(recording.stamps),
             'frames': analysis.frames,
             'pictures': len(recording.stamps),

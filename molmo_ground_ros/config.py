@@ -48,6 +48,12 @@ class Settings:
         'Local directory or hub id of the model; of server: http(s)://host:port/v1#name '
         '(docs/server.md); of replay: its answers file.',
     )
+    answer_format: str = _setting(
+        'molmo2',
+        'What the model is asked for and answers in; others than molmo2 are for models on a '
+        'server (docs/server.md).',
+        choices=('molmo2', 'qwen3-vl', 'gemini'),
+    )
     device: str = _setting('auto', 'Where the model runs: auto, cpu, cuda, cuda:0 ...')
     dtype: str = _setting(
         'auto',

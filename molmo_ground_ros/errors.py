@@ -73,6 +73,14 @@ class GroundError(Exception):
 
     code = ErrorCode.BACKEND_FAILED
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Goes to another process as it is: its message is written once."""
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[GroundError], args: tuple[object, ...]) -> GroundError:
+    return kind.__new__(kind, *args)
+
 
 class BadRequest(GroundError):
     """The request itself cannot be served, now or later."""

@@ -8,7 +8,7 @@ Knows nothing of buffers, threads or ROS.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from molmo_ground_ros import grammar, prompts, scores
@@ -39,9 +39,16 @@ def _go_on(_: Progress) -> bool:
 class Grounder:
     """Answers questions about clips with one backend. Not for use by two threads at once."""
 
-    def __init__(self, backend: Backend, max_new_tokens: int = 0) -> None:
-        """Take a backend; `max_new_tokens` 0 leaves each task its own limit."""
+    def __init__(
+        self, backend: Backend, max_new_tokens: int = 0, answer_format: str = 'molmo2'
+    ) -> None:
+        """Take a backend; `max_new_tokens` 0 leaves each task its own limit.
+
+        answer_format: what its model is asked for and answers in, a name of `grammar.FORMATS`;
+        BadSetting for another.
+        """
         self._backend = backend
+        self._format = grammar.format_of(answer_format)
         self.max_new_tokens = max_new_tokens
 
     @property
@@ -68,7 +75,7 @@ class Grounder:
         """
         if not clip.frames:
             raise NoFrames(clip.camera, 'the clip is empty')
-        asked = [_Asked(query, *prompts.prompt(query.text, query.task)) for query in queries]
+        asked = [self._asked(query) for query in queries]
         by_limit: dict[int, list[_Asked]] = {}
         for one in asked:
             limit = self.max_new_tokens or prompts.max_new_tokens(one.task)
@@ -77,11 +84,16 @@ class Grounder:
             self._generate(clip, group, GenerateOptions(limit), on_progress)
         return [answer for one in asked for answer in one.answers]
 
+    def _asked(self, query: Query) -> _Asked:
+        _, task = prompts.prompt(query.text, query.task)
+        return _Asked(query, self._format.prompt(query.text, task), task)
+
     def _generate(
         self, clip: Clip, group: Sequence[_Asked], options: GenerateOptions, on_progress: OnProgress
     ) -> None:
         began_ns = time.monotonic_ns()
-        streams = [_Stream(clip, on_progress) for _ in group]
+        parsers = [self._format.parser(grammar.DEFAULT_LIMITS, one.task) for one in group]
+        streams = [_Stream(clip, on_progress, parser) for parser in parsers]
         generations = self._backend.generate(
             clip,
             [one.prompt for one in group],
@@ -92,8 +104,9 @@ class Grounder:
             raise Canceled('generating')
         latency_ns = time.monotonic_ns() - began_ns
         for one, generation in zip(group, generations, strict=True):
+            parsed = self._format.parse(generation.text, task=one.task)
             one.answers.append(
-                _answer(clip, one.query, one.task, generation, self._backend.model, latency_ns)
+                _answer(clip, one, parsed, generation, self._backend.model, latency_ns)
             )
 
 
@@ -110,10 +123,10 @@ class _Asked:
 class _Stream:
     """Reads the text as it comes, to report points before the answer is whole."""
 
-    def __init__(self, clip: Clip, on_progress: OnProgress) -> None:
+    def __init__(self, clip: Clip, on_progress: OnProgress, parser: grammar.AnswerParser) -> None:
         self._clip = clip
         self._on_progress = on_progress
-        self._parser = grammar.Parser()
+        self._parser = parser
         self._points: list[Point] = []
         self._tokens = 0
 
@@ -166,6 +179,7 @@ class _Placed:
         self._tokens = scores.TokenSpans(generation.tokens)
         self._next_id = 1
         self.rejected: list[Rejection] = []
+        self.labels: dict[int, str] = {}  # by id: an object's own, where it has one
 
     def place(self, block: grammar.Block) -> list[Point]:
         identities = self._identities(block)
@@ -181,6 +195,8 @@ class _Placed:
                 self.rejected.append(Rejection('same frame and id as another point', piece))
                 continue
             seen.add((frame.stamp_ns, parsed.id))
+            if parsed.label:
+                self.labels.setdefault(identities[parsed.id], parsed.label)
             score = scores.score(self._text, parsed, self._tokens)
             points.append(_point(frame, parsed, identities[parsed.id], score))
         return points
@@ -196,34 +212,43 @@ class _Placed:
         return new
 
 
-def _tracks(label: str, points: Sequence[Point]) -> list[Track]:
+def _tracks(label: str, points: Sequence[Point], labels: Mapping[int, str]) -> list[Track]:
+    """label: of those that have none of their own in `labels`, by id."""
     by_id: dict[int, list[Point]] = {}
     for point in points:
         by_id.setdefault(point.id, []).append(point)
     return [
-        Track(identity, label, tuple(sorted(group, key=lambda point: point.stamp_ns)))
+        Track(
+            identity,
+            labels.get(identity, label),
+            tuple(sorted(group, key=lambda point: point.stamp_ns)),
+        )
         for identity, group in sorted(by_id.items())
     ]
 
 
 def _answer(
-    clip: Clip, query: Query, task: Task, generation: Generation, model: str, latency_ns: int
+    clip: Clip,
+    asked: _Asked,
+    parsed: grammar.Parsed,
+    generation: Generation,
+    model: str,
+    latency_ns: int,
 ) -> Answer:
-    parsed = grammar.parse(generation.text)
     placed = _Placed(clip, generation)
     points: list[Point] = []
     tracks: list[Track] = []
     for block in parsed.blocks:
         found = placed.place(block)
         # The article writes tracks as one <points> block an object.
-        if block.kind == 'tracks' or task is Task.TRACK:
-            tracks += _tracks(block.label, found)
+        if block.kind == 'tracks' or asked.task is Task.TRACK:
+            tracks += _tracks(block.label, found, placed.labels)
         else:
             points += found
     width, height = clip.size
     return Answer(
-        query=query,
-        task=task,
+        query=asked.query,
+        task=asked.task,
         text=generation.text,
         count=0 if parsed.none and parsed.count is None else parsed.count,
         label=parsed.blocks[0].label if parsed.blocks else '',

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ MAX_PIXELS = 2**28  # of a picture; a larger size is damage
 _ZERO = 48  # the character of 0
 _MORE, _SIGN, _BITS = 0x20, 0x10, 5  # of a character
 _LONGEST = 7  # characters of a run: 35 bits
+_SMALL = 4096  # bytes of counts whose ends are kept for a while: 8 MB in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,8 @@ class Mask:
 
         Raises BadSetting for counts that are damaged.
         """
-        runs = _runs(self.counts)
-        ends = np.cumsum(runs)
-        if not len(runs) or runs.min() < 0 or ends[-1] != self.height * self.width:
-            told = f'are no runs of {self.height} x {self.width} pixels'
-            raise BadSetting('counts', _shown(self.counts), told)
-        return ends
+        find = _kept_ends if len(self.counts) <= _SMALL else _ends
+        return find(self.counts, self.height, self.width)
 
     def rle(self) -> dict[str, Any]:
         """As COCO writes it in JSON: size [height, width] and counts."""
@@ -109,6 +107,20 @@ def read_rle(found: object) -> Mask:
     mask = Mask(height, width, counts)
     mask.ends()
     return mask
+
+
+def _ends(counts: bytes, height: int, width: int) -> NDArray[np.int64]:
+    """(R,) read-only. Raises BadSetting."""
+    runs = _runs(counts)
+    ends = np.cumsum(runs)
+    if not len(runs) or runs.min() < 0 or ends[-1] != height * width:
+        raise BadSetting('counts', _shown(counts), f'are no runs of {height} x {width} pixels')
+    ends.flags.writeable = False
+    return ends
+
+
+# A mask is asked several times in a row: when it is read, whether it is empty, what lies in it.
+_kept_ends = lru_cache(maxsize=256)(_ends)
 
 
 def _size(found: Any) -> tuple[int, int]:

@@ -43,8 +43,11 @@ def deciding_spans(text: str, point: ParsedPoint) -> tuple[list[tuple[int, int]]
 
     Deciding: the separator that says there is one more, the time, the id, and x and y to 1 % of
     the image. The third digit of a coordinate (0.1 %) is below what the model resolves: its
-    probability is close to uniform and would hide what the model does know.
+    probability is close to uniform and would hide what the model does know. In JSON what says that
+    there is one more is the brace that opens it; an id there is not looked at.
     """
+    if point.deciding:
+        return list(point.deciding), list(point.fine)
     head = _NUMBER.search(text, point.head_start, point.start)
     is_first = head is not None and not text[head.end() : point.start].strip()
     before = (point.head_start if is_first else point.start) - 1

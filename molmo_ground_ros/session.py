@@ -311,7 +311,7 @@ class Session:
         backend = self._load_backend()
         if backend is None:
             return
-        grounder = Grounder(backend)
+        grounder = Grounder(backend, answer_format=self._settings.answer_format)
         if self._settings.prepare:
             self._ahead = Ahead(backend, self._buffers)
         while self._work_one(grounder):

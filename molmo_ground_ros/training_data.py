@@ -111,8 +111,8 @@ def convert(rows: Sequence[Row], torn: Sequence[Torn] = ()) -> Converted:
     """Turn rows into records, in the order of source, camera, time and question.
 
     rows: no two of one key. An answer about a clip becomes a record if every one of its points was
-    looked at, none of the torn rows is of it, and the image keeps its size. Wrong points are left
-    out: if all are, the record says that there are none.
+    looked at, none of the torn rows is of it, it was not cut off, and the image keeps its size.
+    Wrong points are left out: if all are, the record says that there are none.
     """
     of_camera: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.stamp_ns, row.id)):
@@ -126,7 +126,8 @@ def convert(rows: Sequence[Row], torn: Sequence[Torn] = ()) -> Converted:
         for asked, found in _answers(of_camera[source, camera], start_ns, end_ns):
             bad = sum(one.asked == asked and start_ns <= one.stamp_ns <= end_ns for one in torn)
             unseen = sum(row.verdict is Verdict.UNSEEN for row in found)
-            why = _refusal(found, unseen, bad)
+            cut = any(row.truncated for row in found if _in_window(row, start_ns, end_ns))
+            why = _refusal(found, unseen, bad, cut)
             if why is not None:
                 left_out.append(
                     LeftOut(asked, found[0].query, start_ns, end_ns, len(found), unseen, why)
@@ -200,7 +201,7 @@ def track_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Re
     }
 
 
-def _refusal(found: Sequence[Row], unseen: int, bad: int) -> str | None:
+def _refusal(found: Sequence[Row], unseen: int, bad: int, cut: bool) -> str | None:
     """Why an answer about a clip is not exported; '' where nobody looked at it; None: it is."""
     if unseen == len(found):
         return ''
@@ -208,6 +209,8 @@ def _refusal(found: Sequence[Row], unseen: int, bad: int) -> str | None:
         return f'{unseen} of {len(found)} points not looked at'
     if bad:
         return f'{bad} of its rows could not be read'
+    if cut:
+        return 'the answer was cut off, so there may be more'
     if len({(row.width, row.height) for row in found}) > 1:
         return 'the image changes its size'
     return None
@@ -270,8 +273,12 @@ def _answers(rows: Sequence[Row], start_ns: int, end_ns: int) -> Iterator[tuple[
     for row in _shown(rows, start_ns, end_ns):
         shown[row.asked].append(row)
     for asked in sorted(shown):
-        if any((row.start_ns, row.end_ns) == (start_ns, end_ns) for row in shown[asked]):
+        if any(_in_window(row, start_ns, end_ns) for row in shown[asked]):
             yield asked, shown[asked]
+
+
+def _in_window(row: Row, start_ns: int, end_ns: int) -> bool:
+    return (row.start_ns, row.end_ns) == (start_ns, end_ns)
 
 
 def _labels(rows: Iterable[Row]) -> dict[Asked, str]:

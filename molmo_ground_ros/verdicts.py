@@ -36,9 +36,11 @@ COLUMNS = (
     'image_height',
     'window_start_ns',
     'window_end_ns',
+    'window_state',
     'verdict',
 )  # that are read; others may stand beside them
 _TASKS = tuple(task.name.lower() for task in Task)
+_STATES = ('answered', 'truncated')  # of a window that has points: stitch.State
 _INTEGER = re.compile(r'[-+]?[0-9]{1,20}')
 _VERDICTS = "neither empty, 'confirmed', 'wrong' nor a corrected 'x y' in pixels"
 
@@ -77,6 +79,7 @@ class Row:
     height: int
     start_ns: int  # the window, both ends in it
     end_ns: int
+    truncated: bool  # its answer was cut off
     verdict: Verdict
 
     @property
@@ -129,6 +132,7 @@ def read_row(record: Mapping[str, Any], source: str) -> Row:
         height=height,
         start_ns=start_ns,
         end_ns=end_ns,
+        truncated=_one_of(record, 'window_state', _STATES) == 'truncated',
         verdict=verdict,
     )
 

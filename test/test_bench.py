@@ -165,4 +165,4 @@ def test_the_bench_of_a_long_recording_measures_all_of_it():
     found = json.loads(done.stdout.splitlines()[-1])
     assert found['pictures'] == 1.5 * 60 * 30
     assert 180 <= found['frames'] <= 182  # two a second, each decoded once, and the newest
-    assert all(value > 0 for value in found.values())
+    assert all(value > 0 for name, value in found.items() if name != 'zstd')

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molmo_ground_ros.backends.replay import Recording, ReplayBackend
-from molmo_ground_ros.errors import BadQuestion, Canceled, NoFrames
+from molmo_ground_ros.errors import BadQuestion, BadSetting, Canceled, NoFrames
 from molmo_ground_ros.grounder import Grounder, Progress
 from molmo_ground_ros.types import Answer, Clip, Query, Task
 
@@ -253,3 +253,48 @@ def test_whatever_the_model_writes_becomes_an_answer_about_the_clip(text: str) -
         assert 0 <= point.id < 2**31
     keys = [(point.stamp_ns, point.id) for point in answer.points]
     assert len(set(keys)) == len(keys)
+
+
+QWEN_TRACK = (
+    '```json\n[{"time": 0.5, "bbox_2d": [400, 200, 600, 300], "label": "red block"},'
+    ' {"time": 1.0, "bbox_2d": [410, 200, 610, 300], "label": "red block"}]\n```'
+)
+
+
+def test_another_models_answers_are_asked_for_and_read_in_its_own_format() -> None:
+    backend = ReplayBackend([QWEN_TRACK])
+    answer = Grounder(backend, answer_format='qwen3-vl').ground(
+        make_clip(), Query('Track the red block.')
+    )
+    (asked,) = backend.asked
+    assert asked.startswith('Track the red block.\nAnswer in JSON only: ')
+    (track,) = answer.tracks
+    assert (track.id, track.label) == (1, 'red block')
+    assert [(p.stamp_ns, p.x, p.y) for p in track.points] == [
+        (stamp(0.5) + 1000, 320.0, 120.0),
+        (stamp(1.0) + 2000, 326.4, 120.0),
+    ]
+
+
+def test_a_count_in_json_brings_its_points() -> None:
+    text = '{"count": 2, "points": [{"time": "00:03", "point": [250, 500]}, {"time": 5'
+    grounder = Grounder(ReplayBackend([text]), answer_format='gemini')
+    answer = grounder.ground(make_clip(), Query(COUNT))
+    assert answer.count == 2
+    assert [(p.stamp_ns, p.x, p.y) for p in answer.points] == [(stamp(3.0) + 6000, 320.0, 120.0)]
+    assert [rejection.reason for rejection in answer.rejected] == ['cut off']
+
+
+def test_an_unknown_answer_format_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(BadSetting, match='must be one of molmo2, qwen3-vl, gemini'):
+        Grounder(ReplayBackend([]), answer_format='gpt')
+
+
+def test_tracks_in_json_keep_their_own_labels() -> None:
+    text = (
+        '[{"time": 0.5, "id": 0, "point": [1, 2], "label": "left cup"},'
+        ' {"time": 0.5, "id": 1, "point": [3, 4], "label": "right cup"}]'
+    )
+    grounder = Grounder(ReplayBackend([text]), answer_format='gemini')
+    tracks = grounder.ground(make_clip(), Query('Track the cups.')).tracks
+    assert [(track.id, track.label) for track in tracks] == [(1, 'left cup'), (2, 'right cup')]

@@ -44,6 +44,7 @@ FLOORS = {
 
 # The files of the backend named transformers; replay and the choice between backends know no torch.
 HF = {'backends/hf', 'backends/weights'}
+SAM2 = {'backends/sam2'}
 # The files of our own graph that know torch: with `onnx` none of them is imported.
 GRAPH = {
     *(f'backends/molmo2/{name}' for name in ('export', 'graph', 'load', 'ops', 'vision')),
@@ -84,8 +85,8 @@ ONLY_IN = {
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx
     'tf2_ros': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},
-    'torch': {*HF, *GRAPH, 'backends/device'},
-    'transformers': HF,
+    'torch': {*HF, *GRAPH, *SAM2, 'backends/device'},
+    'transformers': {*HF, *SAM2},
     f'{PACKAGE}.action': {'ros'},
     f'{PACKAGE}.msg': {'ros'},
     f'{PACKAGE}.srv': {'ros'},

@@ -73,6 +73,8 @@ QUESTIONS = [
     ('Highlight the cup', Task.POINT),
     ('What are the coordinates of the cup?', Task.POINT),
     ('Robot, point to the cup', Task.POINT),
+    ('Point to visual artifacts.', Task.POINT),
+    ('Where does something vanish?', Task.POINT),
     # everything else
     ('Follow-up: what colour is it?', Task.TEXT),
     ('Can you see the red block?', Task.TEXT),

@@ -88,3 +88,18 @@ def test_unknown_probability_of_one_token_makes_the_score_unknown() -> None:
     text = '<points coords="0.5 1 345 678">x</points>'
     tokens = TokenSpans([Token(c, math.nan if c == '5' else 0.0) for c in text])
     assert math.isnan(score(text, point, tokens))
+
+
+JSON = '[{"time": 0.5, "point_2d": [345, 67], "label": "x"}, {"time": 14, "point_2d": [5, 1000]}]'
+
+
+def test_of_json_the_brace_the_time_and_the_leading_digits_decide() -> None:
+    first, second = grammar.FORMATS['qwen3-vl'].parse(JSON).points
+    for point, expected in ((first, ['{', '0.5', '34', '6']), (second, ['{', '14', '100'])):
+        spans, fine = deciding_spans(JSON, point)
+        assert [JSON[a:b] for a, b in spans] == expected
+        assert len(fine) == 2
+    at = JSON.index('345')
+    tokens = TokenSpans(chars(JSON, {at: 0.5, at + 2: 0.01, JSON.rindex('{'): 0.3}))
+    assert score(JSON, first, tokens) == pytest.approx(0.5)
+    assert score(JSON, second, tokens) == pytest.approx(0.3)

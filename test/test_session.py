@@ -100,6 +100,13 @@ def test_question_is_answered_from_the_only_or_first_camera(open_session: Opened
     assert answer.frames_used == 11
 
 
+def test_questions_are_asked_and_read_in_the_format_that_is_set(open_session: Opened) -> None:
+    backend = ReplayBackend(['{"count": 2}'])
+    session = open_session(backend, answer_format='qwen3-vl')
+    assert session.submit(Query('How many cups are there?')).result().count == 2
+    assert 'Answer in JSON only' in backend.asked[0]
+
+
 def test_question_names_its_camera(open_session: Opened) -> None:
     session = open_session(ReplayBackend([NONE]))
     assert session.submit(Query('Where is it?', camera='rear')).result().camera == 'rear'

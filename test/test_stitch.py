@@ -175,7 +175,7 @@ def test_two_candidates_equally_near_are_marked_and_name_each_other():
         pytest.param(9.0, 1, 1, 1, None, id='near enough'),
         pytest.param(9.7, 1, 1, 2, Mark.MAY_BE_TWO, id='hardly near enough'),
         pytest.param(10.3, 1, 2, 2, Mark.MAY_BE_SAME, id='hardly too far'),
-        pytest.param(11.0, 2, 2, 2, None, id='too far'),
+        pytest.param(11.0, 0, 2, 2, None, id='too far: each window denies the event of the other'),
     ],
 )
 def test_a_count_that_hangs_on_a_close_decision_has_bounds(percent, least, count, most, mark):
@@ -191,6 +191,7 @@ def test_an_event_that_a_window_should_have_and_has_not_is_counted_and_marked():
     merged = merge(answer(FIRST, (60, 30, 30)), answer(SECOND))
     (event,) = merged.events
     assert (event.marks, event.missed_by) == ((Mark.UNCONFIRMED,), (1,))
+    assert (merged.count_least, merged.count, merged.count_most) == (0, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def row(at, number=1, x=64.0, y=48.0, verdict=Verdict.RIGHT, window=(0, 20), **c
         height=HEIGHT,
         start_ns=START + round(window[0] * S),
         end_ns=START + round(window[1] * S),
+        truncated=False,
         verdict=verdict,
     )
     return dataclasses.replace(made, **changed)
@@ -122,6 +123,10 @@ def test_all_points_wrong_is_a_record_that_says_there_are_none():
             id='a row could not be read',
         ),
         pytest.param(
+            [row(3, truncated=True)], [], 'the answer was cut off, so there may be more',
+            id='the model did not come to an end',
+        ),
+        pytest.param(
             [row(3), row(4, 2, width=320)], [], 'the image changes its size', id='size changes'
         ),
     ],
@@ -131,6 +136,14 @@ def test_incomplete_answer_is_left_out_and_told(rows, torn, why):
     assert not made.points
     assert not made.clips
     assert [one.why for one in made.left_out] == [why]
+
+
+def test_a_neighbouring_window_that_was_cut_off_does_not_matter():
+    made = convert([row(3), row(18, 2, window=(15, 55), truncated=True)])
+    assert [record['video_id'] for record in made.points] == [
+        f'run1_image_{START}_{START + 20 * S}'
+    ]
+    assert [one.why for one in made.left_out] == ['the answer was cut off, so there may be more']
 
 
 def test_torn_row_of_another_question_or_time_does_not_matter():

@@ -27,6 +27,7 @@ RECORD = {
     'image_height': 480,
     'window_start_ns': 0,
     'window_end_ns': 60 * S,
+    'window_state': 'answered',
     'verdict': 'confirmed',
 }
 
@@ -85,6 +86,7 @@ def test_missing_column_is_named(column):
         pytest.param({'image_width': 0}, 'image_width = 0', id='no image'),
         pytest.param({'type': 'box'}, "type = 'box'", id='unknown type'),
         pytest.param({'task': 'dance'}, "task = 'dance'", id='unknown task'),
+        pytest.param({'window_state': 'late'}, "window_state = 'late'", id='unknown state'),
         pytest.param({'camera': None}, 'camera = None: is no text', id='no camera'),
     ],
 )

@@ -39,6 +39,7 @@ KEYS = (
     'window',  # the one whose answer is shown, from 0 for each camera
     'window_start_ns',
     'window_end_ns',
+    'window_state',  # stitch.State: 'truncated' if its answer was cut off
     'marks',  # what could not be decided: stitch.Mark
     'text',  # the window's words
     'verdict',  # null: a person writes 'confirmed', 'wrong', or where it is: 'x y'
@@ -77,6 +78,7 @@ def records(analysis: Analysis) -> Iterator[Record]:
             window.index,
             window.start_ns,
             window.end_ns,
+            window.state.value,
             [mark.value for mark in marks],
             window.text,
             None,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""All questions about all windows of all cameras, merged. Holds answers, and one clip at a time.
+"""All questions about all windows of all cameras, merged. Holds answers, and no frame.
 
 A window without an answer is a gap with its reason, and the rest goes on.
 """
@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from molmo_ground_ros import prompts
-from molmo_ground_ros.analysis.store import Done, Key, Span, Store
+from molmo_ground_ros.analysis.store import Done, Key, Store
 from molmo_ground_ros.analysis.values import Analysis, Finding
-from molmo_ground_ros.errors import BackendError, BadSetting, GroundError, NoFrames
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.analysis.window import Asked, Asker, Failure, Span, Work
+from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.stitch import Stitched, Stitcher
-from molmo_ground_ros.types import Answer, Clip, Query
+from molmo_ground_ros.stitch.assign import solver
+from molmo_ground_ros.types import Answer, Query
 from molmo_ground_ros.windows import MAX_WINDOW_NS, OVERLAP_NS
 
 MIN_WINDOW_NS = 2 * OVERLAP_NS  # what it shares with its neighbours is not all of it
@@ -60,7 +60,8 @@ def plan(
 
     Without `end_ns`: to the end. length_ns: of a window, at most. Raises BadQuestion, BadSetting
     for a question that is there twice and for a window shorter than two overlaps or too long,
-    NoFrames where no camera has a picture in the span.
+    NoFrames where no camera has a picture in the span, MissingPackage where there are windows to
+    merge and the package for that is missing.
     """
     if not MIN_WINDOW_NS <= length_ns <= MAX_WINDOW_NS:
         shortest, longest = MIN_WINDOW_NS / 1e9, MAX_WINDOW_NS / 1e9
@@ -81,31 +82,51 @@ def plan(
     windows = {name: one.windows(from_ns, to_ns, length_ns) for name, one in recordings.items()}
     if not any(windows.values()):
         raise NoFrames(names, f'none from {start_ns / 1e9:.3f} s on, to the end of the span')
+    if any(len(spans) > 1 for spans in windows.values()):
+        solver()  # told now, and not after hours of asking
     return Plan(tuple(sources), tuple(queries), (from_ns, to_ns), windows, dict(settings))
+
+
+def left(what: Plan, store: Store | None = None) -> list[Work]:
+    """The windows with questions that `store` has no answer to, by camera, then by time."""
+    done = store.done if store else {}
+    found = []
+    for camera, spans in what.windows.items():
+        seen_ns = -1  # stamps are from 0 on
+        for span in spans:
+            asked = (n for n in range(len(what.queries)) if (camera, span, n) not in done)
+            if questions := tuple(asked):
+                found.append(Work(camera, span, seen_ns, questions))
+            seen_ns = span[1]
+    return found
 
 
 def analyze(
     what: Plan,
     recordings: Mapping[str, Recording],
-    grounder: Grounder,
+    asker: Asker,
     store: Store | None = None,
     on_window: OnWindow = _tell_nobody,
 ) -> Analysis:
     """Ask, and merge the answers. Ctrl-C ends the asking: what is finished is given.
 
     What `store` holds is not asked again, and what is answered is added to it. The same recordings,
-    model and plan give the same result bit for bit, but for times, however often it was resumed.
-    Raises the first window's error where no window gave an answer, OSError (a full disk).
+    model and plan give the same result bit for bit, but for times, however often it was resumed
+    and whoever asks. Raises the first window's error where no window gave an answer, OSError (a
+    full disk).
     """
-    run = _Run(what, recordings, grounder, store)
-    complete, total = True, run.left()
+    run = _Run(what, recordings, store)
+    run.restore()
+    works = left(what, store)
+    complete = True
     try:
-        for asked in run.ask():
-            on_window(asked, total)
+        for number, asked in enumerate(asker.ask(works), start=1):
+            run.take(asked)
+            on_window(number, len(works))
     except KeyboardInterrupt:
         complete = False
-    if run.first_error is not None and not run.done:
-        raise run.first_error
+    if run.failed and not run.done:
+        raise run.failed[min(run.failed, key=run.place)]
     began_s = time.monotonic()
     findings = tuple(
         Finding(query, camera, run.stitched(camera, question))
@@ -120,9 +141,9 @@ def analyze(
         findings=findings,
         losses=losses(recordings),
         settings=what.settings,
-        model=grounder.model,
+        model=asker.model,
         timing_s=run.timing_s,
-        frames=run.frames,
+        frames=sum(run.frames.values()),
         complete=complete,
     )
 
@@ -135,105 +156,56 @@ def losses(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Run:
-    """What was found so far."""
+    """What was found so far, in whatever order."""
 
     plan: Plan
     recordings: Mapping[str, Recording]
-    grounder: Grounder
     store: Store | None
     done: dict[Key, Answer] = field(default_factory=dict)
-    failed: dict[Key, str] = field(default_factory=dict)  # why
-    first_error: GroundError | None = None
-    frames: int = 0
+    failed: dict[Key, GroundError] = field(default_factory=dict)
+    frames: dict[tuple[str, Span], int] = field(default_factory=dict)  # decoded, by window
     timing_s: dict[str, float] = field(
         default_factory=lambda: {'read': 0.0, 'ask': 0.0, 'merge': 0.0}
     )
 
-    def left(self) -> int:
-        """Windows that were not finished before."""
-        done = self.store.done if self.store else {}
-        questions = range(len(self.plan.queries))
-        return sum(
-            any((camera, span, question) not in done for question in questions)
-            for camera, spans in self.plan.windows.items()
-            for span in spans
-        )
+    def restore(self) -> None:
+        """Take what was finished before, with what was found undecodable then."""
+        for key, done in self.store.done.items() if self.store else ():
+            camera, span, _ = key
+            if span in self.plan.windows.get(camera, ()):
+                self.done[key] = done.answer
+                self._read(camera, span, done.frames, done.undecodable)
 
-    def ask(self) -> Iterator[int]:
-        """Ask window by window; gives how many were asked so far."""
-        asked = 0
-        for camera, spans in self.plan.windows.items():
-            newest_ns = 0  # of all frames decoded so far
-            for span in spans:
-                newest_ns = max(newest_ns, self._restore(camera, span))
-                keys = [(camera, span, number) for number in range(len(self.plan.queries))]
-                missing = [key for key in keys if key not in self.done]
-                if missing:
-                    newest_ns = max(newest_ns, self._window(missing, newest_ns))
-                    asked += 1
-                    yield asked
+    def take(self, asked: Asked) -> None:
+        """Keep what came of a window. Raises OSError."""
+        camera, span = asked.work.camera, asked.work.span
+        self.timing_s['read'] += asked.read_s
+        self.timing_s['ask'] += asked.ask_s
+        self._read(camera, span, asked.frames, asked.undecodable)
+        for question, answer in asked.answers.items():
+            key = camera, span, question
+            if self.store:
+                self.store.add(key, Done(answer, asked.frames, asked.undecodable))
+            self.done[key] = answer
+        for question, failure in asked.failures.items():
+            self._fail((camera, span, question), failure)
 
-    def _restore(self, camera: str, span: Span) -> int:
-        """Take what was finished before. Gives the stamp of its newest frame, 0 if there is none.
+    def _read(
+        self, camera: str, span: Span, frames: int, undecodable: Sequence[tuple[int, str]]
+    ) -> None:
+        self.frames[camera, span] = frames
+        for stamp_ns, why in undecodable:
+            self.recordings[camera].note_undecodable(stamp_ns, why)
 
-        What was found undecodable then is told again, so that the losses are the same.
-        """
-        keys = ((camera, span, number) for number in range(len(self.plan.queries)))
-        found = {key: self.store.done[key] for key in keys if self.store and key in self.store.done}
-        for key, done in found.items():
-            self.done[key] = done.answer
-            for stamp_ns, why in done.undecodable:
-                self.recordings[camera].note_undecodable(stamp_ns, why)
-        self.frames += max((done.frames for done in found.values()), default=0)
-        return max((done.answer.newest_ns for done in found.values()), default=0)
+    def _fail(self, key: Key, failure: Failure) -> None:
+        if failure.trace:
+            _log.error('window %s of %s failed:\n%s', key[1], key[0], failure.trace)
+        self.failed[key] = failure.error
 
-    def _window(self, keys: Sequence[Key], newest_ns: int) -> int:
-        """Ask these questions about one window. Gives the stamp of its newest frame."""
-        camera, span, _ = keys[0]
-        recording = self.recordings[camera]
-        known = len(recording.undecodable)
-        began_s = time.monotonic()
-        try:
-            clip = recording.clip(*span)
-        except (GroundError, OSError) as err:
-            for key in keys:
-                self._fail(key, err)
-            return newest_ns
-        self.timing_s['read'] += time.monotonic() - began_s
-        frames = sum(frame.stamp_ns > newest_ns for frame in clip.frames)
-        undecodable = tuple(islice(recording.undecodable.items(), known, None))
-        began_s = time.monotonic()
-        for key, answer in self._answers(clip, keys):
-            if isinstance(answer, Answer):
-                if self.store:
-                    self.store.add(key, Done(answer, frames, undecodable))
-                self.done[key] = answer
-            else:
-                self._fail(key, answer)
-        self.timing_s['ask'] += time.monotonic() - began_s
-        self.frames += frames
-        return clip.frames[-1].stamp_ns
-
-    def _answers(self, clip: Clip, keys: Sequence[Key]) -> Iterator[tuple[Key, Answer | Exception]]:
-        """Of all questions at once; where that fails, of each alone."""
-        queries = [self.plan.queries[number] for _, _, number in keys]
-        try:
-            answers = self.grounder.ground_all(clip, queries)
-        except Exception as err:  # noqa: BLE001 - the Backend protocol says so
-            if len(keys) == 1:
-                yield keys[0], err
-            else:
-                for key in keys:
-                    yield from self._answers(clip, [key])
-            return
-        yield from zip(keys, answers, strict=True)
-
-    def _fail(self, key: Key, error: Exception) -> None:
-        if not isinstance(error, GroundError):
-            _log.error('window %s of %s failed', key[1], key[0], exc_info=error)
-            error = BackendError(f'{type(error).__name__}: {error}')
-        self.failed[key] = str(error)
-        self.first_error = self.first_error or error
+    def place(self, key: Key) -> tuple[int, Span, int]:
+        """Where in the plan a question about a window stands."""
+        camera, span, question = key
+        return list(self.plan.windows).index(camera), span, question
 
     def stitched(self, camera: str, question: int) -> Stitched:
         """What the windows say together about one question."""
@@ -243,5 +215,5 @@ class _Run:
             if key in self.done:
                 stitcher.add(self.done[key])
             else:
-                stitcher.miss(*span, self.failed.get(key, NOT_REACHED))
+                stitcher.miss(*span, str(self.failed.get(key, NOT_REACHED)))
         return stitcher.result()

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finished windows on disk, so that an interrupted run goes on: JSON Lines, one an answer.
 
-The first line names the run by a digest of all that its answers depend on. What cannot be read (a
-last line that was cut off) counts as not asked.
+What cannot be read counts as not asked. See lines.py.
 """
 
 from __future__ import annotations
@@ -18,11 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from molmo_ground_ros.analysis.lines import Lines, files
+from molmo_ground_ros.analysis.lock import lock
+from molmo_ground_ros.analysis.window import Span
 from molmo_ground_ros.types import Answer, Point, Query, Rejection, Task, Track
 
 FORMAT = 1  # of the lines; another one is another run
-BEFORE = '.before'  # of a run that was begun anew, maybe by mistake
-Span = tuple[int, int]  # a window: its first and last stamp, ns
 Key = tuple[str, Span, int]  # camera, window, place of the question
 
 
@@ -31,7 +31,7 @@ class Done:
     """One window's answer to one question, and what reading the window told."""
 
     answer: Answer
-    frames: int  # decoded that no window before had
+    frames: int  # decoded, past the window before
     undecodable: tuple[tuple[int, str], ...]  # (stamp, why), first found in this window
 
 
@@ -41,22 +41,19 @@ class Store:
     def __init__(self, folder: str | Path, digest: str, *, resume: bool) -> None:
         """Open the run's file in `folder`, which is made; without `resume` it begins anew.
 
-        What was there then keeps a name that ends in BEFORE, until the next time. Raises OSError.
+        See `Lines`. The folder is this run's alone until it is closed. Raises BadSetting where it
+        is another's, OSError.
         """
         self.path = Path(folder) / f'windows-{digest[:16]}.jsonl'
         self.done: dict[Key, Done] = {}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        header = json.dumps({'run': digest}).encode() + b'\n'
-        if not resume and self.path.exists():
-            self.path.replace(self.path.with_name(self.path.name + BEFORE))
-        kept = _whole_lines(self.path)
-        anew = not kept.startswith(header)
-        if not anew:
-            self._read(kept[len(header) :])
-        self._file = self.path.open('ab')
-        self._file.truncate(0 if anew else len(kept))
-        if anew:
-            self._write(header)
+        self._lock = lock(self.path.parent)
+        try:
+            self._lines = Lines(self.path, digest, resume=resume)
+        except BaseException:
+            self._lock.close()
+            raise
+        for entry in self._lines.kept:
+            self._read(entry)
 
     def __enter__(self) -> Store:
         """Return itself."""
@@ -68,8 +65,9 @@ class Store:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file, which stays."""
-        self._file.close()
+        """Close the file, which stays, and leave the folder to others."""
+        with self._lock:  # closing writes what a full disk has held back
+            self._lines.close()
 
     def add(self, key: Key, done: Done) -> None:
         """Keep one more. Raises OSError; what was kept before stays."""
@@ -82,24 +80,18 @@ class Store:
             'undecodable': done.undecodable,
             'answer': answer_json(done.answer),
         }
-        self._write(json.dumps(line).encode() + b'\n')
+        self._lines.add(line)
         self.done[key] = done
 
-    def _write(self, line: bytes) -> None:
-        self._file.write(line)
-        self._file.flush()
-
-    def _read(self, lines: bytes) -> None:
-        for line in lines.splitlines():
-            try:
-                entry = json.loads(line)
-                start_ns, end_ns = entry['window']
-                key = entry['camera'], (start_ns, end_ns), entry['question']
-                undecodable = tuple((stamp_ns, why) for stamp_ns, why in entry['undecodable'])
-                done = Done(answer_of(entry['answer']), entry['frames'], undecodable)
-            except (ValueError, TypeError, KeyError):
-                continue
-            self.done[key] = done
+    def _read(self, entry: Any) -> None:
+        try:
+            start_ns, end_ns = entry['window']
+            key = entry['camera'], (start_ns, end_ns), entry['question']
+            undecodable = tuple((stamp_ns, why) for stamp_ns, why in entry['undecodable'])
+            done = Done(answer_of(entry['answer']), entry['frames'], undecodable)
+        except (ValueError, TypeError, KeyError):
+            return
+        self.done[key] = done
 
 
 def digest(
@@ -115,9 +107,9 @@ def digest(
     """
     run = {
         'format': FORMAT,
-        'files': [_files(Path(source)) for source in sources],
+        'files': [files(Path(source)) for source in sources],
         'settings': dict(settings),
-        'model': _files(Path(settings['model'])) if 'model' in settings else [],
+        'model': files(Path(settings['model'])) if 'model' in settings else [],
         'questions': [dataclasses.astuple(query) for query in queries],
         'windows': {camera: list(spans) for camera, spans in windows.items()},
     }
@@ -155,20 +147,3 @@ def _points(entries: Sequence[Mapping[str, Any]]) -> tuple[Point, ...]:
         Point(**{**point, 'score': math.nan if point['score'] is None else point['score']})
         for point in entries
     )
-
-
-def _files(path: Path) -> list[tuple[str, int, int]]:
-    """(path, bytes, time of change) of a file, or of all in a folder; empty if it is none."""
-    if not path.exists():
-        return []
-    path = path.resolve()
-    found = sorted(path.rglob('*')) if path.is_dir() else [path]
-    stats = [(str(file), file.stat()) for file in found if file.is_file()]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-
-
-def _whole_lines(path: Path) -> bytes:
-    """What a file holds up to its last line end; b'' where there is no file."""
-    if not path.is_file():
-        return b''
-    return path.read_bytes().rpartition(b'\n')[0] + b'\n'

@@ -40,9 +40,20 @@ def load_network(
     model: str, folder: Path, device: torch.device, dtype: torch.dtype
 ) -> Any:  # a Molmo2ForConditionalGeneration: its own annotations do not pass mypy --strict
     """Read the weights, in this precision. Raises BadModel, also where some are missing."""
+    return load_class(Molmo2ForConditionalGeneration, model, folder, device, dtype)
+
+
+def load_class(
+    network_class: Any,  # of transformers
+    model: str,
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Any:
+    """The same for any class of transformers."""
     try:
         with _no_progress_bar():
-            network, report = Molmo2ForConditionalGeneration.from_pretrained(
+            network, report = network_class.from_pretrained(
                 folder,
                 dtype=dtype,
                 use_safetensors=True,

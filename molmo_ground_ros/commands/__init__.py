@@ -13,6 +13,8 @@ from __future__ import annotations
 COMMANDS = {
     'analyze': 'ask a question about a recording',
     'build': 'write the graphs or engines that a backend runs',
+    'convert': 'turn masks or boxes into pointing and tracking data for Molmo2',
     'doctor': 'say what this machine can run, and what is missing',
+    'evaluate': 'measure what models say on a data set',
     'export': 'turn answers that a person looked at into training data for Molmo2',
 }

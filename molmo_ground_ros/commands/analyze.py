@@ -18,8 +18,11 @@ from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.merged import merged
 from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
+from molmo_ground_ros.analysis.spread import cluster
+from molmo_ground_ros.analysis.spread.workers import spread
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.values import Analysis, Finding
+from molmo_ground_ros.analysis.window import Asker, Here
 from molmo_ground_ros.commands.progress import Progress
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.errors import BadSetting, BagError
@@ -34,14 +37,17 @@ OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
 MOST_REJECTED = 20  # printed of an answer
 INTERRUPTED = 130  # exit code, as of a shell
 
-_SETTINGS = ('backend', 'model', 'device', 'dtype', 'threads', 'max_new_tokens')
+_SETTINGS = (
+    *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
     parser.add_argument(
-        'bag', metavar='BAG', nargs='+', help='rosbag2 folder, .mcap or .db3 file, or a video'
-    )
+        'bag', metavar='BAG', nargs='+',
+        help='rosbag2 folder, .mcap or .db3 file, or a video; several are one recording, by stamp',
+    )  # fmt: skip
     parser.add_argument(
         '--query', action='append', default=[], help='a question; may be given several times'
     )
@@ -74,6 +80,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--resume', action='store_true', help='go on from the finished windows in --out'
     )
+    parser.add_argument(
+        '--ray', default='', metavar='ADDRESS',
+        help="spread the windows over Ray: 'local' for all CPUs or GPUs of this machine, 'auto' or "
+        'host:port for a cluster that runs (docs/bags.md)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--ray-workers', type=int, default=0, metavar='N',
+        help='workers on Ray, each with the model loaded. Default: one a GPU, or one for each '
+        '--threads CPUs',
+    )  # fmt: skip
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
     defaults = config.Settings()
@@ -91,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadSetting('window', arguments.window, 'must be a number of seconds')
     length_ns = round(arguments.window * 1e9)
     _check_out(arguments)
+    _check_ray(arguments)
     settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
     with ExitStack() as stack:
         recordings = _open(arguments.bag, arguments.topic)
@@ -99,14 +116,12 @@ def run(arguments: argparse.Namespace) -> int:
             raise BadSetting('sheet', arguments.sheet, 'is of one question about one camera')
         named = {name: str(getattr(settings, name)) for name in _SETTINGS}
         plan = windows_of.plan(arguments.bag, recordings, queries, named, *span_ns, length_ns)
-        backend = backends.load(settings.backend, backends.settings_of(settings))
-        stack.callback(backend.close)
-        grounder = Grounder(backend, settings.max_new_tokens)
+        asker = _asker(arguments, settings, plan, recordings, stack)
         store = None
         if arguments.out:
             name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
             store = stack.enter_context(Store(arguments.out, name, resume=arguments.resume))
-        analysis = _analyze(plan, recordings, grounder, store)
+        analysis = _analyze(plan, recordings, asker, store)
         if arguments.out:
             _write_files(analysis, plan, recordings, Path(arguments.out), arguments.video)
         if arguments.sheet:
@@ -119,6 +134,35 @@ def run(arguments: argparse.Namespace) -> int:
         hint = '; --resume goes on from them' if arguments.out else ''
         print(f'molmo-ground: interrupted; finished windows were kept{hint}', file=sys.stderr)
     return 0 if analysis.complete else INTERRUPTED
+
+
+def _check_ray(arguments: argparse.Namespace) -> None:
+    number = arguments.ray_workers
+    if number < 0 or (number and not arguments.ray):
+        why = 'below zero' if arguments.ray else 'there are none without --ray'
+        raise BadSetting('ray-workers', number, why)
+    if arguments.ray:
+        cluster.check(arguments.ray)
+
+
+def _asker(
+    arguments: argparse.Namespace,
+    settings: config.Settings,
+    plan: windows_of.Plan,
+    recordings: Mapping[str, Recording],
+    stack: ExitStack,
+) -> Asker:
+    """The backend in this process, or workers; `stack` ends it."""
+    chosen = backends.settings_of(settings)
+    limits = settings.max_new_tokens, settings.answer_format
+    if arguments.ray:
+        where = arguments.ray, arguments.ray_workers
+        return stack.enter_context(
+            spread(*where, plan, recordings, settings.backend, chosen, *limits)
+        )
+    backend = backends.load(settings.backend, chosen)
+    stack.callback(backend.close)
+    return Here(recordings, Grounder(backend, *limits), plan.queries)
 
 
 def _write_files(
@@ -188,7 +232,7 @@ def _open(paths: Sequence[str], topics: Sequence[str]) -> dict[str, Recording]:
 def _analyze(
     plan: windows_of.Plan,
     recordings: Mapping[str, Recording],
-    grounder: Grounder,
+    asker: Asker,
     store: Store | None,
 ) -> Analysis:
     """With progress on stderr where there is more than one window."""
@@ -203,7 +247,7 @@ def _analyze(
             progress.show(name, asked, total)
 
     try:
-        return windows_of.analyze(plan, recordings, grounder, store, show)
+        return windows_of.analyze(plan, recordings, asker, store, show)
     finally:
         if shown:
             progress.close()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How far a long command has come: a bar on a terminal, a line a step elsewhere."""
+"""How far a long command has come: a bar on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 _WIDTH = 24  # characters of the bar
+# Off a terminal a line is written where a step is done, and on the way after LINE_S if LINE_SHARE
+# of all lies between, else after QUIET_S: an hour's run writes ten lines, a day's six an hour.
+LINE_S, LINE_SHARE, QUIET_S = 60.0, 0.1, 600.0
 
 
 class Progress:
@@ -27,6 +30,7 @@ class Progress:
         self._share = 0.0  # of the guessed time, that lies behind
         self._measured = False  # a step was done whose length was guessed
         self._said: set[str] = set()
+        self._line_s, self._line_share = self._began, 0.0  # of the last line
 
     def show(self, name: str, done: int, total: int) -> None:
         """A step is at `done` of `total`. A name that begins as no known one moves no bar."""
@@ -38,13 +42,24 @@ class Progress:
             self._stream.flush()
         elif done >= total and name not in self._said:
             self._said.add(name)
-            print(f'{name}: done, {self._left()}', file=self._stream)
+            self._line(f'{name}: done')
+        elif done < total and self._due():
+            self._line(f'{name}{self._count(done, total)}')
 
     def close(self) -> None:
         """Leave the last bar where it is; what is printed next begins on its own line."""
         if self._stream.isatty():
             self._stream.write('\n')
             self._stream.flush()
+
+    def _due(self) -> bool:
+        quiet_s = self._clock() - self._line_s
+        far = self._share - self._line_share >= LINE_SHARE
+        return quiet_s >= (LINE_S if far else QUIET_S)
+
+    def _line(self, text: str) -> None:
+        self._line_s, self._line_share = self._clock(), self._share
+        print(f'{text}, {self._left()}', file=self._stream, flush=True)
 
     def _reach(self, name: str, part: float) -> None:
         whole = sum(seconds for _, seconds in self._steps)

@@ -45,36 +45,46 @@ _TRACK: dict[str, Any] = {
     ),
 }
 _RLE = (_STRUCT, {'size': (_LIST, 'int64'), 'counts': 'string'})
+_POINT: dict[str, Any] = {
+    'video_id': 'string',
+    'question': 'string',
+    'label': 'string',
+    'count': 'int64',
+    'two_fps_timestamps': (_LIST, 'double'),
+    'points': (_LIST, (_LIST, (_STRUCT, {'x': 'double', 'y': 'double'}))),
+    'raw_frames': (_LIST, 'int64'),
+    'raw_timestamps': (_LIST, 'double'),
+    'annotator_unsure': 'bool_',
+    'category': 'string',
+    'video_duration': 'double',
+    'video_source': 'string',
+    'clip_start': 'double',
+    'clip_end': 'double',
+    'width': 'int64',
+    'height': 'int64',
+}
+_REPEATED = {'repeat': 'int64'}  # of upsampled records: no row is there twice
 _COLUMNS: dict[str, dict[str, Any]] = {
-    'videopoint': {
-        'video_id': 'string',
-        'question': 'string',
-        'label': 'string',
-        'count': 'int64',
-        'two_fps_timestamps': (_LIST, 'double'),
-        'points': (_LIST, (_LIST, (_STRUCT, {'x': 'double', 'y': 'double'}))),
-        'raw_frames': (_LIST, 'int64'),
-        'raw_timestamps': (_LIST, 'double'),
-        'annotator_unsure': 'bool_',
-        'category': 'string',
-        'video_duration': 'double',
-        'video_source': 'string',
-        'clip_start': 'double',
-        'clip_end': 'double',
-        'width': 'int64',
-        'height': 'int64',
-    },
+    'videopoint': _POINT,
+    'videopoint-repeated': _POINT | _REPEATED,
     'videotrack': _TRACK,
     'videotrackeval': _TRACK
     | {'masks': (_LIST, (_STRUCT, {'object_id': 'string', 'masks': (_LIST, _RLE)}))},
 }
 _OPTIONAL = frozenset({'width', 'height'})  # null where a record has none
-_READERS = {'videopoint': videopoint, 'videotrack': videotrack, 'videotrackeval': videotrackeval}
+_READERS = {
+    'videopoint': videopoint,
+    'videopoint-repeated': videopoint,
+    'videotrack': videotrack,
+    'videotrackeval': videotrackeval,
+}
 
 
 def write(path: Path, records: Iterable[Record], kind: str) -> int:
-    """Write records of a kind, `videopoint`, `videotrack` or `videotrackeval`; how many there were.
+    """Write records of a kind; how many there were.
 
+    kind: `videopoint` (`videopoint-repeated` with the column `repeat`), `videotrack` or
+    `videotrackeval`.
     path: ends in .parquet or .jsonl. It is whole or as it was before. A record that our own reader
     of the kind would not read is not written, and ends the writing.
     Raises BadSetting that names the record, OSError, MissingPackage.

@@ -7,13 +7,29 @@
     parser.py      an answer, as it streams -> blocks
     statements.py  the words around the blocks -> a stated total, "none", a refusal
     write.py       points -> the released text and the article's
+    formats.py     a model family's name -> how it is asked, and how its answers are read
+    json_points.py  loose_json.py   the answers of Qwen3-VL and Gemini
 
 The format is that of molmo2 f3cb108, olmo/preprocessing/point_formatter.py ("html-v2", and v1 with
 TABs), and of the article the product started from (`t^1 1 0.45 0.32`).
 """
 
+from molmo_ground_ros.grammar.formats import (
+    FORMATS,
+    MOLMO2,
+    AnswerFormat,
+    AnswerParser,
+    format_of,
+)
 from molmo_ground_ros.grammar.parser import Parser, parse
-from molmo_ground_ros.grammar.values import Block, Limits, Parsed, ParsedPoint, Reason
+from molmo_ground_ros.grammar.values import (
+    DEFAULT_LIMITS,
+    Block,
+    Limits,
+    Parsed,
+    ParsedPoint,
+    Reason,
+)
 from molmo_ground_ros.grammar.write import (
     format_article,
     format_count,
@@ -23,6 +39,11 @@ from molmo_ground_ros.grammar.write import (
 )
 
 __all__ = [
+    'DEFAULT_LIMITS',
+    'FORMATS',
+    'MOLMO2',
+    'AnswerFormat',
+    'AnswerParser',
     'Block',
     'Limits',
     'Parsed',
@@ -31,6 +52,7 @@ __all__ = [
     'Reason',
     'format_article',
     'format_count',
+    'format_of',
     'format_points',
     'format_tracks',
     'number_points',

@@ -18,6 +18,8 @@ _TOTAL = re.compile(
 # molmo2 f3cb108, olmo/preprocessing/point_formatter.py:468 (count_then_point).
 _BEFORE_BLOCK = re.compile(rf'\bthere (?:are|is) (?P<total>[0-9]{{1,9}}) ?{BLOCK}')
 _BARE = re.compile(r'(?P<total>[0-9]{1,9})\.?')
+# Ours, for models that were not trained on Molmo2's sentences.
+_SENTENCE = re.compile(r'\bthere (?:are|is|were|was) (?P<total>[0-9]{1,9})(?![0-9]|[.:%,][0-9]|%)')
 # molmo2 f3cb108, point_formatter.py:211,463; the second form is ours: "... in the video."
 _NONE = re.compile(
     r'(?:(?:there (?:are|is) )?none|no tracks available)(?: (?:in|on|at) [^.,;!?]*)?[.!]?'
@@ -48,3 +50,10 @@ def read_statements(plain: str) -> Statements:
         none=_NONE.fullmatch(text) is not None,
         refused=_REFUSED.match(text) is not None,
     )
+
+
+def words_count(plain: str) -> int | None:
+    """A total as other models state it in a sentence, or emphasised; None if none is."""
+    text = ' '.join(plain.lower().replace('*', '').replace('`', '').split())
+    total = _BARE.fullmatch(text) or _SENTENCE.search(text)
+    return int(total['total']) if total else None

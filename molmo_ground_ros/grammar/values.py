@@ -51,17 +51,20 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class ParsedPoint:
-    """One `id x y` row and the head it stands under. Exactly one of time, frame_index is set."""
+    """One `id x y` row and the head it stands under. At most one of time, frame_index is set."""
 
     time: float | None  # the head as written: seconds (video), the image's 1-based index (images)
-    frame_index: int | None  # the article's `t^k`: which sampled frame, 1-based, as written
+    frame_index: int | None  # the article's `t^k`, JSON's frame: which sampled one, from 1
     id: int
     x: float  # share of the image's width, 0..1 from the left
     y: float  # share of its height, 0..1 from the top
-    start: int  # text[start:end] is "id x y"
+    start: int  # text[start:end] is "id x y"; of JSON the object
     end: int
-    head_start: int  # text[head_start] is where this row's head begins
+    head_start: int  # text[head_start] is where this row's head begins; of JSON its object
     block: int  # which block, from 0, among all of the answer's
+    label: str = ''  # of JSON: its own; that of others is their block's
+    deciding: tuple[tuple[int, int], ...] = ()  # of JSON: the characters that decide it, and
+    fine: tuple[int, ...] = ()  # those finer than 1 % of the image; see scores.py
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,7 @@ class Bags:
         self.losses: list[LossLog] = []  # one a source
         self.timelines: dict[str, Timeline] = {}  # by topic
         self.cameras: dict[str, Camera] = {}  # by topic, depth included
+        self.undecodable: dict[str, dict[int, str]] = {}  # by topic and stamp: why
         self._files = Files(LruCache(CACHE_BYTES), epoch_ns)
         try:
             self._read(given)
@@ -73,8 +75,15 @@ class Bags:
 
     @property
     def loss(self) -> tuple[Loss, ...]:
-        """What was lost, of all files."""
-        return (*self._files.losses, *(loss for log in self.losses for loss in log.found))
+        """What was lost, of all files. The same in whatever order pictures failed to decode."""
+        failed = [LossLog(log.path) for log in self.losses]
+        for topic, reasons in self.undecodable.items():
+            where = self.timelines[topic]
+            for stamp_ns, why in sorted(reasons.items()):
+                log = failed[where.sources[bisect_left(where.stamps, stamp_ns)]]
+                log.add(LossKind.UNDECODABLE, topic=topic, messages=1, detail=why)
+        logs = (log for pair in zip(self.losses, failed, strict=True) for log in pair)
+        return (*self._files.losses, *(loss for log in logs for loss in log.found))
 
     def colour(self) -> list[str]:
         """The image topics that are not depth."""
@@ -110,6 +119,7 @@ class Bags:
             joined = timeline(parts)
             span = (int(joined.stamps[0]), int(joined.stamps[-1])) if len(joined.stamps) else (0, 0)
             self.timelines[topic] = joined
+            self.undecodable[topic] = {}
             self.cameras[topic] = Camera(topic, parts[0][1].kind, len(joined.stamps), span)
 
     def _index(self, path: Path, errors: list[BagError]) -> list[tuple[int, Found]]:

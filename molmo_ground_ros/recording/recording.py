@@ -26,7 +26,7 @@ from molmo_ground_ros.errors import (
 )
 from molmo_ground_ros.recording.bags import Bags, Camera, Paths
 from molmo_ground_ros.recording.cdr import Picture
-from molmo_ground_ros.recording.loss import Loss, LossKind
+from molmo_ground_ros.recording.loss import Loss
 from molmo_ground_ros.types import Clip, Frame
 from molmo_ground_ros.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 
@@ -39,7 +39,7 @@ class Recording:
         self.topic = bags.choose(topic)
         self._bags = bags
         self._timeline = bags.timelines[self.topic]
-        self._failed: dict[int, str] = {}  # why, by stamp, what cannot be decoded
+        self._failed = bags.undecodable[self.topic]  # why, by stamp
         self._kept: dict[int, Frame] = {}  # by stamp, of the last clip: where the next one begins
 
     def __enter__(self) -> Recording:
@@ -171,11 +171,7 @@ class Recording:
         return Frame(stamp_ns, pictures.decode(found.image), found.frame_id)
 
     def _tell(self, stamp_ns: int, error: ImageError) -> None:
-        if stamp_ns not in self._failed:
-            self._failed[stamp_ns] = str(error)
-            at = bisect_left(self.stamps, stamp_ns)
-            loss = self._bags.losses[self._timeline.sources[at]]
-            loss.add(LossKind.UNDECODABLE, topic=self.topic, messages=1, detail=str(error))
+        self._failed.setdefault(stamp_ns, str(error))
 
 
 def open_recording(paths: Paths, topic: str = '', *, epoch_ns: int = 0) -> Recording:

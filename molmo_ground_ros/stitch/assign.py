@@ -7,7 +7,7 @@ Costs in, pairs out. Knows nothing of points, tracks or time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,12 +69,18 @@ def _optimum(costs: Costs) -> dict[int, int]:
     """Row -> column of the matching of least cost; only pairs below 0 are worth taking."""
     if costs.shape == (1, 1):
         return {0: 0} if costs[0, 0] < 0 else {}
+    rows, columns = solver()(np.minimum(costs, 0))
+    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if costs[i, j] < 0}
+
+
+def solver() -> Callable[[Costs], tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """What finds the rows and columns of the matching of least cost. Raises MissingPackage."""
     try:
         from scipy.optimize import linear_sum_assignment
     except ImportError as error:
         raise MissingPackage('scipy', 'bag') from error
-    rows, columns = linear_sum_assignment(np.minimum(costs, 0))
-    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if costs[i, j] < 0}
+    found: Callable[[Costs], tuple[NDArray[np.intp], NDArray[np.intp]]] = linear_sum_assignment
+    return found
 
 
 def _alternatives(

@@ -154,8 +154,16 @@ class Stitched:
 
     @property
     def count_least(self) -> int:
-        """Without the events that may be the same as another."""
-        return sum(Mark.MAY_BE_SAME not in event.marks for event in self.events)
+        """Without the events that may be the same as another, or that a window does not confirm.
+
+        One that another may be the same as is confirmed if it is, and counts.
+        """
+        named = {identity for event in self.events for identity in event.may_be}
+        return sum(
+            Mark.MAY_BE_SAME not in event.marks
+            and (Mark.UNCONFIRMED not in event.marks or event.id in named)
+            for event in self.events
+        )
 
     @property
     def count_most(self) -> int:

@@ -1,26 +1,41 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-import dataclasses
 import gc
+import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from analyses import EVENTS, Knowing, failing_at, write_long_bag
+from analyses import (
+    BALL,
+    CUP,
+    EVENTS,
+    Knowing,
+    event_seconds,
+    failing_at,
+    result,
+    timeless,
+    write_long_bag,
+)
 from clips import SECOND, stamp
 
-from molmo_ground_ros.analysis import records, run
+from molmo_ground_ros.analysis import run
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.values import Analysis
-from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, NoFrames
+from molmo_ground_ros.analysis.window import Here
+from molmo_ground_ros.errors import (
+    BackendError,
+    BadQuestion,
+    BadSetting,
+    MissingPackage,
+    NoFrames,
+)
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.recording import open_cameras
-from molmo_ground_ros.stitch import Stitched
 from molmo_ground_ros.types import Clip, Query
 
-CUP, BALL = Query('How many times was the cup grasped?'), Query('How many times did the ball roll?')
 STARTS_S = (0.0, 58.0, 87.0)
 
 
@@ -42,31 +57,14 @@ def analyze(
     try:
         settings = {'model': 'knowing'}
         plan = run.plan([str(bag)], recordings, queries, settings, **span)
-        grounder = Grounder(backend or Knowing())
+        asker = Here(recordings, Grounder(backend or Knowing()), plan.queries)
         if folder is None:
-            return run.analyze(plan, recordings, grounder, on_window=on_window)
+            return run.analyze(plan, recordings, asker, on_window=on_window)
         name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
         with Store(folder, name, resume=resume) as store:
-            return run.analyze(plan, recordings, grounder, store, on_window)
+            return run.analyze(plan, recordings, asker, store, on_window)
     finally:
         next(iter(recordings.values())).close()
-
-
-def timeless(stitched: Stitched) -> Stitched:
-    windows = tuple(dataclasses.replace(window, latency_ns=0) for window in stitched.windows)
-    return dataclasses.replace(stitched, windows=windows)
-
-
-def result(analysis: Analysis, path: Path) -> tuple:
-    """All that must be the same in another run: everything but times."""
-    records.write_jsonl(analysis, path)
-    found = [(f.query, f.camera, timeless(f.stitched)) for f in analysis.findings]
-    # repr: a score that is not known is nan, which equals nothing
-    return repr(found), path.read_bytes(), analysis.losses, analysis.frames, analysis.span_ns
-
-
-def event_seconds(stitched: Stitched) -> list[float]:
-    return [(event.shown.point.stamp_ns - stamp(0)) / 1e9 for event in stitched.events]
 
 
 def test_long_recording_is_asked_window_by_window_and_an_event_of_two_counts_once(bag) -> None:
@@ -185,7 +183,7 @@ def test_work_file_that_was_cut_off_resumes_the_same(bag, tmp_path, cut) -> None
     whole = result(analyze(bag, None, (CUP, BALL)), tmp_path / 'whole.jsonl')
     folder = tmp_path / 'out'
     analyze(bag, None, (CUP, BALL), folder)
-    (file,) = folder.iterdir()
+    (file,) = folder.glob('windows-*')
     content = file.read_bytes()
     file.write_bytes(content[:-cut])
     backend = Knowing()
@@ -254,3 +252,13 @@ def test_no_clip_is_held_but_the_one_being_asked(bag) -> None:
 def test_plan_refuses_what_cannot_be_asked(bag, queries, span, error, match) -> None:
     with pytest.raises(error, match=match):
         analyze(bag, None, queries, **span)
+
+
+def test_package_for_merging_is_missed_before_anything_is_asked(bag, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, 'scipy.optimize', None)
+    backend = Knowing()
+    with pytest.raises(MissingPackage, match='scipy'):
+        analyze(bag, backend)
+    assert not backend.calls
+    analyze(bag, backend, end_ns=20 * SECOND)  # one window: nothing to merge
+    assert len(backend.calls) == 1

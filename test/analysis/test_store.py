@@ -9,8 +9,10 @@ from clips import make_clip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from molmo_ground_ros.analysis.store import BEFORE, Done, Store, answer_json, answer_of, digest
+from molmo_ground_ros.analysis.lines import BEFORE
+from molmo_ground_ros.analysis.store import Done, Store, answer_json, answer_of, digest
 from molmo_ground_ros.backends.replay import Recording, ReplayBackend
+from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.types import Answer, Query, Task
 
@@ -74,6 +76,17 @@ def test_finished_windows_are_not_lost_where_resume_was_forgotten(tmp_path: Path
             store.add(('/image', (1, 2), 0), done)
     before = store.path.with_name(store.path.name + BEFORE)
     assert before.read_bytes() == store.path.read_bytes()
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    first, second = 'd' * 64, 'e' * 64  # another run's files are named alike
+    with Store(tmp_path, first, resume=False) as store:
+        store.add(('/image', (1, 2), 0), Done(answer(TEXTS[0]), 7, ()))
+        for name in (first, second):
+            with pytest.raises(BadSetting, match=f'{tmp_path.name}.*another run is writing'):
+                Store(tmp_path, name, resume=True)
+    with Store(tmp_path, first, resume=True) as store:
+        assert len(store.done) == 1
 
 
 def test_file_of_another_run_is_begun_anew(tmp_path: Path) -> None:

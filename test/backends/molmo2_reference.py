@@ -4,15 +4,11 @@
 
     python molmo2_reference.py FOLDER     reads cases.json and frames.npz, writes answers.npz
 
-A process of its own, because these processors need torchvision, which the package does not, and
-which breaks `import transformers` wherever it was built for another torch. It is looked for in
-`<sys.prefix>/reference` last; exit code 3 and one line on stdout say that it is nowhere.
-0.28.0 is the torchvision of torch 2.13.
+A process of its own: see with_torchvision.py.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from functools import cache
@@ -20,23 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from with_torchvision import prepare
 
-_FOLDER = Path(sys.prefix) / 'reference'
-_INSTALL = f'pip install --no-deps --target {_FOLDER} torchvision==0.28.0 pillow==13.0.0'
-sys.path.append(str(_FOLDER))
-if not all(importlib.util.find_spec(name) for name in ('torchvision', 'PIL')):
-    print(f'needs {_INSTALL}')  # noqa: T201
-    sys.exit(3)
+prepare()
 
 import torch  # noqa: E402
-
-# The wheel on PyPI is built for CUDA: on a CPU torch its own operators are not there, and
-# torchvision only needs to find these two declared.
-_OPS = torch.library.Library('torchvision', 'FRAGMENT')
-for _name in ('nms', 'qnms'):
-    if not hasattr(torch.ops.torchvision, _name):
-        _OPS.define(f'{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-
 from transformers import Molmo2ForConditionalGeneration, Molmo2Processor  # noqa: E402
 from transformers.video_utils import VideoMetadata  # noqa: E402
 

@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,3 +187,29 @@ def test_several_cameras_are_listed_where_none_is_named(tmp_path, analyze, capsy
     bag = write_bag(tmp_path / 'bag', {'/left': messages, '/right': messages})
     assert analyze(bag, '--query', CUP) == 2
     assert '/left, /right' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('options', 'shown'),
+    [
+        pytest.param(['--ray', '127.0.0.1:1'], 'nothing answers there', id='nobody listens'),
+        pytest.param(['--ray', '127.0.0.1:99999'], 'nothing answers there', id='no such port'),
+        pytest.param(['--ray', 'ray://127.0.0.1:1'], 'nothing answers there', id='client'),
+        pytest.param(['--ray', 'yes'], "not 'local', 'auto', 'host:port'", id='no address'),
+        pytest.param(['--ray-workers', '2'], 'without --ray', id='workers of nothing'),
+        pytest.param(['--ray', 'local', '--ray-workers', '-1'], 'below zero', id='workers'),
+    ],
+)
+def test_bad_ray_is_one_line_before_anything_is_read(analyze, capsys, options, shown) -> None:
+    if importlib.util.find_spec('ray') is None:
+        pytest.skip("needs ray: pip install 'molmo_ground_ros[ray]'")
+    assert analyze('no_such_bag.mcap', '--query', CUP, *options) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count('\n')) == ('', 1)
+    assert shown in captured.err
+
+
+def test_missing_ray_names_the_extra(analyze, capsys, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, 'ray', None)
+    assert analyze('no_such_bag.mcap', '--query', CUP, '--ray', 'local') == 2
+    assert "pip install 'molmo_ground_ros[ray]'" in capsys.readouterr().err

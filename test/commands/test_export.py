@@ -38,6 +38,7 @@ def record(at: float, number: int, verdict: object = 'confirmed', **changed: obj
         'window': 0,
         'window_start_ns': START,
         'window_end_ns': START + 20 * S,
+        'window_state': 'answered',
         'marks': [],
         'text': 'Counting the ...',
         'verdict': verdict,

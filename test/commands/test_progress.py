@@ -42,6 +42,27 @@ def test_elsewhere_a_finished_step_is_one_line():
     assert shown(io.StringIO(), *calls) == 'exporting: done, about 60 s left\n'
 
 
+def lines(step_s, total):
+    calls = [(step_s, 'windows', done, total) for done in range(1, total + 1)]
+    return shown(io.StringIO(), *calls, steps=[('windows', 1.0)]).splitlines()
+
+
+def test_elsewhere_a_short_run_says_only_that_it_is_done():
+    assert lines(5.0, 11) == ['windows: done, about 0 s left']
+
+
+def test_elsewhere_a_long_run_says_every_tenth_how_far_it_is():
+    found = lines(36.0, 100)  # an hour
+    assert len(found) == 10
+    assert found[0] == 'windows 10/100, about 54 min left'
+
+
+def test_elsewhere_a_very_long_run_says_every_ten_minutes_that_it_lives():
+    found = lines(60.0, 1440)  # a day
+    assert len(found) == 144
+    assert found[0] == 'windows 10/1440, about 23.8 h left'
+
+
 def test_time_left_is_a_guess_until_something_was_measured():
     text = shown(Terminal(), (5, 'exporting', 0, 1), (15, 'exporting', 1, 1))
     guessed, measured = text.split('\r')[1:]

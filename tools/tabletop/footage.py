@@ -38,9 +38,16 @@ def film(seed: int, number: int, stage: Stage, frames: tuple[int, int] = (8, 32)
     times = STEP_S * np.arange(count, dtype=np.float64)
     if rng.random() < 0.5:
         times[-1] -= rng.integers(1, 5) / 10.0
-    start = rng.uniform(0.0, DURATION_S - times[-1])
+    start = float(rng.uniform(0.0, DURATION_S - times[-1]))
+    return film_scene(scene, start, times, stage, rng)
+
+
+def film_scene(
+    scene: Scene, start: float, times: NDArray[np.float64], stage: Stage, rng: np.random.Generator
+) -> Footage:
+    """A scene from second `start` on. times: (F,) ascending from 0; rng: of the camera's noise."""
     shots = [stage.shoot(scene, float(start + time_s), WIDTH, HEIGHT) for time_s in times]
-    clear = np.zeros((count, len(COLOURS)), bool)
+    clear = np.zeros((len(times), len(COLOURS)), bool)
     for row, (time_s, shot) in enumerate(zip(times, shots, strict=True)):
         state = state_at(scene, float(start + time_s))
         for index, block in enumerate(scene.blocks):

@@ -81,7 +81,7 @@ def _blocks(rng: np.random.Generator, camera: Camera) -> tuple[Block, ...]:
     blocks: list[Block] = []
     for name in names:
         size = metres_wide * float(np.clip(base + rng.uniform(-0.012, 0.012), 0.07, widest))
-        place = _free_place(rng, camera, blocks, [b.rest for b in blocks], size, lift=0.12)
+        place = free_place(rng, camera, blocks, [b.rest for b in blocks], size, lift=0.12)
         if place is None:
             continue
         rgb = _paint(rng, COLOURS[name])
@@ -101,7 +101,7 @@ def _paint(rng: np.random.Generator, colour: str) -> tuple[float, float, float]:
     return colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
 
 
-def _free_place(
+def free_place(
     rng: np.random.Generator,
     camera: Camera,
     blocks: list[Block],
@@ -208,7 +208,7 @@ class _Script:
         else:
             kept = [self.blocks[i] for i in others]
             spots = [self.centres[i] for i in others]
-            goal = _free_place(self.rng, self.camera, kept, spots, size, lift)
+            goal = free_place(self.rng, self.camera, kept, spots, size, lift)
         if goal is None:
             return False
         slip = self.rng.uniform(-0.004, 0.004)

@@ -4,6 +4,7 @@
 
 table.py        CSV of the records
 page.py         one HTML page: question, answer, evidence
+html.py         the frame of a page, its lists and tables
 timeline.py     windows, gaps, events and trajectories over the span, for the page
 figures.py      the frame of each event and trajectory, with its points drawn, for the page
 look.py         the page's style and script

@@ -8,8 +8,6 @@ recording wrote stands in it as escaped text; the page's policy lets no script r
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from molmo_ground_ros.analysis.outputs.figures import (
     shots,
     track_name,
 )
+from molmo_ground_ros.analysis.outputs.html import document, facts, table
 from molmo_ground_ros.analysis.outputs.look import SCRIPT, STYLE
 from molmo_ground_ros.analysis.outputs.timeline import timeline
 from molmo_ground_ros.analysis.outputs.words import clock, date, doubts, escaped, score
@@ -43,19 +42,11 @@ def write_page(analysis: Analysis, pictures: Pictures, path: str | Path) -> None
 
 
 def _page(analysis: Analysis, pictures: Pictures) -> Iterator[str]:
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )
     title = ', '.join(dict.fromkeys(finding.query.text for finding in analysis.findings))
-    yield f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escaped(title or 'analysis')}</title>
-<style>{STYLE}</style></head><body>
-"""
+    return document(title or 'analysis', _body(analysis, pictures), STYLE, SCRIPT)
+
+
+def _body(analysis: Analysis, pictures: Pictures) -> Iterator[str]:
     yield from _heading(analysis)
     yield '<main>'
     found = [shots(index, finding) for index, finding in enumerate(analysis.findings)]
@@ -63,13 +54,13 @@ def _page(analysis: Analysis, pictures: Pictures) -> Iterator[str]:
     for index, finding in enumerate(analysis.findings):
         yield from _finding(index, finding, analysis, pictures, found[index], chosen[index])
     yield from _about(analysis)
-    yield f'</main><script>{SCRIPT}</script></body></html>\n'
+    yield '</main>'
 
 
 def _heading(analysis: Analysis) -> Iterator[str]:
     first_ns, last_ns = analysis.span_ns
     yield '<header><h1>What the recording shows</h1>'
-    yield _facts(
+    yield facts(
         ('recording', ', '.join(analysis.sources)),
         ('cameras', ', '.join(analysis.cameras)),
         ('span', f'{clock(last_ns - first_ns)} from {date(first_ns) or f"stamp {first_ns} ns"}'),
@@ -175,7 +166,7 @@ def _events(index: int, stitched: Stitched, zero_ns: int) -> Iterator[str]:
             escaped('; '.join(doubts(event))),
         ])  # fmt: skip
     header = ('#', 'time', 'stamp [ns]', 'pixel', 'score', 'label', 'windows', 'doubts')
-    yield from _table(header, rows)
+    yield from table(header, rows)
 
 
 def _tracks(index: int, stitched: Stitched, zero_ns: int) -> Iterator[str]:
@@ -193,7 +184,7 @@ def _tracks(index: int, stitched: Stitched, zero_ns: int) -> Iterator[str]:
             f'({first.x:.1f}, {first.y:.1f}) to ({last.x:.1f}, {last.y:.1f})',
             escaped('; '.join(doubts(track))),
         ])  # fmt: skip
-    yield from _table(('#', 'label', 'seen', 'points', 'pixel', 'doubts'), rows)
+    yield from table(('#', 'label', 'seen', 'points', 'pixel', 'doubts'), rows)
 
 
 def _coverage(stitched: Stitched, span_ns: tuple[int, int]) -> Iterator[str]:
@@ -239,7 +230,7 @@ def _windows(stitched: Stitched, zero_ns: int) -> Iterator[str]:
             said,
         ])  # fmt: skip
     header = ('#', 'time', 'state', 'stated total', 'points', 'tracks', 'frames', 'words')
-    yield from _table(header, rows)
+    yield from table(header, rows)
     yield '</details>'
 
 
@@ -250,10 +241,10 @@ def _about(analysis: Analysis) -> Iterator[str]:
         yield from (f'<li class="said">{escaped(loss)}</li>' for loss in analysis.losses)
         yield '</ul>'
     yield '<h3>Settings</h3>'
-    yield _facts(*analysis.settings.items())
+    yield facts(*analysis.settings.items())
     yield '<h3>Timing</h3>'
     timing = [(name, f'{seconds:.2f} s') for name, seconds in analysis.timing_s.items()]
-    yield _facts(*timing, ('frames decoded for the model', str(analysis.frames)))
+    yield facts(*timing, ('frames decoded for the model', str(analysis.frames)))
     yield f"""<h3>How to read this</h3>
 <p>Windows of the recording were shown to the model one by one; they overlap, and what two of them
 saw counts once. Stamps are those of the camera's messages, pixels those of its pictures, from the
@@ -262,23 +253,8 @@ Pictures are reduced to show the place; the page holds {MOST_PICTURES} at most. 
 recording at that stamp.</p></section>"""
 
 
-def _facts(*facts: tuple[str, str]) -> str:
-    rows = ''.join(f'<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>' for name, value in facts)
-    return f'<dl class="facts">{rows}</dl>'
-
-
 def _link(name: str, number: int) -> str:
     return f'<a href="#{name}" data-shows="{name}">{number}</a>'
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Cells are HTML already."""
-    yield '<div class="scroll" tabindex="0"><table><thead><tr>'
-    yield ''.join(f'<th scope="col">{name}</th>' for name in header)
-    yield '</tr></thead><tbody>'
-    for row in rows:
-        yield '<tr>' + ''.join(f'<td>{cell}</td>' for cell in row) + '</tr>\n'
-    yield '</tbody></table></div>'
 
 
 def _many(number: int, what: str) -> str:

@@ -12,6 +12,7 @@ import math
 import tempfile
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -63,16 +64,26 @@ def write_video(
 
 
 def _write(frames: Iterator[_Picture], path: Path) -> int:
-    """Write them; returns how many they were."""
+    """Write them; returns how many they were. One is encoded while the next is drawn."""
     writer, written = cv2.VideoWriter(), 0
+
+    def encode(frame: _Picture) -> None:
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
     try:
-        for frame in frames:
-            if not written:
-                height, width = frame.shape[:2]
-                codec = cv2.VideoWriter.fourcc(*'mp4v')
-                writer.open(str(path), cv2.CAP_FFMPEG, codec, FRAMES_A_SECOND, (width, height))
-            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-            written += 1
+        with ThreadPoolExecutor(1) as encoder:
+            encoding: Future[None] | None = None
+            for frame in frames:
+                if not written:
+                    height, width = frame.shape[:2]
+                    codec = cv2.VideoWriter.fourcc(*'mp4v')
+                    writer.open(str(path), cv2.CAP_FFMPEG, codec, FRAMES_A_SECOND, (width, height))
+                if encoding:
+                    encoding.result()
+                encoding = encoder.submit(encode, frame)
+                written += 1
+            if encoding:
+                encoding.result()
     finally:
         writer.release()
     return written

@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A folder of outputs that one run at a time writes to."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+from pathlib import Path
+from typing import IO
+
+from molmo_ground_ros.errors import BadSetting
+
+LOCK = '.lock'  # held by the run that writes to the folder; the file stays
+
+_log = logging.getLogger(__name__)
+
+
+def lock(folder: Path) -> IO[bytes]:
+    """Make the folder and lock it, until the file is closed or the process ends.
+
+    Raises BadSetting where another run holds it, OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / LOCK).open('ab')
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        file.close()
+        raise BadSetting('out', str(folder), 'another run is writing to this folder') from err
+    except OSError as err:  # some network file systems have no locks
+        _log.warning('%s cannot be locked (%s): let no other run write to it', folder, err)
+    return file

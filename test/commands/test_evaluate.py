@@ -1,0 +1,659 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The command from end to end, on tiny data sets in the formats of the hub and of plain data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import browser
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('pyarrow', reason="needs pyarrow: pip install 'molmo_ground_ros[eval]'")
+pytest.importorskip('pycocotools', reason="needs pycocotools: pip install 'molmo_ground_ros[eval]'")
+
+from dataset_records import (
+    HEIGHT,
+    WIDTH,
+    counteval,
+    pointeval,
+    rle,
+    square,
+    track,
+    trackeval,
+    write_lines,
+    write_parquet,
+)
+from evaluations import Oracle
+
+from molmo_ground_ros import backends, cli, image
+from molmo_ground_ros.commands.evaluate import MOST_SAID
+from molmo_ground_ros.errors import BackendError
+from molmo_ground_ros.masks import mask_of
+from molmo_ground_ros.recording import open_recording
+
+ROOT = Path(__file__).parents[2]
+POINTS = (
+    'Counting the <points coords="1.5 1 125 208;4.0 2 625 417">red cup</points> shows a total of 2.'
+)
+HALF = (
+    'Counting the <points coords="1.5 1 125 208;4.0 2 001 001">red cup</points> shows a total of 2.'
+)
+# trackeval() is at 2 fps and judged at 1: frames 0 and 2.
+TRACKS = '<tracks coords="0.0 1 125 208;1.0 1 156 208 2 625 417">the two goats</tracks>'
+
+
+def write_video(path, frames=20, fps=2.0, size=(WIDTH, HEIGHT)):
+    """A video whose pictures differ."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
+    assert writer.isOpened()
+    for k in range(frames):
+        writer.write(np.full((size[1], size[0], 3), 10 * k % 250, np.uint8))
+    writer.release()
+    return path
+
+
+def said(path, texts):
+    return write_lines(path, [{'id': key, 'text': text} for key, text in texts.items()])
+
+
+@pytest.fixture
+def evaluate(monkeypatch, tmp_path, capsys):
+    """Runs the command in an empty folder; gives (exit code, what --json printed, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments, backend=None):
+        words = ['evaluate', *map(str, arguments)]
+        if backend is not None:
+            monkeypatch.setitem(backends.BACKENDS, 'replay', lambda _: backend)
+            words += ['--backend', 'replay']
+            words += [] if '--model' in words else ['--model', 'oracle']
+        capsys.readouterr()
+        code = cli.main(words)
+        got = capsys.readouterr()
+        lines = got.out.splitlines()
+        found = json.loads(lines[-1]) if '--json' in words and lines else got.out
+        return code, found, got.err
+
+    return command
+
+
+@pytest.fixture
+def pointed(tmp_path):
+    """Four examples of VideoPointEval as parquet, without videos; ids a_red cup to d_red cup."""
+    write_parquet(tmp_path / 'data/val.parquet', [pointeval(video) for video in 'abcd'])
+    return tmp_path / 'data'
+
+
+@pytest.fixture
+def filmed(tmp_path):
+    """The same with their videos."""
+    folder = tmp_path / 'filmed'
+    write_parquet(folder / 'val.parquet', [pointeval(video) for video in 'abcd'])
+    for video in 'abcd':
+        write_video(folder / f'videos/{video}.mp4')
+    return folder
+
+
+def test_last_line_of_json_is_metrics_with_intervals_and_counts(pointed, evaluate, tmp_path):
+    texts = {'a_red cup': POINTS, 'b_red cup': HALF, 'c_red cup': POINTS}
+    path = said(tmp_path / 'said.jsonl', texts)
+    code, found, err = evaluate(
+        '--data', pointed, '--format', 'videopointeval', '--predictions', path, '--json'
+    )
+    assert (code, err) == (0, '')
+    assert found['f1'] == found['precision'] == found['recall'] == pytest.approx(2.5 / 4)
+    assert 0 <= found['f1_low'] < found['f1'] < found['f1_high'] <= 1
+    assert (found['examples'], found['skipped'], found['unanswered']) == (4, 0, 1)
+    assert all(isinstance(value, int | float) for value in found.values())
+    assert list(tmp_path.iterdir()) == [pointed, path]  # nothing is written
+
+
+def test_table_for_people_has_models_as_rows_and_names_the_rules(pointed, evaluate, tmp_path):
+    right = said(tmp_path / 'right.jsonl', {f'{v}_red cup': POINTS for v in 'abcd'})
+    half = said(tmp_path / 'x.jsonl', {f'{v}_red cup': HALF for v in 'abcd'})
+    code, out, _ = evaluate(
+        '--data', pointed, '--format', 'allenai/Molmo2-VideoPointEval',
+        '--predictions', right, '--predictions', f'half={half}', '--published',
+    )  # fmt: skip
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0] == 'videopointeval'
+    assert lines[1].split() == ['Model', 'n', 'F1', 'Recall', 'Precision']
+    assert lines[3].split()[:3] == ['right', '4', '100.0']
+    assert lines[4].split()[:3] == ['half', '4', '50.0']
+    assert any(line.startswith('GPT-5 (published: article') for line in lines)
+    assert 'Scored by the default rules' in lines[-1]
+
+
+def test_several_models_are_an_object_by_name(pointed, evaluate, tmp_path):
+    one = said(tmp_path / 'one/said.jsonl', {'a_red cup': POINTS})
+    two = said(tmp_path / 'two/said.jsonl', {'a_red cup': HALF})
+    _, found, _ = evaluate(
+        '--data', pointed, '--format', 'videopointeval', '--predictions', one,
+        '--predictions', two, '--predictions', f'named={one}', '--json',
+    )  # fmt: skip
+    assert list(found) == [str(one), str(two), 'named']
+    assert [row['f1'] for row in found.values()] == [0.25, 0.125, 0.25]
+
+
+def test_limit_takes_the_first_examples_and_calls_no_prediction_unknown(
+    pointed, evaluate, tmp_path
+):
+    path = said(tmp_path / 'said.jsonl', {f'{v}_red cup': POINTS for v in 'abcd'})
+    _, found, err = evaluate(
+        '--data', pointed, '--format', 'videopointeval', '--predictions', path, '--json',
+        '--limit', 2,
+    )  # fmt: skip
+    assert (found['examples'], found['bad_predictions'], err) == (2, 0, '')
+
+
+def broken():
+    """(what is wrong, a record of VideoPointEval)."""
+    lacking = pointeval('x')
+    del lacking['points']
+    other = [[{'frame_id': 3, 'rle': rle(width=32, height=24)}], [{'frame_id': 8, 'rle': rle()}]]
+    torn = [[{'frame_id': 3, 'rle': {'size': [HEIGHT, WIDTH], 'counts': 'zz'}}], []]
+    nan = [{'x': float('nan'), 'y': 1.0}, {'x': 40.5, 'y': 20.25}]
+    return {
+        'missing column': lacking,
+        'mask of another size': pointeval('x', masks=other),
+        'bad RLE': pointeval('x', masks=torn),
+        'NaN': pointeval('x', points=nan),
+        'infinite': pointeval('x', video_duration=float('inf')),
+        'negative time': pointeval('x', two_fps_timestamps=[-0.5, 4.0]),
+        'time after the end': pointeval('x', two_fps_timestamps=[1.5, 400.0]),
+        'empty video': pointeval('x', video_duration=0.0),
+        'wrong type': pointeval('x', width='wide'),
+        'duplicate': pointeval('a'),
+    }
+
+
+@pytest.mark.parametrize('what', broken())
+def test_broken_record_is_named_counted_and_skipped_and_strict_stops_there(
+    what, evaluate, tmp_path
+):
+    records = [pointeval('a'), broken()[what], pointeval('b')]
+    data = write_lines(tmp_path / 'data/val.jsonl', records)
+    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS, 'b_red cup': HALF})
+    given = '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
+    code, found, err = evaluate(*given)
+    assert code == 0
+    assert (found['examples'], found['skipped']) == (2, 1)
+    assert found['f1'] == 0.75
+    assert f'skipped {data}:2: ' in err
+    assert len(err.splitlines()) == 1
+    code, _, err = evaluate(*given, '--strict')
+    assert code == 2
+    assert err.startswith(f'molmo-ground: {data}:2: ')
+
+
+def test_bad_rows_of_predictions_are_named_counted_and_skipped(pointed, evaluate, tmp_path):
+    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS, 'z_red cup': POINTS})
+    with path.open('a') as file:
+        file.write('{"id": "a_red cup", "text": "again"}\n{"id": "b_red cup"}\n')
+    given = '--data', pointed, '--format', 'videopointeval', '--predictions', path
+    code, found, err = evaluate(*given, '--json')
+    assert code == 0
+    assert (found['bad_predictions'], found['skipped'], found['unanswered']) == (3, 0, 3)
+    assert [line.split(': ')[1] for line in err.splitlines()] == [
+        f'skipped {path}:3', f'skipped {path}:4', f'skipped {path}:2',
+    ]  # fmt: skip
+    code, _, err = evaluate(*given, '--strict')
+    assert code == 2
+    assert f'{path}:3: ' in err
+
+
+def test_predictions_that_lie_in_the_data_are_no_data(evaluate, tmp_path):
+    data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a')])
+    path = said(tmp_path / 'data/said.jsonl', {'a_red cup': POINTS})
+    code, found, err = evaluate(
+        '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
+    )
+    assert (code, found['examples'], found['skipped'], err) == (0, 1, 0, '')
+
+
+@pytest.mark.parametrize(
+    ('format_', 'records', 'texts', 'metrics'),
+    [
+        pytest.param(
+            'videocounteval', [counteval('a'), counteval('b')],
+            {'a_goat': '3', 'b_goat': 'Counting the <points coords="1.0 1 100 100">goat</points> '
+             'shows a total of 4.'},
+            {'accuracy': 0.5, 'close_accuracy': 1.0, 'parse_failures': 0.0}, id='videocounteval',
+        ),
+        pytest.param(
+            'videotrackeval', [trackeval('t1')], {'t1': TRACKS},
+            {'f1': 1.0, 'hota': 1.0, 'deta': 1.0, 'assa': 1.0}, id='videotrackeval',
+        ),
+        pytest.param(
+            'videotrackeval', [trackeval('t1')], {'t1': 'There are none.'},
+            {'f1': 0.0, 'hota': 0.0}, id='nothing tracked',
+        ),
+        pytest.param(
+            'videotrack', [track('t1')], {'t1': TRACKS}, {'unscored': 1}, id='videotrack, no masks',
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize('write', [write_lines, write_parquet], ids=['lines', 'parquet'])
+def test_formats_of_the_hub(format_, records, texts, metrics, write, evaluate, tmp_path):
+    suffix = 'jsonl' if write is write_lines else 'parquet'
+    write(tmp_path / f'data/test.{suffix}', records)
+    path = said(tmp_path / 'said.jsonl', texts)
+    code, found, _ = evaluate(
+        '--data', tmp_path / 'data', '--format', format_, '--predictions', path, '--json'
+    )
+    assert code == 0
+    assert {name: found[name] for name in metrics} == metrics
+
+
+def test_model_is_asked_about_the_videos_and_its_words_are_kept(filmed, evaluate, tmp_path):
+    oracle = Oracle({'red cup': POINTS})
+    code, found, err = evaluate(
+        '--data', filmed, '--format', 'videopointeval', '--json', backend=oracle
+    )
+    assert code == 0
+    assert (found['f1'], found['examples'], found['unanswered']) == (1.0, 4, 0)
+    assert 'oracle: done' in err
+    assert oracle.asked == [['How many "red cup" are there in the video?']] * 4
+    assert oracle.closed == 1
+    out = tmp_path / 'evaluation-videopointeval'
+    assert {path.name.partition('-')[0] for path in out.iterdir()} == {
+        'answers', 'predictions', 'results.json', 'table.md',
+    }  # fmt: skip
+    assert '| oracle | 4 | 100.0' in (out / 'table.md').read_text()
+    written = out / 'predictions-oracle.jsonl'
+    _, again, _ = evaluate(
+        '--data', filmed, '--format', 'videopointeval', '--json', '--predictions', written
+    )
+    assert again == found
+
+
+def test_resume_after_an_interrupt_gives_the_same_files_bit_for_bit(filmed, evaluate, tmp_path):
+    given = '--data', filmed, '--format', 'videopointeval', '--json'
+
+    def files(folder):
+        names = 'results.json', 'table.md', 'predictions-oracle.jsonl'
+        return [(folder / name).read_bytes() for name in names]
+
+    evaluate(*given, '--out', tmp_path / 'whole', backend=Oracle({'': HALF}))
+
+    def interrupt(clip, _):
+        if clip.camera == 'c':
+            raise KeyboardInterrupt
+
+    out = '--out', tmp_path / 'out'
+    code, found, err = evaluate(*given, *out, backend=Oracle({'': HALF}, interrupt))
+    assert code == 130
+    assert (found['examples'], found['not_asked'], found['f1']) == (2, 2, 0.5)
+    assert err.endswith('interrupted; finished answers were kept; --resume goes on from them\n')
+    assert files(tmp_path / 'out') != files(tmp_path / 'whole')
+    oracle = Oracle({'': HALF})
+    code, found, _ = evaluate(*given, *out, '--resume', backend=oracle)
+    assert (code, found['not_asked'], len(oracle.asked)) == (0, 0, 2)
+    assert files(tmp_path / 'out') == files(tmp_path / 'whole')
+    oracle = Oracle({'': HALF})
+    evaluate(*given, *out, backend=oracle)
+    assert len(oracle.asked) == 4  # without --resume all are asked anew
+
+
+def test_several_checkpoints_are_asked_one_after_the_other(filmed, evaluate, monkeypatch, tmp_path):
+    loaded = []
+
+    def load(settings):
+        oracle = Oracle({'': POINTS if 'good' in settings.model else HALF})
+        loaded.append((settings.model, oracle))
+        return oracle
+
+    monkeypatch.setitem(backends.BACKENDS, 'replay', load)
+    _, found, _ = evaluate(
+        '--data', filmed, '--format', 'videopointeval', '--json', '--backend', 'replay',
+        '--model', 'runs/good', '--model', 'runs/half', '--out', tmp_path / 'out',
+    )  # fmt: skip
+    assert {name: row['f1'] for name, row in found.items()} == {'good': 1.0, 'half': 0.5}
+    assert [(model, oracle.closed) for model, oracle in loaded] == [
+        ('runs/good', 1),
+        ('runs/half', 1),
+    ]
+    record = json.loads((tmp_path / 'out/results.json').read_text())
+    assert list(record['models']) == ['good', 'half']
+    assert (tmp_path / 'out/predictions-half.jsonl').is_file()
+
+
+def test_model_that_an_interrupted_run_did_not_reach_has_a_row_without_examples(
+    filmed, evaluate, tmp_path
+):
+    def interrupt(clip, _):
+        if clip.camera == 'c':
+            raise KeyboardInterrupt
+
+    code, found, _ = evaluate(
+        '--data', filmed, '--format', 'videopointeval', '--json', '--model', 'runs/one',
+        '--model', 'runs/two', backend=Oracle({'': POINTS}, interrupt),
+    )  # fmt: skip
+    assert code == 130
+    assert [row['examples'] for row in found.values()] == [2, 0]
+    assert found['two']['not_asked'] == 4
+
+
+def test_missing_videos_are_named_before_anything_is_asked_and_left_out(filmed, evaluate):
+    (filmed / 'videos/b.mp4').unlink()
+    (filmed / 'videos/c.mp4').write_bytes(b'no video')
+    code, found, err = evaluate(
+        '--data', filmed, '--format', 'videopointeval', '--json', backend=Oracle({'': POINTS})
+    )
+    assert code == 0
+    assert (found['examples'], found['missing_media'], found['unanswered']) == (2, 2, 0)
+    assert found['f1'] == 1.0
+    assert '1 of 4 videos are missing below' in err.splitlines()[0]
+    assert "'b'" in err.splitlines()[0]
+
+
+def test_no_video_at_all_is_an_error_before_the_model_is_loaded(pointed, evaluate):
+    code, _, err = evaluate(
+        '--data', pointed, '--format', 'videopointeval', '--backend', 'onnx', '--model', 'none'
+    )
+    assert code == 2
+    assert '4 of 4 videos are missing' in err
+
+
+def test_videos_may_lie_elsewhere(pointed, evaluate, tmp_path):
+    for video in 'abcd':
+        write_video(tmp_path / f'elsewhere/youtube/{video}_2fps.mp4')
+    code, found, _ = evaluate(
+        '--data', pointed, '--format', 'videopointeval', '--json',
+        '--media', tmp_path / 'elsewhere', backend=Oracle({'': POINTS}),
+    )  # fmt: skip
+    assert (code, found['examples']) == (0, 4)
+
+
+def test_example_at_which_the_model_fails_is_wrong_and_the_rest_goes_on(filmed, evaluate, tmp_path):
+    def fail(clip, _):
+        if clip.camera == 'b':
+            raise BackendError('the GPU is gone')
+
+    code, found, _ = evaluate(
+        '--data', filmed, '--format', 'videopointeval', '--json', '--out', tmp_path / 'out',
+        backend=Oracle({'': POINTS}, fail),
+    )  # fmt: skip
+    assert (code, found['unanswered'], found['f1']) == (0, 1, 0.75)
+    record = json.loads((tmp_path / 'out/results.json').read_text())
+    assert record['models']['oracle']['examples'][1] | {
+        'id': 'b_red cup', 'state': 'unanswered', 'why': 'the GPU is gone',
+    } == record['models']['oracle']['examples'][1]  # fmt: skip
+
+
+@pytest.mark.skipif(not browser.CHROMIUM, reason=browser.WHY_NOT)
+def test_page_opens_with_the_frames_of_the_video(filmed, evaluate, tmp_path):
+    (filmed / 'videos/b.mp4').unlink()
+    code, _, _ = evaluate(
+        '--data', filmed, '--format', 'videopointeval', '--html', tmp_path / 'page.html',
+        backend=Oracle({'': HALF}),
+    )  # fmt: skip
+    assert code == 0
+    with browser.browser(tmp_path / 'profile') as page:
+        page.open(tmp_path / 'page.html')
+        assert page.run('[...document.images].every(i => i.complete && i.naturalWidth > 0)')
+        assert page.run('document.querySelectorAll("circle.hit").length') >= 1
+        assert page.run('document.querySelectorAll("circle.miss").length') >= 1
+        assert page.errors == []
+        assert all(address.startswith(('file:', 'data:')) for address in page.requests)
+
+
+def test_anomalies_are_pointed_to_and_scored_as_the_others(evaluate, tmp_path):
+    record = pointeval('generated', label='visual artifacts', category='anomaly')
+    write_lines(tmp_path / 'data/val.jsonl', [record, pointeval('b', category='object')])
+    for video in ('generated', 'b'):
+        write_video(tmp_path / f'data/{video}.mp4')
+    answers = {'visual artifacts': '<points coords="1.5 1 125 208">', 'red cup': POINTS}
+    _, found, _ = evaluate(
+        '--data', tmp_path / 'data', '--format', 'videopointeval', '--json',
+        '--out', tmp_path / 'out', backend=Oracle(answers),
+    )  # fmt: skip
+    assert found['recall'] == 0.75
+    model = json.loads((tmp_path / 'out/results.json').read_text())['models']['oracle']
+    assert list(model['categories']) == ['Objects', 'Visual artifacts/anomalies']
+    row = model['categories']['Visual artifacts/anomalies']
+    assert (row['precision'], row['recall']) == (1.0, 0.5)
+
+
+def test_folder_of_frames_with_masks_is_tracked(evaluate, tmp_path):
+    folder = tmp_path / 'davis'
+    for k in range(12):
+        frame = np.full((HEIGHT, WIDTH, 3), 20 * k, np.uint8)
+        for place, suffix, pixels in (
+            ('JPEGImages', 'jpg', frame),
+            ('Annotations', 'png', square(4 + k, 6).astype(np.uint8)),
+        ):
+            path = folder / place / '480p' / 'goat' / f'{k:05d}.{suffix}'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), pixels)
+    words = {'videos': {'goat': {'expressions': {'0': {'exp': 'the goat', 'obj_id': '1'}}}}}
+    (folder / 'meta_expressions.json').write_text(json.dumps(words))
+    # At 6 fps, judged once a second: frames 0 and 6, the square's middle at (8, 10) and (14, 10).
+    answer = '<tracks coords="0.0 1 125 208;1.0 1 219 208">the goat</tracks>'
+    code, found, _ = evaluate(
+        '--data', folder, '--format', 'davis', '--json', backend=Oracle({'goat': answer})
+    )
+    assert code == 0
+    assert (found['f1'], found['hota'], found['examples']) == (1.0, 1.0, 1)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        pytest.param([], 'name one to ask', id='nobody to ask'),
+        pytest.param(['--predictions', 'none.jsonl'], 'none.jsonl', id='no such file'),
+        pytest.param(['--predictions', 'a', '--resume'], '--predictions asks none', id='resume'),
+        pytest.param(['--model', 'x', '--limit', '-1'], 'limit = -1', id='limit'),
+        pytest.param(['--model', 'x', '--processes', '0'], 'processes = 0', id='processes'),
+        pytest.param(['--model', 'x', '--out', 'data/out'], 'would be read as data', id='out'),
+        pytest.param(['--model', 'x', '--media', 'nowhere'], 'is no folder', id='media'),
+        pytest.param(['--model', 'x', '--format', 'coca'], 'videopointeval', id='format'),
+        pytest.param(['--model', 'x', '--answer-format', 'gpt'], 'gemini', id='answer format'),
+        pytest.param(['--model', 'x', '--data', 'none'], 'none', id='no data'),
+        pytest.param(['--predictions', 'said.jsonl', '--published', 'ImageNet'], 'Ref-YT-VOS',
+                     id='published of nothing'),
+    ],
+)  # fmt: skip
+def test_bad_arguments_are_told_in_a_line(pointed, evaluate, tmp_path, arguments, message):
+    said(tmp_path / 'said.jsonl', {})
+    code, _, err = evaluate('--data', 'data', '--format', 'videopointeval', *arguments)
+    assert code == 2
+    assert err.startswith('molmo-ground: ')
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_data_of_broken_records_alone_is_reported_and_no_success(evaluate, tmp_path):
+    data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a', video_duration=0.0)])
+    path = said(tmp_path / 'said.jsonl', {})
+    code, found, err = evaluate(
+        '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
+    )
+    assert (code, found['examples'], found['skipped']) == (2, 0, 1)
+    assert 'no example could be scored' in err
+
+
+def test_data_without_a_record_is_told(evaluate, tmp_path):
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data/val.json').write_text('[]')
+    path = said(tmp_path / 'said.jsonl', {})
+    given = '--data', 'data', '--format', 'videopointeval', '--predictions', path, '--json'
+    code, _, err = evaluate(*given)
+    assert code == 2
+    assert 'holds no example' in err
+
+
+def test_model_is_not_asked_where_every_record_is_broken(evaluate, tmp_path):
+    data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a', video_duration=0.0)])
+    oracle = Oracle({})
+    code, found, _ = evaluate(
+        '--data', data.parent, '--format', 'videopointeval', '--json', backend=oracle
+    )
+    assert (code, found['skipped'], found['not_asked'], oracle.asked) == (2, 1, 0, [])
+
+
+def test_many_examples_show_progress_and_only_some_of_many_broken_records_are_named(
+    evaluate, tmp_path
+):
+    good = [counteval(f'v{k}') for k in range(MOST_SAID + 150)]
+    records = good + [counteval(f'b{k}', count=-1) for k in range(MOST_SAID + 5)]
+    data = write_lines(tmp_path / 'data/val.jsonl', records)
+    path = said(tmp_path / 'said.jsonl', {f'v{k}_goat': '3' for k in range(len(good))})
+    code, found, err = evaluate(
+        '--data', data.parent, '--format', 'videocounteval', '--predictions', path, '--json',
+        '--processes', 2,
+    )  # fmt: skip
+    assert (code, found['accuracy'], found['skipped']) == (0, 1.0, MOST_SAID + 5)
+    assert err.count('skipped data') + err.count(f'skipped {data}') == MOST_SAID
+    assert 'skipped 5 more' in err
+    assert 'scoring: done' in err
+
+
+@pytest.mark.parametrize(
+    ('model', 'row'),
+    [
+        ('http://gpu-box:8000/v1#allenai/Molmo2-4B', 'allenai/Molmo2-4B'),
+        ('allenai/Molmo2-4B', 'Molmo2-4B'),
+    ],
+)
+def test_predictions_of_one_model_carry_its_name(pointed, evaluate, tmp_path, model, row):
+    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
+    given = '--data', pointed, '--format', 'videopointeval', '--predictions', path
+    _, out, _ = evaluate(*given, '--model', model)
+    assert out.splitlines()[3].startswith(f'{row} ')
+
+
+def test_rows_of_one_name_are_told_apart(pointed, evaluate, tmp_path):
+    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
+    _, found, _ = evaluate(
+        '--data', pointed, '--format', 'videopointeval', '--predictions', path,
+        '--predictions', path, '--json',
+    )  # fmt: skip
+    assert list(found) == [str(path), f'{path} (2)']
+
+
+def test_nothing_is_published_of_the_training_data(evaluate, tmp_path):
+    data = write_lines(tmp_path / 'data/val.jsonl', [track('t1')])
+    path = said(tmp_path / 'said.jsonl', {'t1': TRACKS})
+    given = '--data', data.parent, '--format', 'videotrack', '--predictions', path, '--published'
+    code, _, err = evaluate(*given)
+    assert code == 2
+    assert 'Molmo2-VC' in err
+
+
+def test_answers_of_other_models_are_read_in_their_own_format(evaluate, tmp_path):
+    data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a')])
+    text = json.dumps([
+        {'time': 1.5, 'point_2d': [125, 208], 'label': 'cup'},
+        {'time': 4.0, 'point_2d': [625, 417], 'label': 'cup'},
+    ])  # fmt: skip
+    path = said(tmp_path / 'said.jsonl', {'a_red cup': text})
+    given = '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
+    _, found, _ = evaluate(*given, '--answer-format', 'qwen3-vl')
+    assert found['f1'] == 1.0
+    _, found, _ = evaluate(*given)
+    assert found['f1'] == 0.0
+
+
+def test_parity_follows_the_reference(evaluate, tmp_path):
+    """An answer that was cut off is lost there, and a time off the grid is no hit."""
+    data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a'), pointeval('b')])
+    texts = {'a_red cup': POINTS.partition('">red')[0], 'b_red cup': POINTS.replace('4.0', '4.1')}
+    given = '--data', data.parent, '--format', 'videopointeval', '--json'
+    given = *given, '--predictions', said(tmp_path / 'said.jsonl', texts)
+    _, found, _ = evaluate(*given)
+    assert found['f1'] == 1.0
+    _, found, _ = evaluate(*given, '--parity')
+    assert found['f1'] == pytest.approx(0.25)
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory):
+    """The bag that ships as a video, and what is true of it."""
+    truth = json.loads((ROOT / 'examples/tabletop.json').read_text())
+    folder = tmp_path_factory.mktemp('tabletop')
+    with open_recording([ROOT / 'examples/tabletop.mcap'], truth['topics']['image']) as recording:
+        stamps = recording.stamps.tolist()
+        size, fps = (truth['width'], truth['height']), round(1e9 / (stamps[1] - stamps[0]))
+        code = cv2.VideoWriter_fourcc(*'mp4v')
+        writer = cv2.VideoWriter(str(folder / 'bag.mp4'), code, fps, size)
+        for stamp_ns in stamps:
+            writer.write(image.decode(recording.picture(stamp_ns).image)[..., ::-1])
+        writer.release()
+    return folder, truth
+
+
+def test_shipped_model_is_measured_on_the_bag_that_ships(bag, evaluate, tmp_path):
+    pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
+    folder, truth = bag
+    records = [
+        counteval(
+            'bag', clip_start=0.0, clip_end=22.0, video_duration=22.3, label=f'grasp of {colour}',
+            question=f'How many times was the {colour} block grasped?',
+            count=sum(grasp['colour'] == colour for grasp in truth['grasps']),
+        )
+        for colour in ('red', 'purple', 'blue', 'green')
+    ]  # fmt: skip
+    write_lines(folder / 'val.jsonl', records)
+    code, found, _ = evaluate(
+        '--data', folder, '--format', 'videocounteval', '--json', '--backend', 'onnx',
+        '--model', ROOT / 'models/tabletop', '--threads', 1, '--out', tmp_path / 'out',
+    )  # fmt: skip
+    assert code == 0
+    assert (found['accuracy'], found['examples']) == (1.0, 4)
+
+
+def test_shipped_models_points_lie_where_the_grasps_were(bag, evaluate):
+    pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
+    folder, truth = bag
+    width, height = truth['width'], truth['height']
+    red = [grasp for grasp in truth['grasps'] if grasp['colour'] == 'red']
+    times = [round((grasp['stamp_ns'] - truth['first_stamp_ns']) / 5e8) / 2 for grasp in red]
+    masks = [
+        mask_of(square(int(grasp['x']) - 32, int(grasp['y']) - 32, width, height, 64)).rle()
+        for grasp in red
+    ]
+    record = pointeval(
+        'bag', width=width, height=height, video_duration=22.3, two_fps_timestamps=times,
+        points=[{'x': grasp['x'], 'y': grasp['y']} for grasp in red],
+        masks=[
+            [{'frame_id': round(2 * t) + k, 'rle': rle_} for k in (-1, 0, 1)]
+            for t, rle_ in zip(times, masks, strict=True)
+        ],
+        label='grasp of the red block',
+    )  # fmt: skip
+    write_lines(folder / 'val.jsonl', [record])
+    code, found, _ = evaluate(
+        '--data', folder, '--format', 'videopointeval', '--json', '--backend', 'onnx',
+        '--model', ROOT / 'models/tabletop', '--threads', 1,
+    )  # fmt: skip
+    assert code == 0
+    assert found['f1'] == 1.0
+
+
+def test_tracks_get_j_and_f_from_the_masks_of_a_segmenter(evaluate, tmp_path):
+    pytest.importorskip('torch', reason="needs pip install '.[transformers]'")
+    pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
+    from sam2_checkpoint import write_sam2
+
+    folder = tmp_path / 'data'
+    write_parquet(folder / 'test.parquet', [trackeval('t1'), trackeval('t2'), trackeval('t3')])
+    write_video(folder / 'v_long_0_3.mp4', frames=4)
+    path = said(tmp_path / 'said.jsonl', {'t1': TRACKS, 't2': 'There are none.'})
+    code, found, _ = evaluate(
+        '--data', folder, '--format', 'videotrackeval', '--predictions', path, '--json',
+        '--sam2', write_sam2(tmp_path / 'sam2'), '--device', 'cpu', '--out', tmp_path / 'out',
+    )  # fmt: skip
+    assert code == 0
+    examples = json.loads((tmp_path / 'out/results.json').read_text())['models']['said']['examples']
+    tracked, nothing, silent = (one['scores'] for one in examples)
+    assert 0 < tracked['j'] < 1  # weights are random: a mask there is, but not a good one
+    assert tracked['j_and_f'] == pytest.approx((tracked['j'] + tracked['f']) / 2)
+    assert (nothing['j'], silent['j_and_f']) == (0.0, 0.0)
+    assert found['j'] == pytest.approx(tracked['j'] / 3)
