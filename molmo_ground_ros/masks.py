@@ -99,7 +99,7 @@ def read_rle(found: object) -> Mask:
     size, counts = found['size'], found['counts']
     height, width = _size(size)
     if isinstance(counts, list | tuple | np.ndarray):
-        counts = _packed(np.asarray(counts), height, width)
+        counts = _packed(counts, height, width)
     if isinstance(counts, str):
         counts = counts.encode('ascii', 'replace')
     if not isinstance(counts, bytes):
@@ -132,11 +132,16 @@ def _size(found: Any) -> tuple[int, int]:
     raise BadSetting('size', found, 'is no height and width in pixels')
 
 
-def _packed(lengths: NDArray[Any], height: int, width: int) -> bytes:
+def _packed(counts: Any, height: int, width: int) -> bytes:
     told = f'are no runs of {height} x {width} pixels'
+    try:
+        lengths = np.asarray(counts)
+    except ValueError as error:  # lists in the list, of unlike lengths
+        raise BadSetting('counts', _shown(counts), told) from error
     if lengths.ndim != 1 or not np.issubdtype(lengths.dtype, np.integer):
         raise BadSetting('counts', _shown(lengths), told)
-    if not len(lengths) or lengths.min() < 0 or lengths.sum() != height * width:
+    size = height * width
+    if not len(lengths) or lengths.min() < 0 or lengths.max() > size or lengths.sum() != size:
         raise BadSetting('counts', _shown(lengths), told)
     plain = {'size': [height, width], 'counts': lengths.tolist()}
     packed: bytes = _tools().frPyObjects(plain, height, width)['counts']

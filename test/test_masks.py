@@ -110,3 +110,9 @@ def test_pixels_without_height_and_width_are_refused(shape):
 def test_a_mask_made_by_hand_of_wrong_counts_says_so():
     with pytest.raises(BadSetting, match='no runs of 4 x 4 pixels'):
         Mask(4, 4, b'1').array()
+
+
+@pytest.mark.parametrize('counts', [[None, []], [[1], [2, 3]], [2**62] * 4 + [12], [1.5, 10.5]])
+def test_runs_that_are_no_numbers_of_pixels_are_an_error(counts):
+    with pytest.raises(BadSetting, match='are no runs of 3 x 4 pixels'):
+        read_rle({'size': [3, 4], 'counts': counts})

@@ -26,6 +26,7 @@ from molmo_ground_ros.errors import BadRecord, BadSetting, MissingPackage
 Values = dict[str, Any]
 
 _BATCH = 8  # rows of parquet that are unpacked at once
+_BUFFER = 2**20  # bytes of a column that are read at once
 _WHY = 300  # characters of a reason
 # JSON beside the records that holds none: of `datasets`, and of the hub's Molmo2 sets.
 _NO_RECORDS = frozenset(
@@ -97,20 +98,20 @@ def _turn(path: Path) -> list[tuple[str, int]]:
 def _parquet(path: Path) -> Iterator[Row | BadRecord]:
     arrow, parquet = _arrow(), _parquet_module()
     try:
-        file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=2**20)
-    except (arrow.ArrowException, OSError) as error:
+        file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
+        groups = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+    except _damage(arrow) as error:
         yield bad_record(str(path), 0, f'is no parquet file: {error}')
         return
     with file:
         first = 1
-        for group in range(file.num_row_groups):
-            number = file.metadata.row_group(group).num_rows
+        for group, number in enumerate(groups):
             at = first
             try:
                 for batch in file.iter_batches(_BATCH, row_groups=[group], use_threads=False):
                     yield from _unpacked(path, at, batch)
                     at += batch.num_rows
-            except (arrow.ArrowException, OSError) as error:
+            except _damage(arrow) as error:
                 lost = f'row group {group} cannot be read on, to row {first + number - 1}'
                 yield bad_record(str(path), at, f'{lost}: {error}')
             first += number
@@ -123,11 +124,17 @@ def _stream(path: Path) -> Iterator[Row | BadRecord]:
     try:
         with arrow.memory_map(str(path)) as source, arrow.ipc.open_stream(source) as reader:
             for batch in reader:
+                batch.validate(full=True)  # arrow follows offsets that lead out of the file
                 for start in range(0, batch.num_rows, _BATCH):
                     yield from _unpacked(path, at + start, batch.slice(start, _BATCH))
                 at += batch.num_rows
-    except (arrow.ArrowException, OSError) as error:
+    except _damage(arrow) as error:
         yield bad_record(str(path), at, f'the rest cannot be read: {error}')
+
+
+def _damage(arrow: Any) -> tuple[type[Exception], ...]:
+    """What arrow raises for files that are damaged; ValueError for names that are no UTF-8."""
+    return arrow.ArrowException, OSError, ValueError, OverflowError
 
 
 def _unpacked(path: Path, at: int, batch: Any) -> Iterator[Row | BadRecord]:
