@@ -1,12 +1,16 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Names of devices and precisions to torch's own."""
+"""Names of devices and precisions to torch's own, and torch's errors to ours."""
 
 from __future__ import annotations
 
+import contextlib
+import traceback
+from collections.abc import Iterator
+
 import torch
 
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BackendError, BadSetting
 
 
 def choose_device(name: str) -> torch.device:
@@ -31,3 +35,16 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         raise BadSetting('dtype', name, 'only the tensorrt backend has it')
     dtype: torch.dtype = getattr(torch, name)
     return dtype
+
+
+@contextlib.contextmanager
+def guarded(doing: str) -> Iterator[None]:
+    """Translate what torch raises to BackendError, and give back the memory it held."""
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError) as err:
+        traceback.clear_frames(err.__traceback__)
+        if isinstance(err, torch.OutOfMemoryError):
+            torch.cuda.empty_cache()
+        reason = str(err).strip().split('\n')[0]
+        raise BackendError(f'{doing}: {type(err).__name__}: {reason}') from err

@@ -14,8 +14,6 @@ two to each other. Not run on a GPU, nor with released weights.
 
 from __future__ import annotations
 
-import contextlib
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,9 +26,9 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from molmo_ground_ros.backends.checkpoint import find_folder, read_json
-from molmo_ground_ros.backends.device import choose_device, choose_dtype
+from molmo_ground_ros.backends.device import choose_device, choose_dtype, guarded
 from molmo_ground_ros.backends.weights import load_class
-from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, ImageError
+from molmo_ground_ros.errors import BadModel, BadSetting, ImageError
 from molmo_ground_ros.masks import Mask, mask_of
 
 # After `weights`, which says what is wrong with a transformers that cannot be used.
@@ -244,7 +242,7 @@ class _Followed:
         if prompt is not None:
             session.add_point_inputs(_OBJECT, view.index, view.scaled(prompt))
             session.obj_with_new_inputs = [_OBJECT]
-        with _guard(f'frame {view.index}'), torch.inference_mode():
+        with guarded(f'frame {view.index}'), torch.inference_mode():
             seen = self._network(session, frame_idx=view.index, frame=view.pixels)
             logits = seen.pred_masks.float()  # (1, 1, size / 4, size / 4)
             if not (
@@ -313,16 +311,3 @@ def _check_files(model: str, folder: Path) -> None:
         raise BadModel(model, f"config.json says model_type {found!r}, not 'sam2_video'")
     if not any(folder.glob('*.safetensors')):
         raise BadModel(model, f'missing in {folder}: model.safetensors')
-
-
-@contextlib.contextmanager
-def _guard(doing: str) -> Iterator[None]:
-    """Translate what torch raises, and give back the memory it held."""
-    try:
-        yield
-    except (RuntimeError, ValueError, IndexError) as err:
-        traceback.clear_frames(err.__traceback__)
-        if isinstance(err, torch.OutOfMemoryError):
-            torch.cuda.empty_cache()
-        reason = str(err).strip().split('\n')[0]
-        raise BackendError(f'{doing}: {type(err).__name__}: {reason}') from err

@@ -8,9 +8,7 @@ replays captured graphs of fixed shapes (cuda_graphs.py): that part has not been
 
 from __future__ import annotations
 
-import contextlib
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.device import choose_device, choose_dtype
+from molmo_ground_ros.backends.device import choose_device, choose_dtype, guarded
 from molmo_ground_ros.backends.molmo2.config import TextConfig
 from molmo_ground_ros.backends.molmo2.engine import (
     Checkpoint,
@@ -32,7 +30,6 @@ from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
 from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.backends.ram import available_bytes
-from molmo_ground_ros.errors import BackendError
 
 _ROWS = 256  # the cache grows by so many at a time
 _CUDA_ROWS = 2048  # the same on CUDA, where captured graphs end with the cache they were made for
@@ -69,7 +66,7 @@ class TorchRuntime:
 
     def encode(self, patches: NDArray[np.float32]) -> Tensor:
         """Features of one frame, (tokens, hidden)."""
-        with self._guard('encoding a frame'), torch.inference_mode():
+        with guarded('encoding a frame'), torch.inference_mode():
             given = torch.from_numpy(patches)[None].to(self._device, self._dtype)
             found: Tensor = self._vision(given, self._pooling)
             return found
@@ -78,7 +75,7 @@ class TorchRuntime:
         self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
     ) -> list[Choice]:
         """Write ids to the cache; the choices after the last `wanted` of them."""
-        with self._guard(f'reading {len(ids)} tokens'), torch.inference_mode():
+        with guarded(f'reading {len(ids)} tokens'), torch.inference_mode():
             if self._graphs is not None and video is None and self._graphs.fit(len(ids)):
                 end = start + self._graphs.rows(len(ids))
                 if end <= self.capacity:
@@ -92,7 +89,7 @@ class TorchRuntime:
         self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
     ) -> NDArray[np.float32]:
         """As `read`: the logits, (wanted, vocabulary)."""
-        with self._guard(f'reading {len(ids)} tokens'), torch.inference_mode():
+        with guarded(f'reading {len(ids)} tokens'), torch.inference_mode():
             found: NDArray[np.float32] = self.run(ids, start, wanted, video)[0][0].cpu().numpy()
             return found
 
@@ -146,18 +143,6 @@ class TorchRuntime:
         self._cache = larger
         if self._graphs is not None:
             self._graphs.clear()  # they hold the old cache's addresses
-
-    @contextlib.contextmanager
-    def _guard(self, doing: str) -> Iterator[None]:
-        """Translate what torch raises, and give back the memory it held."""
-        try:
-            yield
-        except (RuntimeError, ValueError, IndexError) as err:
-            traceback.clear_frames(err.__traceback__)
-            if isinstance(err, torch.OutOfMemoryError):
-                torch.cuda.empty_cache()
-            reason = str(err).strip().split('\n')[0]
-            raise BackendError(f'{doing}: {type(err).__name__}: {reason}') from err
 
 
 @dataclass(slots=True)
