@@ -29,12 +29,13 @@ from molmo_ground_ros.errors import BadSetting, BagError
 from molmo_ground_ros.grounder import Grounder
 from molmo_ground_ros.recording import Recording, open_cameras, open_recording
 from molmo_ground_ros.stitch import Mark
-from molmo_ground_ros.types import Answer, Query, Task
+from molmo_ground_ros.types import Answer, Point, Query, Task
 from molmo_ground_ros.windows import MAX_WINDOW_NS
 
 RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'
 OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
 MOST_REJECTED = 20  # printed of an answer
+MOST_POINTS = 200  # printed of an answer, or of a track; the first and the last of more
 INTERRUPTED = 130  # exit code, as of a shell
 
 _SETTINGS = (
@@ -309,10 +310,10 @@ def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: 
     print(f'{answer.query.text} ({finding.camera})' if name_camera else answer.query.text)
     print(report.verdict(answer) + _doubt(finding))
     if answer.points:
-        print(report.table(report.POINT_HEADER, report.point_rows(answer.points, zero_ns)))
+        _print_points(answer.points, zero_ns)
     for track in answer.tracks:
         print(f'track {track.id}: {track.label}')
-        print(report.table(report.POINT_HEADER, report.point_rows(track.points, zero_ns)))
+        _print_points(track.points, zero_ns)
     windows = f' in {len(stitched.windows)} windows' if len(stitched.windows) > 1 else ''
     print(f'{answer.frames_used} of {answer.frames_expected} frames{windows}, {answer.model}')
     for event in stitched.events:
@@ -328,6 +329,14 @@ def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: 
         print(f'not used: {len(answer.rejected) - MOST_REJECTED} more')
     if answer.truncated:
         print('the answer was cut off by the token limit')
+
+
+def _print_points(points: Sequence[Point], zero_ns: int) -> None:
+    rows = report.point_rows(points, zero_ns)
+    if len(rows) > MOST_POINTS:
+        half, more = MOST_POINTS // 2, f'({len(rows) - MOST_POINTS} more: --json or --out)'
+        rows[half:-half] = [('...', more, '', '', '')]
+    print(report.table(report.POINT_HEADER, rows))
 
 
 def _print_marks(name: str, marks: Sequence[Mark]) -> None:

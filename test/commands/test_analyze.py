@@ -17,6 +17,8 @@ from full_disk import full_after
 
 from molmo_ground_ros import backends, cli
 from molmo_ground_ros.analysis import records
+from molmo_ground_ros.commands.analyze import MOST_POINTS
+from molmo_ground_ros.grammar import format_tracks
 
 CUP, BALL = 'How many times was the cup grasped?', 'How many times did the ball roll?'
 
@@ -49,6 +51,24 @@ def test_span_over_63_s_is_one_merged_answer_with_the_totals_beside_it(
     assert '60.00 s' in captured.out
     assert 'in 3 windows' in captured.out
     assert 'windows: done' in captured.err
+
+
+class Following(Knowing):
+    """Has one object in every frame."""
+
+    @staticmethod
+    def _say(clip, prompt):
+        return format_tracks([(seconds, 1, 0.5, 0.5) for seconds in clip.seconds], 'cup')
+
+
+def test_of_a_long_track_the_first_and_last_points_are_printed(bag, analyze, capsys) -> None:
+    assert analyze(bag, '--query', 'Track the cup', backend=Following()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.startswith('1  ')]
+    assert len(rows) == MOST_POINTS
+    assert str(stamp(0.0)) in rows[0] and str(stamp(150.0)) in rows[-1]
+    (more,) = (line for line in lines if line.startswith('...'))
+    assert '(101 more: --json or --out)' in more
 
 
 def test_shorter_windows_for_a_model_of_shorter_clips(bag, analyze, capsys) -> None:
