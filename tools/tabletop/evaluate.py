@@ -12,6 +12,7 @@ The last line printed is one JSON object: clips, point_f1, count_accuracy, event
 
 import argparse
 import json
+import multiprocessing
 import os
 import sys
 import time
@@ -169,7 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
     count = max(1, min(options.processes, options.clips))
     parts = [range(first, options.clips, count) for first in range(count)]
     try:
-        with ProcessPoolExecutor(count) as pool:
+        with ProcessPoolExecutor(count, multiprocessing.get_context('spawn')) as pool:
             results = sum(pool.map(share, parts), Results())
     except RendererMissingError as err:
         print(err, file=sys.stderr)
