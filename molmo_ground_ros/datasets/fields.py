@@ -49,7 +49,8 @@ def field(record: Mapping[str, Any], name: str, at: str = '') -> Any:
     """The value of a field that must be there, and may be null. at: where `record` lies."""
     value = record.get(name, _NOTHING)
     if value is _NOTHING:
-        raise bad(at + name, sorted(map(str, record)), 'is missing; what is there are these')
+        there = ', '.join(sorted(map(str, record)))[:_SHOWN] or 'nothing'
+        raise bad(at + name, None, f'is missing; there is {there}')
     return value
 
 

@@ -61,7 +61,9 @@ def _example(row: Row, index: int, *, masked: bool) -> Example:
         lengths |= _lengths(values, 'masks')
         masks = {number: _masks(number, found[number], width, height) for number in found}
     fields.same_length(lengths)
-    frames = next(iter(lengths.values())) if lengths else _stated_frames(values)
+    stated = any(values.get(name) is not None for name in ('start_frame', 'end_frame'))
+    stated_frames = _stated_frames(values) if stated or not lengths else 0
+    frames = next(iter(lengths.values())) if lengths else stated_frames
     if not 0 < frames <= fields.MOST_FRAMES:
         raise fields.bad('points', frames, 'frames: is an empty video')
     label = fields.text(fields.field(values, 'exp'), 'exp')
@@ -127,9 +129,14 @@ def _masks(number: str, of_frame: list[Any], width: int, height: int) -> dict[in
 
 
 def _stated_frames(values: Mapping[str, Any]) -> int:
-    """Of a clip without objects: both its frames are in it (ibid. :109)."""
+    """Of a clip: both its frames are in it (ibid. :109). Where there are objects, their lists say.
+
+    Of those the loader asks no more, so a number of frames that is another than theirs is let be.
+    """
     first, last = (
         fields.whole(fields.field(values, name), name, 0, fields.MOST_FRAMES)
         for name in ('start_frame', 'end_frame')
     )
+    if last < first:
+        raise fields.bad('end_frame', last, f'is before start_frame, {first}')
     return last - first + 1

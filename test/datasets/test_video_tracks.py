@@ -158,6 +158,31 @@ def test_a_missing_column_is_named(tmp_path, column):
     assert f'{column} = ' in fault.why and 'is missing' in fault.why
 
 
+@pytest.mark.parametrize(
+    ('stated', 'message'),
+    [
+        pytest.param({'start_frame': -3}, 'start_frame = -3: is not in 0', id='negative'),
+        pytest.param({'start_frame': 9, 'end_frame': 8}, 'end_frame = 8: is before', id='reversed'),
+        pytest.param({'end_frame': None}, 'end_frame = None', id='half of it'),
+    ],
+)
+def test_a_clip_that_cannot_be_is_named(tmp_path, stated, message):
+    write_lines(tmp_path / 'test.jsonl', [{**trackeval(), **stated}])
+
+    examples, (fault,) = read_all('videotrackeval', tmp_path)
+
+    assert not examples
+    assert message in fault.why
+
+
+def test_a_clip_need_not_state_its_frames(tmp_path):
+    write_lines(tmp_path / 'test.jsonl', [{**trackeval(), 'start_frame': None, 'end_frame': None}])
+
+    examples, faults = read_all('videotrackeval', tmp_path)
+
+    assert (len(examples), faults) == (1, [])
+
+
 def test_masks_of_other_kinds_are_read(tmp_path):
     record = trackeval()
     runs = np.diff([0, *np.flatnonzero(np.diff(square(4, 6).T.ravel())) + 1, 64 * 48])
