@@ -224,7 +224,16 @@ def test_window_that_fails_is_the_gap_it_is_in_one_process_and_asked_when_resume
     assert same(analyze(bag, Knowing, tmp_path / 'out', ONE))
 
 
-def test_interrupt_keeps_what_is_finished_for_a_run_without_ray(ray, bag, same, tmp_path) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt; a shell starts what runs in the background without that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('ray', 'interruptible')
+def test_interrupt_keeps_what_is_finished_for_a_run_without_ray(bag, same, tmp_path) -> None:
     held, ended = tmp_path / 'held', threading.Event()
 
     def interrupt() -> None:
