@@ -68,7 +68,11 @@ def points(row: Row, index: int) -> Example:
 
 
 def track(row: Row, index: int, masks: Mapping[str, Any] | None) -> Example:
-    """A row of the academic tracks: points by frame, where they are not hidden.
+    """A row of the academic tracks: points by frame, of hidden objects as well.
+
+    A point that is marked as hidden is truth to the reference, which asks for no mark
+    (academic_video_track_datasets.py:485-500, olmo/eval/object_tracking_utils.py:722-728); by the
+    default rules the masks say who is to be seen.
 
     masks: by object, a list by frame; None: there are none. Points of ids that `mask_id` does not
     name are left out, as the loader does; if they are all, the row is broken. Raises BadSetting.
@@ -177,7 +181,7 @@ def _paths(
             number = fields.key(fields.field(entry, 'id', f'{at}.'), f'{at}.id')
             if number not in ids:
                 unknown = number
-            elif not entry.get('occluded'):
+            else:
                 where = fields.spot(fields.field(entry, 'point', f'{at}.'), f'{at}.point', *size)
                 found.setdefault(number, {})[frame] = where
     if unknown is not None and not found:

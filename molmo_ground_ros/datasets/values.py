@@ -62,7 +62,10 @@ class ImageTruth:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """One object through time, by frame of the clip from 0. Where it is hidden, it has no entry."""
+    """One object through time, by frame of the clip from 0. Where it is hidden, it has no mask.
+
+    A point it may have there: some data says where it is.
+    """
 
     id: int
     points: Mapping[int, Spot] = field(default_factory=dict)
