@@ -27,11 +27,10 @@ from typing import Any
 from molmo_ground_ros import prompts
 from molmo_ground_ros.types import Task
 from molmo_ground_ros.verdicts import Asked, Row, Torn, Verdict
-from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
+from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, SAMPLE_PERIOD_S
 
 Record = dict[str, Any]
 
-PERIOD_S = 0.5  # the grid; the loader stops at a time that is not on it
 FPS = 2
 # Our name in the columns that say where a video and its question are from. The loaders look for
 # the files of a source they do not know in every folder (molmo2_datasets.py:502-509).
@@ -56,7 +55,7 @@ class Clip:
     @property
     def seconds(self) -> float:
         """Its length: the time of the last frame, on the grid."""
-        return self.last * PERIOD_S
+        return self.last * SAMPLE_PERIOD_S
 
     def frame(self, stamp_ns: int) -> int:
         """Index of the frame that shows this moment."""
@@ -164,7 +163,7 @@ def point_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Re
         'question': prompts.prompt(asks, Task.COUNT)[0],
         'count': len(right),
         'points': [[_share(row) for row in sorted(frames[k], key=_place)] for k in times],
-        'two_fps_timestamps': [k * PERIOD_S for k in times],
+        'two_fps_timestamps': [k * SAMPLE_PERIOD_S for k in times],
         'raw_timestamps': [(clip.stamps[k] - clip.start_ns) / 1e9 for k in times],
         'raw_frames': times,
         'clip_start': 0.0,

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from molmo_ground_ros.errors import BadSetting, BadSpan, seconds
 
 SAMPLE_PERIOD_NS = 500_000_000  # 2 fps
+SAMPLE_PERIOD_S = SAMPLE_PERIOD_NS / 1e9  # the grid of labels in prompts, answers and data
 MAX_WINDOW_NS = 63 * 1_000_000_000  # the longest clip of the training data
+MAX_WINDOW_S = MAX_WINDOW_NS / 1e9
 MAX_FRAMES = MAX_WINDOW_NS // SAMPLE_PERIOD_NS + 1  # 127: both ends of 63 s are on the grid
 OVERLAP_NS = 5 * 1_000_000_000  # of neighbouring windows of a long span
 

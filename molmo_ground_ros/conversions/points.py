@@ -18,11 +18,11 @@ from molmo_ground_ros.conversions.expressions import bad, tracks_of
 from molmo_ground_ros.conversions.inside import sample
 from molmo_ground_ros.datasets import queries
 from molmo_ground_ros.datasets.values import Annotated, Expression, MaskTrack
-from molmo_ground_ros.training_data import OWN, PERIOD_S
+from molmo_ground_ros.training_data import OWN
+from molmo_ground_ros.windows import MAX_WINDOW_S, SAMPLE_PERIOD_S
 
 Record = dict[str, Any]
 
-LONGEST_S = 63.0  # of a clip (molmo2 f3cb108, olmo/data/molmo2_datasets.py:806)
 CATEGORY = 'object'  # of all academic points (ibid. academic_video_datasets.py:1504)
 _DECIMALS = 4  # of a percentage
 _PERCENT = 100.0
@@ -39,10 +39,10 @@ def first_seen(track: MaskTrack, fps: float, frames: int) -> tuple[float, int] |
     there, and one that is never there at a grid time is not pointed to.
     """
     for frame, mask in sorted(track.masks.items()):
-        steps = math.ceil(frame / fps / PERIOD_S - _SLACK)
-        shown = math.floor(steps * PERIOD_S * fps + _SLACK)
+        steps = math.ceil(frame / fps / SAMPLE_PERIOD_S - _SLACK)
+        shown = math.floor(steps * SAMPLE_PERIOD_S * fps + _SLACK)
         if shown == frame < frames and mask.area:
-            return steps * PERIOD_S, frame
+            return steps * SAMPLE_PERIOD_S, frame
     return None
 
 
@@ -69,7 +69,8 @@ def pointing_record(annotated: Annotated, expression: Expression, seed: int = 0)
             )
             found.append((t, frame, _share(x, annotated.width), _share(y, annotated.height)))
     if expression.ids and not found:
-        raise bad(annotated, f'{expression.text!r}: no object is shown on the {PERIOD_S} s grid')
+        why = f'no object is shown on the {SAMPLE_PERIOD_S} s grid'
+        raise bad(annotated, f'{expression.text!r}: {why}')
     found.sort()
     times = sorted({t for t, *_ in found})
     frames = sorted({frame for _, frame, *_ in found})
@@ -100,16 +101,16 @@ def _clip(
 ) -> tuple[float, float]:
     """Start and end of what is shown, seconds."""
     duration = annotated.frames / annotated.fps
-    if duration <= LONGEST_S:
+    if duration <= MAX_WINDOW_S:
         return 0.0, duration
     first, last = (times[0], times[-1]) if times else (duration, 0.0)
-    earliest = math.ceil(max(last - LONGEST_S, 0.0) / PERIOD_S)
-    latest = math.floor(min(first, duration - LONGEST_S) / PERIOD_S)
+    earliest = math.ceil(max(last - MAX_WINDOW_S, 0.0) / SAMPLE_PERIOD_S)
+    latest = math.floor(min(first, duration - MAX_WINDOW_S) / SAMPLE_PERIOD_S)
     if earliest > latest:
-        why = f'{expression.text!r}: its points are {last - first} s apart, over {LONGEST_S} s'
+        why = f'{expression.text!r}: its points are {last - first} s apart, over {MAX_WINDOW_S} s'
         raise bad(annotated, why)
     drawn = int(_rng(seed, annotated, expression.text, -1).integers(earliest, latest + 1))
-    return drawn * PERIOD_S, drawn * PERIOD_S + LONGEST_S
+    return drawn * SAMPLE_PERIOD_S, drawn * SAMPLE_PERIOD_S + MAX_WINDOW_S
 
 
 def _rng(seed: int, annotated: Annotated, text: str, number: int) -> np.random.Generator:

@@ -9,7 +9,7 @@
     coco.py           davis.py  mot.py  lasot.py                    plain masks and boxes
     png.py            PNG masks with a palette
     queries.py        what the reference's evaluation asks
-    media.py          videos and folders of frames, by name
+    media.py          videos and folders of frames, by name; names.py: their order
     write.py          records to files
 
 A record that cannot be used is a `BadRecord` in the stream, with file and row; nothing raises.

@@ -29,6 +29,7 @@ from molmo_ground_ros.datasets.video_points import PERCENT, clip_of, count_of, p
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.masks import Mask
 from molmo_ground_ros.types import Task
+from molmo_ground_ros.windows import SAMPLE_PERIOD_S
 
 MASKS = 'MasksRLE'  # a folder of VIDEO/QID.json, as the reference's download writes them
 _IN_FOLDERS = {'burst'}  # subsets whose videos lie in folders named by the column dataset
@@ -172,7 +173,7 @@ def _paths(
         frame = fields.whole(
             fields.field(record, 'frame', f'{name}.'), f'{name}.frame', 0, frames - 1
         )
-        most = frames / fps + fields.PERIOD_S
+        most = frames / fps + SAMPLE_PERIOD_S
         fields.seconds(fields.field(record, 'time', f'{name}.'), f'{name}.time', most)
         for at, point in fields.numbered(
             fields.field(record, 'points', f'{name}.'), f'{name}.points'

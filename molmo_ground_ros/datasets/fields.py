@@ -18,7 +18,6 @@ from molmo_ground_ros.datasets.values import Spot
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.masks import MAX_PIXELS, Mask, read_rle
 
-PERIOD_S = 0.5  # the grid of times that the model is shown
 MOST_S = 1e6  # seconds of a video: eleven days; more is damage
 MOST_FRAMES = 10**7  # of a video
 MOST_FPS = 1000.0

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.clip import sampled_clip
+from molmo_ground_ros.datasets.names import turn
 from molmo_ground_ros.datasets.values import Example, ImageTruth, Media, TrackTruth
 from molmo_ground_ros.errors import BadSetting, ImageError, NoFrames
 from molmo_ground_ros.types import Clip, Frame
@@ -34,7 +35,6 @@ _TWO_FPS = '_2fps'  # after the name of a video, and `-2fps` after the name of i
 _INNER = frozenset({'img', 'img1', 'imgs'})  # a video's pictures in its folder
 # Of the reference's downloads: what clips were cut from, and truth that is pictures as well.
 _PASSED_OVER = frozenset({'Annotations', 'MasksRLE', 'full_videos', 'gt', 'selected_masks'})
-_DIGITS = re.compile(r'(\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,16 +233,8 @@ def _pictures(folder: Path) -> list[Path]:
         if place.is_dir():
             found = [one for one in place.iterdir() if one.suffix.lower() in PICTURES]
             if found:
-                return sorted(found, key=_turn)
+                return sorted(found, key=lambda path: turn(path.stem))
     return []
-
-
-def _turn(path: Path) -> list[tuple[str, int]]:
-    """Sorts names with their numbers as numbers."""
-    parts = _DIGITS.split(path.stem)
-    return [
-        (part, int(digits)) for part, digits in zip(parts[::2], [*parts[1::2], '0'], strict=True)
-    ]
 
 
 class _Files:

@@ -15,12 +15,12 @@ with the next, after a damaged row group with the next, after a damaged file wit
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from molmo_ground_ros.datasets.names import turn
 from molmo_ground_ros.errors import BadRecord, BadSetting, MissingPackage
 
 Values = dict[str, Any]
@@ -35,7 +35,6 @@ _NO_RECORDS = frozenset(
         *('video_original_fps.json', 'youtube_id_to_urls_mapping.json'),
     }
 )
-_NUMBER = re.compile(r'(\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +78,13 @@ def _files(path: Path) -> list[tuple[Path, str]]:
         of_kind = [one for one in found if one.suffix.lower() == suffix]
         whole = [one for one in of_kind if one.parent == folder / 'data']
         if of_kind:
-            return [(one, suffix) for one in sorted(whole or of_kind, key=_turn)]
+            ordered = sorted(whole or of_kind, key=lambda path: turn(path.as_posix()))
+            return [(one, suffix) for one in ordered]
     raise BadSetting('data', str(path), f'holds no {", ".join(_READERS)}')
 
 
 def _is_split(path: Path, split: str) -> bool:
     return not split or path.stem == split or path.name.startswith(f'{split}-')
-
-
-def _turn(path: Path) -> list[tuple[str, int]]:
-    """Sorts names with their numbers as numbers."""
-    parts = _NUMBER.split(path.as_posix())
-    return [
-        (part, int(digits)) for part, digits in zip(parts[::2], [*parts[1::2], '0'], strict=True)
-    ]
 
 
 def _parquet(path: Path) -> Iterator[Row | BadRecord]:

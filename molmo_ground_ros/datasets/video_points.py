@@ -17,9 +17,9 @@ from molmo_ground_ros.datasets.rows import Row
 from molmo_ground_ros.datasets.values import CountTruth, Example, Media, PointTruth, Tubelet
 from molmo_ground_ros.masks import Mask
 from molmo_ground_ros.types import Task
+from molmo_ground_ros.windows import MAX_WINDOW_S, SAMPLE_PERIOD_S
 
 PERCENT = 100  # VideoPoint's points; the size of the picture where a record tells none
-LONGEST_S = 63.0  # of a clip (molmo2_datasets.py:806)
 _MOST = 10**6  # objects
 
 
@@ -36,14 +36,14 @@ def videopoint(row: Row, index: int) -> Example:
     values = row.values
     duration = fields.duration(fields.field(values, 'video_duration'), 'video_duration')
     clip = _clip(values, duration)
-    if duration <= LONGEST_S:
+    if duration <= MAX_WINDOW_S:
         clip = (0.0, duration)
     if clip is None:
-        told = f'no clip is told, and a video over {LONGEST_S:g} s needs one'
+        told = f'no clip is told, and a video over {MAX_WINDOW_S:g} s needs one'
         raise fields.bad('video_duration', duration, told)
     start, end = clip
-    if end - start > LONGEST_S:
-        raise fields.bad('clip', clip, f'is longer than {LONGEST_S:g} s')
+    if end - start > MAX_WINDOW_S:
+        raise fields.bad('clip', clip, f'is longer than {MAX_WINDOW_S:g} s')
     sized = values.get('width') is not None and values.get('height') is not None
     width, height = fields.size(values) if sized else (PERCENT, PERCENT)
     objects = tuple(
@@ -62,7 +62,7 @@ def videopoint(row: Row, index: int) -> Example:
             name,
             fields.words(fields.field(values, 'video_source'), 'video_source'),
             start,
-            None if duration <= LONGEST_S else end,
+            None if duration <= MAX_WINDOW_S else end,
         ),
         truth=PointTruth(objects, count_of(values)),
         width=width,
@@ -91,7 +91,7 @@ def videopointeval(row: Row, index: int) -> Example:
     )
     objects = []
     for k, (time, point) in enumerate(zip(times, points, strict=True)):
-        t = fields.seconds(time, f'two_fps_timestamps[{k}]', duration + fields.PERIOD_S)
+        t = fields.seconds(time, f'two_fps_timestamps[{k}]', duration + SAMPLE_PERIOD_S)
         x, y = fields.spot(point, f'points[{k}]', width, height)
         tubelet = _masks(masks[k], f'masks[{k}]', (width, height), duration)
         objects.append(Tubelet(((t, x, y),), tubelet))
@@ -158,11 +158,11 @@ def percent_points(
     found = []
     for k, (stamp, at_once) in enumerate(zip(stamps, points, strict=True)):
         second = fields.seconds(stamp, f'{times}[{k}]')
-        if not (second / fields.PERIOD_S).is_integer():
-            raise fields.bad(f'{times}[{k}]', stamp, f'is not on the grid of {fields.PERIOD_S} s')
+        if not (second / SAMPLE_PERIOD_S).is_integer():
+            raise fields.bad(f'{times}[{k}]', stamp, f'is not on the grid of {SAMPLE_PERIOD_S} s')
         if not start_s <= second <= end_s:
             raise fields.bad(f'{times}[{k}]', stamp, f'is not in the clip, {start_s} to {end_s} s')
-        t = math.floor((second - start_s) / fields.PERIOD_S) * fields.PERIOD_S
+        t = math.floor((second - start_s) / SAMPLE_PERIOD_S) * SAMPLE_PERIOD_S
         for name, point in fields.numbered(at_once, f'points[{k}]'):
             found.append((t, *fields.spot(point, name, PERCENT, PERCENT)))
     return found
@@ -175,7 +175,7 @@ def clip_of(
     start, end = (fields.field(values, name) for name in names)
     if start is None and end is None:
         return None
-    most = duration_s + fields.PERIOD_S  # the end is rounded up to a picture
+    most = duration_s + SAMPLE_PERIOD_S  # the end is rounded up to a picture
     first = fields.seconds(start, names[0], most)
     last = fields.seconds(end, names[1], most)
     if first >= last:
@@ -194,12 +194,12 @@ def count_of(values: Mapping[str, Any]) -> int:
 
 def _masks(value: object, name: str, size: tuple[int, int], duration_s: float) -> dict[float, Mask]:
     """An object's masks by seconds."""
-    most = math.floor((duration_s + fields.PERIOD_S) / fields.PERIOD_S)
+    most = math.floor((duration_s + SAMPLE_PERIOD_S) / SAMPLE_PERIOD_S)
     found = {}
     for at, item in fields.numbered(value, name):
         record = fields.mapping(item, at)
         frame = fields.whole(fields.field(record, 'frame_id', f'{at}.'), f'{at}.frame_id', 0, most)
         mask = fields.mask(fields.field(record, 'rle', f'{at}.'), f'{at}.rle', *size)
         if mask is not None:
-            found[frame * fields.PERIOD_S] = mask
+            found[frame * SAMPLE_PERIOD_S] = mask
     return found

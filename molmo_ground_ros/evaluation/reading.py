@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from molmo_ground_ros.grammar import Parsed
-
-GRID_S = 0.5  # between the frames that an article's `t^k` counts
+from molmo_ground_ros.windows import SAMPLE_PERIOD_S
 
 # molmo2 f3cb108, olmo/preprocessing/point_formatter.py:120-144, on html-v2 (and v1, with TABs). The
 # reference finds a tag and its coordinates by one expression, `<(?:points|tracks).*? coords=...`,
@@ -49,7 +48,7 @@ def spots(parsed: Parsed) -> list[Spot]:
         for point in block.points:
             time_s = point.time
             if time_s is None:
-                time_s = ((point.frame_index or 1) - 1) * GRID_S
+                time_s = ((point.frame_index or 1) - 1) * SAMPLE_PERIOD_S
             found.append(Spot(time_s, new[point.id], point.x, point.y))
     return found
 

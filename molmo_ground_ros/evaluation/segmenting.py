@@ -105,7 +105,7 @@ def _fitted(example: Example, frames: Iterable[Picture]) -> Iterator[Picture]:
     size = example.width, example.height
     for picture in frames:
         fitted = cv2.resize(picture, size) if picture.shape[1::-1] != size else picture
-        yield np.array(fitted, np.uint8)  # torch warns of a picture that may not be written to
+        yield np.asarray(fitted, np.uint8)
 
 
 def _masks(

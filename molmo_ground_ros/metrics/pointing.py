@@ -19,12 +19,12 @@ from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.masks import Mask
 from molmo_ground_ros.metrics.assign import most_hits, nearest_hits, scores
 from molmo_ground_ros.metrics.inside import Hits, hits
+from molmo_ground_ros.windows import SAMPLE_PERIOD_S
 
 Moment = tuple[float, float, float]  # seconds, x, y in pixels
 Spot = tuple[float, float]  # x, y in pixels
 
-GRID_S = 0.5  # between the frames a model sees, and so between the masks of a tubelet
-TOLERANCE_S = GRID_S / 2
+TOLERANCE_S = SAMPLE_PERIOD_S / 2  # masks of a tubelet stand on the grid
 _LABEL_S = 0.05  # a time is said with one decimal
 _ROUNDING_S = 1e-6
 _NORM = 100  # parity: distances are taken in hundredths of duration, width and height,
@@ -155,7 +155,7 @@ def _key(time_s: float, times: NDArray[np.float64], duration_s: float) -> float 
     if duration_s > 0:
         if time_s > max(duration_s, times[-1]) + _LABEL_S + _ROUNDING_S:
             return None
-        last = GRID_S * np.floor((duration_s + _ROUNDING_S) / GRID_S)
+        last = SAMPLE_PERIOD_S * np.floor((duration_s + _ROUNDING_S) / SAMPLE_PERIOD_S)
         time_s = min(time_s, max(last, times[-1]))
     apart = np.abs(times - time_s)
     best = int(np.argmin(apart))
