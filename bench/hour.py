@@ -24,19 +24,19 @@ import numpy as np
 
 from bench.child import memory_mb
 from bench.inputs import BAG, ROOT
-from molmo_ground_ros import image
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
-from molmo_ground_ros.analysis.outputs.bag import write_bag
-from molmo_ground_ros.analysis.outputs.page import write_page
-from molmo_ground_ros.analysis.outputs.table import write_csv
-from molmo_ground_ros.analysis.outputs.video import write_video
-from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
 from molmo_ground_ros.analysis.window import Here
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
-from molmo_ground_ros.grammar.write import format_count, format_tracks
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.frames import image
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.language.grammar.write import format_count, format_tracks
 from molmo_ground_ros.recording import open_recording
+from molmo_ground_ros.reports.bag import write_bag
+from molmo_ground_ros.reports.page import write_page
+from molmo_ground_ros.reports.pictures import pictures_of, shown_stamps
+from molmo_ground_ros.reports.table import write_csv
+from molmo_ground_ros.reports.video import write_video
 from molmo_ground_ros.types import Clip, Frame, Query
 
 RATE_HZ = 30

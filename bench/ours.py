@@ -21,13 +21,9 @@ from molmo_ground_ros.backends.base import (
     GenerateOptions,
     Savings,
 )
-from molmo_ground_ros.backends.device import choose_dtype
 from molmo_ground_ros.backends.hf import TransformersBackend
-from molmo_ground_ros.backends.molmo2.engine import (
-    Checkpoint,
-    EngineBackend,
-    open_checkpoint,
-)
+from molmo_ground_ros.backends.host.device import choose_dtype
+from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Runtime, Video
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime

@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from bags import jpeg_message, write_bag
-from clips import stamp
+from support.bags import jpeg_message, write_bag
+from support.clips import stamp
 
 from molmo_ground_ros import backends, cli
 from molmo_ground_ros.backends.replay import ReplayBackend

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from molmo_ground_ros import prompts
-from molmo_ground_ros.analysis.values import Finding
-from molmo_ground_ros.stitch import State
+from molmo_ground_ros.analysis.findings import Finding
+from molmo_ground_ros.analysis.stitch import State
+from molmo_ground_ros.language import prompts
 from molmo_ground_ros.types import Answer, Track
 
 

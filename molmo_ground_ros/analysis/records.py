@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import prompts
-from molmo_ground_ros.analysis.values import Analysis, Finding
+from molmo_ground_ros.analysis.findings import Analysis, Finding
+from molmo_ground_ros.analysis.stitch import Mark, Sighting
 from molmo_ground_ros.errors import BadSetting
-from molmo_ground_ros.replace import replacing
-from molmo_ground_ros.stitch import Mark, Sighting
+from molmo_ground_ros.language import prompts
+from molmo_ground_ros.storage.atomic import replacing
 
 Record = dict[str, Any]
 

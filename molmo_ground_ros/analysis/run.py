@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from molmo_ground_ros import prompts
+from molmo_ground_ros.analysis.findings import Analysis, Finding
+from molmo_ground_ros.analysis.stitch import Stitched, Stitcher
+from molmo_ground_ros.analysis.stitch.assign import solver
 from molmo_ground_ros.analysis.store import Done, Key, Store
-from molmo_ground_ros.analysis.values import Analysis, Finding
 from molmo_ground_ros.analysis.window import Asked, Asker, Failure, Span, Work
 from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
+from molmo_ground_ros.language import prompts
 from molmo_ground_ros.recording import Recording
-from molmo_ground_ros.stitch import Stitched, Stitcher
-from molmo_ground_ros.stitch.assign import solver
 from molmo_ground_ros.types import Answer, Query
-from molmo_ground_ros.windows import MAX_WINDOW_NS, OVERLAP_NS
 
 MIN_WINDOW_NS = 2 * OVERLAP_NS  # what it shares with its neighbours is not all of it
 NOT_REACHED = 'not asked: the run was interrupted'

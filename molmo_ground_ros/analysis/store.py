@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from molmo_ground_ros.analysis.lines import Lines, files
-from molmo_ground_ros.analysis.lock import lock
 from molmo_ground_ros.analysis.window import Span
+from molmo_ground_ros.storage.folder_lock import lock
+from molmo_ground_ros.storage.json_lines import Lines, files
 from molmo_ground_ros.types import Answer, Point, Query, Rejection, Task, Track
 
 FORMAT = 1  # of the lines; another one is another run

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Protocol
 
 from molmo_ground_ros.errors import BackendError, GroundError
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.types import Answer, Clip, Query
 

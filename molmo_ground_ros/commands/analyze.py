@@ -13,24 +13,26 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import backends, config, prompts, report
+from molmo_ground_ros import backends, config
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
+from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.merged import merged
-from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
-from molmo_ground_ros.analysis.spread import cluster
-from molmo_ground_ros.analysis.spread.workers import spread
+from molmo_ground_ros.analysis.ray import cluster
+from molmo_ground_ros.analysis.ray.workers import spread
+from molmo_ground_ros.analysis.stitch import Mark
 from molmo_ground_ros.analysis.store import Store, digest
-from molmo_ground_ros.analysis.values import Analysis, Finding
 from molmo_ground_ros.analysis.window import Asker, Here
 from molmo_ground_ros.commands.progress import Progress
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.errors import BadSetting, BagError
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.language import prompts
 from molmo_ground_ros.recording import Recording, open_cameras, open_recording
-from molmo_ground_ros.stitch import Mark
+from molmo_ground_ros.reports import answers
+from molmo_ground_ros.reports.pictures import pictures_of, shown_stamps
 from molmo_ground_ros.types import Answer, Point, Query, Task
-from molmo_ground_ros.windows import MAX_WINDOW_NS
 
 RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'
 OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
@@ -174,10 +176,10 @@ def _write_files(
     video: bool,
 ) -> None:
     """All that is made of an analysis; each file is whole or is the one that was there before."""
-    from molmo_ground_ros.analysis.outputs.bag import write_bag
-    from molmo_ground_ros.analysis.outputs.page import write_page
-    from molmo_ground_ros.analysis.outputs.table import write_csv
-    from molmo_ground_ros.analysis.outputs.video import write_video
+    from molmo_ground_ros.reports.bag import write_bag
+    from molmo_ground_ros.reports.page import write_page
+    from molmo_ground_ros.reports.table import write_csv
+    from molmo_ground_ros.reports.video import write_video
 
     pictures = pictures_of(recordings)
     records.write_jsonl(analysis, folder / RECORDS)
@@ -257,11 +259,11 @@ def _analyze(
 def _write_sheet(analysis: Analysis, recordings: Mapping[str, Recording], path: str) -> None:
     answer = merged(analysis.findings[0], analysis.model)
     picture = pictures_of(recordings)
-    tiles = report.tiles_of(
+    tiles = answers.tiles_of(
         answer, analysis.span_ns[0], lambda stamp_ns: picture(answer.camera, stamp_ns).image
     )
-    heading = answer.query.text, report.verdict(answer)
-    report.save_png(report.contact_sheet(*heading, tiles, analysis.span_ns), path)
+    heading = answer.query.text, answers.verdict(answer)
+    answers.save_png(answers.contact_sheet(*heading, tiles, analysis.span_ns), path)
 
 
 def _record(analysis: Analysis) -> dict[str, Any]:
@@ -274,7 +276,7 @@ def _record(analysis: Analysis) -> dict[str, Any]:
 def _answer_record(finding: Finding, model: str) -> dict[str, Any]:
     stitched = finding.stitched
     return {
-        **report.answer_record(merged(finding, model)),
+        **answers.answer_record(merged(finding, model)),
         'camera': finding.camera,
         'count_least': stitched.count_least,
         'count_most': stitched.count_most,
@@ -308,7 +310,7 @@ def _print(analysis: Analysis) -> None:
 def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: bool) -> None:
     stitched = finding.stitched
     print(f'{answer.query.text} ({finding.camera})' if name_camera else answer.query.text)
-    print(report.verdict(answer) + _doubt(finding))
+    print(answers.verdict(answer) + _doubt(finding))
     if answer.points:
         _print_points(answer.points, zero_ns)
     for track in answer.tracks:
@@ -332,11 +334,11 @@ def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: 
 
 
 def _print_points(points: Sequence[Point], zero_ns: int) -> None:
-    rows = report.point_rows(points, zero_ns)
+    rows = answers.point_rows(points, zero_ns)
     if len(rows) > MOST_POINTS:
         half, more = MOST_POINTS // 2, f'({len(rows) - MOST_POINTS} more: --json or --out)'
         rows[half:-half] = [('...', more, '', '', '')]
-    print(report.table(report.POINT_HEADER, rows))
+    print(answers.table(answers.POINT_HEADER, rows))
 
 
 def _print_marks(name: str, marks: Sequence[Mark]) -> None:

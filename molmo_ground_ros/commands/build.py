@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.backends import machine, ram
 from molmo_ground_ros.backends.base import SAVE_ALL, BackendSettings
+from molmo_ground_ros.backends.host import machine, ram
 from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.exported import State, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
@@ -247,7 +247,7 @@ def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
 
 def _checked_onnx(plan: _Plan, paths: Sequence[Path]) -> str:
     """Compare the graphs with torch; those that are refused are deleted. Raises BadEngine."""
-    from molmo_ground_ros.backends.device import choose_device, choose_dtype
+    from molmo_ground_ros.backends.host.device import choose_device, choose_dtype
 
     selfcheck, checkpoint = _import('selfcheck', 'onnx'), plan.checkpoint
     tolerance, cpu = selfcheck.TOLERANCES[plan.dtype], choose_device('cpu')

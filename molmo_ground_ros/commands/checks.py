@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from molmo_ground_ros.backends import installed, machine, ram
-from molmo_ground_ros.backends.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
+from molmo_ground_ros.backends.host import installed, machine, ram
+from molmo_ground_ros.backends.host.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
 from molmo_ground_ros.backends.molmo2.trt.plans import damage, entries
 from molmo_ground_ros.errors import GroundError, size
 

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.segmenter import load_segmenter
-from molmo_ground_ros.conversions.boxes import LEAST_IOU, segment
-from molmo_ground_ros.conversions.points import pointing_record
-from molmo_ground_ros.conversions.tracks import tracking_record
-from molmo_ground_ros.conversions.upsample import upsampled
-from molmo_ground_ros.datasets import ANNOTATED, read_annotated, write
-from molmo_ground_ros.datasets.media import MediaFolder
-from molmo_ground_ros.datasets.values import Annotated, BoxTrack
+from molmo_ground_ros.benchmarks.conversions.boxes import LEAST_IOU, segment
+from molmo_ground_ros.benchmarks.conversions.points import pointing_record
+from molmo_ground_ros.benchmarks.conversions.tracks import tracking_record
+from molmo_ground_ros.benchmarks.conversions.upsample import upsampled
+from molmo_ground_ros.benchmarks.datasets import ANNOTATED, read_annotated, write
+from molmo_ground_ros.benchmarks.datasets.examples import Annotated, BoxTrack
+from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
 from molmo_ground_ros.errors import BadRecord, BadSetting, ImageError, NoFrames
 
 Record = dict[str, Any]

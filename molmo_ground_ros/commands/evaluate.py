@@ -16,32 +16,33 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import backends, config, datasets
-from molmo_ground_ros.analysis.lock import lock
+from molmo_ground_ros import backends, config
 from molmo_ground_ros.backends.segmenter import load_segmenter
 from molmo_ground_ros.backends.server.endpoint import is_address
-from molmo_ground_ros.commands.progress import Progress
-from molmo_ground_ros.datasets.media import MediaFolder
-from molmo_ground_ros.errors import BadRecord, BadSetting, listed
-from molmo_ground_ros.evaluation.data import Data
-from molmo_ground_ros.evaluation.kept import Kept, digest
-from molmo_ground_ros.evaluation.page import write_page
-from molmo_ground_ros.evaluation.predict import Asking, predict
-from molmo_ground_ros.evaluation.predictions import read_predictions, write_predictions
-from molmo_ground_ros.evaluation.published import (
+from molmo_ground_ros.benchmarks import datasets
+from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
+from molmo_ground_ros.benchmarks.scoring.answer_store import Kept, digest
+from molmo_ground_ros.benchmarks.scoring.data import Data
+from molmo_ground_ros.benchmarks.scoring.outcomes import Answers
+from molmo_ground_ros.benchmarks.scoring.page import write_page
+from molmo_ground_ros.benchmarks.scoring.predict import Asking, predict
+from molmo_ground_ros.benchmarks.scoring.predictions import read_predictions, write_predictions
+from molmo_ground_ros.benchmarks.scoring.published import (
     PublishedRow,
     benchmarks,
     published,
     published_beside,
 )
-from molmo_ground_ros.evaluation.result import write_results
-from molmo_ground_ros.evaluation.run import Evaluation, Segmented, evaluate, not_asked
-from molmo_ground_ros.evaluation.score import Rules, rules_of
-from molmo_ground_ros.evaluation.segmenting import segmented
-from molmo_ground_ros.evaluation.table import Table, notes, tables
-from molmo_ground_ros.evaluation.values import Answers
-from molmo_ground_ros.grammar import format_of
-from molmo_ground_ros.replace import replacing
+from molmo_ground_ros.benchmarks.scoring.result import write_results
+from molmo_ground_ros.benchmarks.scoring.run import Evaluation, Segmented, evaluate, not_asked
+from molmo_ground_ros.benchmarks.scoring.score import Rules, rules_of
+from molmo_ground_ros.benchmarks.scoring.segmenting import segmented
+from molmo_ground_ros.benchmarks.scoring.table import Table, notes, tables
+from molmo_ground_ros.commands.progress import Progress
+from molmo_ground_ros.errors import BadRecord, BadSetting, listed
+from molmo_ground_ros.language.grammar import format_of
+from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.folder_lock import lock
 
 RESULTS, TABLE = 'results.json', 'table.md'
 INTERRUPTED = 130  # exit code, as of a shell

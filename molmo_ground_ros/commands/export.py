@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import datasets
-from molmo_ground_ros.analysis.outputs.table import meant
+from molmo_ground_ros.benchmarks import datasets
+from molmo_ground_ros.benchmarks.feedback.labels import Row, Torn, read_row, read_torn
+from molmo_ground_ros.benchmarks.feedback.training_data import Converted, LeftOut, Record, convert
 from molmo_ground_ros.errors import BadSetting, GroundError, seconds
-from molmo_ground_ros.replace import replacing
-from molmo_ground_ros.training_data import Converted, LeftOut, Record, convert
-from molmo_ground_ros.verdicts import Row, Torn, read_row, read_torn
+from molmo_ground_ros.reports.table import meant
+from molmo_ground_ros.storage.atomic import replacing
 
 POINTS, TRACKS, CLIPS = 'videopoint.jsonl', 'videotrack.jsonl', 'clips.jsonl'
 _CELL = 2**24  # characters in a CSV cell: the csv module stops at 2**17

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, TopicNotFound
-from molmo_ground_ros.lru import LruCache
 from molmo_ground_ros.recording.files import Files
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
 from molmo_ground_ros.recording.source import Found, Source
 from molmo_ground_ros.recording.timeline import Timeline, timeline
+from molmo_ground_ros.storage.lru import LruCache
 
 CACHE_BYTES = 32_000_000  # of unpacked chunks
 

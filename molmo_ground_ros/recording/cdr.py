@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 
 from molmo_ground_ros.errors import ImageError
-from molmo_ground_ros.image import ENCODINGS
+from molmo_ground_ros.frames.image import ENCODINGS
 from molmo_ground_ros.types import CompressedImage, EncodedImage, RawImage
 
 RAW = 'sensor_msgs/msg/Image'

@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError
-from molmo_ground_ros.lru import LruCache
 from molmo_ground_ros.recording import mcap, metadata, pages, sqlite, video
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
 from molmo_ground_ros.recording.source import Source
 from molmo_ground_ros.recording.unpack import unpack_file
+from molmo_ground_ros.storage.lru import LruCache
 
 _MCAP, _SQLITE, _PACKED = '.mcap', '.db3', '.zstd'
 _KNOWN = 'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd or a video'

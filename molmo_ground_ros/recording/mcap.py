@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, ImageError
-from molmo_ground_ros.lru import LruCache
 from molmo_ground_ros.recording import cdr
 from molmo_ground_ros.recording import records as mcap
 from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, Picture
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.source import Found, Place
 from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack, zstd_head
+from molmo_ground_ros.storage.lru import LruCache
 
 MAGIC = b'\x89MCAP0\r\n'
 CHUNK_LIMIT = 1 << 28  # bytes of a chunk, packed or not, that are looked at; recorders write 1e6

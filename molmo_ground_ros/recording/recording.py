@@ -15,20 +15,14 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros import image as pictures
-from molmo_ground_ros.clip import sampled_clip
-from molmo_ground_ros.errors import (
-    BadSpan,
-    BagError,
-    ImageError,
-    NoFrames,
-    seconds,
-)
+from molmo_ground_ros.errors import BadSpan, BagError, ImageError, NoFrames, seconds
+from molmo_ground_ros.frames import image as pictures
+from molmo_ground_ros.frames.clip_buffer import sampled_clip
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 from molmo_ground_ros.recording.bags import Bags, Camera, Paths
 from molmo_ground_ros.recording.cdr import Picture
 from molmo_ground_ros.recording.loss import Loss
 from molmo_ground_ros.types import Clip, Frame
-from molmo_ground_ros.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 
 
 class Recording:

@@ -12,11 +12,11 @@ from array import array
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, ImageError
+from molmo_ground_ros.frames.video_file import SUFFIXES, Video
 from molmo_ground_ros.recording.cdr import RAW, Picture
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.source import Found, Place
 from molmo_ground_ros.types import RawImage
-from molmo_ground_ros.videos import SUFFIXES, Video
 
 __all__ = ['SUFFIXES', 'TOPIC', 'VideoSource']
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from molmo_ground_ros.clip import BufferStats
-from molmo_ground_ros.session import SessionStats, State
+from molmo_ground_ros.frames.clip_buffer import BufferStats
+from molmo_ground_ros.grounding.session import SessionStats, State
 
 STUCK_AFTER_S = 120.0  # an answer that takes longer than this is worth a warning
 

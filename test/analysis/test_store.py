@@ -5,15 +5,15 @@ import os
 from pathlib import Path
 
 import pytest
-from clips import make_clip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.clips import make_clip
 
-from molmo_ground_ros.analysis.lines import BEFORE
 from molmo_ground_ros.analysis.store import Done, Store, answer_json, answer_of, digest
 from molmo_ground_ros.backends.replay import Recording, ReplayBackend
 from molmo_ground_ros.errors import BadSetting
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.storage.json_lines import BEFORE
 from molmo_ground_ros.types import Answer, Query, Task
 
 TEXTS = (

@@ -16,16 +16,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from chat_server import ChatServer, chunk, refuses, says
-from clips import make_clip
+from support.chat_server import ChatServer, chunk, refuses, says
+from support.clips import make_clip
 
 from molmo_ground_ros.backends import choose, load
 from molmo_ground_ros.backends.base import BackendSettings, GenerateOptions, Token
 from molmo_ground_ros.backends.server.endpoint import KEY_VARIABLE, Endpoint
 from molmo_ground_ros.backends.server.events import Events
 from molmo_ground_ros.backends.server.request import timing
-from molmo_ground_ros.bag import Bag, read_clip
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+from molmo_ground_ros.recording.clip_reader import Bag, read_clip
 
 ROOT = Path(__file__).parents[2]
 CLIP = make_clip(3, 32, 24)

@@ -7,15 +7,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import browser
 import cv2
 import numpy as np
 import pytest
+from support import browser
 
 pytest.importorskip('pyarrow', reason="needs pyarrow: pip install 'molmo_ground_ros[eval]'")
 pytest.importorskip('pycocotools', reason="needs pycocotools: pip install 'molmo_ground_ros[eval]'")
 
-from dataset_records import (
+from support.dataset_records import (
     HEIGHT,
     WIDTH,
     counteval,
@@ -27,14 +27,15 @@ from dataset_records import (
     write_lines,
     write_parquet,
 )
-from evaluations import Oracle
+from support.evaluations import Oracle
 
-from molmo_ground_ros import backends, cli, image
-from molmo_ground_ros.analysis.lock import lock
+from molmo_ground_ros import backends, cli
 from molmo_ground_ros.commands.evaluate import MOST_SAID
 from molmo_ground_ros.errors import BackendError
-from molmo_ground_ros.masks import mask_of
+from molmo_ground_ros.frames import image
+from molmo_ground_ros.frames.masks import mask_of
 from molmo_ground_ros.recording import open_recording
+from molmo_ground_ros.storage.folder_lock import lock
 
 ROOT = Path(__file__).parents[2]
 POINTS = (
@@ -652,7 +653,7 @@ def test_shipped_models_points_lie_where_the_grasps_were(bag, evaluate):
 def test_tracks_get_j_and_f_from_the_masks_of_a_segmenter(evaluate, tmp_path):
     pytest.importorskip('torch', reason="needs pip install '.[transformers]'")
     pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
-    from sam2_checkpoint import write_sam2
+    from support.sam2_checkpoint import write_sam2
 
     folder = tmp_path / 'data'
     write_parquet(folder / 'test.parquet', [trackeval('t1'), trackeval('t2'), trackeval('t3')])

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from molmo_ground_ros import cli, datasets
+from molmo_ground_ros import cli
+from molmo_ground_ros.benchmarks import datasets
+from molmo_ground_ros.benchmarks.datasets.rows import rows
 from molmo_ground_ros.commands.export import sources
-from molmo_ground_ros.datasets.rows import rows
 
 S = 1_000_000_000
 START = 1_700_000_000 * S

@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from bags import MSG, TYPES
 from rosbags.typesys import Stores, get_typestore
+from support.bags import MSG, TYPES
 
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.recording import cdr

@@ -11,13 +11,13 @@ import pytest
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 
-from bags import JPEG, MSG, jpeg_message, raw_message, write_bag
-from clips import SECOND, stamp
 from rosbags.rosbag2 import Reader, StoragePlugin
 from rosbags.typesys import Stores, get_typestore
+from support.bags import JPEG, MSG, jpeg_message, raw_message, write_bag
+from support.clips import SECOND, stamp
 
-from molmo_ground_ros.clip import ClipBuffer
 from molmo_ground_ros.errors import BadSpan, BagError, ImageError, NoFrames, TopicNotFound
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.recording import (
     LossKind,
     SeveralCameras,

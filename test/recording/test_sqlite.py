@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from bags import MSG, TYPES, raw_message, write_bag
-from clips import stamp
 from rosbags.rosbag2 import StoragePlugin
+from support.bags import MSG, TYPES, raw_message, write_bag
+from support.clips import stamp
 
 from molmo_ground_ros.recording import RAW, LossKind, open_recording
 

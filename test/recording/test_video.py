@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from molmo_ground_ros import image
 from molmo_ground_ros.errors import BagError, ImageError, NoFrames
+from molmo_ground_ros.frames import image
 from molmo_ground_ros.recording import LossKind, open_recording
 from molmo_ground_ros.recording.video import TOPIC, VideoSource
 

@@ -15,7 +15,6 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 
 from builtin_interfaces.msg import Duration, Time
-from clips import ZERO_NS, stamp
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.action import ActionClient
@@ -24,7 +23,8 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
-from world import World, wait_until
+from support.clips import ZERO_NS, stamp
+from support.world import World, wait_until
 
 from molmo_ground_ros import config
 from molmo_ground_ros.action import Ground as GroundAction

@@ -14,8 +14,8 @@ import contextlib
 import re
 from collections.abc import Callable, Sequence
 
-from molmo_ground_ros.backends.molmo2.rows import Rows
-from molmo_ground_ros.backends.text import TextStream
+from molmo_ground_ros.backends.molmo2.open_block import Rows
+from molmo_ground_ros.backends.text_stream import TextStream
 
 _OPEN = re.compile(r'<(points|tracks)\b[^<>"]*?coords="([^"<>]*)$')
 _SEPARATOR = re.compile(r'[;\t]')

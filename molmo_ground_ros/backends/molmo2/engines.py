@@ -20,7 +20,6 @@ from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.trt.build import build_plan, check_capability
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
 from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt, installed
-from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.graphs import exporter, prepare
 from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
@@ -38,6 +37,7 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (
     kept,
     write_plan,
 )
+from molmo_ground_ros.backends.molmo2.trt.precision import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import (
     DECODER,
     VISION,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Runtime, Video
-from molmo_ground_ros.backends.prompt import PromptIds
+from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError
 
 

@@ -20,9 +20,9 @@ from molmo_ground_ros.backends.molmo2.config import (
     VisionConfig,
 )
 from molmo_ground_ros.errors import BadSetting, DoesNotFit
-from molmo_ground_ros.prompts import max_new_tokens
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
+from molmo_ground_ros.language.prompts import max_new_tokens
 from molmo_ground_ros.types import Task
-from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
 
 ROWS = 256  # a capacity is a multiple of it
 QUESTION_TOKENS = 128  # the question, and the marks of the turns around it

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.runtime import Features, Video
 from molmo_ground_ros.backends.pixels import frame_patches
-from molmo_ground_ros.backends.prompt import PromptIds
+from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError, BadEngine
 
 SECONDS = (0.0, 0.5, 1.0, 1.3)  # the grid, and a newest frame off it

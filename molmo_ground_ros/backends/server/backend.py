@@ -30,7 +30,7 @@ from molmo_ground_ros.backends.server.events import BadEvent, Events, Piece, rea
 from molmo_ground_ros.backends.server.exchange import FAILURES, Exchange, Start
 from molmo_ground_ros.backends.server.request import Jpeg, body, encode
 from molmo_ground_ros.errors import BackendError
-from molmo_ground_ros.lru import LruCache
+from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
 POLL_S = 0.1  # between two looks at whether the answer is still wanted

@@ -17,19 +17,15 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.backends.host.ram import available_bytes
 from molmo_ground_ros.backends.molmo2.config import TextConfig
-from molmo_ground_ros.backends.molmo2.engine import (
-    Checkpoint,
-    EngineBackend,
-    open_checkpoint,
-)
+from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
 from molmo_ground_ros.backends.molmo2.runtimes.denormals import flushed
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
-from molmo_ground_ros.backends.ram import available_bytes
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
 _ROWS = 64  # the cache grows by so many at a time; a pass looks at all of them

@@ -20,19 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.molmo2.engine import (
-    Checkpoint,
-    EngineBackend,
-    open_checkpoint,
-)
+from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Video
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen, choose
 from molmo_ground_ros.backends.molmo2.trt.cuda_memory import CudaMemory, find_gpu
 from molmo_ground_ros.backends.molmo2.trt.engine import Engine
 from molmo_ground_ros.backends.molmo2.trt.find import installed
-from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, Memory, to_bfloat16
 from molmo_ground_ros.backends.molmo2.trt.plans import NOT_CHECKED
+from molmo_ground_ros.backends.molmo2.trt.precision import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import READING, STEP, STEPS
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, DoesNotFit

@@ -17,19 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.device import choose_device, choose_dtype, guarded
+from molmo_ground_ros.backends.host.device import choose_device, choose_dtype, guarded
+from molmo_ground_ros.backends.host.ram import available_bytes
 from molmo_ground_ros.backends.molmo2.config import TextConfig
-from molmo_ground_ros.backends.molmo2.engine import (
-    Checkpoint,
-    EngineBackend,
-    open_checkpoint,
-)
+from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.load import load_graphs
 from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
 from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
 from molmo_ground_ros.backends.pixels import pooling_indices
-from molmo_ground_ros.backends.ram import available_bytes
 
 _ROWS = 256  # the cache grows by so many at a time
 _CUDA_ROWS = 2048  # the same on CUDA, where captured graphs end with the cache they were made for

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.trt.find import Tensorrt
-from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, Entry, Here, entries, mismatch
+from molmo_ground_ros.backends.molmo2.trt.precision import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER, VISION
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.errors import BadModel

@@ -10,8 +10,8 @@ from typing import Any
 from cuda.bindings import runtime as cuda
 from numpy.typing import NDArray
 
+from molmo_ground_ros.backends.host.ram import available_bytes
 from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, Gpu
-from molmo_ground_ros.backends.ram import available_bytes
 from molmo_ground_ros.errors import BackendError
 
 _MIB = 2**20

@@ -13,8 +13,8 @@ from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.exported import State, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.trt.content import sha256, write_whole
-from molmo_ground_ros.backends.molmo2.trt.formats import computed
 from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, file_contents
+from molmo_ground_ros.backends.molmo2.trt.precision import computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.errors import MissingPackage
