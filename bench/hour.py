@@ -26,7 +26,7 @@ from bench.child import memory_mb
 from bench.inputs import BAG, ROOT
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
-from molmo_ground_ros.analysis.window import Here
+from molmo_ground_ros.analysis.window import LocalRunner
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.grounding.grounder import Grounder
@@ -167,7 +167,7 @@ def _measure(path: Path) -> dict[str, float]:
     with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
         recordings = {recording.topic: recording}
         plan = windows_of.plan([str(path)], recordings, _QUERIES, {})
-        asker = Here(recordings, Grounder(Instant()), plan.queries)
+        asker = LocalRunner(recordings, Grounder(Instant()), plan.queries)
         analysis = windows_of.analyze(plan, recordings, asker)
         out = Path(folder)
         records.write_jsonl(analysis, out / 'records.jsonl')

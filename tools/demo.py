@@ -31,7 +31,7 @@ from std_msgs.msg import Header
 
 from molmo_ground_ros.errors import ErrorCode
 from molmo_ground_ros.frames import image
-from molmo_ground_ros.recording import clip_reader
+from molmo_ground_ros.recording import ImageMessage, clip_reader
 from molmo_ground_ros.reports import answers
 from molmo_ground_ros.srv import Ground
 from molmo_ground_ros.types import CompressedImage as EncodedCompressed
@@ -100,7 +100,7 @@ def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
             process.kill()
 
 
-def _play(node: Node, topic: str, pictures: Sequence[clip_reader.Picture], rate: float) -> None:
+def _play(node: Node, topic: str, pictures: Sequence[ImageMessage], rate: float) -> None:
     """Publish the recording with its own stamps, `rate` times as fast as it was recorded."""
     kind = CompressedImage if isinstance(pictures[0].image, EncodedCompressed) else Image
     publisher = node.create_publisher(kind, topic, 10)
@@ -119,7 +119,7 @@ def _play(node: Node, topic: str, pictures: Sequence[clip_reader.Picture], rate:
     time.sleep(0.2)
 
 
-def _message(picture: clip_reader.Picture) -> Any:
+def _message(picture: ImageMessage) -> Any:
     stamp = Time(sec=picture.stamp_ns // 10**9, nanosec=picture.stamp_ns % 10**9)
     header = Header(stamp=stamp, frame_id=picture.frame_id)
     encoded = picture.image
@@ -161,7 +161,7 @@ def _wait(ready: Any, what: str, timeout_s: float = START_TIMEOUT_S) -> None:
 
 
 def _report(
-    options: argparse.Namespace, reply: Any, truth: Any, pictures: Sequence[clip_reader.Picture]
+    options: argparse.Namespace, reply: Any, truth: Any, pictures: Sequence[ImageMessage]
 ) -> int:
     if reply.error_code != ErrorCode.OK:
         print(f'{ErrorCode(reply.error_code).name}: {reply.error_msg}', file=sys.stderr)
@@ -218,7 +218,7 @@ def _sheet(
     options: argparse.Namespace,
     verdict: str,
     points: Sequence[Point],
-    pictures: Sequence[clip_reader.Picture],
+    pictures: Sequence[ImageMessage],
 ) -> None:
     by_stamp = {picture.stamp_ns: picture for picture in pictures}
     zero_ns = pictures[0].stamp_ns

@@ -19,7 +19,7 @@ from typing import Any
 
 from molmo_ground_ros.analysis.window import Span
 from molmo_ground_ros.storage.folder_lock import lock
-from molmo_ground_ros.storage.json_lines import Lines, files
+from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
 from molmo_ground_ros.types import Answer, Point, Query, Rejection, Task, Track
 
 FORMAT = 1  # of the lines; another one is another run
@@ -41,14 +41,14 @@ class Store:
     def __init__(self, folder: str | Path, digest: str, *, resume: bool) -> None:
         """Open the run's file in `folder`, which is made; without `resume` it begins anew.
 
-        See `Lines`. The folder is this run's alone until it is closed. Raises BadSetting where it
-        is another's, OSError.
+        See `JsonLinesFile`. The folder is this run's alone until it is closed. Raises BadSetting
+        where it is another's, OSError.
         """
         self.path = Path(folder) / f'windows-{digest[:16]}.jsonl'
         self.done: dict[Key, Done] = {}
         self._lock = lock(self.path.parent)
         try:
-            self._lines = Lines(self.path, digest, resume=resume)
+            self._lines = JsonLinesFile(self.path, digest, resume=resume)
         except BaseException:
             self._lock.close()
             raise

@@ -22,8 +22,8 @@ from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
 from molmo_ground_ros.analysis.stitch import Mark
 from molmo_ground_ros.analysis.store import Store, digest
-from molmo_ground_ros.analysis.window import Asker, Here
-from molmo_ground_ros.commands.progress import Progress
+from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
+from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.errors import BadSetting, BagError
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
@@ -154,7 +154,7 @@ def _asker(
     plan: windows_of.Plan,
     recordings: Mapping[str, Recording],
     stack: ExitStack,
-) -> Asker:
+) -> WindowRunner:
     """The backend in this process, or workers; `stack` ends it."""
     chosen = backends.settings_of(settings)
     limits = settings.max_new_tokens, settings.answer_format
@@ -165,7 +165,7 @@ def _asker(
         )
     backend = backends.load(settings.backend, chosen)
     stack.callback(backend.close)
-    return Here(recordings, Grounder(backend, *limits), plan.queries)
+    return LocalRunner(recordings, Grounder(backend, *limits), plan.queries)
 
 
 def _write_files(
@@ -235,12 +235,12 @@ def _open(paths: Sequence[str], topics: Sequence[str]) -> dict[str, Recording]:
 def _analyze(
     plan: windows_of.Plan,
     recordings: Mapping[str, Recording],
-    asker: Asker,
+    asker: WindowRunner,
     store: Store | None,
 ) -> Analysis:
     """With progress on stderr where there is more than one window."""
     name = 'windows'
-    progress = Progress([(name, 1.0)], sys.stderr)
+    progress = ProgressLine([(name, 1.0)], sys.stderr)
     shown = False
 
     def show(asked: int, total: int) -> None:

@@ -23,9 +23,9 @@ from typing import Any
 from molmo_ground_ros.backends.base import SAVE_ALL, BackendSettings
 from molmo_ground_ros.backends.host import machine, ram
 from molmo_ground_ros.backends.molmo2 import memory
-from molmo_ground_ros.backends.molmo2.exported import State, state
+from molmo_ground_ros.backends.molmo2.exported import GraphState, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
-from molmo_ground_ros.backends.molmo2.memory import Need, Window
+from molmo_ground_ros.backends.molmo2.memory import Need, WindowSize
 from molmo_ground_ros.commands.estimate import (
     CHECK,
     CHECK_FRAMES,
@@ -34,7 +34,7 @@ from molmo_ground_ros.commands.estimate import (
     onnx_steps,
     tensorrt_steps,
 )
-from molmo_ground_ros.commands.progress import Progress, duration
+from molmo_ground_ros.commands.progress import ProgressLine, duration
 from molmo_ground_ros.errors import (
     BadEngine,
     BadModel,
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     sys.stdout.flush()
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # it warns of what it does not need
-    progress = Progress(plan.steps, sys.stderr)
+    progress = ProgressLine(plan.steps, sys.stderr)
     try:
         written = _BUILD[plan.backend](plan, progress)
     except KeyboardInterrupt:
@@ -114,7 +114,7 @@ class _Plan:
     backend: str
     dtype: str
     capability: str
-    window: Window
+    window: WindowSize
     need: Need
     free: int | None  # bytes where it will run; None where that is not here, or not known
     where: str
@@ -220,10 +220,10 @@ def _is_current(checkpoint: Any, part: str, dtype: str) -> bool:
         weights.read_index(checkpoint.model, checkpoint.folder), checkpoint.config
     )
     path = checkpoint.folder / graph_file(part, dtype, 'fused')
-    return state(path, digest) is State.CURRENT
+    return state(path, digest) is GraphState.CURRENT
 
 
-def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
+def _build_onnx(plan: _Plan, progress: ProgressLine) -> list[str]:
     """Export what is not there, and hold it to torch in float32."""
     for package in (*_NEEDED, 'onnxruntime'):
         if importlib.util.find_spec(package) is None:
@@ -275,7 +275,7 @@ def _compared(found: Any) -> str:
     )
 
 
-def _build_tensorrt(plan: _Plan, progress: Progress) -> list[str]:
+def _build_tensorrt(plan: _Plan, progress: ProgressLine) -> list[str]:
     """All of it is done by `engines.build_engines`."""
     engines = _import('engines', 'export')
     target = engines.Target(

@@ -268,7 +268,7 @@ class Doctor:
 
     def _graphs(self, folder: Path) -> list[Line]:
         """The graphs in every format of which one is there; else those of the default one."""
-        from molmo_ground_ros.backends.molmo2.exported import State, state
+        from molmo_ground_ros.backends.molmo2.exported import GraphState, state
         from molmo_ground_ros.backends.molmo2.files import PARTS, graph_files
 
         digest, lines = self._digest(folder), []
@@ -278,9 +278,9 @@ class Doctor:
                 paths = [folder / name for name in graph_files(part, dtype)]
                 path = next((one for one in paths if one.is_file()), paths[0])
                 states[part] = state(path, digest)
-            if dtype == _FORMATS[0] or set(states.values()) != {State.MISSING}:
+            if dtype == _FORMATS[0] or set(states.values()) != {GraphState.MISSING}:
                 text = ', '.join(f'{part} {one.value}' for part, one in states.items())
-                current = set(states.values()) == {State.CURRENT}
+                current = set(states.values()) == {GraphState.CURRENT}
                 advice = f'molmo-ground build {folder} --backend onnx --dtype {dtype}'
                 lines.append(Line('model', f'graphs {dtype}', current, text, advice))
         return lines

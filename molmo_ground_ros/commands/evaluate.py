@@ -21,9 +21,9 @@ from molmo_ground_ros.backends.segmenter import load_segmenter
 from molmo_ground_ros.backends.server.endpoint import is_address
 from molmo_ground_ros.benchmarks import datasets
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
-from molmo_ground_ros.benchmarks.scoring.answer_store import Kept, digest
+from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, digest
 from molmo_ground_ros.benchmarks.scoring.data import Data
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers
+from molmo_ground_ros.benchmarks.scoring.outcomes import Predictions
 from molmo_ground_ros.benchmarks.scoring.page import write_page
 from molmo_ground_ros.benchmarks.scoring.predict import Asking, predict
 from molmo_ground_ros.benchmarks.scoring.predictions import read_predictions, write_predictions
@@ -38,7 +38,7 @@ from molmo_ground_ros.benchmarks.scoring.run import Evaluation, Segmented, evalu
 from molmo_ground_ros.benchmarks.scoring.score import Rules, rules_of
 from molmo_ground_ros.benchmarks.scoring.segmenting import segmented
 from molmo_ground_ros.benchmarks.scoring.table import Table, notes, tables
-from molmo_ground_ros.commands.progress import Progress
+from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.errors import BadRecord, BadSetting, listed
 from molmo_ground_ros.language.grammar import format_of
 from molmo_ground_ros.storage.atomic import replacing
@@ -203,7 +203,7 @@ class _Bar:
 
     def __init__(self, name: str, total: int, *, shown: bool) -> None:
         self._name, self._total, self._shown = name, total, shown
-        self._progress = Progress([(name, 1.0)], sys.stderr)
+        self._progress = ProgressLine([(name, 1.0)], sys.stderr)
 
     def __enter__(self) -> _Bar:
         return self
@@ -218,7 +218,7 @@ class _Bar:
             self._progress.show(self._name, done, max(self._total, done))
 
 
-def _read(arguments: argparse.Namespace, complaints: _Complaints) -> list[Answers]:
+def _read(arguments: argparse.Namespace, complaints: _Complaints) -> list[Predictions]:
     """Ready predictions. A single row without a name takes that of the model, if one is named."""
     given = [_named(one) for one in arguments.predictions]
     if len(given) == 1 and not given[0][0] and len(arguments.model) == 1:
@@ -261,14 +261,14 @@ def _unique(names: Sequence[str], longer: Sequence[str]) -> list[str]:
 
 def _ask(
     arguments: argparse.Namespace, data: Data, media: MediaFolder, complaints: _Complaints
-) -> list[Answers]:
+) -> list[Predictions]:
     """What each model says, one model after the other. Ctrl-C ends the asking, not the scoring."""
     total = _look(arguments, data, media, complaints)
     names = _unique([_label(model) for model in arguments.model], arguments.model)
-    found: list[Answers] = []
+    found: list[Predictions] = []
     for number, (name, model) in enumerate(zip(names, arguments.model, strict=True), start=1):
         if not total:
-            found.append(Answers(name, {}))
+            found.append(Predictions(name, {}))
             continue
         if found and not found[-1].complete:
             found.append(not_asked(name))
@@ -279,7 +279,7 @@ def _ask(
         named |= {'format': data.name, 'media': str(media.folder.resolve())}
         with ExitStack() as stack:
             kept = stack.enter_context(
-                Kept(_out(arguments), digest(named), resume=arguments.resume)
+                AnswerStore(_out(arguments), digest(named), resume=arguments.resume)
             )
             backend = backends.load(settings.backend, backends.settings_of(settings))
             stack.callback(backend.close)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.benchmarks import datasets
-from molmo_ground_ros.benchmarks.feedback.labels import Row, Torn, read_row, read_torn
+from molmo_ground_ros.benchmarks.feedback.labels import LabelRow, UnreadableRow, read_row, read_torn
 from molmo_ground_ros.benchmarks.feedback.training_data import Converted, LeftOut, Record, convert
 from molmo_ground_ros.errors import BadSetting, GroundError, seconds
 from molmo_ground_ros.reports.table import meant
@@ -76,10 +76,10 @@ class Reading:
     """The rows of all files, and a line for everything that could not be used."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.torn: list[Torn] = []
+        self.rows: list[LabelRow] = []
+        self.torn: list[UnreadableRow] = []
         self.complaints: list[str] = []
-        self._known: dict[object, Row] = {}
+        self._known: dict[object, LabelRow] = {}
 
     def read(self, path: Path, source: str) -> None:
         """Read a file as far as it goes. A row that is told twice, and differently, is torn."""
@@ -109,7 +109,7 @@ class Reading:
             return
         if known == row:
             raise BadSetting('id', row.id, 'the same row was there before')
-        self.torn += [Torn(one.asked, one.stamp_ns) for one in (known, row)]
+        self.torn += [UnreadableRow(one.asked, one.stamp_ns) for one in (known, row)]
         raise BadSetting('id', row.id, 'another row of this point was there before, and differs')
 
 

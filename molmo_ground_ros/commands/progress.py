@@ -14,7 +14,7 @@ _WIDTH = 24  # characters of the bar
 LINE_S, LINE_SHARE, QUIET_S = 60.0, 0.1, 600.0
 
 
-class Progress:
+class ProgressLine:
     """Steps of known names and guessed lengths, shown as they are done."""
 
     def __init__(

@@ -34,7 +34,7 @@ SLACK_NS = SAMPLE_PERIOD_NS  # how far a window asked for may reach past what is
 GAP_NS = 1_000_000_000  # a longer pause between messages is counted as a gap
 
 
-class Outcome(enum.Enum):
+class PushOutcome(enum.Enum):
     """What became of a pushed message."""
 
     KEPT = 'kept'
@@ -48,7 +48,7 @@ class Outcome(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredMessage:
     """One undecoded message."""
 
     stamp_ns: int
@@ -93,14 +93,14 @@ class PinnedWindow:
     """
 
     camera: str
-    stored: tuple[Stored, ...]  # not empty, ascending
+    stored: tuple[StoredMessage, ...]  # not empty, ascending
     start_ns: int
     end_ns: int
     anchor_ns: int  # a time of the sampling grid, the same for all windows of an epoch
     decode_image: Decode
-    report: Callable[[list[Stored], str], None]  # takes what failed, and the last error
+    report: Callable[[list[StoredMessage], str], None]  # takes what failed, and the last error
 
-    def sampled(self) -> list[Stored]:
+    def sampled(self) -> list[StoredMessage]:
         """The messages that sampling picks, the newest included; none of them decoded."""
         stamps = [stored.stamp_ns for stored in self.stored]
         samples, _ = sample(stamps, self.start_ns, self.end_ns, self.anchor_ns)
@@ -229,19 +229,19 @@ class ClipBuffer:
         self.decode = decode
         self._lock = threading.Lock()
         self._stamps: list[int] = []  # guarded by _lock; strictly ascending
-        self._stored: list[Stored] = []  # guarded by _lock; one a stamp
+        self._stored: list[StoredMessage] = []  # guarded by _lock; one a stamp
         self._spare = False  # guarded by _lock; the newest goes when a newer one comes
-        self._suspect: Stored | None = None  # guarded by _lock; held back
-        self._verdict = Outcome.STALE  # guarded by _lock; what the suspect is if it stays alone
+        self._suspect: StoredMessage | None = None  # guarded by _lock; held back
+        self._verdict = PushOutcome.STALE  # guarded by _lock; what the suspect is if it stays alone
         self._nbytes = 0  # guarded by _lock; of _stored
         self._counts: Counter[str] = Counter()  # guarded by _lock
         self._last_error = ''  # guarded by _lock
         self._why_empty = 'none has arrived yet'  # guarded by _lock
         self._anchor_ns = 0  # guarded by _lock; the epoch's first message, or one put before it
 
-    def push(self, stamp_ns: int, image: EncodedImage, frame_id: str = '') -> Outcome:
+    def push(self, stamp_ns: int, image: EncodedImage, frame_id: str = '') -> PushOutcome:
         """Take one message, whatever its stamp. Decodes nothing; time does not grow with use."""
-        new = Stored(stamp_ns, frame_id, image)
+        new = StoredMessage(stamp_ns, frame_id, image)
         with self._lock:
             self._counts['received'] += 1
             return self._admit(new)
@@ -298,11 +298,11 @@ class ClipBuffer:
 
     # What follows is called with the lock held, but for _drop.
 
-    def _admit(self, new: Stored) -> Outcome:
+    def _admit(self, new: StoredMessage) -> PushOutcome:
         if new.stamp_ns <= 0:
-            return self._count(Outcome.ZERO_STAMP)
+            return self._count(PushOutcome.ZERO_STAMP)
         if new.image.nbytes > self._max_bytes:
-            return self._count(Outcome.TOO_LARGE)
+            return self._count(PushOutcome.TOO_LARGE)
         if self._stamps and not self._follows(new.stamp_ns, self._stamps[-1]):
             return self._hold_back(new)
         self._drop_suspect()
@@ -311,17 +311,17 @@ class ClipBuffer:
     def _follows(self, stamp_ns: int, other_ns: int) -> bool:
         return -self._reorder_ns <= stamp_ns - other_ns <= self._ahead_ns
 
-    def _hold_back(self, new: Stored) -> Outcome:
+    def _hold_back(self, new: StoredMessage) -> PushOutcome:
         suspect = self._suspect
         if suspect is not None and new.stamp_ns == suspect.stamp_ns:
-            return self._count(Outcome.DUPLICATE)
+            return self._count(PushOutcome.DUPLICATE)
         if suspect is not None and self._follows(new.stamp_ns, suspect.stamp_ns):
             self._suspect = None
             return self._jump(*sorted((suspect, new), key=lambda stored: stored.stamp_ns))
         self._drop_suspect()
         self._suspect = new
         ahead = new.stamp_ns > self._stamps[-1]
-        self._verdict = Outcome.FAR_FUTURE if ahead else Outcome.STALE
+        self._verdict = PushOutcome.FAR_FUTURE if ahead else PushOutcome.STALE
         return self._verdict
 
     def _drop_suspect(self) -> None:
@@ -330,14 +330,14 @@ class ClipBuffer:
             self._count(self._verdict)
             self._suspect = None
 
-    def _jump(self, first: Stored, second: Stored) -> Outcome:
+    def _jump(self, first: StoredMessage, second: StoredMessage) -> PushOutcome:
         newest_ns = self._stamps[-1]
         restarts = not newest_ns < first.stamp_ns <= newest_ns + self._horizon_ns
         if restarts:
             self._restart('time has jumped')
         self._place(first)
         outcome = self._place(second)
-        return Outcome.RESTARTED if restarts else outcome
+        return PushOutcome.RESTARTED if restarts else outcome
 
     def _restart(self, why: str) -> None:
         self._counts['epochs'] += 1
@@ -347,7 +347,7 @@ class ClipBuffer:
         self._nbytes = 0
         self._why_empty = why
 
-    def _place(self, new: Stored) -> Outcome:
+    def _place(self, new: StoredMessage) -> PushOutcome:
         if not self._stamps:
             self._anchor_ns = new.stamp_ns
         newest_ns = self._stamps[-1] if self._stamps else 0
@@ -355,27 +355,27 @@ class ClipBuffer:
         self._evict()
         return self._count(outcome)
 
-    def _append(self, new: Stored) -> Outcome:
+    def _append(self, new: StoredMessage) -> PushOutcome:
         if self._stamps and new.stamp_ns - self._stamps[-1] > GAP_NS:
             self._counts['gaps'] += 1
         if self._spare:
             self._remove(len(self._stamps) - 1)
         self._spare = bool(self._stamps) and self._same_cell(self._stamps[-1], new.stamp_ns)
         self._add(len(self._stamps), new)
-        return Outcome.DECIMATED if self._spare else Outcome.KEPT
+        return PushOutcome.DECIMATED if self._spare else PushOutcome.KEPT
 
-    def _insert(self, new: Stored) -> Outcome:
+    def _insert(self, new: StoredMessage) -> PushOutcome:
         at = bisect_left(self._stamps, new.stamp_ns)
         if self._stamps[at] == new.stamp_ns:
-            return Outcome.DUPLICATE
+            return PushOutcome.DUPLICATE
         self._counts['out_of_order'] += 1
         around = self._stamps[max(at - 1, 0) : at + 1]
         if any(self._same_cell(stamp_ns, new.stamp_ns) for stamp_ns in around):
-            return Outcome.DECIMATED
+            return PushOutcome.DECIMATED
         self._add(at, new)
         if at == 0:
             self._anchor_ns = new.stamp_ns
-        return Outcome.KEPT
+        return PushOutcome.KEPT
 
     def _same_cell(self, a_ns: int, b_ns: int) -> bool:
         return a_ns // self._cell_ns == b_ns // self._cell_ns
@@ -386,7 +386,7 @@ class ClipBuffer:
             self._remove(0)
             self._counts['evicted'] += 1
 
-    def _add(self, at: int, new: Stored) -> None:
+    def _add(self, at: int, new: StoredMessage) -> None:
         self._stamps.insert(at, new.stamp_ns)
         self._stored.insert(at, new)
         self._nbytes += new.image.nbytes
@@ -395,7 +395,7 @@ class ClipBuffer:
         del self._stamps[at]
         self._nbytes -= self._stored.pop(at).image.nbytes
 
-    def _count(self, outcome: Outcome) -> Outcome:
+    def _count(self, outcome: PushOutcome) -> PushOutcome:
         self._counts[outcome.value] += 1
         return outcome
 
@@ -416,7 +416,7 @@ class ClipBuffer:
         first = bisect_left(self._stamps, start)
         return start if first < len(self._stamps) and self._stamps[first] <= end else oldest
 
-    def _drop(self, failed: list[Stored], error: str) -> None:
+    def _drop(self, failed: list[StoredMessage], error: str) -> None:
         """Forget what a reader could not decode. Takes the lock."""
         with self._lock:
             self._last_error = error

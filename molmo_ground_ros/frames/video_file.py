@@ -25,7 +25,7 @@ _FAR = 300  # pictures: further ahead than this, seeking is quicker than decodin
 _MICROSECOND_NS = 1000  # times are floating point milliseconds: finer digits mean nothing
 
 
-class Video:
+class VideoFile:
     """Opened when first asked. For one thread."""
 
     def __init__(self, path: Path, shown: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from molmo_ground_ros.backends.base import Backend
 from molmo_ground_ros.errors import GroundError, ImageError
-from molmo_ground_ros.frames.clip_buffer import ClipBuffer, Stored
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer, StoredMessage
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
 from molmo_ground_ros.types import Frame
 
@@ -28,7 +28,7 @@ class Ahead:
         """Take turns between the cameras of `buffers`."""
         self._backend = backend
         self._buffers = dict(buffers)
-        self._done: dict[str, dict[int, Stored]] = {camera: {} for camera in buffers}
+        self._done: dict[str, dict[int, StoredMessage]] = {camera: {} for camera in buffers}
         self.prepared = 0
         self.failed = 0  # frames that the backend could not take
         self.last_error = ''
@@ -43,7 +43,7 @@ class Ahead:
                 return True
         return False
 
-    def _due(self, camera: str, buffer: ClipBuffer) -> Stored | None:
+    def _due(self, camera: str, buffer: ClipBuffer) -> StoredMessage | None:
         """What has settled and was not prepared; the newest first, since the oldest leave first."""
         try:
             shown = buffer.pin().sampled()
@@ -55,7 +55,7 @@ class Ahead:
         self._done[camera] = {id(one): one for one in settled if id(one) in done}
         return next((one for one in reversed(settled) if id(one) not in done), None)
 
-    def _prepare(self, camera: str, buffer: ClipBuffer, stored: Stored) -> None:
+    def _prepare(self, camera: str, buffer: ClipBuffer, stored: StoredMessage) -> None:
         self._done[camera][id(stored)] = stored  # tried once, whatever comes of it
         try:
             pixels = buffer.decode(stored.image)

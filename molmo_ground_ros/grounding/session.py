@@ -47,7 +47,7 @@ TOGETHER_NS = 100_000_000  # questions whose newest frames are this close share 
 JOIN_TIMEOUT_S = 5.0  # how long `close` waits for a worker that is inside a backend
 
 
-class State(enum.Enum):
+class ModelState(enum.Enum):
     """Where the model stands."""
 
     LOADING = 'loading'
@@ -108,7 +108,7 @@ class Job:
 class SessionStats:
     """What the session has done since it began."""
 
-    state: State
+    state: ModelState
     load_error: str
     waiting: int  # in the queue, without the one being answered
     running_s: float  # how long the worker has been at its present job; 0 when idle
@@ -136,7 +136,7 @@ class Session:
         self._settings = settings  # replaced whole by `configure`
         self._changed = threading.Condition()
         # All below: guarded by _changed.
-        self._state = State.LOADING
+        self._state = ModelState.LOADING
         self._load_error: GroundError | None = None
         self._queue: deque[Job] = deque()
         self._running: Job | None = None  # stays until the worker is back, resolved or not
@@ -159,8 +159,10 @@ class Session:
     def wait_ready(self, timeout_s: float | None = None) -> bool:
         """Wait until the model is loaded; False on time-out. Raises what loading raised."""
         with self._changed:
-            loaded = self._changed.wait_for(lambda: self._state is not State.LOADING, timeout_s)
-            if self._state is State.CLOSED:
+            loaded = self._changed.wait_for(
+                lambda: self._state is not ModelState.LOADING, timeout_s
+            )
+            if self._state is ModelState.CLOSED:
                 raise ShuttingDown
             if self._load_error is not None:
                 raise self._load_error
@@ -212,9 +214,9 @@ class Session:
     def close(self) -> None:
         """Resolve what is open with ShuttingDown, end the threads, close the backend."""
         with self._changed:
-            if self._state is State.CLOSED:
+            if self._state is ModelState.CLOSED:
                 return
-            self._state = State.CLOSED
+            self._state = ModelState.CLOSED
             jobs = [*self._queue, *([self._running] if self._running else [])]
             self._queue.clear()
             self._changed.notify_all()
@@ -261,9 +263,9 @@ class Session:
         return self._buffers[camera]
 
     def _check_open(self) -> None:
-        if self._state is State.CLOSED:
+        if self._state is ModelState.CLOSED:
             raise ShuttingDown
-        if self._state is State.LOADING:
+        if self._state is ModelState.LOADING:
             raise ModelLoading(self._settings.model)
         if self._load_error is not None:
             raise self._load_error
@@ -292,7 +294,7 @@ class Session:
         """Resolve jobs whose deadline has passed; sleeps until the next deadline."""
         while True:
             with self._changed:
-                if self._state is State.CLOSED:
+                if self._state is ModelState.CLOSED:
                     return
                 now_ns = time.monotonic_ns()
                 running = [self._running] if self._running else []
@@ -341,8 +343,8 @@ class Session:
             error = BackendError(f'{type(unknown).__name__}: {unknown}')
         with self._changed:
             self._load_error = error
-            if self._state is State.LOADING:
-                self._state = State.FAILED if error else State.READY
+            if self._state is ModelState.LOADING:
+                self._state = ModelState.FAILED if error else ModelState.READY
             self._changed.notify_all()
         return backend
 
@@ -351,8 +353,10 @@ class Session:
         idle_s = None if self._ahead is None else 0.0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._state is State.CLOSED, idle_s)
-                if self._state is State.CLOSED:
+                self._changed.wait_for(
+                    lambda: self._queue or self._state is ModelState.CLOSED, idle_s
+                )
+                if self._state is ModelState.CLOSED:
                     return None
                 if self._queue:
                     self._running = self._queue.popleft()

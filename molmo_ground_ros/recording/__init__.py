@@ -10,7 +10,7 @@ with open_recording(['monday', 'tuesday'], '/camera/image') as recording:
 """
 
 from molmo_ground_ros.recording.bags import Bags, Camera, SeveralCameras
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, Picture
+from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.loss import Loss, LossKind
 from molmo_ground_ros.recording.recording import Recording, open_cameras, open_recording
 
@@ -19,9 +19,9 @@ __all__ = [
     'RAW',
     'Bags',
     'Camera',
+    'ImageMessage',
     'Loss',
     'LossKind',
-    'Picture',
     'Recording',
     'SeveralCameras',
     'open_cameras',

@@ -13,7 +13,7 @@ from pathlib import Path
 from molmo_ground_ros.errors import BagError, TopicNotFound
 from molmo_ground_ros.recording.files import Files
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
-from molmo_ground_ros.recording.source import Found, Source
+from molmo_ground_ros.recording.source import PictureIndex, Source
 from molmo_ground_ros.recording.timeline import Timeline, timeline
 from molmo_ground_ros.storage.lru import LruCache
 
@@ -106,7 +106,7 @@ class Bags:
         return colour[0]
 
     def _read(self, given: Sequence[Path]) -> None:
-        by_topic: dict[str, list[tuple[int, Found, LossLog]]] = {}
+        by_topic: dict[str, list[tuple[int, PictureIndex, LossLog]]] = {}
         errors = list[BagError]()
         for path in given:
             here = self._index(path, errors)
@@ -122,9 +122,9 @@ class Bags:
             self.undecodable[topic] = {}
             self.cameras[topic] = Camera(topic, parts[0][1].kind, len(joined.stamps), span)
 
-    def _index(self, path: Path, errors: list[BagError]) -> list[tuple[int, Found]]:
+    def _index(self, path: Path, errors: list[BagError]) -> list[tuple[int, PictureIndex]]:
         """What the files of one path hold, each with its source's number."""
-        here = list[tuple[int, Found]]()
+        here = list[tuple[int, PictureIndex]]()
         for file in self._files.open(path):
             number = len(self.sources)
             self.sources.append(file.source)
@@ -141,7 +141,7 @@ class Bags:
                 errors.append(BagError(file.loss.path, f'it cannot be read: {err}'))
         return here
 
-    def _compare(self, path: Path, here: Sequence[tuple[int, Found]]) -> None:
+    def _compare(self, path: Path, here: Sequence[tuple[int, PictureIndex]]) -> None:
         """Tell where metadata.yaml counts more messages than the files themselves do."""
         counts: dict[str, int] = {}
         for _, found in here:

@@ -31,7 +31,7 @@ _COMPRESSED_STARTS = (b'\xff\xd8', b'\x89PNG')
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ImageMessage:
     """One image message of a recording, undecoded."""
 
     stamp_ns: int  # header stamp
@@ -50,7 +50,7 @@ def stamp_of(head: bytes | memoryview) -> int | None:
     return int(second * _SECOND_NS + nanosecond)
 
 
-def picture(message: bytes | memoryview, kind: str) -> Picture:
+def picture(message: bytes | memoryview, kind: str) -> ImageMessage:
     """The message of type `kind`, RAW or COMPRESSED. Holds `message`. Raises ImageError."""
     stamp_ns = stamp_of(message[:STAMP_BYTES])
     if stamp_ns is None:
@@ -58,13 +58,15 @@ def picture(message: bytes | memoryview, kind: str) -> Picture:
     reader = _Reader(memoryview(message), STAMP_BYTES)
     frame_id = reader.text('frame id')
     if kind == COMPRESSED:
-        return Picture(stamp_ns, frame_id, CompressedImage(reader.text('format'), reader.data()))
+        return ImageMessage(
+            stamp_ns, frame_id, CompressedImage(reader.text('format'), reader.data())
+        )
     height, width = reader.number(), reader.number()
     encoding = reader.text('encoding')
     is_bigendian = bool(reader.byte())
     step = reader.number()
     image = RawImage(width, height, encoding, step, reader.data(), is_bigendian)
-    return Picture(stamp_ns, frame_id, image)
+    return ImageMessage(stamp_ns, frame_id, image)
 
 
 def kind_of(message: bytes | memoryview) -> str:

@@ -11,10 +11,10 @@ from types import TracebackType
 
 from molmo_ground_ros.errors import BadSpan, BagError, NoFrames
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
-from molmo_ground_ros.recording import COMPRESSED, RAW, Bags, Picture, Recording
+from molmo_ground_ros.recording import COMPRESSED, RAW, Bags, ImageMessage, Recording
 from molmo_ground_ros.types import Clip
 
-__all__ = ['COMPRESSED', 'RAW', 'Bag', 'Picture', 'read_clip']
+__all__ = ['COMPRESSED', 'RAW', 'Bag', 'ImageMessage', 'read_clip']
 
 
 class Bag:
@@ -50,7 +50,7 @@ class Bag:
         """One camera. Raises TopicNotFound, BagError."""
         return Recording(self._bags, topic)
 
-    def pictures(self, topic: str) -> Iterator[Picture]:
+    def pictures(self, topic: str) -> Iterator[ImageMessage]:
         """The pictures of one topic in the order of their stamps, as far as they can be read."""
         return self.recording(topic).pictures()
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.recording import cdr
 from molmo_ground_ros.recording import records as mcap
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, Picture
+from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.source import Found, Place
+from molmo_ground_ros.recording.source import PictureIndex, Place
 from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack, zstd_head
 from molmo_ground_ros.storage.lru import LruCache
 
@@ -49,7 +49,7 @@ class _Scan:
     loss: LossLog
     channels: dict[int, _Channel] = field(default_factory=dict)
     schemas: dict[int, tuple[str, bool]] = field(default_factory=dict)  # type name, sound
-    found: dict[int, Found] = field(default_factory=dict)  # by channel
+    found: dict[int, PictureIndex] = field(default_factory=dict)  # by channel
     seen: Counter[int] = field(default_factory=Counter)  # messages by channel
     indexed: Counter[int] = field(default_factory=Counter)  # of the message indexes
     stated: dict[int, int] = field(default_factory=dict)  # of the statistics
@@ -68,7 +68,7 @@ class McapSource:
         self._cache = cache
         self._chunks: list[tuple[int, int]] = []  # where the record of each begins and ends
 
-    def index(self, loss: LossLog) -> list[Found]:
+    def index(self, loss: LossLog) -> list[PictureIndex]:
         """See Source."""
         scan = _Scan(loss)
         with self._path.open('rb', buffering=0) as file:
@@ -90,7 +90,7 @@ class McapSource:
             raise BagError(self._shown, 'it cannot be read: no record of an MCAP file is in it')
         return found
 
-    def picture(self, place: Place, kind: str) -> Picture:
+    def picture(self, place: Place, kind: str) -> ImageMessage:
         """See Source."""
         try:
             with self._path.open('rb', buffering=0) as file:
@@ -118,7 +118,7 @@ class McapSource:
         if unpacked is None:
             unpacked, _ = _unpacked(data, *self._chunks[number])
             self._cache.put(key, unpacked)
-        return _payload(mcap.Memory(unpacked, len(unpacked)), offset)
+        return _payload(mcap.BytesReader(unpacked, len(unpacked)), offset)
 
     def _gap(self, scan: _Scan) -> mcap.Gap:
         def gap(first: int, last: int) -> None:
@@ -163,7 +163,7 @@ class McapSource:
             scan.loss.add(kind, at_byte=record.at, log_span_ns=span, detail=wrong)
         number = len(self._chunks)
         self._chunks.append((record.at, record.end))
-        memory = mcap.Memory(unpacked, len(unpacked))
+        memory = mcap.BytesReader(unpacked, len(unpacked))
 
         def gap(first: int, last: int) -> None:
             if sound:  # otherwise it has been told
@@ -175,12 +175,12 @@ class McapSource:
             place = number << 32 | inner.at if head.compression else ~(head.data_at + inner.at)
             _take_inner(memory, inner, scan, place, sound)
 
-    def _named(self, data: mcap.OpenFile, scan: _Scan) -> list[Found]:
+    def _named(self, data: mcap.OpenFile, scan: _Scan) -> list[PictureIndex]:
         """The image topics, with what could not be learned from the records guessed or told."""
         for number, channel in scan.channels.items():
             if scan.schemas.get(channel.schema, ('',))[0] in (RAW, COMPRESSED):
-                scan.found.setdefault(number, Found(channel.topic, ''))  # it may be empty
-        named, nameless = list[Found](), list[tuple[int, Found]]()
+                scan.found.setdefault(number, PictureIndex(channel.topic, ''))  # it may be empty
+        named, nameless = list[PictureIndex](), list[tuple[int, PictureIndex]]()
         for number, found in scan.found.items():
             known = scan.channels.get(number)
             kind, sound = scan.schemas.get(known.schema, ('', False)) if known else ('', False)
@@ -207,7 +207,7 @@ class McapSource:
                 scan.loss.add(LossKind.NAME_INVENTED, topic=found.topic)
         return named or [found for _, found in nameless]
 
-    def _guess(self, data: mcap.OpenFile, found: Found) -> str:
+    def _guess(self, data: mcap.OpenFile, found: PictureIndex) -> str:
         """RAW or COMPRESSED by the first messages themselves; '' for neither."""
         for place in found.places[:_GUESSES]:
             try:
@@ -276,7 +276,7 @@ def _take_message(data: mcap.Bytes, record: mcap.Record, scan: _Scan, place: Pla
     if found is None:
         if not _wanted(scan, channel):
             return
-        found = scan.found[channel] = Found('', '')
+        found = scan.found[channel] = PictureIndex('', '')
     head = data.read(at, min(cdr.STAMP_BYTES, record.end - at))
     if head[:4] == ZSTD_MAGIC:
         head = zstd_head(data.read(at, record.end - at), cdr.STAMP_BYTES)

@@ -29,7 +29,7 @@ Value = int | bytes | None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SqliteRow:
     """A row of any table: what of it lies in its leaf page."""
 
     page: int  # number of its leaf, from 0
@@ -54,7 +54,7 @@ class Pages:
         reserved = head[20] if size else 0
         self._usable = self.size - (reserved if reserved <= 32 else 0)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SqliteRow]:
         """Every row of every leaf page, in the order of the file."""
         count = -(-self._data.size // self.size)
         for first in range(0, count, _PAGES_AT_ONCE):
@@ -64,11 +64,11 @@ class Pages:
                 if block[at : at + 1] == b'\x0d' or number == 0:
                     yield from self._leaf(number, block[at : at + self.size])
 
-    def row(self, page: int, cell: int) -> Row | None:
+    def row(self, page: int, cell: int) -> SqliteRow | None:
         """One row again."""
         return self._cell(page, cell, self._data.read(page * self.size, self.size))
 
-    def last_value(self, row: Row) -> bytes:
+    def last_value(self, row: SqliteRow) -> bytes:
         """The last value of a row, or what of it can be followed."""
         last = row.values[-1]
         pieces = [last if isinstance(last, bytes) else b'']
@@ -82,7 +82,7 @@ class Pages:
             page = int.from_bytes(raw[:4], 'big')
         return b''.join(pieces)
 
-    def _leaf(self, number: int, page: bytes) -> Iterator[Row]:
+    def _leaf(self, number: int, page: bytes) -> Iterator[SqliteRow]:
         start = _FILE_HEAD if number == 0 else 0
         if page[start : start + 1] != bytes([_LEAF]):
             return
@@ -92,7 +92,7 @@ class Pages:
             if row is not None:
                 yield row
 
-    def _cell(self, number: int, cell: int, page: bytes) -> Row | None:
+    def _cell(self, number: int, cell: int, page: bytes) -> SqliteRow | None:
         """A row; None where it makes no sense."""
         start = (_FILE_HEAD if number == 0 else 0) + _PAGE_HEAD + 2 * cell
         at = int.from_bytes(page[start : start + 2], 'big')
@@ -106,7 +106,7 @@ class Pages:
         values = _columns(inside)
         if values is None:
             return None
-        return Row(number, cell, row_number, values, payload - local, overflow)
+        return SqliteRow(number, cell, row_number, values, payload - local, overflow)
 
     def _local(self, payload: int) -> int:
         """How many bytes of a payload lie in the leaf (file format, section 1.6)."""

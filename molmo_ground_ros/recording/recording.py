@@ -20,7 +20,7 @@ from molmo_ground_ros.frames import image as pictures
 from molmo_ground_ros.frames.clip_buffer import sampled_clip
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 from molmo_ground_ros.recording.bags import Bags, Camera, Paths
-from molmo_ground_ros.recording.cdr import Picture
+from molmo_ground_ros.recording.cdr import ImageMessage
 from molmo_ground_ros.recording.loss import Loss
 from molmo_ground_ros.types import Clip, Frame
 
@@ -135,7 +135,7 @@ class Recording:
         self._kept = {f.stamp_ns: f for f in clip.frames if f.stamp_ns >= end_ns - OVERLAP_NS}
         return clip
 
-    def picture(self, stamp_ns: int) -> Picture:
+    def picture(self, stamp_ns: int) -> ImageMessage:
         """The picture with this stamp, undecoded. Raises NoFrames if there is none, ImageError."""
         at = bisect_left(self.stamps, stamp_ns)
         if at == len(self.stamps) or self.stamps[at] != stamp_ns:
@@ -147,7 +147,7 @@ class Recording:
             raise ImageError(f'the picture of {seconds(stamp_ns)} has become another')
         return found
 
-    def pictures(self) -> Iterator[Picture]:
+    def pictures(self) -> Iterator[ImageMessage]:
         """All of them in the order of their stamps, undecoded; what cannot be read is left out."""
         for stamp_ns in self.stamps.tolist():
             try:

@@ -44,7 +44,7 @@ class Bytes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class BytesReader:
     """The bytes of an unpacked chunk."""
 
     data: memoryview

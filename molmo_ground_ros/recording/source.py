@@ -8,14 +8,14 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from molmo_ground_ros.recording.cdr import Picture
+from molmo_ground_ros.recording.cdr import ImageMessage
 from molmo_ground_ros.recording.loss import LossLog
 
 Place = int  # where a picture lies; only the source that gave it knows what it means
 
 
 @dataclass(slots=True)
-class Found:
+class PictureIndex:
     """The pictures of one topic in one file, in the order of the file. 16 bytes a picture."""
 
     topic: str
@@ -45,14 +45,14 @@ class Found:
 class Source(Protocol):
     """One file."""
 
-    def index(self, loss: LossLog) -> list[Found]:
+    def index(self, loss: LossLog) -> list[PictureIndex]:
         """Read it once, as far as it goes, and tell what is lost. Decodes no picture.
 
         Raises BagError where nothing of it can be read, MissingPackage.
         """
         ...
 
-    def picture(self, place: Place, kind: str) -> Picture:
+    def picture(self, place: Place, kind: str) -> ImageMessage:
         """One picture, undecoded. Raises ImageError where it cannot be read."""
         ...
 

@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.recording import cdr
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, Picture
+from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.pages import Pages, Row, Value
+from molmo_ground_ros.recording.pages import Pages, SqliteRow, Value
 from molmo_ground_ros.recording.records import OpenFile
-from molmo_ground_ros.recording.source import Found, Place
+from molmo_ground_ros.recording.source import PictureIndex, Place
 from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack, zstd_head
 
 MESSAGE_LIMIT = 1 << 28  # bytes of a message
@@ -42,7 +42,7 @@ class SqliteSource:
         self._copied: TemporaryDirectory[str] | None = None
         self._connection: sqlite3.Connection | None = None
 
-    def index(self, loss: LossLog) -> list[Found]:
+    def index(self, loss: LossLog) -> list[PictureIndex]:
         """See Source."""
         self._apply_journal(loss)
         try:
@@ -51,7 +51,7 @@ class SqliteSource:
             loss.add(LossKind.BAD_PAGES, detail=str(err))
         return self._by_pages(loss)
 
-    def picture(self, place: Place, kind: str) -> Picture:
+    def picture(self, place: Place, kind: str) -> ImageMessage:
         """See Source."""
         try:
             message = self._from_page(~place) if place < 0 else self._from_row(place)
@@ -99,14 +99,16 @@ class SqliteSource:
             self._connection = database
         return self._connection
 
-    def _by_rows(self, loss: LossLog) -> list[Found]:
+    def _by_rows(self, loss: LossLog) -> list[PictureIndex]:
         database = self._database()
         topics = {
             number: (_decoded(name), _decoded(kind))
             for number, name, kind in database.execute('SELECT id, name, type FROM topics')
             if isinstance(number, int)
         }
-        images = {n: Found(*named) for n, named in topics.items() if named[1] in (RAW, COMPRESSED)}
+        images = {
+            n: PictureIndex(*named) for n, named in topics.items() if named[1] in (RAW, COMPRESSED)
+        }
         wanted = ','.join(str(number) for number in images) or 'NULL'
         rows = database.execute(
             f'SELECT id, topic_id, CASE WHEN topic_id IN ({wanted}) '
@@ -125,9 +127,9 @@ class SqliteSource:
             loss.add(LossKind.FEWER_MESSAGES, messages=last - seen, detail='of all topics')
         return list(images.values())
 
-    def _by_pages(self, loss: LossLog) -> list[Found]:
+    def _by_pages(self, loss: LossLog) -> list[PictureIndex]:
         topics: dict[Value, tuple[str, str]] = {}
-        images: dict[Value, Found] = {}
+        images: dict[Value, PictureIndex] = {}
         with self._path.open('rb', buffering=0) as file:
             pages = Pages(OpenFile(file.fileno(), os.fstat(file.fileno()).st_size))
             for row in pages.rows():
@@ -135,7 +137,7 @@ class SqliteSource:
                     topics[row.number] = topic
                 elif _is_message(row):
                     head = row.values[3]
-                    found = images.setdefault(row.values[1], Found('', ''))
+                    found = images.setdefault(row.values[1], PictureIndex('', ''))
                     found.add(_stamp(head), ~(row.page << _CELL_BITS | row.cell))
             if not images and not topics:
                 raise BagError(self._shown, 'it cannot be read: no row of a recording is in it')
@@ -156,13 +158,16 @@ class SqliteSource:
 
 
 def _named(
-    images: dict[Value, Found], topics: dict[Value, tuple[str, str]], loss: LossLog, pages: Pages
-) -> list[Found]:
+    images: dict[Value, PictureIndex],
+    topics: dict[Value, tuple[str, str]],
+    loss: LossLog,
+    pages: Pages,
+) -> list[PictureIndex]:
     """The image topics, with a name for what has lost its own where no other is left."""
-    named, nameless = list[Found](), list[tuple[Value, Found]]()
+    named, nameless = list[PictureIndex](), list[tuple[Value, PictureIndex]]()
     for number, (topic, kind) in topics.items():
         if kind in (RAW, COMPRESSED):
-            found = images.pop(number, None) or Found('', '')
+            found = images.pop(number, None) or PictureIndex('', '')
             found.topic, found.kind = topic, kind
             named.append(found)
         else:
@@ -180,7 +185,7 @@ def _named(
     return named or [found for _, found in nameless]
 
 
-def _guess(found: Found, pages: Pages) -> str:
+def _guess(found: PictureIndex, pages: Pages) -> str:
     for place in found.places[:_GUESSES]:
         row = pages.row(~place >> _CELL_BITS, ~place & (1 << _CELL_BITS) - 1)
         kind = '' if row is None else cdr.kind_of(_plain(pages.last_value(row)))
@@ -189,7 +194,7 @@ def _guess(found: Found, pages: Pages) -> str:
     return ''
 
 
-def _topic(row: Row) -> tuple[str, str] | None:
+def _topic(row: SqliteRow) -> tuple[str, str] | None:
     """(name, type) if it is a row of the table of topics."""
     if len(row.values) < 4:
         return None
@@ -199,7 +204,7 @@ def _topic(row: Row) -> tuple[str, str] | None:
     return None
 
 
-def _is_message(row: Row) -> bool:
+def _is_message(row: SqliteRow) -> bool:
     values = row.values
     return (
         len(values) == _MESSAGE_COLUMNS

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.source import Found
+from molmo_ground_ros.recording.source import PictureIndex
 
 FAR_NS = 10_000_000_000  # a stamp this far from its neighbours' is wrong: ClipBuffer's ahead_ns
 
@@ -31,7 +31,7 @@ class Timeline:
     kinds: dict[int, str]  # message type, by number of the source
 
 
-def timeline(found: Sequence[tuple[int, Found, LossLog]]) -> Timeline:
+def timeline(found: Sequence[tuple[int, PictureIndex, LossLog]]) -> Timeline:
     """Join (number of the source, what it holds, its losses) of one topic.
 
     A stamp that two pictures have is taken once, from the first source. Stamps of lone messages
@@ -54,7 +54,7 @@ def timeline(found: Sequence[tuple[int, Found, LossLog]]) -> Timeline:
     return Timeline(stamps[~again], places[~again], sources[~again], kinds)
 
 
-def _sound(found: Found, loss: LossLog) -> tuple[Stamps, NDArray[np.int64]]:
+def _sound(found: PictureIndex, loss: LossLog) -> tuple[Stamps, NDArray[np.int64]]:
     """Stamps and places that can be believed, in the order of the file; tells of the others."""
     stamps, places = np.array(found.stamps, np.int64), np.array(found.places, np.int64)
     far = _far(stamps)

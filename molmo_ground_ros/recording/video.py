@@ -12,10 +12,10 @@ from array import array
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, ImageError
-from molmo_ground_ros.frames.video_file import SUFFIXES, Video
-from molmo_ground_ros.recording.cdr import RAW, Picture
+from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
+from molmo_ground_ros.recording.cdr import RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.source import Found, Place
+from molmo_ground_ros.recording.source import PictureIndex, Place
 from molmo_ground_ros.types import RawImage
 
 __all__ = ['SUFFIXES', 'TOPIC', 'VideoSource']
@@ -28,29 +28,29 @@ class VideoSource:
 
     def __init__(self, path: Path, shown: str, epoch_ns: int) -> None:
         """Read `path`, called `shown` in messages; its time 0 has the stamp `epoch_ns`."""
-        self._video = Video(path, shown)
+        self._video = VideoFile(path, shown)
         self._shown = shown
         self._epoch_ns = epoch_ns
 
-    def index(self, loss: LossLog) -> list[Found]:
+    def index(self, loss: LossLog) -> list[PictureIndex]:
         """See Source. Reads packets and decodes none of them."""
         try:
             places, stated = self._video.times()
         except ImageError as err:
             raise BagError(self._shown, str(err)) from err
         stamps = array('q', (self._epoch_ns + time_ns for time_ns in places))  # 0 is a time here
-        found = Found(TOPIC, RAW, stamps, places)
+        found = PictureIndex(TOPIC, RAW, stamps, places)
         if 0 < len(places) < stated:
             loss.add(LossKind.FEWER_MESSAGES, topic=TOPIC, messages=stated - len(places))
         return [found]
 
-    def picture(self, place: Place, kind: str) -> Picture:
+    def picture(self, place: Place, kind: str) -> ImageMessage:
         """See Source. Forward in small steps is quick; backward and far ahead are a seek."""
         del kind
         pixels = self._video.picture(place)
         height, width = pixels.shape[:2]
         image = RawImage(width, height, 'bgr8', 3 * width, pixels.reshape(-1))
-        return Picture(self._epoch_ns + place, '', image)
+        return ImageMessage(self._epoch_ns + place, '', image)
 
     def close(self) -> None:
         """Close the file."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import Sighting, State, Trajectory, Window
+from molmo_ground_ros.analysis.stitch import AnsweredWindow, Sighting, Trajectory, WindowState
 from molmo_ground_ros.errors import MissingPackage
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
 from molmo_ground_ros.reports.colours import colour
@@ -133,13 +133,13 @@ def _arrays(base: str, number: int, finding: Finding, made: _Messages) -> Iterat
             tracks[one.window].setdefault(track.id, []).append((track.id, one.point))
     labels = {track.id: track.label for track in finding.stitched.tracks}
     for window in finding.stitched.windows:
-        if window.state is State.FAILED:
+        if window.state is WindowState.FAILED:
             continue
 
-        def points(window: Window = window) -> Any:
+        def points(window: AnsweredWindow = window) -> Any:
             return made.point_array(finding, number, window, events[window.index])
 
-        def paths(window: Window = window) -> Any:
+        def paths(window: AnsweredWindow = window) -> Any:
             return made.track_array(finding, number, window, tracks[window.index], labels)
 
         yield _Entry(window.newest_ns, f'{base}/points', POINT_ARRAY, points)
@@ -173,7 +173,7 @@ class _Messages:
         self._types = types
 
     def point_array(
-        self, finding: Finding, number: int, window: Window, points: list[_Numbered]
+        self, finding: Finding, number: int, window: AnsweredWindow, points: list[_Numbered]
     ) -> Any:
         """What is shown of one window's points, ascending by stamp, then by id."""
         points = sorted(points, key=lambda one: (one[1].stamp_ns, one[0]))
@@ -187,7 +187,7 @@ class _Messages:
         self,
         finding: Finding,
         number: int,
-        window: Window,
+        window: AnsweredWindow,
         tracks: dict[int, list[_Numbered]],
         labels: dict[int, str],
     ) -> Any:
@@ -203,7 +203,7 @@ class _Messages:
         )
 
     def _envelope(
-        self, finding: Finding, number: int, window: Window, frame_id: str
+        self, finding: Finding, number: int, window: AnsweredWindow, frame_id: str
     ) -> dict[str, Any]:
         """The fields that PointArray and TrackArray share. `number`: of the question, from 1."""
         stamp = self._time(window.newest_ns)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding, Pictures
-from molmo_ground_ros.analysis.stitch import Stitched, Window
+from molmo_ground_ros.analysis.stitch import AnsweredWindow, Stitched
 from molmo_ground_ros.reports.figures import (
     MOST_PICTURES,
     Shot,
@@ -199,7 +199,7 @@ def _coverage(stitched: Stitched, span_ns: tuple[int, int]) -> Iterator[str]:
         yield '</ul>'
 
 
-def seen_ns(windows: Iterable[Window], span_ns: tuple[int, int]) -> int:
+def seen_ns(windows: Iterable[AnsweredWindow], span_ns: tuple[int, int]) -> int:
     """How much of the span the windows' answers speak for, each moment once."""
     total, until_ns = 0, span_ns[0]
     for window in windows:

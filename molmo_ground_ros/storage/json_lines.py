@@ -16,7 +16,7 @@ from typing import Any
 BEFORE = '.before'  # of a run that was begun anew, maybe by mistake
 
 
-class Lines:
+class JsonLinesFile:
     """One run's file, open to add to. Use as a context manager; for one thread."""
 
     def __init__(self, path: Path, digest: str, *, resume: bool) -> None:
@@ -38,7 +38,7 @@ class Lines:
         if anew:
             self._write(header)
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> JsonLinesFile:
         """Return itself."""
         return self
 

@@ -24,7 +24,7 @@ from support.clips import SECOND, stamp
 from molmo_ground_ros.analysis import run
 from molmo_ground_ros.analysis.findings import Analysis
 from molmo_ground_ros.analysis.store import Store, digest
-from molmo_ground_ros.analysis.window import Here
+from molmo_ground_ros.analysis.window import LocalRunner
 from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, MissingPackage, NoFrames
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import open_cameras
@@ -51,7 +51,7 @@ def analyze(
     try:
         settings = {'model': 'knowing'}
         plan = run.plan([str(bag)], recordings, queries, settings, **span)
-        asker = Here(recordings, Grounder(backend or Knowing()), plan.queries)
+        asker = LocalRunner(recordings, Grounder(backend or Knowing()), plan.queries)
         if folder is None:
             return run.analyze(plan, recordings, asker, on_window=on_window)
         name = digest(plan.sources, plan.settings, plan.queries, plan.windows)

@@ -22,7 +22,7 @@ from support.clips import make_clip
 from molmo_ground_ros.backends import choose, load
 from molmo_ground_ros.backends.base import BackendSettings, GenerateOptions, Token
 from molmo_ground_ros.backends.server.endpoint import KEY_VARIABLE, Endpoint
-from molmo_ground_ros.backends.server.events import Events
+from molmo_ground_ros.backends.server.events import StreamEvents
 from molmo_ground_ros.backends.server.request import timing
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 from molmo_ground_ros.recording.clip_reader import Bag, read_clip
@@ -443,14 +443,14 @@ def test_a_password_in_an_address_is_refused_and_not_shown():
 def test_events_are_cut_wherever_the_bytes_are():
     stream = ': ping\n\ndata: a\r\ndata:b\r\n\r\nid: 1\ndata: é\n\nevent: x\n\n'.encode()
     for size in (1, 2, 5, len(stream)):
-        events = Events()
+        events = StreamEvents()
         pieces = [stream[i : i + size] for i in range(0, len(stream), size)]
         assert [event for piece in pieces for event in events.feed(piece)] == ['a\nb', 'é']
 
 
 def test_an_event_without_an_end_is_refused():
     with pytest.raises(ValueError, match='more than 1000000 bytes'):
-        list(Events().feed(b'x' * 1_000_001))
+        list(StreamEvents().feed(b'x' * 1_000_001))
 
 
 @pytest.fixture(scope='module')

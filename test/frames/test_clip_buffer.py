@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from molmo_ground_ros.errors import BadSetting, BadSpan, ImageError, NoFrames, WindowNotCovered
-from molmo_ground_ros.frames.clip_buffer import ClipBuffer, Outcome
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer, PushOutcome
 from molmo_ground_ros.types import CompressedImage, RawImage
 
 MS = 1_000_000
@@ -108,8 +108,8 @@ def test_a_keep_period_of_zero_keeps_all():
 
 def test_a_late_message_is_put_in_its_place():
     buffer = buffer_of(0.0, 0.2, 0.4)
-    assert buffer.push(at(0.3), message()) is Outcome.KEPT
-    assert buffer.push(at(0.1), message()) is Outcome.KEPT
+    assert buffer.push(at(0.3), message()) is PushOutcome.KEPT
+    assert buffer.push(at(0.1), message()) is PushOutcome.KEPT
     assert held(buffer) == [0.0, 0.1, 0.2, 0.3, 0.4]
     assert buffer.stats().out_of_order == 2
 
@@ -121,8 +121,8 @@ def test_a_late_message_may_be_the_oldest():
 
 def test_a_late_message_of_a_cell_that_has_one_is_decimated():
     buffer = buffer_of(0.0, 0.11, 0.21, keep_period_ns=100 * MS)
-    assert buffer.push(at(0.15), message()) is Outcome.DECIMATED
-    assert buffer.push(at(0.1), message()) is Outcome.DECIMATED
+    assert buffer.push(at(0.15), message()) is PushOutcome.DECIMATED
+    assert buffer.push(at(0.1), message()) is PushOutcome.DECIMATED
     assert held(buffer) == [0.0, 0.11, 0.21]
     stats = buffer.stats()
     assert (stats.out_of_order, stats.decimated) == (2, 2)
@@ -131,7 +131,7 @@ def test_a_late_message_of_a_cell_that_has_one_is_decimated():
 def test_a_stamp_held_already_is_dropped():
     buffer = buffer_of(0.0, 0.1, 0.2)
     for t in (0.2, 0.1, 0.0):
-        assert buffer.push(at(t), message(9)) is Outcome.DUPLICATE
+        assert buffer.push(at(t), message(9)) is PushOutcome.DUPLICATE
     assert held(buffer) == [0.0, 0.1, 0.2]
     assert buffer.stats().duplicate == 3
 
@@ -145,7 +145,7 @@ def test_a_frozen_stamp_fills_nothing():
 @pytest.mark.parametrize('stamp', [0, -1, -T0])
 def test_a_message_without_a_stamp_is_dropped_and_counted(stamp):
     buffer = buffer_of(0.0)
-    assert buffer.push(stamp, message()) is Outcome.ZERO_STAMP
+    assert buffer.push(stamp, message()) is PushOutcome.ZERO_STAMP
     assert held(buffer) == [0.0]
     assert buffer.stats().zero_stamp == 1
 
@@ -161,14 +161,14 @@ def test_a_pause_is_counted_as_a_gap():
 
 @pytest.mark.parametrize(
     ('outlier', 'outcome', 'counter'),
-    [(60.0, Outcome.FAR_FUTURE, 'far_future'), (-60.0, Outcome.STALE, 'stale')],
+    [(60.0, PushOutcome.FAR_FUTURE, 'far_future'), (-60.0, PushOutcome.STALE, 'stale')],
 )
 def test_a_lone_outlier_changes_nothing(outlier, outcome, counter):
     buffer = buffer_of(0.0, 0.1)
     assert buffer.push(at(outlier), message()) is outcome
     assert held(buffer) == [0.0, 0.1]
     assert buffer.stats().held_back == 1
-    assert buffer.push(at(0.2), message()) is Outcome.KEPT
+    assert buffer.push(at(0.2), message()) is PushOutcome.KEPT
     assert held(buffer) == [0.0, 0.1, 0.2]
     stats = buffer.stats()
     assert (getattr(stats, counter), stats.held_back, stats.epochs) == (1, 0, 0)
@@ -189,9 +189,9 @@ def test_outliers_that_do_not_agree_change_nothing():
 
 def test_a_bag_loop_starts_a_new_epoch():
     buffer = buffer_of(*rate(10, 0, 20))
-    assert buffer.push(at(0), message()) is Outcome.STALE
-    assert buffer.push(at(0.1), message()) is Outcome.RESTARTED
-    assert buffer.push(at(0.2), message()) is Outcome.KEPT
+    assert buffer.push(at(0), message()) is PushOutcome.STALE
+    assert buffer.push(at(0.1), message()) is PushOutcome.RESTARTED
+    assert buffer.push(at(0.2), message()) is PushOutcome.KEPT
     assert held(buffer) == [0.0, 0.1, 0.2]
     stats = buffer.stats()
     assert (stats.epochs, stats.stale, stats.kept) == (1, 0, 204)
@@ -218,7 +218,7 @@ def test_a_jump_whose_first_messages_are_swapped_is_still_a_jump():
 def test_the_same_outlier_twice_is_no_jump():
     buffer = buffer_of(0.0)
     outcomes = [buffer.push(at(60), message()) for _ in range(3)]
-    assert outcomes == [Outcome.FAR_FUTURE, Outcome.DUPLICATE, Outcome.DUPLICATE]
+    assert outcomes == [PushOutcome.FAR_FUTURE, PushOutcome.DUPLICATE, PushOutcome.DUPLICATE]
     assert held(buffer) == [0.0]
 
 
@@ -255,9 +255,9 @@ def test_the_oldest_go_when_bytes_run_out():
 
 def test_a_message_larger_than_the_buffer_is_refused():
     buffer = buffer_of(0.0, max_bytes=10)
-    assert buffer.push(at(0.1), message(size=11)) is Outcome.TOO_LARGE
+    assert buffer.push(at(0.1), message(size=11)) is PushOutcome.TOO_LARGE
     assert held(buffer) == [0.0]
-    assert buffer.push(at(0.2), message(size=10)) is Outcome.KEPT
+    assert buffer.push(at(0.2), message(size=10)) is PushOutcome.KEPT
     assert held(buffer) == [0.2]
     assert buffer.stats().too_large == 1
 
@@ -464,8 +464,8 @@ def test_the_buffer_goes_on_after_its_newest_was_corrupt():
     buffer.push(at(0.0), message())
     buffer.push(at(0.01), CompressedImage('jpeg', BAD))
     buffer.cut()
-    assert buffer.push(at(0.02), message()) is Outcome.DECIMATED
-    assert buffer.push(at(0.11), message()) is Outcome.KEPT
+    assert buffer.push(at(0.02), message()) is PushOutcome.DECIMATED
+    assert buffer.push(at(0.11), message()) is PushOutcome.KEPT
     assert held(buffer) == [0.0, 0.11]
 
 
@@ -473,7 +473,7 @@ def test_one_held_back_while_all_else_proves_corrupt_is_dropped():
     buffer = with_bad([0.0, 60.0], [0.0])
     with pytest.raises(NoFrames):
         buffer.cut()
-    assert buffer.push(at(61.0), message()) is Outcome.KEPT
+    assert buffer.push(at(61.0), message()) is PushOutcome.KEPT
     assert buffer.stats().far_future == 1
 
 

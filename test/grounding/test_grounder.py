@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.clips import make_clip, stamp
 
-from molmo_ground_ros.backends.replay import Recording, ReplayBackend
+from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
 from molmo_ground_ros.errors import BadQuestion, BadSetting, Canceled, NoFrames
 from molmo_ground_ros.grounding.grounder import Grounder, Progress
 from molmo_ground_ros.types import Answer, Clip, Query, Task
@@ -131,7 +131,7 @@ def test_two_times_on_one_frame_keep_one_point_an_id() -> None:
 
 
 def test_scores_come_from_the_tokens_and_are_nan_without() -> None:
-    backend = ReplayBackend([Recording(GRASPS, logprobs=(-0.1,)), GRASPS])
+    backend = ReplayBackend([RecordedAnswer(GRASPS, logprobs=(-0.1,)), GRASPS])
     grounder = Grounder(backend)
     known = grounder.ground(make_clip(), Query(COUNT)).points[0].score
     assert 0.0 < known < 1.0
@@ -182,7 +182,7 @@ def test_several_questions_are_answered_as_each_alone() -> None:
     tracks = '<tracks coords="0.0 1 100 100;0.5 1 500 500">cup</tracks>'
     said = {COUNT: GRASPS, 'Track the cup': tracks, 'How many cups?': 'There are none.'}
     queries = [Query(text) for text in said]
-    script = [Recording(answer, match=question) for question, answer in said.items()]
+    script = [RecordedAnswer(answer, match=question) for question, answer in said.items()]
     backend = ReplayBackend(script)
     together = Grounder(backend).ground_all(make_clip(), queries)
     alone = [Grounder(ReplayBackend(script)).ground(make_clip(), query) for query in queries]

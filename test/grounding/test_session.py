@@ -25,7 +25,7 @@ from molmo_ground_ros.errors import (
     WindowNotCovered,
 )
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
-from molmo_ground_ros.grounding.session import Session, State
+from molmo_ground_ros.grounding.session import ModelState, Session
 from molmo_ground_ros.types import Clip, Frame, Query
 
 QUESTION = Query('How many times was the red block grasped?')
@@ -277,7 +277,7 @@ def test_failed_load_is_the_answer_to_every_question(raised: Exception, shown: s
         session.wait_ready(PATIENCE_S)
     with pytest.raises(BackendError, match=shown):
         session.submit(QUESTION)
-    assert session.stats().state is State.FAILED
+    assert session.stats().state is ModelState.FAILED
     assert shown in session.stats().load_error
     session.close()
 
@@ -337,7 +337,7 @@ def test_close_while_loading_ends_the_session() -> None:
     session = Session(load, {'front': filled()}, Settings())
     closer = threading.Thread(target=session.close)
     closer.start()
-    while session.stats().state is not State.CLOSED:
+    while session.stats().state is not ModelState.CLOSED:
         time.sleep(0)
     loaded.set()
     closer.join(PATIENCE_S)

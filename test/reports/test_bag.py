@@ -24,7 +24,7 @@ from support.findings import (
     paths,
 )
 
-from molmo_ground_ros.analysis.stitch import State
+from molmo_ground_ros.analysis.stitch import WindowState
 from molmo_ground_ros.reports import bag
 from molmo_ground_ros.reports.bag import typestore, write_bag
 from molmo_ground_ros.reports.message_definitions import ANNOTATIONS, DEFINITIONS, POINT_ARRAY
@@ -144,7 +144,7 @@ def test_messages_are_in_the_order_of_time(messages):
 
 
 def test_failed_window_has_no_message(messages):
-    assert [window.state for window in grasps().stitched.windows][2] is State.FAILED
+    assert [window.state for window in grasps().stitched.windows][2] is WindowState.FAILED
     assert len(on(messages, f'{BASE}/q1/points')) == 2
 
 

@@ -28,7 +28,7 @@ from support.world import World, wait_until
 
 from molmo_ground_ros import config
 from molmo_ground_ros.action import Ground as GroundAction
-from molmo_ground_ros.backends.replay import Recording, ReplayBackend
+from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
 from molmo_ground_ros.errors import BadModel, BadSetting
 from molmo_ground_ros.msg import GroundedPoint, PointArray, TrackArray
 from molmo_ground_ros.ros import convert
@@ -71,7 +71,7 @@ def film(world: World, seconds: float = 2.5, topic: str = 'image', camera: str =
 
 
 def test_question_about_a_topic_returns_count_stamps_and_pixels(start: Start) -> None:
-    world = start(ReplayBackend([Recording(GRASPS, logprobs=(-0.01,))]))
+    world = start(ReplayBackend([RecordedAnswer(GRASPS, logprobs=(-0.01,))]))
     film(world)
     reply = world.ask(query=QUESTION)
     assert (reply.error_code, reply.error_msg) == (Ground.Response.OK, '')

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from molmo_ground_ros.analysis.window import Asked, Failure, Here, Work, failure
+from molmo_ground_ros.analysis.window import Failure, LocalRunner, WindowAnswers, Work, failure
 from molmo_ground_ros.backends.base import Backend
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.grounding.grounder import Grounder
@@ -24,7 +24,7 @@ from molmo_ground_ros.types import Query
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WorkerTask:
     """All that a worker needs to know. Paths mean the same on every machine."""
 
     folder: str  # that relative paths start from
@@ -50,10 +50,10 @@ class Ready:
 class Worker:
     """One worker. `load` comes first."""
 
-    _here: Here
+    _here: LocalRunner
     _held: list[Backend | Recording]
 
-    def load(self, job: Job) -> Ready | Failure:
+    def load(self, job: WorkerTask) -> Ready | Failure:
         """Open the recordings and load the model."""
         try:
             os.chdir(job.folder)
@@ -67,10 +67,10 @@ class Worker:
             return told
         self._held = [backend, next(iter(recordings.values()))]
         grounder = Grounder(backend, job.max_new_tokens, job.answer_format)
-        self._here = Here(recordings, grounder, job.queries)
+        self._here = LocalRunner(recordings, grounder, job.queries)
         return Ready(socket.gethostname(), backend.model, _files(job.model))
 
-    def ask(self, work: Work) -> Asked:
+    def ask(self, work: Work) -> WindowAnswers:
         """What came of a window."""
         return self._here.ask_one(work)
 

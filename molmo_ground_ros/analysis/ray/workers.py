@@ -20,9 +20,9 @@ from molmo_ground_ros import backends
 from molmo_ground_ros.analysis.ray.cluster import joined
 from molmo_ground_ros.analysis.ray.share import Share, on_gpu, share
 from molmo_ground_ros.analysis.ray.stretches import Stretches
-from molmo_ground_ros.analysis.ray.worker import Job, Ready, Worker, fingerprint
+from molmo_ground_ros.analysis.ray.worker import Ready, Worker, WorkerTask, fingerprint
 from molmo_ground_ros.analysis.run import Plan
-from molmo_ground_ros.analysis.window import Asked, Failure, Work, failed
+from molmo_ground_ros.analysis.window import Failure, WindowAnswers, Work, failed
 from molmo_ground_ros.backends.base import Backend, BackendSettings
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.recording import Recording
@@ -55,7 +55,7 @@ class _Death:
 class Workers:
     """Workers in a Ray that was joined. Use as a context manager, once; for one thread."""
 
-    job: Job
+    job: WorkerTask
     share: Share
     model: str = ''  # known as soon as one worker is ready
     _slots: list[_Slot] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Workers:
             if slot.actor is not None:
                 ray.kill(slot.actor)
 
-    def ask(self, works: Sequence[Work]) -> Iterator[Asked]:
+    def ask(self, works: Sequence[Work]) -> Iterator[WindowAnswers]:
         """What came of each window, as it comes.
 
         A window whose worker dies is asked again, MOST_TRIES times in all. Raises what Ray
@@ -203,7 +203,7 @@ class Workers:
             work = stretches.next(slot.number)
             self._pending[slot.actor.ask.remote(work)] = slot, work
 
-    def _give_up(self, stretches: Stretches) -> Iterator[Asked]:
+    def _give_up(self, stretches: Stretches) -> Iterator[WindowAnswers]:
         why = Failure(BackendError(f'no worker is left: {self._last}'))
         while (work := stretches.next(0)) is not None:
             yield failed(work, why)
@@ -248,9 +248,9 @@ def job_of(
     load: Callable[[], Backend],
     max_new_tokens: int = 0,
     answer_format: str = 'molmo2',
-) -> Job:
+) -> WorkerTask:
     """What the workers need to know to ask as this process would. load: goes to them pickled."""
-    return Job(
+    return WorkerTask(
         folder=str(Path.cwd()),
         sources=what.sources,
         cameras=tuple(recordings),

@@ -17,27 +17,27 @@ that the model made inside one window.
 """
 
 from molmo_ground_ros.analysis.stitch.stitched import (
+    AnsweredWindow,
     Event,
     Gap,
     Mark,
     Seam,
     Sighting,
-    State,
     Stitched,
     Trajectory,
-    Window,
+    WindowState,
 )
 from molmo_ground_ros.analysis.stitch.stitcher import Stitcher
 
 __all__ = [
+    'AnsweredWindow',
     'Event',
     'Gap',
     'Mark',
     'Seam',
     'Sighting',
-    'State',
     'Stitched',
     'Stitcher',
     'Trajectory',
-    'Window',
+    'WindowState',
 ]

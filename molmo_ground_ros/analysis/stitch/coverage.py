@@ -7,14 +7,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 
-from molmo_ground_ros.analysis.stitch.stitched import Gap, Sighting, State, Window
+from molmo_ground_ros.analysis.stitch.stitched import AnsweredWindow, Gap, Sighting, WindowState
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
 from molmo_ground_ros.types import Answer
 
 NOT_ASKED = 'not asked'
 
 
-def answered(index: int, answer: Answer) -> Window:
+def answered(index: int, answer: Answer) -> AnsweredWindow:
     """The record of a window's answer.
 
     A cut-off answer speaks for the time before its last row, since rows ascend in time and others
@@ -23,16 +23,16 @@ def answered(index: int, answer: Answer) -> Window:
     """
     stamps = [point.stamp_ns for point in answer.points]
     stamps += [point.stamp_ns for track in answer.tracks for point in track.points]
-    until_ns, state, reason = answer.end_ns, State.ANSWERED, ''
+    until_ns, state, reason = answer.end_ns, WindowState.ANSWERED, ''
     if answer.newest_ns + SAMPLE_PERIOD_NS < until_ns:
         until_ns, reason = answer.newest_ns + SAMPLE_PERIOD_NS, 'no frames'
     if answer.truncated:
-        state, reason = State.TRUNCATED, 'the answer was cut off by the token limit'
+        state, reason = WindowState.TRUNCATED, 'the answer was cut off by the token limit'
         until_ns = min(max(stamps, default=answer.start_ns) - 1, until_ns)
     if answer.refused:
-        state, reason = State.REFUSED, 'the model gives no answer'
+        state, reason = WindowState.REFUSED, 'the model gives no answer'
         until_ns = answer.start_ns - 1
-    return Window(
+    return AnsweredWindow(
         index=index,
         start_ns=answer.start_ns,
         end_ns=answer.end_ns,
@@ -56,15 +56,15 @@ def answered(index: int, answer: Answer) -> Window:
     )
 
 
-def failed(index: int, start_ns: int, end_ns: int, reason: str) -> Window:
+def failed(index: int, start_ns: int, end_ns: int, reason: str) -> AnsweredWindow:
     """The record of a window that has no answer."""
-    return Window(
+    return AnsweredWindow(
         index=index,
         start_ns=start_ns,
         end_ns=end_ns,
         seen_until_ns=start_ns - 1,
         newest_ns=start_ns,
-        state=State.FAILED,
+        state=WindowState.FAILED,
         reason=reason,
         stated=None,
         occurrences=0,
@@ -80,21 +80,21 @@ def failed(index: int, start_ns: int, end_ns: int, reason: str) -> Window:
     )
 
 
-def showing(windows: Sequence[Window], stamp_ns: int) -> list[Window]:
+def showing(windows: Sequence[AnsweredWindow], stamp_ns: int) -> list[AnsweredWindow]:
     """The windows whose answers speak for this moment. windows: ascending in start."""
     newest = bisect_right(windows, stamp_ns, key=lambda window: window.start_ns)
     oldest = bisect_right(windows, stamp_ns - MAX_WINDOW_NS - 1, key=lambda w: w.start_ns)
     return [window for window in windows[oldest:newest] if window.shows(stamp_ns)]
 
 
-def depth_ns(window: Window, sighting: Sighting) -> int:
+def depth_ns(window: AnsweredWindow, sighting: Sighting) -> int:
     """How far inside its window a sighting is: what is deeper was seen with more around it."""
     stamp_ns = sighting.point.stamp_ns
     return min(stamp_ns - window.start_ns, window.end_ns - stamp_ns)
 
 
 def missed_by(
-    windows: Sequence[Window], stamps_ns: Sequence[int], having: Collection[int]
+    windows: Sequence[AnsweredWindow], stamps_ns: Sequence[int], having: Collection[int]
 ) -> tuple[int, ...]:
     """Windows that speak for one of these moments, and are not among those that have it.
 
@@ -110,7 +110,7 @@ def missed_by(
     return tuple(missed)
 
 
-def gaps(windows: Sequence[Window]) -> tuple[Gap, ...]:
+def gaps(windows: Sequence[AnsweredWindow]) -> tuple[Gap, ...]:
     """The times between the first start and the last end that no answer speaks for.
 
     windows: ascending in start. Holes of up to a step of the grid hold no frame, and are no gaps.
@@ -131,7 +131,7 @@ def gaps(windows: Sequence[Window]) -> tuple[Gap, ...]:
     return tuple(found)
 
 
-def _gap(windows: Sequence[Window], start_ns: int, end_ns: int) -> Gap:
+def _gap(windows: Sequence[AnsweredWindow], start_ns: int, end_ns: int) -> Gap:
     asked = [window for window in windows if window.start_ns < end_ns and start_ns < window.end_ns]
     at_fault = [window for window in asked if window.reason]
     reasons = dict.fromkeys(window.reason for window in at_fault)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.stitch.assign import Costs, match
 from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by, showing
 from molmo_ground_ros.analysis.stitch.doubts import Merged, note
-from molmo_ground_ros.analysis.stitch.stitched import Event, Mark, Sighting, Window
+from molmo_ground_ros.analysis.stitch.stitched import AnsweredWindow, Event, Mark, Sighting
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.types import Point
 
@@ -46,7 +46,7 @@ class _Event(Merged):
         self.spots = np.concatenate([self.spots, other.spots])
 
 
-class Events:
+class EventMerger:
     """The events of the windows so far."""
 
     def __init__(self) -> None:
@@ -57,8 +57,8 @@ class Events:
         self,
         points: Sequence[Point],
         label: str,
-        window: Window,
-        earlier: Sequence[Window],
+        window: AnsweredWindow,
+        earlier: Sequence[AnsweredWindow],
         origin_ns: int,
         diagonal: float,
     ) -> tuple[int, int]:
@@ -85,7 +85,9 @@ class Events:
         self._recent += fresh
         return len(joined), undecided
 
-    def _standing(self, event: _Event, window: Window, earlier: Sequence[Window]) -> bool:
+    def _standing(
+        self, event: _Event, window: AnsweredWindow, earlier: Sequence[AnsweredWindow]
+    ) -> bool:
         """Whether a window may have begun with something that another had pointed at before.
 
         Asked for objects, not for what happens, the model points at each where the window first
@@ -104,7 +106,7 @@ class Events:
                     event.may_be.append(other)
         return Mark.MAY_BE_SAME in event.marks
 
-    def result(self, windows: Sequence[Window]) -> tuple[Event, ...]:
+    def result(self, windows: Sequence[AnsweredWindow]) -> tuple[Event, ...]:
         """The events so far, in order of time. windows: all, ascending in start."""
         end_ns = max((window.end_ns for window in windows), default=0)
         shown = [(_shown(event, windows), event) for event in self._events]
@@ -146,7 +148,10 @@ def _occurrences(
 
 
 def _costs(
-    old: Sequence[_Event], new: Sequence[_Event], window: Window, earlier: Sequence[Window]
+    old: Sequence[_Event],
+    new: Sequence[_Event],
+    window: AnsweredWindow,
+    earlier: Sequence[AnsweredWindow],
 ) -> Costs:
     """What joining costs, less what leaving both alone costs; the nearest sightings count."""
     if not old or not new:
@@ -168,7 +173,7 @@ def _starts(events: Sequence[_Event]) -> NDArray[np.intp]:
     return np.cumsum([0, *(len(event.spots) for event in events[:-1])])
 
 
-def _shown(event: _Event, windows: Sequence[Window]) -> Sighting:
+def _shown(event: _Event, windows: Sequence[AnsweredWindow]) -> Sighting:
     """Of the windows' first sightings the one deepest inside its window; of equals the earlier."""
     first: dict[int, Sighting] = {}
     for sighting in event.sightings:
@@ -181,7 +186,9 @@ def _order(sighting: Sighting) -> tuple[int, float, float, int]:
     return point.stamp_ns, point.x, point.y, sighting.window
 
 
-def _missed_by(event: _Event, shown: Sighting, windows: Sequence[Window]) -> tuple[int, ...]:
+def _missed_by(
+    event: _Event, shown: Sighting, windows: Sequence[AnsweredWindow]
+) -> tuple[int, ...]:
     """Windows that show the moment and do not have it.
 
     Those that begin or end with it do not count: it may have happened just outside of them.
@@ -192,7 +199,9 @@ def _missed_by(event: _Event, shown: Sighting, windows: Sequence[Window]) -> tup
     return tuple(w.index for w in missed if not w.begins_at(stamp_ns) and not w.ends_at(stamp_ns))
 
 
-def _seen(event: _Event, shown: Sighting, windows: Sequence[Window], end_ns: int) -> set[Mark]:
+def _seen(
+    event: _Event, shown: Sighting, windows: Sequence[AnsweredWindow], end_ns: int
+) -> set[Mark]:
     """The marks that hang on what other windows show; end_ns: of the newest window."""
     marks = set()
     if _missed_by(event, shown, windows):
@@ -202,7 +211,7 @@ def _seen(event: _Event, shown: Sighting, windows: Sequence[Window], end_ns: int
     return marks
 
 
-def _at_edge(event: _Event, windows: Sequence[Window], end_ns: int) -> bool:
+def _at_edge(event: _Event, windows: Sequence[AnsweredWindow], end_ns: int) -> bool:
     """Whether one window alone has it, in its first or last frame, with a time beyond that frame.
 
     Before the first window and after the newest there is none.

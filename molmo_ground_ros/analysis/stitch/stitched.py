@@ -27,7 +27,7 @@ class Mark(enum.StrEnum):
     RESUMED = 'resumed'  # joined across a time without a sighting: at rest at the same place
 
 
-class State(enum.StrEnum):
+class WindowState(enum.StrEnum):
     """What became of a window."""
 
     ANSWERED = 'answered'
@@ -37,7 +37,7 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class AnsweredWindow:
     """One window as it was answered."""
 
     index: int  # from 0, in order of time
@@ -45,7 +45,7 @@ class Window:
     end_ns: int
     seen_until_ns: int  # the last stamp the answer speaks for; before start_ns if it does for none
     newest_ns: int  # stamp of the newest frame used; start_ns if there is none
-    state: State
+    state: WindowState
     reason: str  # why not all of it was seen; '' if it was
     stated: int | None  # the total the model states; never repaired to match the points
     occurrences: int  # that its points tell apart
@@ -140,7 +140,7 @@ class Stitched:
 
     camera: str
     question: str
-    windows: tuple[Window, ...]
+    windows: tuple[AnsweredWindow, ...]
     events: tuple[Event, ...]
     tracks: tuple[Trajectory, ...]
     seams: tuple[Seam, ...]

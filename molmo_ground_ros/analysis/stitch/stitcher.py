@@ -7,9 +7,9 @@ from __future__ import annotations
 import math
 
 from molmo_ground_ros.analysis.stitch import coverage
-from molmo_ground_ros.analysis.stitch.events import EVENT_NS, Events
-from molmo_ground_ros.analysis.stitch.stitched import Seam, Stitched, Window
-from molmo_ground_ros.analysis.stitch.tracks import Tracks
+from molmo_ground_ros.analysis.stitch.events import EVENT_NS, EventMerger
+from molmo_ground_ros.analysis.stitch.stitched import AnsweredWindow, Seam, Stitched
+from molmo_ground_ros.analysis.stitch.tracks import TrackMerger
 from molmo_ground_ros.errors import BadSetting, BadSpan
 from molmo_ground_ros.types import Answer
 
@@ -24,11 +24,11 @@ class Stitcher:
     def __init__(self, camera: str, question: str) -> None:
         self._camera = camera
         self._question = question
-        self._windows: list[Window] = []
+        self._windows: list[AnsweredWindow] = []
         self._seams: list[Seam] = []
         self._seen_ns = 0  # the last stamp that a window speaks for
-        self._events = Events()
-        self._tracks = Tracks()
+        self._events = EventMerger()
+        self._tracks = TrackMerger()
 
     def add(self, answer: Answer) -> None:
         """Join the next window, which begins after all before it.
@@ -71,7 +71,7 @@ class Stitcher:
             settled_ns=windows[-1].start_ns - EVENT_NS if windows else 0,
         )
 
-    def _append(self, window: Window) -> None:
+    def _append(self, window: AnsweredWindow) -> None:
         self._windows.append(window)
         self._seen_ns = max(self._seen_ns, window.seen_until_ns)
 
@@ -93,7 +93,9 @@ class Stitcher:
             raise BadSpan(start_ns, end_ns, 'it does not begin after the window before it')
 
 
-def _seam(window: Window, seen_ns: int, events: tuple[int, int], tracks: tuple[int, int]) -> Seam:
+def _seam(
+    window: AnsweredWindow, seen_ns: int, events: tuple[int, int], tracks: tuple[int, int]
+) -> Seam:
     return Seam(
         window=window.index,
         start_ns=window.start_ns,

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.stitch.assign import Costs, match
 from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by
 from molmo_ground_ros.analysis.stitch.doubts import Merged, note
-from molmo_ground_ros.analysis.stitch.stitched import Gap, Mark, Sighting, Trajectory, Window
+from molmo_ground_ros.analysis.stitch.stitched import (
+    AnsweredWindow,
+    Gap,
+    Mark,
+    Sighting,
+    Trajectory,
+)
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
 from molmo_ground_ros.types import Point, Track
 
@@ -90,14 +96,16 @@ class _Object(Merged):
         return stamps[begin:], spots[kept[begin:]]
 
 
-class Tracks:
+class TrackMerger:
     """The objects of the windows so far."""
 
     def __init__(self) -> None:
         self._objects: list[_Object] = []
         self._recent: list[_Object] = []  # those that a window to come may have to do with
 
-    def add(self, tracks: Sequence[Track], window: Window, diagonal: float) -> tuple[int, int]:
+    def add(
+        self, tracks: Sequence[Track], window: AnsweredWindow, diagonal: float
+    ) -> tuple[int, int]:
         """Join a window's tracks to the objects; returns how many joined, how many are undecided.
 
         tracks: none without points. diagonal: of the image, in pixels.
@@ -153,7 +161,9 @@ class Tracks:
                 doubtful += 1
         return len(back), doubtful
 
-    def result(self, windows: Sequence[Window], gaps: Sequence[Gap]) -> tuple[Trajectory, ...]:
+    def result(
+        self, windows: Sequence[AnsweredWindow], gaps: Sequence[Gap]
+    ) -> tuple[Trajectory, ...]:
         """The objects so far, in order of first appearance. windows: all, ascending in start."""
         laid = [(*_laid(one, windows), one) for one in self._objects]
         laid.sort(key=lambda one: _order(one[0]))
@@ -164,7 +174,7 @@ class Tracks:
         )
 
 
-def _costs(old: Sequence[_Object], new: Sequence[_Piece], window: Window) -> Costs:
+def _costs(old: Sequence[_Object], new: Sequence[_Piece], window: AnsweredWindow) -> Costs:
     """What joining costs, less what leaving both alone costs."""
     costs = np.full((len(old), len(new)), np.inf)
     for i, one in enumerate(old):
@@ -229,7 +239,7 @@ def _rests(old: _Object, new: _Object) -> bool:
 
 
 def _laid(
-    one: _Object, windows: Sequence[Window]
+    one: _Object, windows: Sequence[AnsweredWindow]
 ) -> tuple[tuple[Sighting, ...], tuple[Sighting, ...]]:
     """One sighting a stamp, the deepest inside its window (of equals the earlier), and the rest."""
     by_stamp: dict[int, Sighting] = {}
@@ -257,7 +267,7 @@ def _value(
     points: tuple[Sighting, ...],
     duplicates: tuple[Sighting, ...],
     number: dict[int, int],
-    windows: Sequence[Window],
+    windows: Sequence[AnsweredWindow],
     gaps: Sequence[Gap],
 ) -> Trajectory:
     stamps = [sighting.point.stamp_ns for sighting in points]

@@ -21,7 +21,7 @@ from molmo_ground_ros.backends.molmo2.trt.build import build_plan, check_capabil
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
 from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt, installed
 from molmo_ground_ros.backends.molmo2.trt.graphs import exporter, prepare
-from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
+from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     NOT_CHECKED,
@@ -126,7 +126,7 @@ class _Job:
     checkpoint: Checkpoint
     target: Target
     tensorrt: Tensorrt
-    gpu: Gpu
+    gpu: TargetGpu
     profiles: dict[str, list[Limits]]  # by part
     on_step: OnStep
 
@@ -147,7 +147,7 @@ def _job(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> _Job:
     if target.capability:
         [tensorrt, *_] = installed((RTX,))
         check_capability(tensorrt, target.capability)
-        gpu = Gpu('', target.capability, 0)
+        gpu = TargetGpu('', target.capability, 0)
     else:
         [tensorrt, *_] = installed()
         gpu = _gpu()
@@ -159,7 +159,7 @@ def _job(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> _Job:
     return _Job(checkpoint, target, tensorrt, gpu, profiles, on_step)
 
 
-def _gpu() -> Gpu:
+def _gpu() -> TargetGpu:
     """The GPU that is here."""
     try:
         from molmo_ground_ros.backends.molmo2.trt.cuda_memory import find_gpu

@@ -12,7 +12,7 @@ _LONGEST = 8  # characters of a time
 _PAST = 3  # spots of an id that a guess looks at
 
 
-class Rows:
+class OpenBlock:
     """What a guess needs of a block; O(ids), however long the block is."""
 
     def __init__(self, labels: Sequence[str], *, tracks: bool) -> None:
@@ -27,9 +27,9 @@ class Rows:
         self.separator = ';'
         self.count = 0  # rows so far
 
-    def copy(self) -> Rows:
+    def copy(self) -> OpenBlock:
         """One to guess with."""
-        other = Rows(self._labels, tracks=self._tracks)
+        other = OpenBlock(self._labels, tracks=self._tracks)
         other._head, other._step, other._ids = self._head, self._step, list(self._ids)
         other._seen = {number: list(spots) for number, spots in self._seen.items()}
         other._gap_s = self._gap_s

@@ -24,7 +24,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     TrackTruth,
     Tubelet,
 )
-from molmo_ground_ros.benchmarks.datasets.rows import Row, bad_record, read_json, rows
+from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow, bad_record, read_json, rows
 from molmo_ground_ros.benchmarks.datasets.video_points import (
     PERCENT,
     clip_of,
@@ -40,7 +40,7 @@ MASKS = 'MasksRLE'  # a folder of VIDEO/QID.json, as the reference's download wr
 _IN_FOLDERS = {'burst'}  # subsets whose videos lie in folders named by the column dataset
 
 
-def points(row: Row, index: int) -> Example:
+def points(row: DatasetRow, index: int) -> Example:
     """A row of the academic points: one point an object, where it first appears.
 
     Asked for a count, as evaluation of these sets does. Points are percentages (see `videopoint`).
@@ -73,7 +73,7 @@ def points(row: Row, index: int) -> Example:
     )
 
 
-def track(row: Row, index: int, masks: Mapping[str, Any] | None) -> Example:
+def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Example:
     """A row of the academic tracks: points by frame, of hidden objects as well.
 
     A point that is marked as hidden is truth to the reference, which asks for no mark
@@ -124,7 +124,7 @@ def track(row: Row, index: int, masks: Mapping[str, Any] | None) -> Example:
     )
 
 
-def tracks(folder: Path) -> Iterator[tuple[Row, int, Mapping[str, Any] | None] | BadRecord]:
+def tracks(folder: Path) -> Iterator[tuple[DatasetRow, int, Mapping[str, Any] | None] | BadRecord]:
     """The rows of the task `track`, each with its number among those of its rate and its masks.
 
     Other tasks (`ground`, `single_point_track`) are trained and never evaluated, and passed over.
@@ -154,7 +154,7 @@ def asked_fps(values: Mapping[str, Any]) -> int:
     )
 
 
-def _mask_file(row: Row, places: list[Path]) -> Mapping[str, Any] | None:
+def _mask_file(row: DatasetRow, places: list[Path]) -> Mapping[str, Any] | None:
     for place in places:
         video, query = (str(row.values.get(name)) for name in ('video', 'qid'))
         path = place / video / f'{query}.json'

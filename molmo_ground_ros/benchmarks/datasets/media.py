@@ -24,7 +24,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import Example, ImageTruth, M
 from molmo_ground_ros.benchmarks.datasets.file_order import turn
 from molmo_ground_ros.errors import BadSetting, ImageError, NoFrames
 from molmo_ground_ros.frames.clip_buffer import sampled_clip
-from molmo_ground_ros.frames.video_file import SUFFIXES, Video
+from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
 from molmo_ground_ros.frames.windows import MAX_FRAMES, MAX_WINDOW_NS
 from molmo_ground_ros.types import Clip, Frame
 
@@ -258,7 +258,7 @@ class _Film:
     """Pictures of a video, whose times begin at 0. Satisfies _Shown."""
 
     def __init__(self, path: Path) -> None:
-        self._video = Video(path, str(path))
+        self._video = VideoFile(path, str(path))
         self._times, _ = self._video.times()
         first = self._times[0] if self._times else 0
         self.stamps: Sequence[int] = [time_ns - first for time_ns in self._times]

@@ -15,7 +15,7 @@ import numpy as np
 
 from molmo_ground_ros.benchmarks.datasets import fields
 from molmo_ground_ros.benchmarks.datasets.examples import Example, ImageTruth, Media
-from molmo_ground_ros.benchmarks.datasets.rows import Row
+from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.frames.masks import mask_of
 from molmo_ground_ros.types import Task
@@ -24,7 +24,7 @@ DATA, PICTURES, MASKS = 'data.json', 'selected_images', 'selected_masks'
 _BRIGHT = 127  # what is brighter, in any channel, is in the mask
 
 
-def pointbench(row: Row, index: int) -> Example:
+def pointbench(row: DatasetRow, index: int) -> Example:
     """A question with its mask, read from the folder of the row's file. Raises BadSetting.
 
     The mask is of its own size, which for some pictures is not the picture's (evaluators.py:2917).

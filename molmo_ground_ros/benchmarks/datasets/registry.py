@@ -18,12 +18,12 @@ from molmo_ground_ros.benchmarks.datasets.davis import davis
 from molmo_ground_ros.benchmarks.datasets.examples import Annotated, Example
 from molmo_ground_ros.benchmarks.datasets.lasot import lasot
 from molmo_ground_ros.benchmarks.datasets.mot import mot
-from molmo_ground_ros.benchmarks.datasets.rows import Row, rows
+from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow, rows
 from molmo_ground_ros.errors import BadRecord, BadSetting
 
 Found = Iterator[Example | BadRecord]
 Reader = Callable[[Path], Found]
-_Made = tuple[Row, Callable[[], Example]] | BadRecord
+_Made = tuple[DatasetRow, Callable[[], Example]] | BadRecord
 
 _HUB = 'molmo2-'  # how the hub's names begin, and ours do not
 
@@ -55,7 +55,7 @@ def read_annotated(name: str, folder: str | Path) -> Iterator[Annotated | BadRec
     return ANNOTATED[known(name, ANNOTATED)](Path(folder))
 
 
-def _of_rows(example: Callable[[Row, int], Example], own_id: bool = False) -> Reader:
+def _of_rows(example: Callable[[DatasetRow, int], Example], own_id: bool = False) -> Reader:
     """A reader of rows. own_id: the rows have ids, else they get theirs from what they say."""
 
     def made(folder: Path) -> Iterator[_Made]:
@@ -138,7 +138,7 @@ class _Ids:
             raise BadSetting('id', id, 'was there before')
         self._taken.add(id)
 
-    def unlike(self, wanted: str, row: Row) -> str:
+    def unlike(self, wanted: str, row: DatasetRow) -> str:
         """The id of a row that has none: what it says, and a number if others say the same.
 
         Raises BadSetting if the whole row was there before.

@@ -38,7 +38,7 @@ _NO_RECORDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DatasetRow:
     """One row, and where it stands."""
 
     file: str
@@ -55,7 +55,7 @@ def bad_record(file: str, row: int, why: object) -> BadRecord:
     return BadRecord(file, row, ' '.join(str(why)[:_WHY].split()))
 
 
-def rows(path: Path) -> Iterator[Row | BadRecord]:
+def rows(path: Path) -> Iterator[DatasetRow | BadRecord]:
     """All rows below a folder, or of a file, in the order of the files' names and numbers.
 
     `FOLDER/val`, where there is no such folder, is the files of that split: `val-*` and `val.*`.
@@ -87,7 +87,7 @@ def _is_split(path: Path, split: str) -> bool:
     return not split or path.stem == split or path.name.startswith(f'{split}-')
 
 
-def _parquet(path: Path) -> Iterator[Row | BadRecord]:
+def _parquet(path: Path) -> Iterator[DatasetRow | BadRecord]:
     arrow, parquet = _arrow(), _parquet_module()
     try:
         file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
@@ -109,7 +109,7 @@ def _parquet(path: Path) -> Iterator[Row | BadRecord]:
             first += number
 
 
-def _stream(path: Path) -> Iterator[Row | BadRecord]:
+def _stream(path: Path) -> Iterator[DatasetRow | BadRecord]:
     """Arrow's stream, as `datasets` saves to disk."""
     arrow = _arrow()
     at = 1
@@ -129,11 +129,11 @@ def _damage(arrow: Any) -> tuple[type[Exception], ...]:
     return arrow.ArrowException, OSError, ValueError, OverflowError
 
 
-def _unpacked(path: Path, at: int, batch: Any) -> Iterator[Row | BadRecord]:
+def _unpacked(path: Path, at: int, batch: Any) -> Iterator[DatasetRow | BadRecord]:
     """Rows of a batch; where one cannot be unpacked (no UTF-8), the others still are."""
     try:
         for number, values in enumerate(batch.to_pylist()):
-            yield Row(str(path), at + number, values)
+            yield DatasetRow(str(path), at + number, values)
     except (ValueError, OverflowError) as error:
         if batch.num_rows == 1:
             yield bad_record(str(path), at, f'cannot be unpacked: {error}')
@@ -142,7 +142,7 @@ def _unpacked(path: Path, at: int, batch: Any) -> Iterator[Row | BadRecord]:
             yield from _unpacked(path, at + number, batch.slice(number, 1))
 
 
-def _lines(path: Path) -> Iterator[Row | BadRecord]:
+def _lines(path: Path) -> Iterator[DatasetRow | BadRecord]:
     number = 0
     try:
         with path.open('rb') as file:
@@ -156,20 +156,20 @@ def _lines(path: Path) -> Iterator[Row | BadRecord]:
         yield bad_record(str(path), 0, 'is empty')
 
 
-def _row(path: Path, number: int, line: bytes) -> Row | BadRecord:
+def _row(path: Path, number: int, line: bytes) -> DatasetRow | BadRecord:
     try:
         return _checked(path, number, json.loads(line.decode('utf-8-sig')))
     except (ValueError, RecursionError) as error:
         return bad_record(str(path), number, f'is no JSON: {error}')
 
 
-def _checked(path: Path, number: int, found: object) -> Row | BadRecord:
+def _checked(path: Path, number: int, found: object) -> DatasetRow | BadRecord:
     if not isinstance(found, dict):
         return bad_record(str(path), number, f'is no record but a {type(found).__name__}')
-    return Row(str(path), number, found)
+    return DatasetRow(str(path), number, found)
 
 
-def _list(path: Path) -> Iterator[Row | BadRecord]:
+def _list(path: Path) -> Iterator[DatasetRow | BadRecord]:
     try:
         found = read_json(path)
     except BadRecord as error:

@@ -20,7 +20,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     PointTruth,
     Tubelet,
 )
-from molmo_ground_ros.benchmarks.datasets.rows import Row
+from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.frames.windows import MAX_WINDOW_S, SAMPLE_PERIOD_S
 from molmo_ground_ros.types import Task
@@ -29,7 +29,7 @@ PERCENT = 100  # VideoPoint's points; the size of the picture where a record tel
 _MOST = 10**6  # objects
 
 
-def videopoint(row: Row, index: int) -> Example:
+def videopoint(row: DatasetRow, index: int) -> Example:
     """A row of VideoPoint, asked as mode `point_count` does: in the row's own question.
 
     Points are percentages. The record tells no size of the picture: the example then says 100 x
@@ -79,7 +79,7 @@ def videopoint(row: Row, index: int) -> Example:
     )
 
 
-def videopointeval(row: Row, index: int) -> Example:
+def videopointeval(row: DatasetRow, index: int) -> Example:
     """A row of VideoPointEval: the whole video; an object a point, with its masks.
 
     Points are pixels, and frame k of the masks is at k / 2 s (molmo2_datasets.py:1079-1093).
@@ -119,7 +119,7 @@ def videopointeval(row: Row, index: int) -> Example:
     )
 
 
-def videocounteval(row: Row, index: int) -> Example:
+def videocounteval(row: DatasetRow, index: int) -> Example:
     """A row of VideoCountEval: a clip, a question of its own and a number.
 
     Source: molmo2_datasets.py:1145-1184. Raises BadSetting.

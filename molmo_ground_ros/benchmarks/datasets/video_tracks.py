@@ -12,7 +12,7 @@ from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets import fields, queries
 from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, Tracked, TrackTruth
-from molmo_ground_ros.benchmarks.datasets.rows import Row
+from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.types import Task
 
@@ -27,17 +27,17 @@ _CATEGORIES = {
 }
 
 
-def videotrack(row: Row, index: int) -> Example:
+def videotrack(row: DatasetRow, index: int) -> Example:
     """A row of VideoTrack: points by object and frame of the clip. Raises BadSetting."""
     return _example(row, index, masked=False)
 
 
-def videotrackeval(row: Row, index: int) -> Example:
+def videotrackeval(row: DatasetRow, index: int) -> Example:
     """A row of VideoTrackEval: the same with a mask where the object is seen. Raises BadSetting."""
     return _example(row, index, masked=True)
 
 
-def _example(row: Row, index: int, *, masked: bool) -> Example:
+def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
     """Frames count from the clip's start: `clip` names a video that is cut already (ibid. :399)."""
     values = row.values
     width, height = fields.size(values, 'w', 'h')

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.benchmarks.datasets.rows import Row
+from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
 from molmo_ground_ros.benchmarks.datasets.video_points import videopoint
 from molmo_ground_ros.benchmarks.datasets.video_tracks import videotrack, videotrackeval
 from molmo_ground_ros.errors import BadSetting, MissingPackage
@@ -107,7 +107,7 @@ def _checked(path: Path, records: Iterable[Record], kind: str) -> Iterator[dict[
             raise BadSetting(f'record {number}', sorted(wrong), told)
         values = {name: record.get(name) for name in columns}
         try:
-            _READERS[kind](Row(str(path), number, values), number - 1)
+            _READERS[kind](DatasetRow(str(path), number, values), number - 1)
         except BadSetting as error:
             raise BadSetting(f'record {number}', error.name, str(error)) from error
         yield values

@@ -54,7 +54,7 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Asked:
+class QuestionKey:
     """One question about one camera of one recording."""
 
     source: str  # the recording
@@ -64,10 +64,10 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LabelRow:
     """One event, or one track's point, as the person leaves it."""
 
-    asked: Asked
+    asked: QuestionKey
     query: str
     task: str  # small letters
     stamp_ns: int
@@ -83,20 +83,20 @@ class Row:
     verdict: Verdict
 
     @property
-    def key(self) -> tuple[Asked, int, int]:
+    def key(self) -> tuple[QuestionKey, int, int]:
         """What no two rows share: an event has one point, a track one a stamp."""
         return self.asked, self.id, self.stamp_ns if self.asked.kind == 'track_point' else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Torn:
+class UnreadableRow:
     """Where a row that could not be read belongs: an answer for that moment lacks a point."""
 
-    asked: Asked
+    asked: QuestionKey
     stamp_ns: int
 
 
-def read_row(record: Mapping[str, Any], source: str) -> Row:
+def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
     """Check a record. source: the recording it is of.
 
     Raises BadSetting or BadQuestion with the column and its value: one that is missing, no number
@@ -119,7 +119,7 @@ def read_row(record: Mapping[str, Any], source: str) -> Row:
     query, label = _text(record, 'query').strip(), _text(record, 'label').strip()
     for words in (query, label or query):
         prompts.prompt(words, Task.COUNT)
-    return Row(
+    return LabelRow(
         asked=asked,
         query=query,
         task=_one_of(record, 'task', _TASKS),
@@ -137,17 +137,17 @@ def read_row(record: Mapping[str, Any], source: str) -> Row:
     )
 
 
-def read_torn(record: Mapping[str, Any], source: str) -> Torn | None:
+def read_torn(record: Mapping[str, Any], source: str) -> UnreadableRow | None:
     """Where a record belongs that `read_row` does not take; None if it does not tell that."""
     try:
-        return Torn(_asked(record, source), _integer(record, 'stamp_ns'))
+        return UnreadableRow(_asked(record, source), _integer(record, 'stamp_ns'))
     except BadSetting:
         return None
 
 
-def _asked(record: Mapping[str, Any], source: str) -> Asked:
+def _asked(record: Mapping[str, Any], source: str) -> QuestionKey:
     kind = _one_of(record, 'type', ('event', 'track_point'))
-    return Asked(
+    return QuestionKey(
         source,
         _text(record, 'camera'),
         _integer(record, 'question'),

@@ -24,7 +24,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from molmo_ground_ros.benchmarks.feedback.labels import Asked, Row, Torn, Verdict
+from molmo_ground_ros.benchmarks.feedback.labels import (
+    LabelRow,
+    QuestionKey,
+    UnreadableRow,
+    Verdict,
+)
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, SAMPLE_PERIOD_S
 from molmo_ground_ros.language import prompts
 from molmo_ground_ros.types import Task
@@ -42,7 +47,7 @@ _UNNAMED = re.compile(r'[^A-Za-z0-9.]+')
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class TrainingClip:
     """One window, as a video at 2 fps. Frame k is the picture nearest to start + k periods."""
 
     name: str
@@ -65,7 +70,7 @@ class Clip:
         """How far a stamp is from the time of its frame, ns."""
         return abs(stamp_ns - self.start_ns - self.frame(stamp_ns) * SAMPLE_PERIOD_NS)
 
-    def turn(self, row: Row) -> tuple[int, int, int]:
+    def turn(self, row: LabelRow) -> tuple[int, int, int]:
         """Sorts by frame and track; of one track's rows on one frame the nearest is last."""
         return self.frame(row.stamp_ns), row.id, -self.off_grid(row.stamp_ns)
 
@@ -87,7 +92,7 @@ class Clip:
 class LeftOut:
     """An answer about one clip that is not exported."""
 
-    asked: Asked
+    asked: QuestionKey
     query: str
     start_ns: int  # the window
     end_ns: int
@@ -106,20 +111,20 @@ class Converted:
     left_out: list[LeftOut]
 
 
-def convert(rows: Sequence[Row], torn: Sequence[Torn] = ()) -> Converted:
+def convert(rows: Sequence[LabelRow], torn: Sequence[UnreadableRow] = ()) -> Converted:
     """Turn rows into records, in the order of source, camera, time and question.
 
     rows: no two of one key. An answer about a clip becomes a record if every one of its points was
     looked at, none of the torn rows is of it, it was not cut off, and the image keeps its size.
     Wrong points are left out: if all are, the record says that there are none.
     """
-    of_camera: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    of_camera: dict[tuple[str, str], list[LabelRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.stamp_ns, row.id)):
         of_camera[row.asked.source, row.asked.camera].append(row)
     clips = _clips(of_camera)
     labels = _labels(rows)
     made: dict[str, list[Record]] = {'event': [], 'track_point': []}
-    used: dict[str, Clip] = {}
+    used: dict[str, TrainingClip] = {}
     left_out = []
     for (source, camera, start_ns, end_ns), clip in clips.items():
         for asked, found in _answers(of_camera[source, camera], start_ns, end_ns):
@@ -141,7 +146,9 @@ def convert(rows: Sequence[Row], torn: Sequence[Torn] = ()) -> Converted:
     )
 
 
-def point_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Record:
+def point_record(
+    clip: TrainingClip, asked: LabelRow, label: str, right: Sequence[LabelRow]
+) -> Record:
     """A record of Molmo2-VideoPoint. right: the points, by one answer, in the clip.
 
     Points are {x, y} in 0..100 of the image, one list a time; times are seconds of the clip. The
@@ -149,7 +156,7 @@ def point_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Re
     question is one that asks for a number: the loader uses it for that only, and words a request
     to point by itself (molmo2_datasets.py:1008-1022).
     """
-    frames: dict[int, list[Row]] = defaultdict(list)
+    frames: dict[int, list[LabelRow]] = defaultdict(list)
     for row in right:
         frames[clip.frame(row.stamp_ns)].append(row)
     times = sorted(frames)
@@ -174,7 +181,9 @@ def point_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Re
     }
 
 
-def track_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Record:
+def track_record(
+    clip: TrainingClip, asked: LabelRow, label: str, right: Sequence[LabelRow]
+) -> Record:
     """A record of Molmo2-VideoTrack. right: the points of all tracks, by one answer, in the clip.
 
     Points are [x, y] in pixels, one a frame of the clip, null where the object was not seen.
@@ -200,7 +209,7 @@ def track_record(clip: Clip, asked: Row, label: str, right: Sequence[Row]) -> Re
     }
 
 
-def _refusal(found: Sequence[Row], unseen: int, bad: int, cut: bool) -> str | None:
+def _refusal(found: Sequence[LabelRow], unseen: int, bad: int, cut: bool) -> str | None:
     """Why an answer about a clip is not exported; '' where nobody looked at it; None: it is."""
     if unseen == len(found):
         return ''
@@ -216,8 +225,8 @@ def _refusal(found: Sequence[Row], unseen: int, bad: int, cut: bool) -> str | No
 
 
 def _clips(
-    of_camera: Mapping[tuple[str, str], Sequence[Row]],
-) -> dict[tuple[str, str, int, int], Clip]:
+    of_camera: Mapping[tuple[str, str], Sequence[LabelRow]],
+) -> dict[tuple[str, str, int, int], TrainingClip]:
     """A clip for every window that some row is of, in the order of source, camera and time."""
     windows = sorted(
         (*camera, row.start_ns, row.end_ns) for camera, rows in of_camera.items() for row in rows
@@ -233,7 +242,7 @@ def _clips(
         zero_ns = _grid_start(shown, start_ns)
         last = min(max(_nearest(end_ns - zero_ns), 1), _MOST_SLOTS)
         name = _name(f'{_plain(source)}_{_plain(camera)}_{start_ns}_{end_ns}', names)
-        clip = Clip(name, source, camera, zero_ns, last, {})
+        clip = TrainingClip(name, source, camera, zero_ns, last, {})
         for ns in shown:
             held_ns = clip.stamps.setdefault(clip.frame(ns), ns)
             if clip.off_grid(ns) < clip.off_grid(held_ns):
@@ -260,15 +269,17 @@ def _grid_start(stamps_ns: Sequence[int], start_ns: int) -> int:
     return earliest_ns + (best_ns - earliest_ns) % SAMPLE_PERIOD_NS
 
 
-def _shown(rows: Sequence[Row], start_ns: int, end_ns: int) -> Sequence[Row]:
+def _shown(rows: Sequence[LabelRow], start_ns: int, end_ns: int) -> Sequence[LabelRow]:
     """Those in a window, both ends in it. rows: of one camera, in the order of their stamps."""
     first = bisect_left(rows, start_ns, key=lambda row: row.stamp_ns)
     return rows[first : bisect_right(rows, end_ns, lo=first, key=lambda row: row.stamp_ns)]
 
 
-def _answers(rows: Sequence[Row], start_ns: int, end_ns: int) -> Iterator[tuple[Asked, list[Row]]]:
+def _answers(
+    rows: Sequence[LabelRow], start_ns: int, end_ns: int
+) -> Iterator[tuple[QuestionKey, list[LabelRow]]]:
     """The answers that have rows of this window, each with all its points that the window shows."""
-    shown: dict[Asked, list[Row]] = defaultdict(list)
+    shown: dict[QuestionKey, list[LabelRow]] = defaultdict(list)
     for row in _shown(rows, start_ns, end_ns):
         shown[row.asked].append(row)
     for asked in sorted(shown):
@@ -276,14 +287,14 @@ def _answers(rows: Sequence[Row], start_ns: int, end_ns: int) -> Iterator[tuple[
             yield asked, shown[asked]
 
 
-def _in_window(row: Row, start_ns: int, end_ns: int) -> bool:
+def _in_window(row: LabelRow, start_ns: int, end_ns: int) -> bool:
     return (row.start_ns, row.end_ns) == (start_ns, end_ns)
 
 
-def _labels(rows: Iterable[Row]) -> dict[Asked, str]:
+def _labels(rows: Iterable[LabelRow]) -> dict[QuestionKey, str]:
     """The commonest label of each answer, the first of equals; its question where there is none."""
-    counts: dict[Asked, Counter[str]] = defaultdict(Counter)
-    queries: dict[Asked, str] = {}
+    counts: dict[QuestionKey, Counter[str]] = defaultdict(Counter)
+    queries: dict[QuestionKey, str] = {}
     for row in rows:
         queries.setdefault(row.asked, row.query)
         if row.label:
@@ -294,14 +305,14 @@ def _labels(rows: Iterable[Row]) -> dict[Asked, str]:
     }
 
 
-def _share(row: Row) -> dict[str, float]:
+def _share(row: LabelRow) -> dict[str, float]:
     return {
         'x': round(_PERCENT * row.x / row.width, _DECIMALS),
         'y': round(_PERCENT * row.y / row.height, _DECIMALS),
     }
 
 
-def _place(row: Row) -> tuple[float, float]:
+def _place(row: LabelRow) -> tuple[float, float]:
     return row.x, row.y
 
 

@@ -51,7 +51,7 @@ class Statistic:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SummaryRow:
     """One row of a table."""
 
     name: str
@@ -79,8 +79,8 @@ class Row:
 class Summary:
     """All examples, and their rows by category."""
 
-    all: Row
-    categories: tuple[Row, ...]  # the article's eight that there are, then others by name
+    all: SummaryRow
+    categories: tuple[SummaryRow, ...]  # the article's eight that there are, then others by name
 
 
 def category_name(found: str) -> str:
@@ -114,19 +114,19 @@ def summarize(
 
 def row(
     name: str, scores: Sequence[Mapping[str, float]], seed: int = 0, level: float = 0.95
-) -> Row:
+) -> SummaryRow:
     """The means of one group of examples, metrics in the order they are met."""
     metrics = dict.fromkeys(metric for one in scores for metric in one)
     statistics = {
         metric: _statistic([one.get(metric, np.nan) for one in scores], seed, level)
         for metric in metrics
     }
-    return Row(name, len(scores), statistics)
+    return SummaryRow(name, len(scores), statistics)
 
 
 def count_rows(
     truths: Sequence[int], scores: Sequence[Mapping[str, float]], seed: int = 0
-) -> tuple[Row, ...]:
+) -> tuple[SummaryRow, ...]:
     """Rows by true count, as the paper's Table 17: 0-5 holds 0 to 4; the last holds all above.
 
     truths: one an example. A bin without examples has no row. Raises BadSetting.

@@ -13,13 +13,13 @@ from types import TracebackType
 from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
-from molmo_ground_ros.benchmarks.scoring.outcomes import Said
-from molmo_ground_ros.storage.json_lines import Lines, files
+from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction
+from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
 
 FORMAT = 1  # of the lines; another one is another run
 
 
-class Kept:
+class AnswerStore:
     """What one model with one choice of settings has said. As a context manager; for one thread.
 
     Answers go by the question, not by the data as a whole: examples that were added are asked, and
@@ -29,14 +29,16 @@ class Kept:
     def __init__(self, folder: str | Path, digest: str, *, resume: bool) -> None:
         """Open the file in `folder`, which is made; without `resume` it begins anew.
 
-        See `Lines`. Raises OSError.
+        See `JsonLinesFile`. Raises OSError.
         """
-        self._lines = Lines(Path(folder) / f'answers-{digest[:16]}.jsonl', digest, resume=resume)
-        self._said: dict[str, Said] = {}  # by question
+        self._lines = JsonLinesFile(
+            Path(folder) / f'answers-{digest[:16]}.jsonl', digest, resume=resume
+        )
+        self._said: dict[str, Prediction] = {}  # by question
         for entry in self._lines.kept:
             self._read(entry)
 
-    def __enter__(self) -> Kept:
+    def __enter__(self) -> AnswerStore:
         """Return itself."""
         return self
 
@@ -49,11 +51,11 @@ class Kept:
         """Close the file, which stays."""
         self._lines.close()
 
-    def get(self, example: Example) -> Said | None:
+    def get(self, example: Example) -> Prediction | None:
         """What was said to this very question; None: it is to be asked."""
         return self._said.get(question(example))
 
-    def add(self, example: Example, said: Said) -> None:
+    def add(self, example: Example, said: Prediction) -> None:
         """Keep one more. Raises OSError; what was kept before stays."""
         key = question(example)
         entry = {'id': example.id, 'question': key, 'text': said.text, 'truncated': said.truncated}
@@ -63,7 +65,7 @@ class Kept:
     def _read(self, entry: Any) -> None:
         match entry:
             case {'question': str(key), 'text': str(text), 'truncated': bool(truncated)}:
-                self._said[key] = Said(text, truncated)
+                self._said[key] = Prediction(text, truncated)
 
 
 def digest(settings: Mapping[str, str]) -> str:

@@ -8,9 +8,9 @@ from bisect import insort
 from collections.abc import Mapping
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
-from molmo_ground_ros.benchmarks.scoring.outcomes import Outcome, State
+from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState, ExampleResult
 
-Shown = tuple[Example, Outcome]
+Shown = tuple[Example, ExampleResult]
 _Key = tuple[float, bool, int]  # score, not answered, place in the stream
 _Held = tuple[_Key, Shown]
 
@@ -32,13 +32,13 @@ class Extremes:
         self._high: list[_Held] = []
         self._seen = 0
 
-    def add(self, example: Example, outcome: Outcome) -> None:
+    def add(self, example: Example, outcome: ExampleResult) -> None:
         """Hold it, if it is among the worst or the best so far. Of equals the first ones are."""
         score = main_score(outcome.scores)
         self._seen += 1
         if score is None:
             return
-        silent = outcome.state is not State.ANSWERED
+        silent = outcome.state is not AnswerState.ANSWERED
         insort(self._low, ((score, silent, self._seen), (example, outcome)), key=_key)
         insort(self._high, ((score, not silent, -self._seen), (example, outcome)), key=_key)
         del self._low[self._each :]

@@ -15,11 +15,16 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers, Outcome, Said, Silence
+from molmo_ground_ros.benchmarks.scoring.outcomes import (
+    ExampleResult,
+    NoPrediction,
+    Prediction,
+    Predictions,
+)
 from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
 
-Judged = tuple[Example, list[Outcome]]  # an outcome a model
-_Task = tuple[Example, list[Said | Silence]]
+Judged = tuple[Example, list[ExampleResult]]  # an outcome a model
+_Task = tuple[Example, list[Prediction | NoPrediction]]
 
 FEW = 200  # examples that are done before another process would have begun
 _BATCH = 16  # examples that go to a process at once
@@ -27,7 +32,7 @@ _AHEAD = 3  # batches for each process, done or waiting
 
 
 def judge(
-    examples: Iterable[Example], models: Sequence[Answers], rules: Rules, processes: int = 1
+    examples: Iterable[Example], models: Sequence[Predictions], rules: Rules, processes: int = 1
 ) -> Iterator[Judged]:
     """Score what each model said to each example.
 
@@ -48,7 +53,7 @@ def _spread(tasks: Iterator[_Task], rules: Rules, processes: int) -> Iterator[Ju
         return
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(processes, context, _leave_interrupts) as pool:
-        waiting: deque[tuple[list[_Task], Future[list[list[Outcome]]]]] = deque()
+        waiting: deque[tuple[list[_Task], Future[list[list[ExampleResult]]]]] = deque()
         batch = first
         try:
             while batch or waiting:
@@ -68,10 +73,10 @@ def _leave_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _batch(tasks: Sequence[_Task], rules: Rules) -> list[list[Outcome]]:
+def _batch(tasks: Sequence[_Task], rules: Rules) -> list[list[ExampleResult]]:
     return [_outcomes(task, rules) for task in tasks]
 
 
-def _outcomes(task: _Task, rules: Rules) -> list[Outcome]:
+def _outcomes(task: _Task, rules: Rules) -> list[ExampleResult]:
     example, heard = task
     return [outcome(example, one, rules) for one in heard]

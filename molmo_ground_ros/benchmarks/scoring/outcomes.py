@@ -17,14 +17,14 @@ Scores = Mapping[str, float]  # by name of the metric, 0..1; what is undefined i
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Prediction:
     """A model's answer to one example."""
 
     text: str
     truncated: bool = False  # cut off by the limit of tokens
 
 
-class State(enum.StrEnum):
+class AnswerState(enum.StrEnum):
     """What became of one example's question. ANSWERED and UNANSWERED are scored."""
 
     ANSWERED = 'answered'
@@ -34,19 +34,19 @@ class State(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class NoPrediction:
     """Why there is no answer to one example."""
 
-    state: State  # any but ANSWERED
+    state: AnswerState  # any but ANSWERED
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Predictions:
     """What one model said."""
 
     name: str  # of the row
-    said: Mapping[str, Said]  # by id of the example
+    said: Mapping[str, Prediction]  # by id of the example
     failed: Mapping[str, str] = field(default_factory=dict)  # why, by id
     missing: Mapping[str, str] = field(default_factory=dict)  # why its video cannot be shown, by id
     complete: bool = True  # False: interrupted, what is in none of these was not asked
@@ -54,24 +54,24 @@ class Answers:
     rows: Mapping[str, int] = field(default_factory=dict)  # of that file, by id, from 1
     bad: tuple[BadRecord, ...] = ()  # rows of it that cannot be used
 
-    def to(self, example: str) -> Said | Silence:
+    def to(self, example: str) -> Prediction | NoPrediction:
         """What was said to an example, by its id."""
         if example in self.said:
             return self.said[example]
         if example in self.missing:
-            return Silence(State.MISSING, self.missing[example])
+            return NoPrediction(AnswerState.MISSING, self.missing[example])
         if example in self.failed or self.complete:
-            return Silence(State.UNANSWERED, self.failed.get(example, NO_PREDICTION))
-        return Silence(State.NOT_ASKED, NOT_ASKED)
+            return NoPrediction(AnswerState.UNANSWERED, self.failed.get(example, NO_PREDICTION))
+        return NoPrediction(AnswerState.NOT_ASKED, NOT_ASKED)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExampleResult:
     """One example's result with one model."""
 
     id: str
     category: str
-    state: State
+    state: AnswerState
     scores: Scores
     text: str = ''
     truncated: bool = False

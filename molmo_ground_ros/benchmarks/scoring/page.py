@@ -20,7 +20,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
 )
 from molmo_ground_ros.benchmarks.scoring.drawing import PictureOf, figures
 from molmo_ground_ros.benchmarks.scoring.extremes import MAIN, Shown, main_score
-from molmo_ground_ros.benchmarks.scoring.outcomes import Outcome
+from molmo_ground_ros.benchmarks.scoring.outcomes import ExampleResult
 from molmo_ground_ros.benchmarks.scoring.result import Result
 from molmo_ground_ros.benchmarks.scoring.run import Evaluation
 from molmo_ground_ros.benchmarks.scoring.score import Rules, said_spots
@@ -150,7 +150,7 @@ def _shown(heading: str, shown: Sequence[Shown], rules: Rules, picture: PictureO
         yield '</div>\n'
 
 
-def _answer(outcome: Outcome) -> Iterator[str]:
+def _answer(outcome: ExampleResult) -> Iterator[str]:
     if outcome.why:
         yield f'<p class="warn">{escaped(outcome.state)}: {escaped(outcome.why)}</p>'
         return
@@ -160,7 +160,7 @@ def _answer(outcome: Outcome) -> Iterator[str]:
         yield '<p class="warn">The answer was cut off by the limit of tokens.</p>'
 
 
-def _scores(outcome: Outcome) -> str:
+def _scores(outcome: ExampleResult) -> str:
     return ', '.join(
         f'{TITLES.get(name, name)} {100 * value:.1f}' for name, value in outcome.scores.items()
     )

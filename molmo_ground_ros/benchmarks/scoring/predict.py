@@ -16,8 +16,8 @@ from itertools import groupby, islice
 
 from molmo_ground_ros.backends.base import Backend, GenerateOptions
 from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, TrackTruth
-from molmo_ground_ros.benchmarks.scoring.answer_store import Kept
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers, Said
+from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore
+from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
 from molmo_ground_ros.errors import BackendError, GroundError
 from molmo_ground_ros.language import prompts
 from molmo_ground_ros.language.grammar import MOLMO2, AnswerFormat
@@ -51,12 +51,12 @@ class Asking:
         wording = self.answer_format.wordings.get(example.task)
         return f'{example.query}\n{wording}' if wording else example.query
 
-    def ask(self, clip: Clip, group: Sequence[Example]) -> list[Said]:
+    def ask(self, clip: Clip, group: Sequence[Example]) -> list[Prediction]:
         """The answers to questions with one limit. Raises what the backend raises."""
         asked = [self.prompt(example) for example in group]
         options = GenerateOptions(self.limit(group[0]))
         found = self.backend.generate(clip, asked, options, lambda *_: True)
-        return [Said(one.text, one.truncated) for one in found]
+        return [Prediction(one.text, one.truncated) for one in found]
 
 
 def predict(
@@ -64,9 +64,9 @@ def predict(
     examples: Iterable[Example],
     asking: Asking,
     cut: Cut,
-    kept: Kept | None = None,
+    kept: AnswerStore | None = None,
     on_example: OnExample = lambda _: None,
-) -> Answers:
+) -> Predictions:
     """Ask about every example, under the name of a row. Ctrl-C ends the asking.
 
     What `kept` holds is not asked again, and what is answered is added to it. Raises the first
@@ -83,7 +83,7 @@ def predict(
         complete = False
     if run.first_error is not None and not run.said:
         raise run.first_error
-    return Answers(name, run.said, run.failed, run.missing, complete)
+    return Predictions(name, run.said, run.failed, run.missing, complete)
 
 
 def _groups(examples: Iterable[Example], asking: Asking) -> Iterator[list[Example]]:
@@ -105,8 +105,8 @@ class _Run:
 
     asking: Asking
     cut: Cut
-    kept: Kept | None
-    said: dict[str, Said] = field(default_factory=dict)
+    kept: AnswerStore | None
+    said: dict[str, Prediction] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     first_error: GroundError | None = None
@@ -128,7 +128,7 @@ class _Run:
             self.missing.update({example.id: str(err) for example in left})
             return
         for example, found in self._answers(clip, left):
-            if isinstance(found, Said):
+            if isinstance(found, Prediction):
                 if self.kept:
                     self.kept.add(example, found)
                 self.said[example.id] = found
@@ -137,7 +137,7 @@ class _Run:
 
     def _answers(
         self, clip: Clip, group: Sequence[Example]
-    ) -> Iterator[tuple[Example, Said | Exception]]:
+    ) -> Iterator[tuple[Example, Prediction | Exception]]:
         """Of all at once; where that fails, of each alone."""
         try:
             answers = self.asking.ask(clip, group)

@@ -12,18 +12,18 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers, Said
+from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.storage.atomic import replacing
 
 
-def read_predictions(path: str | Path, name: str) -> Answers:
+def read_predictions(path: str | Path, name: str) -> Predictions:
     """The predictions of a file under the name of a row. Blank lines are skipped.
 
     A row that cannot be used is in `bad` with its number: no JSON object, no id, no text, or an id
     that an earlier row has, which stays. Raises OSError.
     """
-    said: dict[str, Said] = {}
+    said: dict[str, Prediction] = {}
     rows: dict[str, int] = {}
     bad: list[BadRecord] = []
     with Path(path).open('rb') as lines:
@@ -39,10 +39,10 @@ def read_predictions(path: str | Path, name: str) -> Answers:
                 bad.append(BadRecord(str(path), row, f'the id {key!r} is there twice'))
             else:
                 said[key], rows[key] = found, row
-    return Answers(name, said, file=str(path), rows=rows, bad=tuple(bad))
+    return Predictions(name, said, file=str(path), rows=rows, bad=tuple(bad))
 
 
-def unknown(answers: Answers, examples: Collection[str]) -> list[BadRecord]:
+def unknown(answers: Predictions, examples: Collection[str]) -> list[BadRecord]:
     """The rows of a file whose id none of the examples has."""
     return [
         BadRecord(answers.file, row, f'no example has the id {key!r}')
@@ -51,7 +51,7 @@ def unknown(answers: Answers, examples: Collection[str]) -> list[BadRecord]:
     ]
 
 
-def write_predictions(said: Iterable[tuple[str, Said]], path: str | Path) -> None:
+def write_predictions(said: Iterable[tuple[str, Prediction]], path: str | Path) -> None:
     """Write (id, answer) in their order. Raises OSError, and leaves an older file as it was."""
     with replacing(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
         for key, one in said:
@@ -59,7 +59,7 @@ def write_predictions(said: Iterable[tuple[str, Said]], path: str | Path) -> Non
             file.write(json.dumps({'id': key, 'text': one.text, **cut}) + '\n')
 
 
-def _prediction(line: bytes) -> tuple[str, Said]:
+def _prediction(line: bytes) -> tuple[str, Prediction]:
     """Raises ValueError for what is none."""
     entry = json.loads(line.strip())
     if not isinstance(entry, dict):
@@ -67,7 +67,7 @@ def _prediction(line: bytes) -> tuple[str, Said]:
     key, text = _id(entry), entry.get('text')
     if not isinstance(text, str):
         raise ValueError(f"'text' of {key!r} is missing" if text is None else f'no text: {text!r}')
-    return key, Said(text, entry.get('truncated') is True)
+    return key, Prediction(text, entry.get('truncated') is True)
 
 
 def _id(entry: dict[str, Any]) -> str:

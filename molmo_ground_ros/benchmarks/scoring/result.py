@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.benchmarks.metrics.summary import Row, Summary, count_rows, summarize
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers, Outcome, Said, State
+from molmo_ground_ros.benchmarks.metrics.summary import Summary, SummaryRow, count_rows, summarize
+from molmo_ground_ros.benchmarks.scoring.outcomes import (
+    AnswerState,
+    ExampleResult,
+    Prediction,
+    Predictions,
+)
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.storage.atomic import replacing
 
-SCORED = (State.ANSWERED, State.UNANSWERED)
+SCORED = (AnswerState.ANSWERED, AnswerState.UNANSWERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +29,9 @@ class Result:
     """One model's row, and what it was made of."""
 
     name: str
-    outcomes: tuple[Outcome, ...]  # in the order of the data
+    outcomes: tuple[ExampleResult, ...]  # in the order of the data
     summary: Summary  # of those that are scored
-    counts: tuple[Row, ...]  # the same by true count, where counts were asked for
+    counts: tuple[SummaryRow, ...]  # the same by true count, where counts were asked for
     bad: tuple[BadRecord, ...]  # rows of its predictions that cannot be used
     complete: bool
 
@@ -34,21 +39,21 @@ class Result:
         """How many examples are unanswered, cut off, missing, not asked, and cannot be scored."""
         states = Counter(outcome.state for outcome in self.outcomes)
         return {
-            'unanswered': states[State.UNANSWERED],
+            'unanswered': states[AnswerState.UNANSWERED],
             'truncated': sum(outcome.truncated for outcome in self.outcomes),
-            'missing_media': states[State.MISSING],
-            'not_asked': states[State.NOT_ASKED],
+            'missing_media': states[AnswerState.MISSING],
+            'not_asked': states[AnswerState.NOT_ASKED],
             'unscored': sum(
                 outcome.state in SCORED and not outcome.scores for outcome in self.outcomes
             ),
             'bad_predictions': len(self.bad),
         }
 
-    def said(self) -> Iterator[tuple[str, Said]]:
+    def said(self) -> Iterator[tuple[str, Prediction]]:
         """(id, answer) of every example that has one."""
         for one in self.outcomes:
-            if one.state is State.ANSWERED:
-                yield one.id, Said(one.text, one.truncated)
+            if one.state is AnswerState.ANSWERED:
+                yield one.id, Prediction(one.text, one.truncated)
 
     def numbers(self, skipped: int) -> dict[str, float]:
         """One flat object for JSON: metrics with their intervals, then how many of what.
@@ -58,7 +63,9 @@ class Result:
         return {**self.summary.all.numbers(), 'skipped': skipped, **self.tally()}
 
 
-def result_of(answers: Answers, outcomes: Sequence[Outcome], bad: Iterable[BadRecord]) -> Result:
+def result_of(
+    answers: Predictions, outcomes: Sequence[ExampleResult], bad: Iterable[BadRecord]
+) -> Result:
     """Sum up one model. bad: rows of its predictions that cannot be used."""
     scored = [outcome for outcome in outcomes if outcome.state in SCORED]
     summary = summarize(
@@ -100,7 +107,7 @@ def _model(result: Result, skipped: int) -> dict[str, Any]:
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome(outcome: ExampleResult) -> dict[str, Any]:
     return {
         'id': outcome.id,
         'category': outcome.category,

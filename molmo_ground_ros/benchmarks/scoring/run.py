@@ -11,7 +11,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import Example
 from molmo_ground_ros.benchmarks.scoring.data import Data
 from molmo_ground_ros.benchmarks.scoring.extremes import Extremes
 from molmo_ground_ros.benchmarks.scoring.judge import judge
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers, Outcome
+from molmo_ground_ros.benchmarks.scoring.outcomes import ExampleResult, Predictions
 from molmo_ground_ros.benchmarks.scoring.predictions import unknown
 from molmo_ground_ros.benchmarks.scoring.result import Result, result_of
 from molmo_ground_ros.benchmarks.scoring.score import Rules
@@ -19,7 +19,7 @@ from molmo_ground_ros.errors import BadRecord
 
 OnBad = Callable[[BadRecord], None]
 OnExample = Callable[[int], None]
-Segmented = Callable[[Example, Outcome], Outcome]
+Segmented = Callable[[Example, ExampleResult], ExampleResult]
 """Adds the scores of masks that a segmenter makes of an outcome's points."""
 
 
@@ -34,7 +34,7 @@ class Evaluation:
 
 def evaluate(
     data: Data,
-    models: Sequence[Answers],
+    models: Sequence[Predictions],
     rules: Rules,
     processes: int = 1,
     on_bad: OnBad = lambda _: None,
@@ -53,7 +53,7 @@ def evaluate(
         skipped.append(bad)
         on_bad(bad)
 
-    outcomes: list[list[Outcome]] = [[] for _ in models]
+    outcomes: list[list[ExampleResult]] = [[] for _ in models]
     extremes = tuple(Extremes() for _ in models)
     done = 0
     for done, (example, found) in enumerate(
@@ -73,6 +73,6 @@ def evaluate(
     return Evaluation(tuple(results), extremes, tuple(skipped))
 
 
-def not_asked(name: str) -> Answers:
+def not_asked(name: str) -> Predictions:
     """A model that was not reached: the run was interrupted before."""
-    return replace(Answers(name, {}), complete=False)
+    return replace(Predictions(name, {}), complete=False)

@@ -25,7 +25,12 @@ from molmo_ground_ros.benchmarks.metrics.pointing import (
     pointbench_hit,
 )
 from molmo_ground_ros.benchmarks.metrics.tracking import sampled_frames, track_score
-from molmo_ground_ros.benchmarks.scoring.outcomes import Outcome, Said, Silence, State
+from molmo_ground_ros.benchmarks.scoring.outcomes import (
+    AnswerState,
+    ExampleResult,
+    NoPrediction,
+    Prediction,
+)
 from molmo_ground_ros.benchmarks.scoring.reading import Spot, parity_spots, spots
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.language.grammar import MOLMO2, format_of
@@ -50,17 +55,17 @@ def rules_of(data: str, parity: bool = False, answer_format: str = MOLMO2.name) 
     return Rules(parity, data in COUNTED, data == POINTBENCH, format_of(answer_format).name)
 
 
-def outcome(example: Example, heard: Said | Silence, rules: Rules) -> Outcome:
+def outcome(example: Example, heard: Prediction | NoPrediction, rules: Rules) -> ExampleResult:
     """What became of one example with one model.
 
     What is unanswered is wrong: 0 in every metric, 1 in `parse_failures`. An example whose truth
     cannot be scored under the rules has no scores, and `why`.
     """
-    text, cut, state, why = '', False, State.ANSWERED, ''
+    text, cut, state, why = '', False, AnswerState.ANSWERED, ''
     scores: dict[str, float] = {}
-    if isinstance(heard, Silence):
+    if isinstance(heard, NoPrediction):
         state, why = heard.state, heard.why
-        if state is State.UNANSWERED:
+        if state is AnswerState.UNANSWERED:
             scores = wrong(example, rules)
     else:
         text, cut = heard.text, heard.truncated
@@ -69,7 +74,7 @@ def outcome(example: Example, heard: Said | Silence, rules: Rules) -> Outcome:
         except BadSetting as err:
             why = f'cannot be scored: {err}'
     counted = true_count(example) if PARSE_FAILURES in scores else None
-    return Outcome(example.id, example.category, state, scores, text, cut, why, counted)
+    return ExampleResult(example.id, example.category, state, scores, text, cut, why, counted)
 
 
 def true_count(example: Example) -> int | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example, Spot, TrackTruth
 from molmo_ground_ros.benchmarks.metrics.regions import union_j_and_f
-from molmo_ground_ros.benchmarks.scoring.outcomes import Outcome, State
+from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState, ExampleResult
 from molmo_ground_ros.benchmarks.scoring.reading import Spot as Said
 from molmo_ground_ros.benchmarks.scoring.score import Rules, said_spots
 from molmo_ground_ros.errors import GroundError
@@ -40,8 +40,8 @@ class Follows(Protocol):
 
 
 def segmented(
-    example: Example, outcome: Outcome, segmenter: Follows, frames: FramesOf, rules: Rules
-) -> Outcome:
+    example: Example, outcome: ExampleResult, segmenter: Follows, frames: FramesOf, rules: Rules
+) -> ExampleResult:
     """The outcome with `j`, `f` and `j_and_f`, where the truth is tracks with masks.
 
     All objects of a frame are one region, as what an expression means is scored in MeViS and
@@ -51,9 +51,9 @@ def segmented(
     truth = example.truth
     if not isinstance(truth, TrackTruth) or not any(one.masks for one in truth.objects):
         return outcome
-    if outcome.state is State.UNANSWERED:
+    if outcome.state is AnswerState.UNANSWERED:
         return replace(outcome, scores={**outcome.scores, 'j': 0.0, 'f': 0.0, 'j_and_f': 0.0})
-    if outcome.state is not State.ANSWERED:
+    if outcome.state is not AnswerState.ANSWERED:
         return outcome
     points = clicks(example, said_spots(example, outcome.text, rules))
     try:

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from molmo_ground_ros.benchmarks.metrics.summary import Row, Statistic
-from molmo_ground_ros.benchmarks.scoring.outcomes import State
+from molmo_ground_ros.benchmarks.metrics.summary import Statistic, SummaryRow
+from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState
 from molmo_ground_ros.benchmarks.scoring.published import MARK, PublishedRow
 from molmo_ground_ros.benchmarks.scoring.result import Result
 from molmo_ground_ros.benchmarks.scoring.score import Rules
@@ -41,7 +41,10 @@ _TALLY = {
     'unscored': 'without a score: the data lacks what the rules need',
     'bad_predictions': 'rows of predictions that cannot be used',
 }
-_STATES = {'unanswered': State.UNANSWERED, 'missing_media': State.MISSING}  # that have reasons
+_STATES = {
+    'unanswered': AnswerState.UNANSWERED,
+    'missing_media': AnswerState.MISSING,
+}  # that have reasons
 _MOST_REASONS = 3  # shown of a state
 _REASON = 200  # characters of one
 
@@ -120,7 +123,7 @@ def percent(one: Statistic) -> str:
     return f'{100 * one.mean:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]'
 
 
-def _line(name: str, row: Row) -> _Line:
+def _line(name: str, row: SummaryRow) -> _Line:
     return name, str(row.examples), {key: percent(one) for key, one in row.statistics.items()}
 
 

@@ -24,9 +24,9 @@ from molmo_ground_ros.language.grammar.answer_formats import (
 from molmo_ground_ros.language.grammar.parsed import (
     DEFAULT_LIMITS,
     Block,
-    Limits,
     Parsed,
     ParsedPoint,
+    ParseLimits,
     Reason,
 )
 from molmo_ground_ros.language.grammar.parser import Parser, parse
@@ -45,7 +45,7 @@ __all__ = [
     'AnswerFormat',
     'AnswerParser',
     'Block',
-    'Limits',
+    'ParseLimits',
     'Parsed',
     'ParsedPoint',
     'Parser',

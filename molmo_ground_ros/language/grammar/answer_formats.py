@@ -17,7 +17,12 @@ from typing import Protocol
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.language import prompts
 from molmo_ground_ros.language.grammar.json_points import GEMINI, QWEN, JsonParser
-from molmo_ground_ros.language.grammar.parsed import DEFAULT_LIMITS, Limits, Parsed, ParsedPoint
+from molmo_ground_ros.language.grammar.parsed import (
+    DEFAULT_LIMITS,
+    Parsed,
+    ParsedPoint,
+    ParseLimits,
+)
 from molmo_ground_ros.language.grammar.parser import Parser
 from molmo_ground_ros.types import Task
 
@@ -39,10 +44,12 @@ class AnswerFormat:
     """One format by name. `wordings`: what is added to the question of a task, on its own line."""
 
     name: str
-    parser: Callable[[Limits, Task], AnswerParser]
+    parser: Callable[[ParseLimits, Task], AnswerParser]
     wordings: Mapping[Task, str]
 
-    def parse(self, text: str, limits: Limits = DEFAULT_LIMITS, task: Task = Task.AUTO) -> Parsed:
+    def parse(
+        self, text: str, limits: ParseLimits = DEFAULT_LIMITS, task: Task = Task.AUTO
+    ) -> Parsed:
         """Read a whole answer.
 
         task: what was asked. Tracks in JSON need it where objects have no ids; without it (AUTO)

@@ -70,7 +70,7 @@ _Row = tuple[_Word, _Word, _Word]
 _Dropped = tuple[Reason, Sequence[_Word]]
 
 
-class Rows:
+class CoordinateReader:
     """Reads one block. `points` grows as groups end; what is in it never changes."""
 
     def __init__(self, kind: Kind, block: int, ledger: Ledger, settled: list[ParsedPoint]) -> None:

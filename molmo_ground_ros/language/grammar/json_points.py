@@ -34,9 +34,9 @@ from molmo_ground_ros.language.grammar.parsed import (
     Block,
     Kind,
     Ledger,
-    Limits,
     Parsed,
     ParsedPoint,
+    ParseLimits,
     Reason,
 )
 from molmo_ground_ros.language.grammar.statements import read_statements, words_count
@@ -103,7 +103,7 @@ class JsonParser:
     """Reads one answer. Its points settle at the end: only all of it tells frames and scale."""
 
     def __init__(
-        self, dialect: Dialect, limits: Limits = DEFAULT_LIMITS, task: Task = Task.AUTO
+        self, dialect: Dialect, limits: ParseLimits = DEFAULT_LIMITS, task: Task = Task.AUTO
     ) -> None:
         """task: what was asked; AUTO: tracks are told by ids that come again in other frames."""
         self._dialect = dialect

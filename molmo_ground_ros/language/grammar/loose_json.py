@@ -63,7 +63,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class JsonParts:
     """What a text holds."""
 
     roots: tuple[Node, ...]  # those that stand in no other, in the order written
@@ -71,10 +71,10 @@ class Found:
     plain: str  # the text without them, BLOCK where each stood
 
 
-def find_json(text: str, start: int = 0) -> Found:
+def find_json(text: str, start: int = 0) -> JsonParts:
     """All objects and lists of text[start:]; where they stand is counted from the text's begin."""
     reading = _Reading(text, start)
-    return Found(tuple(reading.roots), tuple(reading.open), ''.join(reading.plain))
+    return JsonParts(tuple(reading.roots), tuple(reading.open), ''.join(reading.plain))
 
 
 class _Reading:

@@ -33,7 +33,7 @@ class Reason(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ParseLimits:
     """How much of an answer is read: the guard against runaway repetition.
 
     Molmo2 was trained on at most 60 points a query, and its evaluation stops at 4096 tokens, about
@@ -46,7 +46,7 @@ class Limits:
     rejections: int = 50
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ParseLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Parsed:
 class Ledger:
     """What one parse has spent of its limits, and what it turned away."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ParseLimits) -> None:
         self.limits = limits
         self.rows = 0  # read so far, kept or not
         self._rejections: list[Rejection] = []

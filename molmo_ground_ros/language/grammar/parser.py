@@ -12,15 +12,15 @@ import re
 from collections.abc import Callable
 from typing import cast
 
-from molmo_ground_ros.language.grammar.coordinates import Rows
+from molmo_ground_ros.language.grammar.coordinates import CoordinateReader
 from molmo_ground_ros.language.grammar.parsed import (
     DEFAULT_LIMITS,
     Block,
     Kind,
     Ledger,
-    Limits,
     Parsed,
     ParsedPoint,
+    ParseLimits,
     Reason,
 )
 from molmo_ground_ros.language.grammar.statements import BLOCK, read_statements
@@ -45,7 +45,7 @@ _HEAD = 4500  # characters of a tag around its coords; over a question's 4000
 class Parser:
     """Reads one answer: `feed` its pieces, then `finish` once."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, limits: ParseLimits = DEFAULT_LIMITS) -> None:
         self._ledger = Ledger(limits)
         self._state: Callable[[str, int], int] = self._in_text
         self._waiting = ''  # the end of what was fed, not understood yet
@@ -56,7 +56,7 @@ class Parser:
         self._kind: Kind = 'points'  # of the block being read, and so on
         self._head = ''  # its tag, without the coordinates
         self._quote = ''  # the one that is open in the tag
-        self._rows = Rows('points', 0, self._ledger, self._settled)
+        self._rows = CoordinateReader('points', 0, self._ledger, self._settled)
         self._closed = False
         self._body: list[str] = []
 
@@ -220,7 +220,7 @@ class Parser:
         self._state = self._in_tag
 
     def _begin_coords(self) -> None:
-        self._rows = Rows(self._kind, len(self._blocks), self._ledger, self._settled)
+        self._rows = CoordinateReader(self._kind, len(self._blocks), self._ledger, self._settled)
         self._quote = ''
         self._closed = False
         self._body = []
@@ -245,7 +245,7 @@ class Parser:
         self._state = self._in_text
 
 
-def parse(text: str, limits: Limits = DEFAULT_LIMITS) -> Parsed:
+def parse(text: str, limits: ParseLimits = DEFAULT_LIMITS) -> Parsed:
     """Read a whole answer."""
     parser = Parser(limits)
     parser.feed(text)

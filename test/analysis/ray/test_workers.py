@@ -46,7 +46,7 @@ from molmo_ground_ros.analysis.ray.share import Machine, Share
 from molmo_ground_ros.analysis.ray.worker import Ready, Worker
 from molmo_ground_ros.analysis.ray.workers import Workers, job_of
 from molmo_ground_ros.analysis.store import Store, digest
-from molmo_ground_ros.analysis.window import Failure, Here
+from molmo_ground_ros.analysis.window import Failure, LocalRunner
 from molmo_ground_ros.backends.base import Backend
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 from molmo_ground_ros.grounding.grounder import Grounder
@@ -98,7 +98,7 @@ def analyze(
         plan = run.plan([str(bag)], recordings, (CUP, BALL), {'model': 'knowing'}, **span)
         name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
         if takes is None:
-            asker = Here(recordings, Grounder(load()), plan.queries)
+            asker = LocalRunner(recordings, Grounder(load()), plan.queries)
             with Store(folder, name, resume=True) as store:
                 return run.analyze(plan, recordings, asker, store)
         with Workers(job_of(plan, recordings, '', load), takes) as asker:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.recordings import CAMERA, DIAGONAL, HEIGHT, QUESTION, WIDTH, make_answer
 
-from molmo_ground_ros.analysis.stitch import Mark, State, Stitcher
+from molmo_ground_ros.analysis.stitch import Mark, Stitcher, WindowState
 from molmo_ground_ros.errors import BadSetting, BadSpan
 from molmo_ground_ros.types import Point, Query, Track
 
@@ -510,7 +510,7 @@ def test_a_path_that_ends_at_a_gap_is_marked():
 def test_windows_are_recorded_as_they_were_answered():
     merged = merge(answer(FIRST, (1, 5, 5), truncated=True), '58 121 it broke')
     answered, failed = merged.windows
-    assert (answered.state, failed.state) == (State.TRUNCATED, State.FAILED)
+    assert (answered.state, failed.state) == (WindowState.TRUNCATED, WindowState.FAILED)
     assert (answered.frames_used, failed.frames_used) == (127, 0)
     assert (failed.reason, failed.stated) == ('it broke', None)
     assert failed.shows(failed.start_ns) is False

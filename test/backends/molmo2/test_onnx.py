@@ -29,7 +29,7 @@ pytest.importorskip('transformers', reason="the reference: needs pip install '.[
 from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.export import export_graphs
-from molmo_ground_ros.backends.molmo2.runtime import Video
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime, load
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches
@@ -69,7 +69,9 @@ def clip_logits(runtime, run, checkpoint, make_clip, frames):
         for n, token in zip(places, prompt.ids, strict=True)
     ]
     length = len(prompt.ids)
-    first = run(prompt.ids, 0, length, Video(prompt.visual, slots, features) if frames else None)
+    first = run(
+        prompt.ids, 0, length, VideoFeatures(prompt.visual, slots, features) if frames else None
+    )
     return np.concatenate([first, run(prompt.ids[-9:], length - 9, 9, None)], axis=1)
 
 

@@ -24,7 +24,7 @@ from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.trt.choose import choose
 from molmo_ground_ros.backends.molmo2.trt.content import contents, write_whole
 from molmo_ground_ros.backends.molmo2.trt.find import FULL, RTX, Tensorrt
-from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
+from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     PENDING,
@@ -40,7 +40,7 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (
 )
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 
-ORIN = Gpu('Orin', 'SM87', 16)
+ORIN = TargetGpu('Orin', 'SM87', 16)
 HERE = Tensorrt(FULL, '10.16.2.10', object())
 PLAN = bytes(range(256)) * 40
 FACTS = Facts(36, 36, 72, 400.0, '0.01 of 0.2 standard deviations')
@@ -211,7 +211,7 @@ def test_a_plan_made_ahead_of_time_serves_every_gpu_of_its_capability(model):
     both(model, tensorrt='tensorrt_rtx 1.7.1.116', gpu='', multiprocessors=0, capability='SM89')
     rtx = Tensorrt(RTX, '1.7.1.116', object())
     for name in ('RTX 4090', 'L4'):
-        assert chosen(model, 'auto', (HERE, rtx), Gpu(name, 'SM89', 99)).tensorrt is rtx
+        assert chosen(model, 'auto', (HERE, rtx), TargetGpu(name, 'SM89', 99)).tensorrt is rtx
 
 
 def test_every_part_of_a_recipe_changes_its_key(model):

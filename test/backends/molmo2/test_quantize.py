@@ -35,7 +35,7 @@ from molmo_ground_ros.backends.molmo2.config import read_config
 from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.export import export_graphs
 from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights
-from molmo_ground_ros.backends.molmo2.runtime import Video
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches
@@ -144,7 +144,7 @@ def both_logits(path, folder, make_clip, dtype=np.float32):
     ]
     put(stored_weights(path), runtime)
     with torch.inference_mode():
-        video = Video(prompt.visual, slots, features)
+        video = VideoFeatures(prompt.visual, slots, features)
         theirs, *_ = runtime.run(prompt.ids, 0, len(prompt.ids), video)
         joined = torch.cat(features).numpy()
     ours = run(path, checkpoint.config, prompt, slots, joined, dtype)

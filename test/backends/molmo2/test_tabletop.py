@@ -31,7 +31,7 @@ pytest.importorskip('rosbags', reason="needs pip install '.[bag]'")
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
-from molmo_ground_ros.backends.molmo2.runtime import Video
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
@@ -96,7 +96,7 @@ def prompt_and_video(checkpoint, runtime, clip):
         int(n) if token == checkpoint.prompts.patch else 0
         for n, token in zip(places, prompt.ids, strict=True)
     ]
-    return prompt, Video(prompt.visual, slots, frames)
+    return prompt, VideoFeatures(prompt.visual, slots, frames)
 
 
 @pytest.fixture(scope='module')

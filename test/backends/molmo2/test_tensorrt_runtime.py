@@ -39,7 +39,7 @@ from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoi
 from molmo_ground_ros.backends.molmo2.engines import Target, build_engines
 from molmo_ground_ros.backends.molmo2.export import export_graphs
 from molmo_ground_ros.backends.molmo2.generate import Generator, Scene
-from molmo_ground_ros.backends.molmo2.runtime import Video
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes import tensorrt as runtimes
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime
@@ -204,7 +204,7 @@ def test_logits_equal_those_of_torch_however_many_are_wanted(wanted, graphs):
     ids = [7 + i % 90 for i in range(40)]
     with torch.inference_mode():
         theirs = np.asarray(other.run(ids, 0, wanted)[0])
-    for video in (None, Video([0] * 40, [0] * 40, [])):  # no frames at all
+    for video in (None, VideoFeatures([0] * 40, [0] * 40, [])):  # no frames at all
         ours = backend._runtime.logits(ids, 0, wanted, video)
         assert ours.shape == (wanted, backend._checkpoint.config.text.vocabulary)
         np.testing.assert_allclose(ours, theirs.reshape(ours.shape), atol=2e-5, rtol=0)

@@ -10,8 +10,8 @@ import pytest
 
 from molmo_ground_ros.benchmarks.feedback.labels import (
     COLUMNS,
-    Asked,
-    Torn,
+    QuestionKey,
+    UnreadableRow,
     Verdict,
     read_row,
     read_torn,
@@ -113,6 +113,6 @@ def test_wrong_point_may_lie_anywhere():
 
 
 def test_torn_row_tells_which_answer_lacks_a_point():
-    asked = Asked('run1', '/image', 0, 'event')
-    assert read_torn({**RECORD, 'x': None}, 'run1') == Torn(asked, 3 * S)
+    asked = QuestionKey('run1', '/image', 0, 'event')
+    assert read_torn({**RECORD, 'x': None}, 'run1') == UnreadableRow(asked, 3 * S)
     assert read_torn({**RECORD, 'stamp_ns': 'x'}, 'run1') is None

@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from molmo_ground_ros.benchmarks.feedback.labels import Asked, Row, Torn, Verdict
+from molmo_ground_ros.benchmarks.feedback.labels import (
+    LabelRow,
+    QuestionKey,
+    UnreadableRow,
+    Verdict,
+)
 from molmo_ground_ros.benchmarks.feedback.training_data import convert
 from molmo_ground_ros.language import grammar
 
@@ -22,8 +27,8 @@ WIDTH, HEIGHT = 640, 480
 
 def row(at, number=1, x=64.0, y=48.0, verdict=Verdict.RIGHT, window=(0, 20), **changed):
     """An event at `at` seconds; in a window of seconds."""
-    asked = Asked('run1', '/image', changed.pop('question', 0), changed.pop('kind', 'event'))
-    made = Row(
+    asked = QuestionKey('run1', '/image', changed.pop('question', 0), changed.pop('kind', 'event'))
+    made = LabelRow(
         asked=asked,
         query='How many times was the cup lifted?',
         task='count',
@@ -119,7 +124,9 @@ def test_all_points_wrong_is_a_record_that_says_there_are_none():
         ),
         pytest.param([row(3, verdict=Verdict.UNSEEN)], [], '', id='none was looked at'),
         pytest.param(
-            [row(3)], [Torn(row(3).asked, START + 5 * S)], '1 of its rows could not be read',
+            [row(3)],
+            [UnreadableRow(row(3).asked, START + 5 * S)],
+            '1 of its rows could not be read',
             id='a row could not be read',
         ),
         pytest.param(
@@ -147,7 +154,10 @@ def test_a_neighbouring_window_that_was_cut_off_does_not_matter():
 
 
 def test_torn_row_of_another_question_or_time_does_not_matter():
-    torn = [Torn(row(3, question=1).asked, START), Torn(row(3).asked, START + 30 * S)]
+    torn = [
+        UnreadableRow(row(3, question=1).asked, START),
+        UnreadableRow(row(3).asked, START + 30 * S),
+    ]
     assert len(convert([row(3)], torn).points) == 1
 
 
@@ -207,7 +217,7 @@ def test_clip_is_never_longer_than_the_loader_takes():
 
 
 def test_names_are_safe_for_files_and_different():
-    cameras = [row(3), *(dataclasses.replace(row(3), asked=Asked('a/b', name, 0, 'event'))
+    cameras = [row(3), *(dataclasses.replace(row(3), asked=QuestionKey('a/b', name, 0, 'event'))
                          for name in ('/a/b', '/a-b'))]  # fmt: skip
     names = [record['video_id'] for record in convert(cameras).points]
     assert len(set(names)) == 3

@@ -14,7 +14,12 @@ from support.evaluations import (
 from molmo_ground_ros.benchmarks.scoring import judge as judging
 from molmo_ground_ros.benchmarks.scoring.extremes import Extremes
 from molmo_ground_ros.benchmarks.scoring.judge import judge
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers, Said, Silence, State
+from molmo_ground_ros.benchmarks.scoring.outcomes import (
+    AnswerState,
+    NoPrediction,
+    Prediction,
+    Predictions,
+)
 from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
 
 MAKE = (point_example, count_example, track_example)
@@ -26,17 +31,17 @@ def examples(count):
 
 def answers(count):
     texts = (POINTS_RIGHT, POINTS_HALF, '3', 'There are none.')
-    return Answers('m', {f'e{k}': Said(texts[k % 4]) for k in range(count) if k % 5})
+    return Predictions('m', {f'e{k}': Prediction(texts[k % 4]) for k in range(count) if k % 5})
 
 
 def test_processes_give_the_same_in_the_same_order(monkeypatch):
     monkeypatch.setattr(judging, 'FEW', 3)
-    models = [answers(60), Answers('none', {})]
+    models = [answers(60), Predictions('none', {})]
     alone = list(judge(examples(60), models, Rules()))
     spread = list(judge(examples(60), models, Rules(), processes=2))
     assert spread == alone
     assert [example.id for example, _ in spread] == [f'e{k}' for k in range(60)]
-    assert {one.state for _, (one, _) in spread} == {State.ANSWERED, State.UNANSWERED}
+    assert {one.state for _, (one, _) in spread} == {AnswerState.ANSWERED, AnswerState.UNANSWERED}
 
 
 def test_only_a_few_examples_are_read_ahead(monkeypatch):
@@ -70,7 +75,7 @@ def held(*texts):
     extremes = Extremes(each=2)
     for k, text in enumerate(texts):
         example = point_example(name=f'e{k}')
-        heard = Silence(State.UNANSWERED, 'why') if text is None else Said(text)
+        heard = NoPrediction(AnswerState.UNANSWERED, 'why') if text is None else Prediction(text)
         extremes.add(example, outcome(example, heard, Rules()))
     worst = [example.id for example, _ in extremes.worst()]
     return worst, [example.id for example, _ in extremes.best()]

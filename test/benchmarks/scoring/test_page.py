@@ -27,7 +27,7 @@ from support.findings import NASTY
 from molmo_ground_ros.benchmarks.datasets.examples import Media, PointTruth, Tubelet
 from molmo_ground_ros.benchmarks.scoring.drawing import MOST_FRAMES, drawn, figures, paint
 from molmo_ground_ros.benchmarks.scoring.extremes import Extremes
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers, Said
+from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
 from molmo_ground_ros.benchmarks.scoring.page import MOST_SKIPPED, MOST_TEXT, write_page
 from molmo_ground_ros.benchmarks.scoring.reading import Spot, spots
 from molmo_ground_ros.benchmarks.scoring.result import result_of
@@ -50,7 +50,9 @@ def picture(example, seconds):
 
 def evaluated(name, pairs):
     """(result, extremes) of (example, text) pairs."""
-    answers = Answers(name, {one.id: Said(text) for one, text in pairs if text is not None})
+    answers = Predictions(
+        name, {one.id: Prediction(text) for one, text in pairs if text is not None}
+    )
     outcomes = [outcome(one, answers.to(one.id), Rules()) for one, _ in pairs]
     extremes = Extremes()
     for (one, _), found in zip(pairs, outcomes, strict=True):
@@ -164,7 +166,7 @@ def test_page_of_an_interrupted_run_says_so_and_names_only_some_of_many_broken_r
 def test_answer_that_was_cut_off_and_a_part_of_a_video_are_told(tmp_path):
     clip = Media('v', start_s=10.0, end_s=40.5)
     example = count_example(name='e', media=clip)
-    answers = Answers('m', {'e': Said('x' * 5000, True)})
+    answers = Predictions('m', {'e': Prediction('x' * 5000, True)})
     found = outcome(example, answers.to('e'), Rules())
     extremes = Extremes()
     extremes.add(example, found)
@@ -188,7 +190,7 @@ def test_object_without_a_point_is_drawn_at_the_times_of_its_masks():
 
 
 def test_page_without_any_score_has_its_tables(tmp_path):
-    answers = Answers('m', {}, complete=False)
+    answers = Predictions('m', {}, complete=False)
     found = [outcome(one, answers.to(one.id), Rules()) for one, _ in mixed()]
     text = write(tmp_path / 'out.html', (result_of(answers, found, []), Extremes())).read_text()
     assert 'class="histogram"' not in text

@@ -11,8 +11,8 @@ from support.evaluations import POINTS_RIGHT, Oracle, count_example, point_examp
 
 from molmo_ground_ros.benchmarks.datasets import queries
 from molmo_ground_ros.benchmarks.datasets.examples import Media
-from molmo_ground_ros.benchmarks.scoring.answer_store import Kept, digest, question
-from molmo_ground_ros.benchmarks.scoring.outcomes import Said
+from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, digest, question
+from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction
 from molmo_ground_ros.benchmarks.scoring.predict import TOGETHER, Asking, predict
 from molmo_ground_ros.errors import BackendError, NoFrames
 from molmo_ground_ros.language.grammar import format_of
@@ -150,7 +150,7 @@ def test_truncated_answer_is_told():
             return replace(super()._say(prompt, options), truncated=True)
 
     answers = predict('m', same_clip(1), Asking(Cuts(ANSWERS)), cut)
-    assert answers.said == {'e0': Said(POINTS_RIGHT, True)}
+    assert answers.said == {'e0': Prediction(POINTS_RIGHT, True)}
 
 
 def test_interrupt_keeps_what_is_finished_and_the_next_run_asks_the_rest(tmp_path):
@@ -160,12 +160,12 @@ def test_interrupt_keeps_what_is_finished_and_the_next_run_asks_the_rest(tmp_pat
         if '"e3"' in prompts[0]:
             raise KeyboardInterrupt
 
-    with Kept(tmp_path, 'd' * 64, resume=False) as kept:
+    with AnswerStore(tmp_path, 'd' * 64, resume=False) as kept:
         answers = predict('m', examples, Asking(Oracle(ANSWERS, interrupt)), cut, kept)
     assert not answers.complete
     assert list(answers.said) == ['e0', 'e1', 'e2']
     oracle, done = Oracle(ANSWERS), []
-    with Kept(tmp_path, 'd' * 64, resume=True) as kept:
+    with AnswerStore(tmp_path, 'd' * 64, resume=True) as kept:
         answers = predict('m', examples, Asking(oracle), cut, kept, done.append)
     assert [call[0].split('"')[1] for call in oracle.asked] == ['e3', 'e4']
     assert answers == predict('m', examples, Asking(Oracle(ANSWERS)), cut)
@@ -173,20 +173,20 @@ def test_interrupt_keeps_what_is_finished_and_the_next_run_asks_the_rest(tmp_pat
 
 
 def test_answer_that_was_cut_off_in_the_file_is_asked_again(tmp_path):
-    with Kept(tmp_path, 'd' * 64, resume=False) as kept:
+    with AnswerStore(tmp_path, 'd' * 64, resume=False) as kept:
         for name in ('a', 'b'):
-            kept.add(count_example(name=name), Said('3'))
+            kept.add(count_example(name=name), Prediction('3'))
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-5])
-    with Kept(tmp_path, 'd' * 64, resume=True) as kept:
-        assert kept.get(count_example(name='a')) == Said('3')
+    with AnswerStore(tmp_path, 'd' * 64, resume=True) as kept:
+        assert kept.get(count_example(name='a')) == Prediction('3')
         assert kept.get(count_example(name='b')) is None
 
 
 def test_question_that_was_changed_is_asked_again(tmp_path):
     before = count_example(name='a')
-    with Kept(tmp_path, 'd' * 64, resume=False) as kept:
-        kept.add(before, Said('3', True))
+    with AnswerStore(tmp_path, 'd' * 64, resume=False) as kept:
+        kept.add(before, Prediction('3', True))
         for changed in (
             replace(before, query='How many?'),
             replace(before, task=Task.POINT),
@@ -195,7 +195,7 @@ def test_question_that_was_changed_is_asked_again(tmp_path):
         ):
             assert kept.get(changed) is None
             assert question(changed) != question(before)
-        assert kept.get(replace(before, category='other', row=7)) == Said('3', True)
+        assert kept.get(replace(before, category='other', row=7)) == Prediction('3', True)
 
 
 def test_digest_is_of_the_settings_and_of_the_files_of_a_model(tmp_path):

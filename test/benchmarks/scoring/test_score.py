@@ -18,7 +18,7 @@ from support.evaluations import (
 )
 
 from molmo_ground_ros.benchmarks.datasets.examples import PointTruth, Tubelet
-from molmo_ground_ros.benchmarks.scoring.outcomes import Said, Silence, State
+from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState, NoPrediction, Prediction
 from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome, rules_of, score, wrong
 
 DEFAULT, PARITY = Rules(), Rules(parity=True)
@@ -126,9 +126,9 @@ def test_points_without_masks_are_scored_by_their_number():
     ids=['points', 'tracks'],
 )
 def test_what_is_unanswered_is_wrong_in_every_metric(example, metrics):
-    found = outcome(example, Silence(State.UNANSWERED, 'why'), DEFAULT)
+    found = outcome(example, NoPrediction(AnswerState.UNANSWERED, 'why'), DEFAULT)
     assert found.scores == dict.fromkeys(metrics, 0.0)
-    assert (found.state, found.why) == (State.UNANSWERED, 'why')
+    assert (found.state, found.why) == (AnswerState.UNANSWERED, 'why')
 
 
 def test_unanswered_is_wrong_even_where_nothing_would_be_right():
@@ -140,26 +140,26 @@ def test_unanswered_is_wrong_even_where_nothing_would_be_right():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize('state', [State.MISSING, State.NOT_ASKED])
+@pytest.mark.parametrize('state', [AnswerState.MISSING, AnswerState.NOT_ASKED])
 def test_what_is_not_the_models_fault_is_left_out(state):
-    assert outcome(point_example(), Silence(state, 'why'), DEFAULT).scores == {}
+    assert outcome(point_example(), NoPrediction(state, 'why'), DEFAULT).scores == {}
 
 
 def test_truth_that_the_rules_cannot_use_is_told_and_not_scored():
     example = track_example()
     objects = tuple(replace(one, points={}) for one in example.truth.objects)
     bare = replace(example, truth=replace(example.truth, objects=objects))
-    found = outcome(bare, Said(TRACKS_RIGHT), PARITY)
+    found = outcome(bare, Prediction(TRACKS_RIGHT), PARITY)
     assert found.scores == {}
     assert 'parity pairs by annotated points' in found.why
-    assert outcome(bare, Said(TRACKS_RIGHT), DEFAULT).scores['hota'] == 1
+    assert outcome(bare, Prediction(TRACKS_RIGHT), DEFAULT).scores['hota'] == 1
 
 
 def test_silence_about_a_truth_that_cannot_be_used_has_no_scores():
     example = track_example()
     objects = tuple(replace(one, points={}) for one in example.truth.objects)
     bare = replace(example, truth=replace(example.truth, objects=objects))
-    assert outcome(bare, Silence(State.UNANSWERED, 'why'), PARITY).scores == {}
+    assert outcome(bare, NoPrediction(AnswerState.UNANSWERED, 'why'), PARITY).scores == {}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,6 @@ def test_counts_in_the_json_of_other_models(text, accuracy, failures):
 
 
 def test_outcome_keeps_the_words_and_the_true_count():
-    found = outcome(count_example(3), Said('4', truncated=True), DEFAULT)
+    found = outcome(count_example(3), Prediction('4', truncated=True), DEFAULT)
     assert (found.text, found.truncated, found.count) == ('4', True, 3)
-    assert outcome(point_example(), Said(POINTS_RIGHT), DEFAULT).count is None
+    assert outcome(point_example(), Prediction(POINTS_RIGHT), DEFAULT).count is None

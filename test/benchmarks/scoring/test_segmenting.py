@@ -10,7 +10,7 @@ from support.dataset_records import HEIGHT, WIDTH
 from support.evaluations import TRACKS_RIGHT, mask, point_example, track_example
 
 from molmo_ground_ros.benchmarks.datasets.examples import Tracked, TrackTruth
-from molmo_ground_ros.benchmarks.scoring.outcomes import Said, Silence, State
+from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState, NoPrediction, Prediction
 from molmo_ground_ros.benchmarks.scoring.reading import Spot
 from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
 from molmo_ground_ros.benchmarks.scoring.segmenting import clicks, compared, segmented
@@ -41,7 +41,7 @@ def pictures(example, size=(HEIGHT, WIDTH)):
 
 def judged(text, example=None, frames=pictures):
     example = example or track_example()
-    heard = Silence(State.UNANSWERED, 'why') if text is None else Said(text)
+    heard = NoPrediction(AnswerState.UNANSWERED, 'why') if text is None else Prediction(text)
     before = outcome(example, heard, RULES)
     return segmented(example, before, Squares(), frames, RULES), before
 
@@ -67,7 +67,7 @@ def test_no_points_score_0(text):
 def test_video_of_another_size_is_fitted_to_the_data():
     squares = Squares()
     example = track_example()
-    before = outcome(example, Said(TRACKS_RIGHT), RULES)
+    before = outcome(example, Prediction(TRACKS_RIGHT), RULES)
     found = segmented(example, before, squares, lambda one: pictures(one, (90, 128)), RULES)
     assert squares.sizes == {(HEIGHT, WIDTH, 3)}
     assert found.scores['j'] == pytest.approx(1)
@@ -84,7 +84,7 @@ def test_video_that_cannot_be_read_leaves_the_other_scores_and_says_so():
 
 def test_only_tracks_with_masks_are_segmented():
     example = point_example()
-    before = outcome(example, Said(''), RULES)
+    before = outcome(example, Prediction(''), RULES)
     assert segmented(example, before, Squares(), pictures, RULES) is before
 
 

@@ -6,7 +6,7 @@ import json
 
 from support.evaluations import POINTS_HALF, POINTS_RIGHT, count_example, point_example
 
-from molmo_ground_ros.benchmarks.scoring.outcomes import Answers, Said
+from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
 from molmo_ground_ros.benchmarks.scoring.result import result_of, write_results
 from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
 from molmo_ground_ros.benchmarks.scoring.table import notes, tables
@@ -16,8 +16,8 @@ SKIPPED = BadRecord('data.jsonl', 3, 'count = -1: is below 0')
 
 
 def result(name, examples, *texts, complete=True, bad=(), **said):
-    given = {one.id: Said(text) for one, text in zip(examples, texts, strict=False)} | said
-    answers = Answers(name, given, complete=complete)
+    given = {one.id: Prediction(text) for one, text in zip(examples, texts, strict=False)} | said
+    answers = Predictions(name, given, complete=complete)
     return result_of(answers, [outcome(one, answers.to(one.id), Rules()) for one in examples], bad)
 
 
@@ -73,9 +73,9 @@ def test_table_as_markdown_escapes_what_would_end_a_cell():
 
 def test_notes_name_the_rules_and_what_is_left_out():
     examples = points()
-    answers = Answers(
+    answers = Predictions(
         'm',
-        {'e0': Said(POINTS_RIGHT, True)},
+        {'e0': Prediction(POINTS_RIGHT, True)},
         failed={'e1': 'why'},
         missing={'e2': 'no'},
         complete=False,
@@ -106,7 +106,7 @@ def test_notes_tell_the_commonest_reasons_first_and_not_all_of_them():
     examples = [point_example(name=f'e{k}') for k in range(6)]
     reasons = ('gone', 'late', 'gone', 'lost', 'x' * 900, 'late')
     failed = {one.id: why for one, why in zip(examples, reasons, strict=True)}
-    answers = Answers('m', {}, failed=failed)
+    answers = Predictions('m', {}, failed=failed)
     found = result_of(answers, [outcome(one, answers.to(one.id), Rules()) for one in examples], [])
     line = notes([found], [], Rules())[1]
     assert line.endswith('counted as wrong: gone (2); late (2); lost (1); ...')

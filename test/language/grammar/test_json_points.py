@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molmo_ground_ros.errors import BadSetting
-from molmo_ground_ros.language.grammar import FORMATS, Limits, Parsed, Reason, format_of
+from molmo_ground_ros.language.grammar import FORMATS, Parsed, ParseLimits, Reason, format_of
 from molmo_ground_ros.types import Task
 
 QWEN, GEMINI = FORMATS['qwen3-vl'], FORMATS['gemini']
@@ -324,12 +324,12 @@ def test_one_point_in_every_frame_is_degenerate_pointing_and_a_sound_track():
 
 def test_limits_hold():
     text = json.dumps([{'time': t // 3, 'point_2d': [t, t]} for t in range(30)])
-    by_frame = QWEN.parse(text, Limits(points_per_frame=2))
+    by_frame = QWEN.parse(text, ParseLimits(points_per_frame=2))
     assert len(by_frame.points) == 20
     assert reasons(by_frame) == [Reason.TOO_MANY.value] * 10
-    in_all = QWEN.parse(text, Limits(rows=4))
+    in_all = QWEN.parse(text, ParseLimits(rows=4))
     assert (len(in_all.points), reasons(in_all)) == (4, [Reason.TOO_MANY.value])
-    refused = QWEN.parse(text.replace('[', '[-'), Limits(rejections=3))
+    refused = QWEN.parse(text.replace('[', '[-'), ParseLimits(rejections=3))
     assert reasons(refused)[-1] == Reason.MORE.value
     assert len(refused.rejections) == 4
 
@@ -369,8 +369,8 @@ HUGE = {
 @pytest.mark.parametrize('piece', HUGE.values(), ids=HUGE)
 def test_a_long_answer_is_read_in_linear_time(piece):
     parsed = QWEN.parse(piece * (200_000 // len(piece)), task=Task.TRACK)
-    assert len(parsed.tracks) <= Limits().rows
-    assert len(parsed.rejections) <= Limits().rejections + 1
+    assert len(parsed.tracks) <= ParseLimits().rows
+    assert len(parsed.rejections) <= ParseLimits().rejections + 1
 
 
 _PIECES = st.sampled_from(
@@ -425,7 +425,7 @@ def test_parse_is_total(text, known, task):
 @given(st.data(), _TEXTS)
 def test_any_cutting_into_pieces_gives_the_same(data, text):
     cuts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=5)))
-    parser = QWEN.parser(Limits(), Task.POINT)
+    parser = QWEN.parser(ParseLimits(), Task.POINT)
     settled = [parser.feed(text[a:b]) for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     assert parser.finish() == QWEN.parse(text, task=Task.POINT)
     assert not any(settled)  # all of it tells the scale and where frames count from

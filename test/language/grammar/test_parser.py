@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molmo_ground_ros.language.grammar import (
-    Limits,
     Parsed,
+    ParseLimits,
     Parser,
     Reason,
     format_article,
@@ -534,7 +534,7 @@ def test_a_sentence_gives_nothing_and_rejects_nothing(text):
 def test_a_long_line_of_points_on_one_frame_is_capped():
     coords = '0.5 ' + ' '.join(f'{number} {number:03d} 500' for number in range(1, 301))
     parsed = one(coords + ';1.0 301 500 500')
-    assert len(parsed.points) == Limits().points_per_frame + 1
+    assert len(parsed.points) == ParseLimits().points_per_frame + 1
     assert parsed.points[-1].time == 1.0
     assert reasons(parsed) == [Reason.TOO_MANY.value]
 
@@ -542,7 +542,7 @@ def test_a_long_line_of_points_on_one_frame_is_capped():
 def test_points_in_all_are_capped_over_all_blocks():
     coords = ';'.join(f'{n}.0 {n} 345 678' for n in range(1, 9))
     text = f'<tracks coords="{coords}">x</tracks>' * 3 + 'a total of 3'
-    parsed = parse(text, Limits(rows=10))
+    parsed = parse(text, ParseLimits(rows=10))
     assert [len(block.points) for block in parsed.blocks] == [8, 2, 0]
     assert reasons(parsed) == [Reason.TOO_MANY.value]
     assert parsed.count == 3
@@ -550,14 +550,14 @@ def test_points_in_all_are_capped_over_all_blocks():
 
 def test_no_row_is_read_after_the_last_one_allowed():
     for more in ('', ' 678', ' 678 1.5 3 111 222">cup</points>'):
-        parsed = parse(f'<points coords="0.5 1 345 678 1.0 2 345{more}', Limits(rows=1))
+        parsed = parse(f'<points coords="0.5 1 345 678 1.0 2 345{more}', ParseLimits(rows=1))
         assert rows(parsed) == [(0.5, 1, 345, 678)]
         assert reasons(parsed) == [Reason.TOO_MANY.value]
 
 
 def test_one_endless_group_is_read_in_part():
     coords = '0.5' + ' 1 345 678' * 20_000 + ' 7;1.0 1 345 678'
-    parsed = parse(f'<tracks coords="{coords}">x</tracks>', Limits(rows=10**6))
+    parsed = parse(f'<tracks coords="{coords}">x</tracks>', ParseLimits(rows=10**6))
     assert rows(parsed) == [(0.5, 1, 345, 678), (1.0, 1, 345, 678)]
     assert reasons(parsed)[-1] == Reason.MORE.value
 
@@ -570,7 +570,7 @@ def test_an_endless_article_is_read_in_part():
 def test_blocks_are_capped_and_the_total_still_read():
     text = '<points coords="1 1 345 678">x</points>' * 300 + ' shows a total of 300.'
     parsed = parse(text)
-    assert len(parsed.blocks) == Limits().blocks
+    assert len(parsed.blocks) == ParseLimits().blocks
     assert reasons(parsed) == [Reason.TOO_MANY.value]
     assert parsed.count == 300
 
@@ -626,9 +626,9 @@ def test_a_megabyte_is_read_in_linear_time(piece):
     for opening in OPENINGS:
         parsed = parse(opening + piece * (_MEGABYTE // len(piece)))
         points = sum(len(block.points) for block in parsed.blocks)
-        assert points <= Limits().rows
-        assert len(parsed.blocks) <= Limits().blocks
-        assert len(parsed.rejections) <= Limits().rejections + 1
+        assert points <= ParseLimits().rows
+        assert len(parsed.blocks) <= ParseLimits().blocks
+        assert len(parsed.rejections) <= ParseLimits().rejections + 1
 
 
 @pytest.mark.timeout(60)

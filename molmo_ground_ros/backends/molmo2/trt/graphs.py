@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
-from molmo_ground_ros.backends.molmo2.exported import State, state
+from molmo_ground_ros.backends.molmo2.exported import GraphState, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.trt.content import sha256, write_whole
 from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, file_contents
@@ -46,7 +46,9 @@ def whole(checkpoint: Checkpoint, dtype: str) -> dict[str, Path]:
     model, folder = checkpoint.model, checkpoint.folder
     layout = digest(read_index(model, folder), checkpoint.config)
     graphs = {part: folder / graph_file(part, dtype, 'fused') for part in PARTS}
-    lacking = [part for part, path in graphs.items() if state(path, layout) is not State.CURRENT]
+    lacking = [
+        part for part, path in graphs.items() if state(path, layout) is not GraphState.CURRENT
+    ]
     if lacking:
         with exporter():
             from molmo_ground_ros.backends.molmo2.export import export_graphs

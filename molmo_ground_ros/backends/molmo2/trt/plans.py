@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.backends.molmo2.trt.content import contents, sha256, write_whole
-from molmo_ground_ros.backends.molmo2.trt.memory import Gpu
+from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu
 
 ENGINES = 'engines'  # the folder of plans in a checkpoint's folder
 NOT_CHECKED = 'not run'  # what a manifest's self-check begins with where there was no GPU
@@ -83,13 +83,13 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class Platform:
     """What a plan must have been made for."""
 
     folder: Path  # of the checkpoint
     checkpoint: str  # weights.digest
     tensorrts: Sequence[str]  # those installed
-    gpu: Gpu
+    gpu: TargetGpu
     system: str
 
 
@@ -156,7 +156,7 @@ def file_contents(folder: Path, names: Sequence[str]) -> dict[str, str]:
     return contents(folder, names, folder / ENGINES / _REMEMBERED)
 
 
-def mismatch(entry: Entry, here: Here) -> str:
+def mismatch(entry: Entry, here: Platform) -> str:
     """Why a plan may not be loaded here, naming what differs; '' where it may.
 
     A file that is gone says nothing: a plan holds its weights, and the graph and quantised weights
