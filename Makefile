@@ -28,10 +28,11 @@ demo: setup-demo ## Play the bag that ships into the real node, and ask it a que
 test: setup ## Run every test, and hold the coverage of the core
 	@$(IN_ENV) tools/run_tests.sh
 
-lint: setup ## Check style, format and types
+lint: setup ## Check style, format, types and spelling
 	@$(IN_ENV) ruff check .
 	@$(IN_ENV) ruff format --check .
 	@$(IN_ENV) mypy
+	@$(IN_ENV) codespell
 
 engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs that are not here
 	@$(IN_ENV) python -m tools.engines
