@@ -80,7 +80,8 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='analyze build checks convert doctor estimate evaluate export progress questions',
+        private='analyze build checks convert doctor estimate evaluate export progress questions'
+        ' settings',
     ),
     'ros': Room(
         ('frames', 'backends', 'grounding'),

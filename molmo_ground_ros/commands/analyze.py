@@ -25,6 +25,7 @@ from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
 from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
+from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, BagError
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.grounding.grounder import Grounder
@@ -95,11 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
-    defaults = config.Settings()
-    for name in _SETTINGS:
-        value = getattr(defaults, name)
-        text = f'{config.limits()[name].text} Default: {value}.'
-        parser.add_argument(f'--{name}', type=type(value), default=value, help=text)
+    add_settings(parser, _SETTINGS)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -39,6 +39,7 @@ from molmo_ground_ros.benchmarks.scoring.score import Rules, rules_of
 from molmo_ground_ros.benchmarks.scoring.segmenting import segmented
 from molmo_ground_ros.benchmarks.scoring.table import Table, notes, tables
 from molmo_ground_ros.commands.progress import ProgressLine
+from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadRecord, BadSetting, listed
 from molmo_ground_ros.language.grammar import format_of
 from molmo_ground_ros.storage.atomic import replacing
@@ -101,12 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--processes', type=int, default=min(os.cpu_count() or 1, MOST_PROCESSES), metavar='N',
         help='that score, where there are many examples. Default: %(default)s.',
     )  # fmt: skip
-    defaults = config.Settings()
-    for name in _SETTINGS:
-        value = getattr(defaults, name)
-        text = f'{config.limits()[name].text} Default: {value}.'
-        flags = dict.fromkeys((f'--{name.replace("_", "-")}', f'--{name}'))
-        parser.add_argument(*flags, type=type(value), default=value, help=text)
+    add_settings(parser, _SETTINGS)
 
 
 def run(arguments: argparse.Namespace) -> int:
