@@ -66,7 +66,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     'reports': Room(
         ('storage', 'frames', 'recording', 'analysis'),
-        public='answers bag colours figures html page pictures style table video words',
+        public='answer_record answer_table bag colours contact_sheet figures html page pictures'
+        ' style table video words',
         private='message_definitions timeline',
     ),
     'benchmarks': Room(

@@ -32,7 +32,8 @@ from std_msgs.msg import Header
 from molmo_ground_ros.errors import ErrorCode
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.recording import ImageMessage, clip_reader
-from molmo_ground_ros.reports import answers
+from molmo_ground_ros.reports.answer_table import POINT_HEADER, point_rows, score_text, text_table
+from molmo_ground_ros.reports.contact_sheet import Tile, contact_sheet, save_png
 from molmo_ground_ros.srv import Ground
 from molmo_ground_ros.types import CompressedImage as EncodedCompressed
 from molmo_ground_ros.types import Point
@@ -170,16 +171,16 @@ def _report(
     points = [_point(point) for point in reply.points.points]
     grasps = [grasp for grasp in truth['grasps'] if grasp['colour'] == 'red']
     zero_ns = pictures[0].stamp_ns
-    header = (*answers.POINT_HEADER, 'true grasp', 'off by')
+    header = (*POINT_HEADER, 'true grasp', 'off by')
     rows = list(_rows(points, grasps, zero_ns))
-    print(answers.table(header, rows))
+    print(text_table(header, rows))
     latency_s = reply.latency.sec + reply.latency.nanosec / 1e9
     print(
         f'\ncount: {reply.points.count}   truth: {len(grasps)}   '
         f'latency: {latency_s:.2f} s   frames: {reply.frames_used} of {reply.frames_expected}'
     )
-    verdict = f'count: {reply.points.count}   (truth: {len(grasps)})'
-    _sheet(options, verdict, points, pictures)
+    summary = f'count: {reply.points.count}   (truth: {len(grasps)})'
+    _sheet(options, summary, points, pictures)
     return 0 if reply.points.count >= 0 else 1
 
 
@@ -193,7 +194,7 @@ def _rows(
 ) -> Iterator[tuple[str, ...]]:
     """The answer's points with the nearest true grasp beside each, then the grasps not found."""
     found = set()
-    for point, cells in zip(points, answers.point_rows(points, zero_ns), strict=True):
+    for point, cells in zip(points, point_rows(points, zero_ns), strict=True):
         nearest = min(grasps, key=lambda g: abs(g['stamp_ns'] - point.stamp_ns), default=None)
         off_s = (point.stamp_ns - nearest['stamp_ns']) / 1e9 if nearest else math.inf
         if nearest is None or abs(off_s) > MATCH_S or nearest['stamp_ns'] in found:
@@ -216,7 +217,7 @@ def _rows(
 
 def _sheet(
     options: argparse.Namespace,
-    verdict: str,
+    summary: str,
     points: Sequence[Point],
     pictures: Sequence[ImageMessage],
 ) -> None:
@@ -225,13 +226,13 @@ def _sheet(
     tiles = []
     for point in points:
         seconds = (point.stamp_ns - zero_ns) / 1e9
-        caption = f'#{point.id}   {seconds:.1f} s   score {answers.score_text(point.score)}'
+        caption = f'#{point.id}   {seconds:.1f} s   score {score_text(point.score)}'
         decoded = image.decode(by_stamp[point.stamp_ns].image)
-        tiles.append(answers.Tile(decoded, caption, point.stamp_ns, (point,)))
+        tiles.append(Tile(decoded, caption, point.stamp_ns, (point,)))
     span_ns = (zero_ns, pictures[-1].stamp_ns)
     options.sheet.parent.mkdir(parents=True, exist_ok=True)
-    sheet = answers.contact_sheet(options.question, verdict, tiles, span_ns)
-    answers.save_png(sheet, str(options.sheet))
+    sheet = contact_sheet(options.question, summary, tiles, span_ns)
+    save_png(sheet, str(options.sheet))
     print(f'contact sheet: {options.sheet}')
 
 

@@ -31,7 +31,14 @@ from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language import prompts
 from molmo_ground_ros.recording import Recording, open_cameras, open_recording
-from molmo_ground_ros.reports import answers
+from molmo_ground_ros.reports.answer_record import answer_record
+from molmo_ground_ros.reports.answer_table import (
+    POINT_HEADER,
+    answer_summary,
+    point_rows,
+    text_table,
+)
+from molmo_ground_ros.reports.contact_sheet import contact_sheet, save_png, tiles_of
 from molmo_ground_ros.reports.pictures import pictures_of, shown_stamps
 from molmo_ground_ros.types import Answer, Point, Query, Task
 
@@ -256,11 +263,11 @@ def _analyze(
 def _write_sheet(analysis: Analysis, recordings: Mapping[str, Recording], path: str) -> None:
     answer = merged(analysis.findings[0], analysis.model)
     picture = pictures_of(recordings)
-    tiles = answers.tiles_of(
+    tiles = tiles_of(
         answer, analysis.span_ns[0], lambda stamp_ns: picture(answer.camera, stamp_ns).image
     )
-    heading = answer.query.text, answers.verdict(answer)
-    answers.save_png(answers.contact_sheet(*heading, tiles, analysis.span_ns), path)
+    heading = answer.query.text, answer_summary(answer)
+    save_png(contact_sheet(*heading, tiles, analysis.span_ns), path)
 
 
 def _record(analysis: Analysis) -> dict[str, Any]:
@@ -273,7 +280,7 @@ def _record(analysis: Analysis) -> dict[str, Any]:
 def _answer_record(finding: Finding, model: str) -> dict[str, Any]:
     stitched = finding.stitched
     return {
-        **answers.answer_record(merged(finding, model)),
+        **answer_record(merged(finding, model)),
         'camera': finding.camera,
         'count_least': stitched.count_least,
         'count_most': stitched.count_most,
@@ -307,7 +314,7 @@ def _print(analysis: Analysis) -> None:
 def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: bool) -> None:
     stitched = finding.stitched
     print(f'{answer.query.text} ({finding.camera})' if name_camera else answer.query.text)
-    print(answers.verdict(answer) + _doubt(finding))
+    print(answer_summary(answer) + _doubt(finding))
     if answer.points:
         _print_points(answer.points, zero_ns)
     for track in answer.tracks:
@@ -331,11 +338,11 @@ def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: 
 
 
 def _print_points(points: Sequence[Point], zero_ns: int) -> None:
-    rows = answers.point_rows(points, zero_ns)
+    rows = point_rows(points, zero_ns)
     if len(rows) > MOST_POINTS:
         half, more = MOST_POINTS // 2, f'({len(rows) - MOST_POINTS} more: --json or --out)'
         rows[half:-half] = [('...', more, '', '', '')]
-    print(answers.table(answers.POINT_HEADER, rows))
+    print(text_table(POINT_HEADER, rows))
 
 
 def _print_marks(name: str, marks: Sequence[Mark]) -> None:

@@ -12,5 +12,8 @@ words.py        stamps, scores and doubts in words; text as HTML that runs nothi
 bag.py          an MCAP bag to lie over the original
 definitions.py  of the bag's messages
 video.py        an annotated MP4
+answer_record.py  one answer as a JSON object
+answer_table.py   one answer as plain text: a summary, a table of its points
+contact_sheet.py  one answer as an image: its frames side by side, with its points
 colours.py      one colour an id, the same in all of them
 """

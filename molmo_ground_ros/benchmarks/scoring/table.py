@@ -14,7 +14,7 @@ from molmo_ground_ros.benchmarks.scoring.published import MARK, PublishedRow
 from molmo_ground_ros.benchmarks.scoring.result import Result
 from molmo_ground_ros.benchmarks.scoring.score import Rules
 from molmo_ground_ros.errors import BadRecord
-from molmo_ground_ros.reports import answers
+from molmo_ground_ros.reports.answer_table import text_table
 
 TITLES = {  # in the order of the columns
     'accuracy': 'Acc.',
@@ -59,7 +59,7 @@ class Table:
 
     def text(self) -> str:
         """For a terminal."""
-        return f'{self.title}\n{answers.table(self.header, self.rows)}'
+        return f'{self.title}\n{text_table(self.header, self.rows)}'
 
     def markdown(self) -> str:
         """For a document."""
