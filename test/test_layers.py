@@ -40,6 +40,7 @@ COMMON: Mapping[str, tuple[str, ...]] = {'errors': (), 'types': (), 'config': ('
 ROOMS: Mapping[str, Room] = {
     'storage': Room((), 'atomic folder_lock json_lines lru'),
     'frames': Room(('storage',), 'clip_buffer decoded_cache image masks video_file windows'),
+    'space': Room((), 'camera_model depth_image locate transforms', 'patch registration rvl'),
     'language': Room((), 'grammar prompts'),
     'backends': Room(
         ('storage', 'frames', 'language'),
@@ -124,6 +125,7 @@ ONLY_IN = {
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'pyarrow': {'benchmarks/datasets/rows', 'benchmarks/datasets/write'},
     'pycocotools': {'frames/masks'},
+    'pytransform3d': {'space/transforms'},
     'ray': {'analysis/ray'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},

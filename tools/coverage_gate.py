@@ -15,7 +15,7 @@ BRANCHES_PERCENT = 95.0
 # What runs without a model, ROS or a terminal. The other rooms are tested by what they do, partly
 # in processes that coverage does not follow.
 CORE = (
-    *('types.py', 'errors.py', 'config.py', 'storage', 'frames', 'language', 'grounding'),
+    *('types.py', 'errors.py', 'config.py', 'storage', 'frames', 'space', 'language', 'grounding'),
     *('analysis/stitch', 'benchmarks/conversions', 'benchmarks/datasets', 'benchmarks/feedback'),
     'benchmarks/metrics',
 )
