@@ -38,7 +38,7 @@ class Room:
 COMMON: Mapping[str, tuple[str, ...]] = {'errors': (), 'types': (), 'config': ('errors', 'types')}
 
 ROOMS: Mapping[str, Room] = {
-    'storage': Room((), 'atomic folder_lock json_lines lru'),
+    'storage': Room((), 'atomic closing folder_lock json_lines lru'),
     'frames': Room(('storage',), 'clip_buffer decoded_cache image masks video_file windows'),
     'space': Room((), 'camera_model depth_image locate transforms', 'patch registration rvl'),
     'language': Room((), 'grammar prompts'),

@@ -42,7 +42,7 @@ from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadRecord, BadSetting, listed
 from molmo_ground_ros.language.grammar import format_of
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 from molmo_ground_ros.storage.folder_lock import lock
 
 RESULTS, TABLE = 'results.json', 'table.md'
@@ -355,7 +355,7 @@ def _write_files(
     out.mkdir(parents=True, exist_ok=True)
     write_results(found.results, found.skipped, about, out / RESULTS)
     parts = [one.markdown() for one in shown] + ['\n'.join(f'- {line}' for line in lines)]
-    with replacing(out / TABLE) as partial:
+    with atomic_file(out / TABLE) as partial:
         partial.write_text('\n\n'.join(parts) + '\n', encoding='utf-8')
     if not arguments.predictions:
         names = [_plain(result.name) for result in found.results]

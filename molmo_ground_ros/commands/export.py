@@ -21,7 +21,7 @@ from molmo_ground_ros.benchmarks.feedback.labels import LabelRow, UnreadableRow,
 from molmo_ground_ros.benchmarks.feedback.training_data import Converted, LeftOut, Record, convert
 from molmo_ground_ros.errors import BadSetting, GroundError, seconds
 from molmo_ground_ros.reports.table import meant
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 
 POINTS, TRACKS, CLIPS = 'videopoint.jsonl', 'videotrack.jsonl', 'clips.jsonl'
 _CELL = 2**24  # characters in a CSV cell: the csv module stops at 2**17
@@ -126,7 +126,7 @@ def sources(paths: Sequence[Path]) -> list[str]:
 
 def write(path: Path, records: Iterable[Record]) -> None:
     """Write JSON Lines. Raises OSError, and leaves an older file as it was."""
-    with replacing(path) as partial, partial.open('w', encoding='utf-8') as file:
+    with atomic_file(path) as partial, partial.open('w', encoding='utf-8') as file:
         for record in records:
             file.write(json.dumps(record, allow_nan=False) + '\n')
 

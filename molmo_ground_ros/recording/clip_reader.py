@@ -7,17 +7,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 from molmo_ground_ros.errors import BadSpan, BagError, NoFrames
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.recording import COMPRESSED, RAW, Bags, ImageMessage, Recording
+from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.types import Clip
 
 __all__ = ['COMPRESSED', 'RAW', 'Bag', 'ImageMessage', 'read_clip']
 
 
-class Bag:
+class Bag(Closing):
     """A recording opened for reading. Use as a context manager."""
 
     def __init__(self, path: str | Path) -> None:
@@ -25,16 +25,7 @@ class Bag:
         self.path = Path(path)
         self._bags = Bags(path)
 
-    def __enter__(self) -> Bag:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Close the files."""
         self._bags.close()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +21,11 @@ from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_spa
 from molmo_ground_ros.recording.bags import Bags, Camera, Paths
 from molmo_ground_ros.recording.cdr import ImageMessage
 from molmo_ground_ros.recording.loss import Loss
+from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.types import Clip, Frame
 
 
-class Recording:
+class Recording(Closing):
     """One camera's pictures. Use as a context manager; for one thread at a time."""
 
     def __init__(self, bags: Bags, topic: str) -> None:
@@ -35,19 +35,6 @@ class Recording:
         self._timeline = bags.timelines[self.topic]
         self._failed = bags.undecodable[self.topic]  # why, by stamp
         self._kept: dict[int, Frame] = {}  # by stamp, of the last clip: where the next one begins
-
-    def __enter__(self) -> Recording:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
 
     def close(self) -> None:
         """Delete what was unpacked. The other cameras of the same files can no longer be read."""

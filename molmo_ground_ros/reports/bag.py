@@ -34,7 +34,7 @@ from molmo_ground_ros.reports.message_definitions import (
     POINT_ARRAY,
     TRACK_ARRAY,
 )
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 from molmo_ground_ros.types import Point
 
 TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
@@ -57,7 +57,7 @@ def write_bag(analysis: Analysis, path: str | Path) -> None:
         raise MissingPackage('rosbags', 'bag') from err
     types = typestore()
     with (
-        replacing(path) as partial,
+        atomic_file(path) as partial,
         tempfile.TemporaryDirectory(prefix=f'.{path.name}.', dir=path.absolute().parent) as folder,
     ):
         bag = Path(folder, 'bag')

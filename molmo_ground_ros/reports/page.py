@@ -26,7 +26,7 @@ from molmo_ground_ros.reports.html import document, facts, table
 from molmo_ground_ros.reports.style import SCRIPT, STYLE
 from molmo_ground_ros.reports.timeline import timeline
 from molmo_ground_ros.reports.words import clock, date, doubts, escaped, score
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 
 MOST_STATED = 16  # totals of windows shown beside the merged number; the table has them all
 _FEW_STATED = 5  # of them are shown large
@@ -37,7 +37,7 @@ def write_page(analysis: Analysis, pictures: Pictures, path: str | Path) -> None
 
     Raises OSError, and leaves an older file as it was.
     """
-    with replacing(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
+    with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
         file.writelines(_page(analysis, pictures))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from molmo_ground_ros.analysis.findings import Analysis
 from molmo_ground_ros.analysis.records import KEYS, records
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 
 # A spreadsheet takes a text that begins with one of the first for a formula. The last one, in front
 # of it, says that it is none; texts that begin with it get another, so that `meant` can tell.
@@ -25,7 +25,7 @@ def write_csv(analysis: Analysis, path: str | Path) -> None:
     off. Raises OSError, and leaves an older file as it was.
     """
     with (
-        replacing(Path(path)) as partial,
+        atomic_file(Path(path)) as partial,
         partial.open('w', encoding='utf-8', errors='backslashreplace', newline='') as file,
     ):
         writer = csv.writer(file)

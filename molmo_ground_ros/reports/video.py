@@ -24,7 +24,7 @@ from molmo_ground_ros.analysis.findings import Analysis, Finding, Pictures
 from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.reports.colours import colour
 from molmo_ground_ros.reports.words import clock, date
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 from molmo_ground_ros.types import Point
 
 FRAMES_A_SECOND = 4  # of the video: twice the recording's pace where it was sampled at 2 Hz
@@ -53,7 +53,7 @@ def write_video(
     if not cameras:
         raise NoFrames(', '.join(analysis.cameras), 'a video needs one')
     with (
-        replacing(path) as partial,
+        atomic_file(path) as partial,
         tempfile.TemporaryDirectory(prefix=f'.{path.name}.', dir=path.absolute().parent) as folder,
     ):
         unfinished = Path(folder, 'video.mp4')

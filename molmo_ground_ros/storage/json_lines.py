@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Any
+
+from molmo_ground_ros.storage.closing import Closing
 
 BEFORE = '.before'  # of a run that was begun anew, maybe by mistake
 
 
-class JsonLinesFile:
+class JsonLinesFile(Closing):
     """One run's file, open to add to. Use as a context manager; for one thread."""
 
     def __init__(self, path: Path, digest: str, *, resume: bool) -> None:
@@ -37,19 +38,6 @@ class JsonLinesFile:
         self._file.truncate(0 if anew else len(kept))
         if anew:
             self._write(header)
-
-    def __enter__(self) -> JsonLinesFile:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file, which stays."""
-        self.close()
 
     def add(self, entry: Any) -> None:
         """Keep one more. Raises OSError; what was kept before stays."""

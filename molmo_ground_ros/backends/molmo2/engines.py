@@ -29,7 +29,6 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (
     Entry,
     Facts,
     Recipe,
-    clear_unfinished,
     drop,
     drop_older,
     file_contents,
@@ -49,6 +48,7 @@ from molmo_ground_ros.backends.molmo2.trt.profiles import (
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, MissingPackage
+from molmo_ground_ros.storage.atomic import delete_unfinished
 
 _LOG = logging.getLogger(__name__)
 _SPARE = 64 * 2**20  # bytes of kernels in a plan
@@ -103,7 +103,7 @@ def build_engines(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> li
     job = _job(checkpoint, target, on_step)
     try:
         with _alone(checkpoint.folder):
-            clear_unfinished(checkpoint.folder)
+            delete_unfinished(checkpoint.folder / ENGINES)
             graphs = prepare(checkpoint, target.dtype, target.capacity, _told(on_step))
             entries = [_entry(job, part, graphs[part]) for part in (VISION, DECODER)]
             if any(one.facts.self_check == PENDING for one in entries):

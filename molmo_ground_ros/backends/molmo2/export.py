@@ -45,6 +45,7 @@ from molmo_ground_ros.backends.molmo2.weights import (
     digest,
     read_index,
 )
+from molmo_ground_ros.storage.atomic import atomic_file
 
 _LOG = logging.getLogger(__name__)
 _NOISE = 'torch.onnx._internal.exporter._registration'  # it misses torchvision, we do not
@@ -90,9 +91,8 @@ def export_graphs(
         found.metadata_props[DIGEST] = mark
         found.metadata_props[VERSION] = str(EXPORT_VERSION)
         path = folder / graph_file(part.name, dtype, form)
-        unfinished = path.with_name(path.name + '.part')
-        onnx_ir.save(found, unfinished)
-        unfinished.replace(path)
+        with atomic_file(path) as unfinished:
+            onnx_ir.save(found, unfinished)
         _LOG.info('wrote %s', path)
         written.append(path)
     return written

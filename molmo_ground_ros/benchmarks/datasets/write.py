@@ -19,7 +19,7 @@ from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
 from molmo_ground_ros.benchmarks.datasets.video_points import videopoint
 from molmo_ground_ros.benchmarks.datasets.video_tracks import videotrack, videotrackeval
 from molmo_ground_ros.errors import BadSetting, MissingPackage
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 
 Record = Mapping[str, Any]
 
@@ -93,7 +93,7 @@ def write(path: Path, records: Iterable[Record], kind: str) -> int:
         raise BadSetting('kind', kind, f'is none of {", ".join(_COLUMNS)}')
     if path.suffix not in _WRITERS:
         raise BadSetting('file', str(path), f'ends in none of {", ".join(_WRITERS)}')
-    with replacing(path) as partial:
+    with atomic_file(path) as partial:
         return _WRITERS[path.suffix](partial, _checked(path, records, kind), kind)
 
 

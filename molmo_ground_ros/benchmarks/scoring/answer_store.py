@@ -9,17 +9,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
 from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction
+from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
 
 FORMAT = 1  # of the lines; another one is another run
 
 
-class AnswerStore:
+class AnswerStore(Closing):
     """What one model with one choice of settings has said. As a context manager; for one thread.
 
     Answers go by the question, not by the data as a whole: examples that were added are asked, and
@@ -38,16 +38,7 @@ class AnswerStore:
         for entry in self._lines.kept:
             self._read(entry)
 
-    def __enter__(self) -> AnswerStore:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Close the file, which stays."""
         self._lines.close()
 

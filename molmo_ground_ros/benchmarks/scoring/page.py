@@ -28,7 +28,7 @@ from molmo_ground_ros.benchmarks.scoring.table import TITLES, Table
 from molmo_ground_ros.reports import html
 from molmo_ground_ros.reports.style import STYLE
 from molmo_ground_ros.reports.words import escaped
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 
 BINS = 10  # of the scores' histogram
 MOST_SHOWN = 48  # examples drawn on a page: 192 pictures of at most 60 kB
@@ -74,7 +74,7 @@ def write_page(
     OSError, and leaves an older file as it was.
     """
     body = _body(title, about, found, tables, notes, rules, picture)
-    with replacing(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
+    with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
         file.writelines(html.document(title, body, STYLE + _STYLE))
 
 

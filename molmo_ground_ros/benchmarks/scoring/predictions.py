@@ -14,7 +14,7 @@ from typing import Any
 
 from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
 from molmo_ground_ros.errors import BadRecord
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 
 
 def read_predictions(path: str | Path, name: str) -> Predictions:
@@ -53,7 +53,7 @@ def unknown(answers: Predictions, examples: Collection[str]) -> list[BadRecord]:
 
 def write_predictions(said: Iterable[tuple[str, Prediction]], path: str | Path) -> None:
     """Write (id, answer) in their order. Raises OSError, and leaves an older file as it was."""
-    with replacing(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
+    with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
         for key, one in said:
             cut = {'truncated': True} if one.truncated else {}
             file.write(json.dumps({'id': key, 'text': one.text, **cut}) + '\n')

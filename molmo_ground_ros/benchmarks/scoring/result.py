@@ -19,7 +19,7 @@ from molmo_ground_ros.benchmarks.scoring.outcomes import (
     Predictions,
 )
 from molmo_ground_ros.errors import BadRecord
-from molmo_ground_ros.storage.atomic import replacing
+from molmo_ground_ros.storage.atomic import atomic_file
 
 SCORED = (AnswerState.ANSWERED, AnswerState.UNANSWERED)
 
@@ -91,7 +91,7 @@ def write_results(
         'skipped': [_bad(one) for one in skipped],
         'models': {result.name: _model(result, len(skipped)) for result in results},
     }
-    with replacing(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
+    with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
         json.dump(record, file, indent=1, allow_nan=False)
         file.write('\n')
 

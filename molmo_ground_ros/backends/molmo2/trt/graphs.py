@@ -12,12 +12,13 @@ from pathlib import Path
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.exported import GraphState, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
-from molmo_ground_ros.backends.molmo2.trt.content import sha256, write_whole
+from molmo_ground_ros.backends.molmo2.trt.content import sha256
 from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, file_contents
 from molmo_ground_ros.backends.molmo2.trt.precision import computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.storage.atomic import write_atomically
 
 
 def prepare(
@@ -74,7 +75,7 @@ def _quantised(folder: Path, decoder: Path, weights: str) -> Path:
             return folder / name
     path = quantize.quantize_weights(decoder, weights)
     made = {'code': code, 'read': read, 'gave': file_contents(folder, files_of(path))}
-    write_whole(note, json.dumps(made).encode())
+    write_atomically(note, json.dumps(made).encode())
     return path
 
 
