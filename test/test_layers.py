@@ -82,8 +82,8 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='analyze build checks convert doctor estimate evaluate export progress questions'
-        ' settings',
+        private='analyze build checks convert doctor estimate evaluate export probes progress'
+        ' questions settings',
     ),
     'ros': Room(
         ('frames', 'backends', 'grounding'),

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground analyze`: questions about recordings of any length, answered on the terminal."""
+"""`molmo-ground analyze`: answers questions about recordings of any length on the terminal."""
 
 from __future__ import annotations
 
@@ -44,9 +44,12 @@ from molmo_ground_ros.types import Answer, Point, Query, Task
 
 RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'
 OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
-MOST_REJECTED = 20  # printed of an answer
-MOST_POINTS = 200  # printed of an answer, or of a track; the first and the last of more
-INTERRUPTED = 130  # exit code, as of a shell
+# Rejections of an answer that are printed.
+MOST_REJECTED = 20
+# Points of an answer or of a track that are printed; of more, the first and the last ones.
+MOST_POINTS = 200
+# The exit code that shells give a command that SIGINT ended.
+INTERRUPTED = 130
 
 _SETTINGS = (
     *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
@@ -54,7 +57,7 @@ _SETTINGS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What it takes."""
+    """Declare the arguments and options of the command."""
     parser.add_argument(
         'bag', metavar='BAG', nargs='+',
         help='rosbag2 folder, .mcap or .db3 file, or a video; several are one recording, by stamp',
@@ -159,7 +162,7 @@ def _asker(
     recordings: Mapping[str, Recording],
     stack: ExitStack,
 ) -> WindowRunner:
-    """The backend in this process, or workers; `stack` ends it."""
+    """What answers a window: a backend in this process, or workers on Ray; `stack` closes it."""
     chosen = backends.settings_of(settings)
     limits = settings.max_new_tokens, settings.answer_format
     if arguments.ray:
@@ -179,7 +182,10 @@ def _write_files(
     folder: Path,
     video: bool,
 ) -> None:
-    """All that is made of an analysis; each file is whole or is the one that was there before."""
+    """Write the records, the table, the page, the overlay and, if `video`, the video.
+
+    An error leaves the older file in place.
+    """
     from molmo_ground_ros.reports.bag import write_bag
     from molmo_ground_ros.reports.page import write_page
     from molmo_ground_ros.reports.table import write_csv
@@ -202,14 +208,16 @@ def _queries(arguments: argparse.Namespace) -> list[Query]:
     if not queries:
         raise BadSetting('query', '', 'ask something, with --query or --questions')
     for query in queries:
-        prompts.prompt(query.text, query.task)  # a bad one is told before anything is read
+        # Refuses an empty or overlong question before any recording is read.
+        prompts.prompt(query.text, query.task)
     return queries
 
 
 def _span(arguments: argparse.Namespace) -> tuple[int, int | None]:
-    """From the start of the recording, ns."""
+    """(start, end) in nanoseconds after the start of the recording; an end of None is its end."""
     start_s, end_s = arguments.start, arguments.end
-    if not 0 <= start_s < (math.inf if end_s is None else end_s):  # also refuses nan
+    # `not (0 <= start_s)` also refuses nan.
+    if not 0 <= start_s < (math.inf if end_s is None else end_s):
         names = ', '.join(arguments.bag)
         raise BagError(names, f'bad span: from {start_s} s to {end_s} s')
     infinite = end_s is None or math.isinf(end_s)
@@ -242,21 +250,21 @@ def _analyze(
     asker: WindowRunner,
     store: Store | None,
 ) -> Analysis:
-    """With progress on stderr where there is more than one window."""
+    """Ask about every window, and show the progress on stderr if there are several."""
     name = 'windows'
     progress = ProgressLine([(name, 1.0)], sys.stderr)
-    shown = False
+    has_progress = False
 
-    def show(asked: int, total: int) -> None:
-        nonlocal shown
+    def show(done: int, total: int) -> None:
+        nonlocal has_progress
         if total > 1:
-            shown = True
-            progress.show(name, asked, total)
+            has_progress = True
+            progress.show(name, done, total)
 
     try:
         return windows_of.analyze(plan, recordings, asker, store, show)
     finally:
-        if shown:
+        if has_progress:
             progress.close()
 
 
@@ -271,7 +279,7 @@ def _write_sheet(analysis: Analysis, recordings: Mapping[str, Recording], path: 
 
 
 def _record(analysis: Analysis) -> dict[str, Any]:
-    """Of one question about one camera its answer; of several a list of them, in `answers`."""
+    """The answer to a single question about a single camera, else all of them in `answers`."""
     answers = [_answer_record(finding, analysis.model) for finding in analysis.findings]
     answered = answers[0] if len(answers) == 1 else {'answers': answers}
     return {**answered, 'losses': list(analysis.losses), 'complete': analysis.complete}
@@ -351,7 +359,7 @@ def _print_marks(name: str, marks: Sequence[Mark]) -> None:
 
 
 def _doubt(finding: Finding) -> str:
-    """Of several windows what each states, and between what the merged number lies."""
+    """Of several windows: the count that each states, and the bounds of the merged count."""
     stitched = finding.stitched
     stated = [window.stated for window in stitched.windows if window.stated is not None]
     if len(stitched.windows) < 2 or not stated:

@@ -30,7 +30,7 @@ from support.dataset_records import (
 from support.evaluations import Oracle
 
 from molmo_ground_ros import backends, cli
-from molmo_ground_ros.commands.evaluate import MOST_SAID
+from molmo_ground_ros.commands.evaluate import MOST_COMPLAINTS
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.masks import mask_of
@@ -514,16 +514,16 @@ def test_model_is_not_asked_where_every_record_is_broken(evaluate, tmp_path):
 def test_many_examples_show_progress_and_only_some_of_many_broken_records_are_named(
     evaluate, tmp_path
 ):
-    good = [counteval(f'v{k}') for k in range(MOST_SAID + 150)]
-    records = good + [counteval(f'b{k}', count=-1) for k in range(MOST_SAID + 5)]
+    good = [counteval(f'v{k}') for k in range(MOST_COMPLAINTS + 150)]
+    records = good + [counteval(f'b{k}', count=-1) for k in range(MOST_COMPLAINTS + 5)]
     data = write_lines(tmp_path / 'data/val.jsonl', records)
     path = said(tmp_path / 'said.jsonl', {f'v{k}_goat': '3' for k in range(len(good))})
     code, found, err = evaluate(
         '--data', data.parent, '--format', 'videocounteval', '--predictions', path, '--json',
         '--processes', 2,
     )  # fmt: skip
-    assert (code, found['accuracy'], found['skipped']) == (0, 1.0, MOST_SAID + 5)
-    assert err.count('skipped data') + err.count(f'skipped {data}') == MOST_SAID
+    assert (code, found['accuracy'], found['skipped']) == (0, 1.0, MOST_COMPLAINTS + 5)
+    assert err.count('skipped data') + err.count(f'skipped {data}') == MOST_COMPLAINTS
     assert 'skipped 5 more' in err
     assert 'scoring: done' in err
 
