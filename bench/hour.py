@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _messages(minutes: float) -> Iterator[tuple[int, bytes]]:
     """(log time, message) of a camera, with header stamps 5 ms before."""
     with open_recording([BAG]) as recording:
-        encoded = [bytes(picture.image.data) for picture in recording.pictures()]
+        encoded = [bytes(message.image.data) for message in recording.messages()]
     types = _types()
     kind = types.types['sensor_msgs/msg/CompressedImage']
     time_, header = types.types['builtin_interfaces/msg/Time'], types.types['std_msgs/msg/Header']
@@ -182,7 +182,7 @@ def _measure(path: Path) -> dict[str, float]:
         stamps = recording.stamps[:_DECODED].tolist()
         began = time.perf_counter()
         for stamp in stamps:
-            image.decode(recording.picture(stamp).image)
+            image.decode(recording.message(stamp).image)
         each_s = (time.perf_counter() - began) / len(stamps)
         return {
             'analyze_s': analyze_s,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from molmo_ground_ros.frames.image import decode
-from molmo_ground_ros.recording import clip_reader
+from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.types import Clip, Frame
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,11 +45,10 @@ def read_inputs(frames: int, slides: int, tracked: int) -> Inputs:
     The bag holds 224 pictures of 22 s. A window's pictures are taken evenly from it and labelled
     every half second, as if it had been played slower: 64 frames at 2 fps would take 32 s.
     """
-    with clip_reader.Bag(BAG) as recording:
-        topic = recording.choose()
-        pictures = list(recording.pictures(topic))
+    with open_recording(BAG) as recording:
+        pictures = list(recording.messages())
         clips = tuple(
-            clip_reader.read_clip(recording, topic, start, start + _TRACK_LENGTH_S)
+            recording.clip_of_seconds(start, start + _TRACK_LENGTH_S)
             for start in _TRACK_STARTS_S[:tracked]
         )
     wanted = frames + slides

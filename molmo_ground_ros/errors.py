@@ -24,6 +24,7 @@ GroundError
 |       `-- BadEngine
 |-- ImageError
 |-- BagError
+|   |-- BadClipSpan
 |   `-- TopicNotFound
 |-- BadRecord
 |-- DepthError
@@ -315,6 +316,15 @@ class TopicNotFound(BagError):
         self.topic = topic
         self.known = tuple(known)
         super().__init__(path, f"no image topic '{topic}'; the known ones: {listed(self.known)}")
+
+
+class BadClipSpan(BagError):
+    """Two times, in seconds from the start of a recording, that are no span of it."""
+
+    def __init__(self, path: str, start_s: float, end_s: float | None) -> None:
+        self.start_s = start_s
+        self.end_s = end_s  # None: the end of the recording
+        super().__init__(path, f'bad span: from {start_s} s to {end_s} s')
 
 
 class BadRecord(GroundError):

@@ -56,8 +56,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     'recording': Room(
         ('storage', 'frames'),
-        public='clip_reader',
-        private='bags cdr files loss mcap metadata pages recording records source sqlite timeline'
+        public='',
+        private='cdr files index loss mcap metadata pages recording records source sqlite timeline'
         ' unpack video',
     ),
     'analysis': Room(
@@ -427,13 +427,13 @@ def package_with(folder: Path, sources: dict[str, str]) -> Path:
             id='a private name of a room below',
         ),
         pytest.param(
-            {'recording/bags.py': 'from molmo_ground_ros.msg import PointArray\n'},
-            'molmo_ground_ros/recording/bags.py:1: imports molmo_ground_ros.msg: only ros may',
+            {'recording/index.py': 'from molmo_ground_ros.msg import PointArray\n'},
+            'molmo_ground_ros/recording/index.py:1: imports molmo_ground_ros.msg: only ros may',
             id='generated messages outside ros',
         ),
         pytest.param(
-            {'recording/bags.py': 'from molmo_ground_ros import msg\n'},
-            'molmo_ground_ros/recording/bags.py:1: imports molmo_ground_ros.msg: only ros may',
+            {'recording/index.py': 'from molmo_ground_ros import msg\n'},
+            'molmo_ground_ros/recording/index.py:1: imports molmo_ground_ros.msg: only ros may',
             id='generated messages as a module',
         ),
         pytest.param(

@@ -31,7 +31,7 @@ from std_msgs.msg import Header
 
 from molmo_ground_ros.errors import ErrorCode
 from molmo_ground_ros.frames import image
-from molmo_ground_ros.recording import ImageMessage, clip_reader
+from molmo_ground_ros.recording import ImageMessage, open_recording
 from molmo_ground_ros.reports.answer_table import POINT_HEADER, point_rows, score_text, text_table
 from molmo_ground_ros.reports.contact_sheet import Tile, contact_sheet, save_png
 from molmo_ground_ros.srv import Ground
@@ -49,9 +49,9 @@ def main() -> int:
     """Run the demo; returns the exit code."""
     options = _options()
     truth = json.loads(options.truth.read_text())
-    with clip_reader.Bag(options.bag) as recording:
-        topic = recording.choose()
-        pictures = list(recording.pictures(topic))
+    with open_recording(options.bag) as recording:
+        topic = recording.topic
+        pictures = list(recording.messages())
     rclpy.init()
     asker = Node('planner')
     executor = SingleThreadedExecutor()

@@ -19,7 +19,7 @@ def pictures_of(recordings: Mapping[str, Recording]) -> Pictures:
     """Reads from the recordings by camera; they must stay open. Raises NoFrames, ImageError."""
 
     def picture(camera: str, stamp_ns: int) -> Frame:
-        found = recordings[camera].picture(stamp_ns)
+        found = recordings[camera].message(stamp_ns)
         return Frame(stamp_ns, image.decode(found.image), found.frame_id)
 
     return picture

@@ -25,7 +25,7 @@ from molmo_ground_ros.backends.server.endpoint import KEY_VARIABLE, Endpoint
 from molmo_ground_ros.backends.server.events import StreamEvents
 from molmo_ground_ros.backends.server.request import timing
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
-from molmo_ground_ros.recording.clip_reader import Bag, read_clip
+from molmo_ground_ros.recording import open_recording
 
 ROOT = Path(__file__).parents[2]
 CLIP = make_clip(3, 32, 24)
@@ -497,8 +497,8 @@ def numbers(text: str) -> list[list[float]]:
 @pytest.mark.parametrize('span', [(0.0, 10.0), (3.0, 9.3)], ids=['on the grid', 'off the grid'])
 def test_transformers_serve_answers_as_the_backend_transformers_does(transformers_serve, span):
     questions = ['How many "grasp of the red block" are there in the video?', 'Track the red block']
-    with Bag(ROOT / 'examples' / 'tabletop.mcap') as bag:
-        clip = read_clip(bag, bag.choose(), *span)
+    with open_recording(ROOT / 'examples' / 'tabletop.mcap') as recording:
+        clip = recording.clip_of_seconds(*span)
     answers = []
     for name, model in (('server', transformers_serve), ('transformers', 'models/tabletop')):
         model = model if name == 'server' else str(ROOT / model)

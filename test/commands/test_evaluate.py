@@ -597,7 +597,7 @@ def bag(tmp_path_factory):
         code = cv2.VideoWriter_fourcc(*'mp4v')
         writer = cv2.VideoWriter(str(folder / 'bag.mp4'), code, fps, size)
         for stamp_ns in stamps:
-            writer.write(image.decode(recording.picture(stamp_ns).image)[..., ::-1])
+            writer.write(image.decode(recording.message(stamp_ns).image)[..., ::-1])
         writer.release()
     return folder, truth
 

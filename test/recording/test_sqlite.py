@@ -40,7 +40,7 @@ def read(path: Path, data: bytes | None = None):
     with open_recording(path) as recording:
         found = {
             round((one.stamp_ns - stamp(0)) / 1e8): bytes(one.image.data)
-            for one in recording.pictures()
+            for one in recording.messages()
         }
         return found, {loss.kind: loss for loss in recording.loss}, recording.topic
 

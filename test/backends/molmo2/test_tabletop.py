@@ -35,7 +35,7 @@ from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
-from molmo_ground_ros.recording import clip_reader
+from molmo_ground_ros.recording import open_recording
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / 'models' / 'tabletop'
@@ -49,8 +49,8 @@ QUESTIONS = [
 
 @pytest.fixture(scope='module')
 def clips():
-    with clip_reader.Bag(ROOT / 'examples' / 'tabletop.mcap') as recording:
-        return [clip_reader.read_clip(recording, '', start, start + 8) for start in (0, 5)]
+    with open_recording(ROOT / 'examples' / 'tabletop.mcap') as recording:
+        return [recording.clip_of_seconds(start, start + 8) for start in (0, 5)]
 
 
 def answers(name, clips):
@@ -178,10 +178,10 @@ def half_folder(tmp_path_factory):
 def test_a_runtime_that_fails_in_an_answer_is_backend_failed_and_the_next_is_right(name, clips):
     """Through the session, as the node asks."""
     backend = backends.load(name, BackendSettings(str(FOLDER), device='cpu', threads=1))
-    with clip_reader.Bag(ROOT / 'examples' / 'tabletop.mcap') as recording:
+    with open_recording(ROOT / 'examples' / 'tabletop.mcap') as recording:
         buffer = ClipBuffer('camera')
-        for picture in recording.pictures(recording.choose()):
-            buffer.push(picture.stamp_ns, picture.image)
+        for message in recording.messages():
+            buffer.push(message.stamp_ns, message.image)
     session = Session(lambda: backend, {'camera': buffer}, Settings(prepare=False))
     assert session.wait_ready(30)
     first = session.submit(Query(QUESTIONS[2])).result()
