@@ -23,10 +23,13 @@ GroundError
 |   `-- BadModel
 |       `-- BadEngine
 |-- ImageError
+|   `-- BadIndexedImage
 |-- BagError
 |   |-- BadClipSpan
 |   `-- TopicNotFound
 |-- BadRecord
+|-- BadField
+|-- BadArgument
 |-- DepthError
 |-- CalibrationError
 |-- NoTransform
@@ -276,6 +279,14 @@ class ImageError(GroundError):
     """A picture that cannot be decoded; the message names what was found."""
 
 
+class BadIndexedImage(ImageError):
+    """A PNG that does not hold readable numbers of objects."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path = path
+        super().__init__(f'picture = {path!r}: {why}')
+
+
 class DepthError(GroundError):
     """A depth message that cannot be read as metres; the message names what it holds."""
 
@@ -335,6 +346,24 @@ class BadRecord(GroundError):
         self.row = row  # from 1; 0: the file as a whole
         self.why = why
         super().__init__(f'{file}:{row}: {why}' if row else f'{file}: {why}')
+
+
+class BadField(GroundError):
+    """A value in a data file that cannot be used: a record's field, a table's cell, a line."""
+
+    def __init__(self, field: str, value: object, why: str) -> None:
+        self.field = field
+        self.value = value
+        super().__init__(f'{field} = {value!r}: {why}')
+
+
+class BadArgument(GroundError):
+    """A function was called with a value that it cannot use, or that does not fit the others."""
+
+    def __init__(self, name: str, value: object, why: str) -> None:
+        self.name = name
+        self.value = value
+        super().__init__(f'{name} = {value!r}: {why}')
 
 
 class BadSetting(GroundError):

@@ -123,7 +123,7 @@ ONLY_IN = {
         )
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
-    'pyarrow': {'benchmarks/datasets/rows', 'benchmarks/datasets/write'},
+    'pyarrow': {'benchmarks/datasets/row_reader', 'benchmarks/datasets/write'},
     'pycocotools': {'frames/masks'},
     'pytransform3d': {'space/transforms'},
     'ray': {'analysis/ray'},

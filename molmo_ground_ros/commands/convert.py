@@ -27,7 +27,7 @@ from molmo_ground_ros.benchmarks.conversions.points import pointing_record
 from molmo_ground_ros.benchmarks.conversions.tracks import tracking_record
 from molmo_ground_ros.benchmarks.conversions.upsample import upsampled
 from molmo_ground_ros.benchmarks.datasets import ANNOTATED, read_annotated, write
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, BoxTrack
+from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
 from molmo_ground_ros.errors import BadRecord, BadSetting, ImageError, NoFrames
 
@@ -147,7 +147,7 @@ class _Segmenting:
         self._reprompt = arguments.reprompt
         self._log = log
 
-    def __call__(self, annotated: Annotated) -> Annotated:
+    def __call__(self, annotated: AnnotatedVideo) -> AnnotatedVideo:
         """The video with masks in place of boxes.
 
         Raises BadRecord for a video without boxes, BadSetting, ImageError, NoFrames, OSError.
@@ -168,7 +168,7 @@ class _Segmenting:
         self._log.counts['unsaid'] += len(segmentation.unsaid)
         return segmentation.annotated
 
-    def _frames(self, annotated: Annotated) -> Iterator[NDArray[np.uint8]]:
+    def _frames(self, annotated: AnnotatedVideo) -> Iterator[NDArray[np.uint8]]:
         """The frames of a video, as many as its record says. Raises ImageError for another size."""
         size = annotated.height, annotated.width
         frames = islice(self._media.pictures(annotated.media), annotated.frames)
@@ -180,13 +180,13 @@ class _Segmenting:
             yield frame
 
 
-def _as_they_are(annotated: Annotated) -> Annotated:
+def _as_they_are(annotated: AnnotatedVideo) -> AnnotatedVideo:
     """The video unchanged: it has masks already."""
     return annotated
 
 
 def _records(
-    arguments: argparse.Namespace, masked: Callable[[Annotated], Annotated], log: Log
+    arguments: argparse.Namespace, masked: Callable[[AnnotatedVideo], AnnotatedVideo], log: Log
 ) -> Iterator[Record]:
     """The records of all videos, made one at a time."""
     for video in _first_videos(read_annotated(arguments.format, arguments.data), arguments.limit):
@@ -209,7 +209,9 @@ def _records(
         raise BadSetting('data', arguments.data, 'nothing in it could be converted')
 
 
-def _of_video(arguments: argparse.Namespace, annotated: Annotated, log: Log) -> Iterator[Record]:
+def _of_video(
+    arguments: argparse.Namespace, annotated: AnnotatedVideo, log: Log
+) -> Iterator[Record]:
     for number, expression in enumerate(annotated.expressions):
         try:
             if arguments.to == 'videopoint':
@@ -258,18 +260,18 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _first_videos(
-    videos: Iterable[Annotated | BadRecord], limit: int | None
-) -> Iterator[Annotated | BadRecord]:
+    videos: Iterable[AnnotatedVideo | BadRecord], limit: int | None
+) -> Iterator[AnnotatedVideo | BadRecord]:
     """The videos up to `limit` usable ones; broken records among them do not count."""
     usable = 0
     for video in videos:
         yield video
-        usable += isinstance(video, Annotated)
+        usable += isinstance(video, AnnotatedVideo)
         if usable == limit:
             return
 
 
-def _about(annotated: Annotated, error: Exception | str) -> BadRecord:
+def _about(annotated: AnnotatedVideo, error: Exception | str) -> BadRecord:
     """The error of a video as a BadRecord, with the file and the row of the video."""
     if isinstance(error, BadRecord):
         return error

@@ -21,12 +21,18 @@ from molmo_ground_ros.backends.segmenter import load_segmenter
 from molmo_ground_ros.backends.server.endpoint import is_address
 from molmo_ground_ros.benchmarks import datasets
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
-from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, digest
-from molmo_ground_ros.benchmarks.scoring.data import Data
-from molmo_ground_ros.benchmarks.scoring.outcomes import Predictions
+from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, settings_digest
+from molmo_ground_ros.benchmarks.scoring.evaluation import (
+    AddMaskScores,
+    Evaluation,
+    evaluate,
+    unreached,
+)
+from molmo_ground_ros.benchmarks.scoring.evaluation_data import EvaluationData
 from molmo_ground_ros.benchmarks.scoring.page import write_page
 from molmo_ground_ros.benchmarks.scoring.predict import Asking, predict
-from molmo_ground_ros.benchmarks.scoring.predictions import read_predictions, write_predictions
+from molmo_ground_ros.benchmarks.scoring.prediction_files import read_predictions, write_predictions
+from molmo_ground_ros.benchmarks.scoring.predictions import Predictions
 from molmo_ground_ros.benchmarks.scoring.published import (
     PublishedRow,
     benchmarks,
@@ -34,10 +40,9 @@ from molmo_ground_ros.benchmarks.scoring.published import (
     published_beside,
 )
 from molmo_ground_ros.benchmarks.scoring.result import write_results
-from molmo_ground_ros.benchmarks.scoring.run import Evaluation, Segmented, evaluate, not_asked
+from molmo_ground_ros.benchmarks.scoring.result_tables import Table, notes, tables
 from molmo_ground_ros.benchmarks.scoring.score import Rules, rules_of
-from molmo_ground_ros.benchmarks.scoring.segmenting import segmented
-from molmo_ground_ros.benchmarks.scoring.table import Table, notes, tables
+from molmo_ground_ros.benchmarks.scoring.segmenting import with_mask_scores
 from molmo_ground_ros.commands.progress import StepProgress
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadRecord, BadSetting, listed
@@ -115,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask the models or read predictions, score them, print the tables, write the files."""
     _check(arguments)
     predictions = frozenset(Path(path).resolve() for _, path in map(_named, arguments.predictions))
-    data = Data(arguments.format, arguments.data, arguments.limit, predictions)
+    data = EvaluationData(arguments.format, arguments.data, arguments.limit, predictions)
     rules = rules_of(data.name, arguments.parity, arguments.answer_format)
     media = MediaFolder(arguments.media or _folder(arguments.data))
     complaints = _Complaints(arguments.strict)
@@ -126,11 +131,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _evaluate(
     arguments: argparse.Namespace,
-    data: Data,
+    data: EvaluationData,
     media: MediaFolder,
     rules: Rules,
     complaints: _Complaints,
-    follow: Segmented | None,
+    follow: AddMaskScores | None,
 ) -> int:
     if arguments.predictions:
         models = _read(arguments, complaints)
@@ -249,7 +254,7 @@ def _unique(names: Sequence[str], longer: Sequence[str]) -> list[str]:
 
 
 def _ask(
-    arguments: argparse.Namespace, data: Data, media: MediaFolder, complaints: _Complaints
+    arguments: argparse.Namespace, data: EvaluationData, media: MediaFolder, complaints: _Complaints
 ) -> list[Predictions]:
     """The predictions of each model, asked in turn. After Ctrl-C the finished ones are scored."""
     total = _look(arguments, data, media, complaints)
@@ -260,7 +265,7 @@ def _ask(
             predictions.append(Predictions(name, {}))
             continue
         if predictions and not predictions[-1].complete:
-            predictions.append(not_asked(name))
+            predictions.append(unreached(name))
             continue
         chosen = {key: getattr(arguments, key) for key in _SETTINGS} | {'model': model}
         settings = config.settings(chosen)
@@ -268,7 +273,7 @@ def _ask(
         named |= {'format': data.name, 'media': str(media.folder.resolve())}
         with ExitStack() as stack:
             store = stack.enter_context(
-                AnswerStore(_out(arguments), digest(named), resume=arguments.resume)
+                AnswerStore(_out(arguments), settings_digest(named), resume=arguments.resume)
             )
             backend = backends.load(settings.backend, backends.settings_of(settings))
             stack.callback(backend.close)
@@ -283,7 +288,7 @@ def _ask(
 
 
 def _look(
-    arguments: argparse.Namespace, data: Data, media: MediaFolder, complaints: _Complaints
+    arguments: argparse.Namespace, data: EvaluationData, media: MediaFolder, complaints: _Complaints
 ) -> int:
     """Count the examples, and name broken records and missing media before any model is asked."""
     report = media.missing(data.examples(complaints))
@@ -294,13 +299,15 @@ def _look(
     return report.of_examples
 
 
-def _segmenter(arguments: argparse.Namespace, media: MediaFolder, rules: Rules) -> Segmented | None:
+def _segmenter(
+    arguments: argparse.Namespace, media: MediaFolder, rules: Rules
+) -> AddMaskScores | None:
     """The function that turns tracks into masks for J&F; None without --sam2."""
     if not arguments.sam2:
         return None
     segmenter = load_segmenter(arguments.sam2, arguments.device)
     return functools.partial(
-        segmented,
+        with_mask_scores,
         segmenter=segmenter,
         frames=lambda example: media.pictures(example.media),
         rules=rules,

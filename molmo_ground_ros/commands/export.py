@@ -17,8 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.benchmarks import datasets
-from molmo_ground_ros.benchmarks.feedback.labels import LabelRow, UnreadableRow, read_row, read_torn
-from molmo_ground_ros.benchmarks.feedback.training_data import Converted, LeftOut, Record, convert
+from molmo_ground_ros.benchmarks.feedback.labels import (
+    LabelRow,
+    UnreadableRow,
+    read_row,
+    read_unreadable,
+)
+from molmo_ground_ros.benchmarks.feedback.training_data import (
+    Record,
+    SkippedAnswer,
+    TrainingRecords,
+    convert,
+)
 from molmo_ground_ros.errors import BadSetting, GroundError, seconds
 from molmo_ground_ros.reports.table import meant
 from molmo_ground_ros.storage.atomic import atomic_file
@@ -111,7 +121,7 @@ class Reading:
         try:
             row = read_row(record, source)
         except GroundError:
-            torn = read_torn(record, source)
+            torn = read_unreadable(record, source)
             self.torn += [torn] if torn else []
             raise
         first_row = self._first_rows.setdefault(row.key, row)
@@ -172,7 +182,7 @@ def _csv(path: Path) -> Iterator[tuple[int, Any]]:
             )
 
 
-def _print(converted: Converted, folder: Path, skipped: int) -> None:
+def _print(converted: TrainingRecords, folder: Path, skipped: int) -> None:
     points = sum(record['count'] for record in converted.points)
     objects = sum(len(record['mask_id']) for record in converted.tracks)
     print(f'{len(converted.points)} VideoPoint records, {points} points')
@@ -187,6 +197,6 @@ def _print(converted: Converted, folder: Path, skipped: int) -> None:
     print(f'skipped: {skipped} rows or files')
 
 
-def _described(omission: LeftOut) -> str:
+def _described(omission: SkippedAnswer) -> str:
     span = f'{seconds(omission.start_ns)} to {seconds(omission.end_ns)}'
     return f'{omission.asked.source} {omission.asked.camera} {span} {omission.query!r}'

@@ -13,7 +13,7 @@ from support.full_disk import full_after
 
 from molmo_ground_ros import cli
 from molmo_ground_ros.benchmarks import datasets
-from molmo_ground_ros.benchmarks.datasets.rows import rows
+from molmo_ground_ros.benchmarks.datasets.row_reader import rows
 from molmo_ground_ros.commands.export import sources
 
 S = 1_000_000_000

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from molmo_ground_ros.benchmarks.datasets.examples import (
-    Annotated,
+    AnnotatedVideo,
     BoxTrack,
     Expression,
     MaskTrack,
@@ -39,7 +39,7 @@ def video(
     labels: Mapping[int, str] | None = None,
     expressions: tuple[Expression, ...] = (),
     name: str = 'clip',
-) -> Annotated:
+) -> AnnotatedVideo:
     """Masks of squares."""
     tracks = tuple(
         MaskTrack(
@@ -49,19 +49,19 @@ def video(
         )
         for number, on in seen.items()
     )
-    return Annotated(
+    return AnnotatedVideo(
         name, Media(name, 'made'), WIDTH, HEIGHT, frames, fps, tracks, expressions, 'made.json', 3
     )
 
 
-def boxed(of: Annotated) -> Annotated:
+def boxed(of: AnnotatedVideo) -> AnnotatedVideo:
     """The same video with the squares' boxes."""
     tracks = tuple(
         BoxTrack(track.id, track.label, {k: box_of(k, track.id) for k in track.masks})
         for track in of.tracks
         if isinstance(track, MaskTrack)
     )
-    return Annotated(
+    return AnnotatedVideo(
         of.name, of.media, of.width, of.height, of.frames, of.fps, tracks, of.expressions
     )
 

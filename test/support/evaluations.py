@@ -13,7 +13,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     ImageTruth,
     Media,
     PointTruth,
-    Tracked,
+    TrackedObject,
     TrackTruth,
     Tubelet,
 )
@@ -59,11 +59,13 @@ def image_example(name='e', **changed) -> Example:
 def track_example(name='e', fps=2.0, **changed) -> Example:
     """Two objects over eight frames; the second is hidden in the first two."""
     frames = 8
-    first = Tracked(
+    first = TrackedObject(
         1, dict.fromkeys(range(frames), (8.0, 10.0)), dict.fromkeys(range(frames), mask())
     )
     later = range(2, frames)
-    second = Tracked(2, dict.fromkeys(later, (40.0, 20.0)), dict.fromkeys(later, mask(36, 16)))
+    second = TrackedObject(
+        2, dict.fromkeys(later, (40.0, 20.0)), dict.fromkeys(later, mask(36, 16))
+    )
     truth = TrackTruth((first, second), fps, frames)
     values = {'query': f'Track {name} at 1 FPS', 'duration_s': frames / fps}
     return example(truth, name, Task.TRACK, **{**values, **changed})

@@ -19,8 +19,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.benchmarks.conversions.inside import bounds
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, BoxTrack, Expression, MaskTrack
+from molmo_ground_ros.benchmarks.conversions.mask_points import bounds
+from molmo_ground_ros.benchmarks.datasets.examples import (
+    AnnotatedVideo,
+    BoxTrack,
+    Expression,
+    MaskTrack,
+)
 from molmo_ground_ros.frames.masks import Mask
 
 Box = tuple[float, float, float, float]  # x, y of the top left corner, width, height, pixels
@@ -36,13 +41,13 @@ class BoxSegmenter(Protocol):
         self,
         frames: Iterable[NDArray[np.uint8]],
         boxes: Mapping[int, Mapping[int, Box]],
-        doubt: Doubt | None = None,
+        doubt: DoubtfulMask | None = None,
     ) -> Iterator[dict[int, Mask]]:
         """The masks of each frame, by object."""
         ...
 
 
-class Doubt(Protocol):
+class DoubtfulMask(Protocol):
     """Whether a mask and the box of its frame do not go together."""
 
     def __call__(self, mask: Mask | None, box: Box, /) -> bool:
@@ -51,7 +56,7 @@ class Doubt(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedTrack:
     """A track that was not trusted."""
 
     id: int
@@ -60,21 +65,21 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Segmented:
+class SegmentedVideo:
     """A video with masks in place of boxes, and what was lost."""
 
-    annotated: Annotated
-    dropped: tuple[Dropped, ...]
+    annotated: AnnotatedVideo
+    dropped: tuple[DroppedTrack, ...]
     unsaid: tuple[Expression, ...]  # that mean a dropped track: their number would be wrong
 
 
 def segment(
-    annotated: Annotated,
+    annotated: AnnotatedVideo,
     frames: Iterable[NDArray[np.uint8]],  # (H, W, 3) RGB each, all of the video, in order
     segmenter: BoxSegmenter,
     *,
     reprompt: bool = False,
-) -> Segmented:
+) -> SegmentedVideo:
     """Give every track of boxes its masks; tracks that have masks stay as they are.
 
     reprompt: give SAM 2 later boxes too, where its mask is doubtful. Frames are taken one at a
@@ -84,7 +89,7 @@ def segment(
     followed = segmenter.track_boxes(
         frames,
         {number: of_frame for number, of_frame in boxes.items() if of_frame},
-        doubtful if reprompt else None,
+        is_doubtful if reprompt else None,
     )
     masks: dict[int, dict[int, Mask]] = {number: {} for number in boxes}
     agreed = dict.fromkeys(boxes, 0.0)  # sums over frames
@@ -95,28 +100,28 @@ def segment(
                 masks[number][index] = mask
                 agreed[number] += box_iou(box_around(mask), _on_picture(box, annotated))
     kept: list[MaskTrack] = []
-    dropped: list[Dropped] = []
+    dropped: list[DroppedTrack] = []
     for track in annotated.tracks:
         if isinstance(track, MaskTrack):
             kept.append(track)
         elif agreed[track.id] < LEAST_IOU * len(track.boxes):
             iou = agreed[track.id] / len(track.boxes)
-            dropped.append(Dropped(track.id, track.label, iou))
+            dropped.append(DroppedTrack(track.id, track.label, iou))
         else:
             kept.append(MaskTrack(track.id, track.label, masks[track.id]))
     return _without(annotated, tuple(kept), tuple(dropped))
 
 
 def _without(
-    annotated: Annotated, kept: tuple[MaskTrack, ...], dropped: tuple[Dropped, ...]
-) -> Segmented:
+    annotated: AnnotatedVideo, kept: tuple[MaskTrack, ...], dropped: tuple[DroppedTrack, ...]
+) -> SegmentedVideo:
     lost = {one.id for one in dropped}
     said = tuple(one for one in annotated.expressions if not lost & set(one.ids))
     unsaid = tuple(one for one in annotated.expressions if lost & set(one.ids))
-    return Segmented(replace(annotated, tracks=kept, expressions=said), dropped, unsaid)
+    return SegmentedVideo(replace(annotated, tracks=kept, expressions=said), dropped, unsaid)
 
 
-def doubtful(mask: Mask | None, box: Box) -> bool:
+def is_doubtful(mask: Mask | None, box: Box) -> bool:
     """Whether SAM 2 should be given this box. box: on the picture."""
     if mask is None or box_iou(box_around(mask), box) < LEAST_IOU:
         return True
@@ -147,7 +152,7 @@ def box_iou(one: Box, other: Box) -> float:
     return common / total if total > 0 else 0.0
 
 
-def _on_picture(box: Box, annotated: Annotated) -> Box:
+def _on_picture(box: Box, annotated: AnnotatedVideo) -> Box:
     x, y, width, height = box
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(x + width, annotated.width), min(y + height, annotated.height)

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from molmo_ground_ros.benchmarks.conversions.expressions import bad, tracks_of
-from molmo_ground_ros.benchmarks.conversions.inside import sample
+from molmo_ground_ros.benchmarks.conversions.expressions import bad_video, tracks_of
+from molmo_ground_ros.benchmarks.conversions.mask_points import random_point
 from molmo_ground_ros.benchmarks.datasets import queries
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, Expression, MaskTrack
+from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, Expression, MaskTrack
 from molmo_ground_ros.benchmarks.feedback.training_data import OWN
 from molmo_ground_ros.frames.windows import MAX_WINDOW_S, SAMPLE_PERIOD_S
 
@@ -29,7 +29,7 @@ _PERCENT = 100.0
 _SLACK = 1e-6  # frames; of k / fps * fps
 
 
-def first_seen(track: MaskTrack, fps: float, frames: int) -> tuple[float, int] | None:
+def first_appearance(track: MaskTrack, fps: float, frames: int) -> tuple[float, int] | None:
     """(seconds, frame) at which an object is first seen on the 0.5 s grid; None: never.
 
     At t the frame is shown whose time is the last not after t, as the reference's decoder has it
@@ -46,7 +46,7 @@ def first_seen(track: MaskTrack, fps: float, frames: int) -> tuple[float, int] |
     return None
 
 
-def pointing_record(annotated: Annotated, expression: Expression, seed: int = 0) -> Record:
+def pointing_record(annotated: AnnotatedVideo, expression: Expression, seed: int = 0) -> Record:
     """A record of Molmo2-VideoPoint, with the columns `width` and `height` besides.
 
     One point an object, at its first appearance; an object that no grid time shows is left out, and
@@ -61,16 +61,16 @@ def pointing_record(annotated: Annotated, expression: Expression, seed: int = 0)
     """
     found: list[tuple[float, int, float, float]] = []
     for track in tracks_of(annotated, expression):
-        seen = first_seen(track, annotated.fps, annotated.frames)
+        seen = first_appearance(track, annotated.fps, annotated.frames)
         if seen is not None:
             t, frame = seen
-            x, y = sample(
+            x, y = random_point(
                 track.masks[frame].array(), _rng(seed, annotated, expression.text, track.id)
             )
             found.append((t, frame, _share(x, annotated.width), _share(y, annotated.height)))
     if expression.ids and not found:
         why = f'no object is shown on the {SAMPLE_PERIOD_S} s grid'
-        raise bad(annotated, f'{expression.text!r}: {why}')
+        raise bad_video(annotated, f'{expression.text!r}: {why}')
     found.sort()
     times = sorted({t for t, *_ in found})
     frames = sorted({frame for _, frame, *_ in found})
@@ -97,7 +97,7 @@ def pointing_record(annotated: Annotated, expression: Expression, seed: int = 0)
 
 
 def _clip(
-    annotated: Annotated, expression: Expression, times: list[float], seed: int
+    annotated: AnnotatedVideo, expression: Expression, times: list[float], seed: int
 ) -> tuple[float, float]:
     """Start and end of what is shown, seconds."""
     duration = annotated.frames / annotated.fps
@@ -108,12 +108,12 @@ def _clip(
     latest = math.floor(min(first, duration - MAX_WINDOW_S) / SAMPLE_PERIOD_S)
     if earliest > latest:
         why = f'{expression.text!r}: its points are {last - first} s apart, over {MAX_WINDOW_S} s'
-        raise bad(annotated, why)
+        raise bad_video(annotated, why)
     drawn = int(_rng(seed, annotated, expression.text, -1).integers(earliest, latest + 1))
     return drawn * SAMPLE_PERIOD_S, drawn * SAMPLE_PERIOD_S + MAX_WINDOW_S
 
 
-def _rng(seed: int, annotated: Annotated, text: str, number: int) -> np.random.Generator:
+def _rng(seed: int, annotated: AnnotatedVideo, text: str, number: int) -> np.random.Generator:
     """Draws of one object and expression, the same in every order of conversion."""
     words = f'{annotated.name}\n{text}\n{number}'.encode('utf-8', 'surrogatepass')
     return np.random.default_rng([seed, zlib.crc32(words)])

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from molmo_ground_ros.benchmarks.conversions.expressions import bad, tracks_of
-from molmo_ground_ros.benchmarks.conversions.inside import centre
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, Expression, MaskTrack
+from molmo_ground_ros.benchmarks.conversions.expressions import bad_video, tracks_of
+from molmo_ground_ros.benchmarks.conversions.mask_points import central_point
+from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, Expression, MaskTrack
 from molmo_ground_ros.benchmarks.feedback.training_data import OWN
 
 Record = dict[str, Any]
@@ -17,7 +17,7 @@ _DRIFT = 0.01  # of the rate: 29.97 is 30
 
 
 def tracking_record(
-    annotated: Annotated, expression: Expression, number: int = 0, *, masks: bool = False
+    annotated: AnnotatedVideo, expression: Expression, number: int = 0, *, masks: bool = False
 ) -> Record:
     """A record of Molmo2-VideoTrack; with `masks` of Molmo2-VideoTrackEval.
 
@@ -32,7 +32,7 @@ def tracking_record(
     """
     seen = [track for track in tracks_of(annotated, expression) if _frames(track, annotated.frames)]
     if expression.ids and not seen:
-        raise bad(annotated, f'{expression.text!r}: none of its objects is seen')
+        raise bad_video(annotated, f'{expression.text!r}: none of its objects is seen')
     seen.sort(key=lambda track: _frames(track, annotated.frames)[0])
     paths = {str(track.id): _path(track, annotated.frames) for track in seen}
     record: Record = {
@@ -65,7 +65,7 @@ def _frames(track: MaskTrack, count: int) -> list[int]:
 def _path(track: MaskTrack, count: int) -> list[list[float] | None]:
     path: list[list[float] | None] = [None] * count
     for k in _frames(track, count):
-        path[k] = list(centre(track.masks[k].array()))
+        path[k] = list(central_point(track.masks[k].array()))
     return path
 
 
@@ -76,8 +76,8 @@ def _encoded(track: MaskTrack, count: int) -> list[dict[str, Any] | None]:
     return encoded
 
 
-def _fps(annotated: Annotated) -> int:
+def _fps(annotated: AnnotatedVideo) -> int:
     whole = round(annotated.fps)
     if whole < 1 or abs(annotated.fps - whole) > _DRIFT * whole:
-        raise bad(annotated, f'{annotated.fps} frames a second are no whole number')
+        raise bad_video(annotated, f'{annotated.fps} frames a second are no whole number')
     return whole

@@ -15,7 +15,7 @@
 A record that cannot be used is a `BadRecord` in the stream, with file and row; nothing raises.
 """
 
-from molmo_ground_ros.benchmarks.datasets.annotated import example_of
+from molmo_ground_ros.benchmarks.datasets.expression_examples import example_of
 from molmo_ground_ros.benchmarks.datasets.registry import ANNOTATED, FORMATS, read, read_annotated
 from molmo_ground_ros.benchmarks.datasets.write import write
 

@@ -14,17 +14,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.benchmarks.datasets import fields, queries
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets import queries
 from molmo_ground_ros.benchmarks.datasets.examples import (
     Example,
     Media,
+    Pixel,
     PointTruth,
-    Spot,
-    Tracked,
+    TrackedObject,
     TrackTruth,
     Tubelet,
 )
-from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow, bad_record, read_json, rows
+from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow, bad_record, read_json, rows
 from molmo_ground_ros.benchmarks.datasets.video_points import (
     PERCENT,
     clip_of,
@@ -86,16 +87,16 @@ def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Examp
     values = row.values
     width, height = fields.size(values)
     fps = fields.rate(fields.field(values, 'fps'), 'fps')
-    asked = asked_fps(values)
+    asked = query_fps(values)
     if fps % asked:
-        raise fields.bad('fps, sampling_fps', (fps, asked), 'do not divide')
-    frames = fields.whole(fields.field(values, 'n_frames'), 'n_frames', 1, fields.MOST_FRAMES)
+        raise fields.bad_field('fps, sampling_fps', (fps, asked), 'do not divide')
+    frames = fields.integer(fields.field(values, 'n_frames'), 'n_frames', 1, fields.MOST_FRAMES)
     ids = [
         fields.key(value, name)
         for name, value in fields.numbered(fields.field(values, 'mask_id'), 'mask_id')
     ]
     if len(set(ids)) < len(ids):
-        raise fields.bad('mask_id', ids, 'names an object twice')
+        raise fields.bad_field('mask_id', ids, 'names an object twice')
     paths = _paths(values, ids, (width, height), frames, fps)
     of_object = _masks(masks, ids, (width, height), frames)
     label = fields.text(fields.field(values, 'expression'), 'expression')
@@ -109,7 +110,7 @@ def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Examp
         media=Media(fields.key(fields.field(values, 'video'), 'video'), fps=fps),
         truth=TrackTruth(
             tuple(
-                Tracked(k, paths.get(number, {}), of_object.get(number, {}))
+                TrackedObject(k, paths.get(number, {}), of_object.get(number, {}))
                 for k, number in enumerate(ids, start=1)
             ),
             fps,
@@ -147,9 +148,9 @@ def tracks(folder: Path) -> Iterator[tuple[DatasetRow, int, Mapping[str, Any] | 
             yield error
 
 
-def asked_fps(values: Mapping[str, Any]) -> int:
+def query_fps(values: Mapping[str, Any]) -> int:
     """The rate at which a row's tracks are asked for. Raises BadSetting."""
-    return fields.whole(
+    return fields.integer(
         fields.field(values, 'sampling_fps'), 'sampling_fps', 1, int(fields.MOST_FPS)
     )
 
@@ -168,14 +169,14 @@ def _mask_file(row: DatasetRow, places: list[Path]) -> Mapping[str, Any] | None:
 
 def _paths(
     values: Mapping[str, Any], ids: list[str], size: tuple[int, int], frames: int, fps: float
-) -> dict[str, dict[int, Spot]]:
-    found: dict[str, dict[int, Spot]] = {}
+) -> dict[str, dict[int, Pixel]]:
+    found: dict[str, dict[int, Pixel]] = {}
     unknown = None
     for name, item in fields.numbered(
         fields.field(values, 'frame_trajectories'), 'frame_trajectories'
     ):
         record = fields.mapping(item, name)
-        frame = fields.whole(
+        frame = fields.integer(
             fields.field(record, 'frame', f'{name}.'), f'{name}.frame', 0, frames - 1
         )
         most = frames / fps + SAMPLE_PERIOD_S
@@ -188,10 +189,10 @@ def _paths(
             if number not in ids:
                 unknown = number
             else:
-                where = fields.spot(fields.field(entry, 'point', f'{at}.'), f'{at}.point', *size)
+                where = fields.point(fields.field(entry, 'point', f'{at}.'), f'{at}.point', *size)
                 found.setdefault(number, {})[frame] = where
     if unknown is not None and not found:
-        raise fields.bad('frame_trajectories', unknown, f'is not in mask_id, {ids}')
+        raise fields.bad_field('frame_trajectories', unknown, f'is not in mask_id, {ids}')
     return found
 
 
@@ -207,7 +208,7 @@ def _masks(
         name = f'{MASKS} of {number}'
         of_frame = fields.items(masks.get(number if by_id else str(k), []), name)
         if len(of_frame) > frames:
-            raise fields.bad(name, len(of_frame), f'are more than {frames} frames')
+            raise fields.bad_field(name, len(of_frame), f'are more than {frames} frames')
         read = (fields.mask(item, f'{name}[{at}]', *size) for at, item in enumerate(of_frame))
         found[number] = {at: mask for at, mask in enumerate(read) if mask is not None}
     return found

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from molmo_ground_ros.benchmarks.datasets import fields
-from molmo_ground_ros.benchmarks.datasets.annotated import by_label
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, BoxTrack, MaskTrack, Media
-from molmo_ground_ros.benchmarks.datasets.rows import bad_record, read_json
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack, MaskTrack, Media
+from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
+from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record, read_json
 from molmo_ground_ros.errors import BadRecord, BadSetting
 from molmo_ground_ros.frames.masks import Mask, mask_of_polygons
 
@@ -26,7 +26,7 @@ _OBJECTS = 'instances*.json'  # beside captions and keypoints of the same pictur
 _Box = tuple[float, float, float, float]
 
 
-def coco(path: Path) -> Iterator[Annotated | BadRecord]:
+def coco(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
     """Every picture or video of the JSON files in a folder or its `annotations`, or of one file.
 
     Raises BadSetting where there is none.
@@ -48,7 +48,7 @@ def _files(path: Path) -> list[Path]:
     raise BadSetting('data', str(path), 'holds no JSON file')
 
 
-def _whole(file: Path) -> Iterator[Annotated | BadRecord]:
+def _whole(file: Path) -> Iterator[AnnotatedVideo | BadRecord]:
     found = fields.mapping(read_json(file), 'file')
     kind = 'videos' if 'videos' in found else 'images'
     labels = _labels(found)
@@ -72,7 +72,7 @@ def _whole(file: Path) -> Iterator[Annotated | BadRecord]:
             read = _video if kind == 'videos' else _picture
             one = read(record, name, objects, labels, str(file), row)
             if one.name in names or number in ids:
-                raise fields.bad('id', number, f"or '{one.name}' was there before")
+                raise fields.bad_field('id', number, f"or '{one.name}' was there before")
         except BadSetting as error:
             yield bad_record(str(file), row, error)
             continue
@@ -97,7 +97,7 @@ def _picture(
     labels: Mapping[str, str],
     file: str,
     row: int,
-) -> Annotated:
+) -> AnnotatedVideo:
     width, height = fields.size(record)
     tracks: list[MaskTrack | BoxTrack] = []
     for item, at, number, label in _objects(objects, labels):
@@ -117,11 +117,11 @@ def _video(
     labels: Mapping[str, str],
     file: str,
     row: int,
-) -> Annotated:
+) -> AnnotatedVideo:
     width, height = fields.size(record)
     shown = fields.items(fields.field(record, 'file_names', f'{name}.'), f'{name}.file_names')
     if not shown:
-        raise fields.bad(f'{name}.file_names', shown, 'is an empty video')
+        raise fields.bad_field(f'{name}.file_names', shown, 'is an empty video')
     fps = fields.rate(record.get('fps', VIDEO_FPS), f'{name}.fps')
     tracks: list[MaskTrack | BoxTrack] = []
     for item, at, number, label in _objects(objects, labels):
@@ -153,12 +153,14 @@ def _annotated(
     tracks: list[MaskTrack | BoxTrack],
     file: str,
     row: int,
-) -> Annotated:
+) -> AnnotatedVideo:
     numbers = [track.id for track in tracks]
     if len(set(numbers)) < len(numbers):
-        raise fields.bad('annotations', numbers, 'have an id twice')
+        raise fields.bad_field('annotations', numbers, 'have an id twice')
     of_all = tuple(tracks)
-    return Annotated(name, media, *size, frames, fps, of_all, by_label(of_all), file, row)
+    return AnnotatedVideo(
+        name, media, *size, frames, fps, of_all, label_expressions(of_all), file, row
+    )
 
 
 def _objects(
@@ -166,13 +168,13 @@ def _objects(
 ) -> Iterator[tuple[Mapping[str, Any], str, int, str]]:
     """(object, its name in messages, its id, its label) of each that is no crowd."""
     for item in objects:
-        number = fields.whole(fields.field(item, 'id', 'annotation.'), 'annotation.id', 0, 2**62)
+        number = fields.integer(fields.field(item, 'id', 'annotation.'), 'annotation.id', 0, 2**62)
         at = f'annotation {number}'
         if item.get('iscrowd'):
             continue
         category = fields.key(fields.field(item, 'category_id', f'{at}.'), f'{at}.category_id')
         if category not in labels:
-            raise fields.bad(f'{at}.category_id', category, 'is none of categories')
+            raise fields.bad_field(f'{at}.category_id', category, 'is none of categories')
         yield item, at, number, labels[category]
 
 
@@ -189,7 +191,7 @@ def _mask(value: object, name: str, width: int, height: int) -> Mask | None:
             for one in fields.items(item, at)
         ]
         if len(outline) < 6 or len(outline) % 2:
-            raise fields.bad(at, outline, 'is no polygon of x and y')
+            raise fields.bad_field(at, outline, 'is no polygon of x and y')
         outlines.append(outline)
     return mask_of_polygons(outlines, height, width)
 
@@ -197,5 +199,5 @@ def _mask(value: object, name: str, width: int, height: int) -> Mask | None:
 def _box(value: object, name: str) -> _Box:
     sides = [fields.number(one, name, -1e7, 1e7) for one in fields.items(value, name)]
     if len(sides) != 4 or sides[2] <= 0 or sides[3] <= 0:
-        raise fields.bad(name, value, 'is no x, y, width and height')
+        raise fields.bad_field(name, value, 'is no x, y, width and height')
     return sides[0], sides[1], sides[2], sides[3]

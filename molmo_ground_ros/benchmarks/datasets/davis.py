@@ -19,11 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from molmo_ground_ros.benchmarks.datasets import fields
-from molmo_ground_ros.benchmarks.datasets.annotated import by_label
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, Expression, MaskTrack, Media
-from molmo_ground_ros.benchmarks.datasets.png import read_numbers
-from molmo_ground_ros.benchmarks.datasets.rows import bad_record, read_json
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets.examples import (
+    AnnotatedVideo,
+    Expression,
+    MaskTrack,
+    Media,
+)
+from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
+from molmo_ground_ros.benchmarks.datasets.png import read_indices
+from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record, read_json
 from molmo_ground_ros.errors import BadRecord, BadSetting
 from molmo_ground_ros.frames.masks import Mask, mask_of
 
@@ -35,7 +40,7 @@ _RESOLUTIONS = ('480p', 'Full-Resolution')
 _PICTURES = frozenset({'.jpeg', '.jpg', '.png'})
 
 
-def davis(path: Path) -> Iterator[Annotated | BadRecord]:
+def davis(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
     """Every video below a folder, or below its folders of splits, one at a time.
 
     A broken PNG costs its video. Raises BadSetting where there is no `Annotations`, MissingPackage.
@@ -65,7 +70,7 @@ def _resolution(folder: Path) -> Path:
     return next((folder / name for name in _RESOLUTIONS if (folder / name).is_dir()), folder)
 
 
-def _video(folder: Path, pictures: Path, words: Mapping[str, Any]) -> Annotated:
+def _video(folder: Path, pictures: Path, words: Mapping[str, Any]) -> AnnotatedVideo:
     files = sorted(one for one in folder.iterdir() if one.suffix.lower() == '.png')
     if not files:
         raise BadSetting('video', folder.name, 'is an empty video: there is no PNG')
@@ -88,14 +93,16 @@ def _video(folder: Path, pictures: Path, words: Mapping[str, Any]) -> Annotated:
     height, width = numbers.shape
     labels = _labels(words)
     tracks = tuple(MaskTrack(k, labels.get(k, ''), masks[k]) for k in sorted(masks))
-    said = _expressions(words, set(masks)) or by_label(tracks)
+    said = _expressions(words, set(masks)) or label_expressions(tracks)
     media = Media(folder.name, fps=FPS)
-    return Annotated(folder.name, media, width, height, len(frames), FPS, tracks, said, str(folder))
+    return AnnotatedVideo(
+        folder.name, media, width, height, len(frames), FPS, tracks, said, str(folder)
+    )
 
 
 def _numbers(file: Path) -> Any:
     """(H, W) the objects' numbers, 0 for none."""
-    found = read_numbers(file)
+    found = read_indices(file)
     if not found.palette and set(np.unique(found.pixels).tolist()) <= {0, VOID}:
         return (found.pixels == VOID).astype(np.uint8)
     return np.where(found.pixels == VOID, 0, found.pixels)
@@ -141,7 +148,9 @@ def _expressions(words: Mapping[str, Any], known: set[int]) -> tuple[Expression,
         told = fields.field(record, 'obj_id', f'{name}.')
         ids = [_id(one, f'{name}.obj_id') for one in (told if isinstance(told, list) else [told])]
         if not known.issuperset(ids):
-            raise fields.bad(f'{name}.obj_id', told, f'is none of the objects {sorted(known)}')
+            raise fields.bad_field(
+                f'{name}.obj_id', told, f'is none of the objects {sorted(known)}'
+            )
         found.append(Expression(said, tuple(ids)))
     return tuple(found)
 
@@ -149,5 +158,5 @@ def _expressions(words: Mapping[str, Any], known: set[int]) -> tuple[Expression,
 def _id(value: object, name: str) -> int:
     told = fields.key(value, name)
     if not told.isdecimal():
-        raise fields.bad(name, value, 'is no number of an object')
-    return fields.whole(int(told[:9]), name, 1, VOID - 1)
+        raise fields.bad_field(name, value, 'is no number of an object')
+    return fields.integer(int(told[:9]), name, 1, VOID - 1)

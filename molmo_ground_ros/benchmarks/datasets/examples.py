@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.types import Task
 
-Spot = tuple[float, float]  # x, y
+Pixel = tuple[float, float]  # x, y
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ class ImageTruth:
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class TrackedObject:
     """One object through time, by frame of the clip from 0. Where it is hidden, it has no mask.
 
     A point it may have there: some data says where it is.
     """
 
     id: int
-    points: Mapping[int, Spot] = field(default_factory=dict)
+    points: Mapping[int, Pixel] = field(default_factory=dict)
     masks: Mapping[int, Mask] = field(default_factory=dict)
 
 
@@ -76,7 +76,7 @@ class Tracked:
 class TrackTruth:
     """What to follow: frame k is at k / fps seconds."""
 
-    objects: tuple[Tracked, ...]
+    objects: tuple[TrackedObject, ...]
     fps: float
     frames: int  # of the clip
     asked_fps: float = 1.0  # the rate at which tracks are asked for and scored
@@ -130,7 +130,7 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True)
-class Annotated:
+class AnnotatedVideo:
     """One video with its objects: plain data, before it is made into questions."""
 
     name: str  # unique in its data

@@ -9,7 +9,7 @@ import re
 _DIGITS = re.compile(r'(\d+)')
 
 
-def turn(name: str) -> list[tuple[str, int]]:
+def numeric_order(name: str) -> list[tuple[str, int]]:
     """Sorts names with the numbers in them as numbers: 'a9' before 'a10'."""
     parts = _DIGITS.split(name)
     return [

@@ -16,10 +16,15 @@ from pathlib import Path
 
 import cv2
 
-from molmo_ground_ros.benchmarks.datasets import fields
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, BoxTrack, Expression, Media
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets.examples import (
+    AnnotatedVideo,
+    BoxTrack,
+    Expression,
+    Media,
+)
 from molmo_ground_ros.benchmarks.datasets.mot import Box, numbers_of, text_lines
-from molmo_ground_ros.benchmarks.datasets.rows import bad_record
+from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadRecord, BadSetting
 
 FPS = 30.0  # LaSOT, arXiv:1809.07845, section 3
@@ -31,7 +36,7 @@ _NUMBER = re.compile(r'-\d+\Z')
 _FAR = 1e6  # pixels of a box's sides and place
 
 
-def lasot(path: Path) -> Iterator[Annotated | BadRecord]:
+def lasot(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
     """Every video: the folder, those in it, and those in its folders of categories.
 
     A broken line is a BadRecord, and the object is hidden there. Lists of hidden frames of another
@@ -55,7 +60,7 @@ def lasot(path: Path) -> Iterator[Annotated | BadRecord]:
         yield annotated
 
 
-def _video(truth: Path, faults: list[BadRecord]) -> Annotated:
+def _video(truth: Path, faults: list[BadRecord]) -> AnnotatedVideo:
     folder = truth.parent
     lines = text_lines(truth)
     if not lines:
@@ -73,7 +78,7 @@ def _video(truth: Path, faults: list[BadRecord]) -> Annotated:
     label = _NUMBER.sub('', folder.name)
     said = _said(folder / _WORDS) or label
     width, height = _size(folder / 'img')
-    return Annotated(
+    return AnnotatedVideo(
         folder.name,
         Media(folder.name, fps=FPS),
         width,

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example, ImageTruth, Media, TrackTruth
-from molmo_ground_ros.benchmarks.datasets.file_order import turn
+from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
 from molmo_ground_ros.errors import BadSetting, ImageError, NoFrames
 from molmo_ground_ros.frames.clip_buffer import sampled_clip
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
@@ -29,7 +29,7 @@ from molmo_ground_ros.frames.windows import MAX_FRAMES, MAX_WINDOW_NS
 from molmo_ground_ros.types import Clip, Frame
 
 MOST_TRACK_FPS = 10  # molmo2 f3cb108, olmo/data/academic_video_track_datasets.py:78
-PICTURES = frozenset({'.bmp', '.jpeg', '.jpg', '.png', '.webp'})
+IMAGE_SUFFIXES = frozenset({'.bmp', '.jpeg', '.jpg', '.png', '.webp'})
 _NAMED_FIRST = 5  # of what is missing
 _TWO_FPS = '_2fps'  # after the name of a video, and `-2fps` after the name of its folder
 _INNER = frozenset({'img', 'img1', 'imgs'})  # a video's pictures in its folder
@@ -38,7 +38,7 @@ _PASSED_OVER = frozenset({'Annotations', 'MasksRLE', 'full_videos', 'gt', 'selec
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingMedia:
     """Media that are not there."""
 
     folder: Path
@@ -97,7 +97,7 @@ class MediaFolder:
                 return place
         return self._one(self._known(_stem(name.name)), media, name)
 
-    def missing(self, examples: Iterable[Example]) -> Missing:
+    def missing(self, examples: Iterable[Example]) -> MissingMedia:
         """Which media are not there, or stand there twice."""
         found: dict[tuple[str, str], bool] = {}
         lost = count = 0
@@ -108,7 +108,7 @@ class MediaFolder:
             lost += not found[key]
             count += 1
         names = tuple(dict.fromkeys(name for (name, _), there in found.items() if not there))
-        return Missing(self.folder, names, lost, len(found), count)
+        return MissingMedia(self.folder, names, lost, len(found), count)
 
     def clip(self, example: Example) -> Clip:
         """The frames the model is shown of an example.
@@ -193,7 +193,7 @@ def _media_below(folder: Path) -> Iterator[tuple[str, Path]]:
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
         here = Path(place)
-        if here != folder and any(Path(name).suffix.lower() in PICTURES for name in files):
+        if here != folder and any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files):
             shown = here.parent if here.name in _INNER else here
             yield shown.name, shown
         videos = sorted(name for name in files if Path(name).suffix.lower() in SUFFIXES)
@@ -219,7 +219,7 @@ def _plain(name: str) -> str:
 def _stem(name: str) -> str:
     """The name without what may stand after it: a suffix, `_2fps`."""
     path = PurePosixPath(name)
-    known = path.suffix.lower() in SUFFIXES | PICTURES
+    known = path.suffix.lower() in SUFFIXES | IMAGE_SUFFIXES
     return (path.stem if known else name).removesuffix(_TWO_FPS)
 
 
@@ -231,9 +231,9 @@ def _pictures(folder: Path) -> list[Path]:
     """The numbered pictures in a folder, or in the one of them in it, in order."""
     for place in (folder, *(folder / name for name in sorted(_INNER))):
         if place.is_dir():
-            found = [one for one in place.iterdir() if one.suffix.lower() in PICTURES]
+            found = [one for one in place.iterdir() if one.suffix.lower() in IMAGE_SUFFIXES]
             if found:
-                return sorted(found, key=lambda path: turn(path.stem))
+                return sorted(found, key=lambda path: numeric_order(path.stem))
     return []
 
 

@@ -13,10 +13,10 @@ import configparser
 from collections.abc import Iterator
 from pathlib import Path
 
-from molmo_ground_ros.benchmarks.datasets import fields
-from molmo_ground_ros.benchmarks.datasets.annotated import by_label
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, BoxTrack, Media
-from molmo_ground_ros.benchmarks.datasets.rows import bad_record
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack, Media
+from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
+from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadRecord, BadSetting
 
 Box = tuple[float, float, float, float]
@@ -41,7 +41,7 @@ _CLASSES = {
 _FAR = 1e6  # pixels of a box's sides and place
 
 
-def mot(path: Path) -> Iterator[Annotated | BadRecord]:
+def mot(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
     """Every sequence: the folder, those in it, and those in its folders of splits.
 
     Raises BadSetting where there is none.
@@ -74,8 +74,16 @@ def mot(path: Path) -> Iterator[Annotated | BadRecord]:
             boxes[number][frame] = box
         tracks = tuple(BoxTrack(number, labels[number], boxes[number]) for number in sorted(labels))
         media = Media(folder.name, fps=fps)
-        yield Annotated(
-            folder.name, media, width, height, frames, fps, tracks, by_label(tracks), str(truth)
+        yield AnnotatedVideo(
+            folder.name,
+            media,
+            width,
+            height,
+            frames,
+            fps,
+            tracks,
+            label_expressions(tracks),
+            str(truth),
         )
 
 
@@ -85,9 +93,9 @@ def numbers_of(line: str, name: str, least: int) -> list[float]:
     try:
         found = [float(part) for part in parts]
     except ValueError:
-        raise fields.bad(name, line, 'is no line of numbers') from None
+        raise fields.bad_field(name, line, 'is no line of numbers') from None
     if len(found) < least:
-        raise fields.bad(name, line, f'has fewer than {least} numbers')
+        raise fields.bad_field(name, line, f'has fewer than {least} numbers')
     return found
 
 
@@ -111,7 +119,7 @@ def _info(path: Path) -> tuple[float, int, int, int]:
             'seqinfo', str(path), f'lacks one of {", ".join(_STATED)}: {error}'
         ) from error
     width, height = fields.size(told, 'imWidth', 'imHeight')
-    frames = fields.whole(told['seqLength'], 'seqLength', 1, fields.MOST_FRAMES)
+    frames = fields.integer(told['seqLength'], 'seqLength', 1, fields.MOST_FRAMES)
     return fields.rate(told['frameRate'], 'frameRate'), frames, width, height
 
 
@@ -139,15 +147,15 @@ def _lines(path: Path, frames: int) -> Iterator[tuple[int, int, int, str, Box] |
 def _line(line: str, frames: int) -> tuple[int, int, str, Box] | None:
     """(frame, id, label, box); None where it does not count."""
     told = numbers_of(line, 'line', 6)
-    frame = fields.whole(told[0], 'frame', 1, frames) - 1
-    number = fields.whole(told[1], 'id', 0, 2**53)
+    frame = fields.integer(told[0], 'frame', 1, frames) - 1
+    number = fields.integer(told[1], 'id', 0, 2**53)
     left, top = (fields.number(value, 'box', -_FAR, _FAR) - 1 for value in told[2:4])
     width, height = (fields.number(value, 'box', 0, _FAR) for value in told[4:6])
     if not width or not height:
-        raise fields.bad('box', told[2:6], 'is empty')
+        raise fields.bad_field('box', told[2:6], 'is empty')
     if len(told) > 6 and not told[6]:
         return None
-    kind = fields.whole(told[7], 'class', -1, 10**6) if len(told) > 7 else 1
+    kind = fields.integer(told[7], 'class', -1, 10**6) if len(told) > 7 else 1
     return (
         frame,
         number,

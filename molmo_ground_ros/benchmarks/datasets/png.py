@@ -29,14 +29,14 @@ _FRAME = 12  # bytes of a chunk besides its data
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class IndexedImage:
     """What a PNG holds."""
 
     pixels: NDArray[np.uint8]  # (H, W)
     palette: bool  # else grey
 
 
-def read_numbers(path: Path) -> Numbers:
+def read_indices(path: Path) -> IndexedImage:
     """Read a PNG of at most 8 bits a pixel. Raises BadSetting for every other file, OSError."""
     data = path.read_bytes()
     chunks = list(_chunks(data, path))
@@ -57,7 +57,7 @@ def read_numbers(path: Path) -> Numbers:
     picture = cv2.imdecode(np.frombuffer(written, np.uint8), cv2.IMREAD_COLOR)
     if picture is None or picture.shape[:2] != (height, width):
         raise BadSetting('picture', str(path), 'is a PNG that cannot be decoded')
-    return Numbers(np.ascontiguousarray(picture[:, :, 0], np.uint8), colour == _PALETTE)
+    return IndexedImage(np.ascontiguousarray(picture[:, :, 0], np.uint8), colour == _PALETTE)
 
 
 def _chunks(data: bytes, path: Path) -> Iterator[tuple[bytes, bytes]]:

@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from molmo_ground_ros.benchmarks.datasets import fields
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets.examples import Example, ImageTruth, Media
-from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
+from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.frames.masks import mask_of
 from molmo_ground_ros.types import Task

@@ -50,7 +50,7 @@ def count(label: str) -> str:
     return f'How many "{label}" are there in the video?'
 
 
-def point_in_picture(label: str) -> str:
+def point_in_image(label: str) -> str:
     """What pointing in a picture is asked with, the first wording (data_formatter.py:258)."""
     return f"Point to {label}\nPlease say 'There are none.' if it is not in the image."
 

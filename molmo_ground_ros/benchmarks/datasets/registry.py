@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from molmo_ground_ros.benchmarks.datasets import academic, pointbench, video_points, video_tracks
-from molmo_ground_ros.benchmarks.datasets.annotated import example_of
 from molmo_ground_ros.benchmarks.datasets.coco import coco
 from molmo_ground_ros.benchmarks.datasets.davis import davis
-from molmo_ground_ros.benchmarks.datasets.examples import Annotated, Example
+from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, Example
+from molmo_ground_ros.benchmarks.datasets.expression_examples import example_of
 from molmo_ground_ros.benchmarks.datasets.lasot import lasot
 from molmo_ground_ros.benchmarks.datasets.mot import mot
-from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow, rows
+from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow, rows
 from molmo_ground_ros.errors import BadRecord, BadSetting
 
 Found = Iterator[Example | BadRecord]
@@ -35,10 +35,10 @@ def read(name: str, folder: str | Path) -> Found:
     `rows.rows`. A record that cannot be used is given as a BadRecord in its place, and so is a
     file. Raises BadSetting for an unknown name and where there is no data, MissingPackage.
     """
-    return FORMATS[known(name, FORMATS)](Path(folder))
+    return FORMATS[format_name(name, FORMATS)](Path(folder))
 
 
-def known(name: str, formats: Mapping[str, object]) -> str:
+def format_name(name: str, formats: Mapping[str, object]) -> str:
     """The format that a name means, one of `formats`. Raises BadSetting."""
     plain = name.strip().lower().rpartition('/')[2]
     for wanted in (plain, plain.removeprefix(_HUB)):
@@ -47,12 +47,12 @@ def known(name: str, formats: Mapping[str, object]) -> str:
     raise BadSetting('format', name, f'is none of {", ".join(formats)}')
 
 
-def read_annotated(name: str, folder: str | Path) -> Iterator[Annotated | BadRecord]:
+def read_annotated(name: str, folder: str | Path) -> Iterator[AnnotatedVideo | BadRecord]:
     """The videos or pictures of plain data, as they are annotated: see `read`.
 
     name: one of ANNOTATED.
     """
-    return ANNOTATED[known(name, ANNOTATED)](Path(folder))
+    return ANNOTATED[format_name(name, ANNOTATED)](Path(folder))
 
 
 def _of_rows(example: Callable[[DatasetRow, int], Example], own_id: bool = False) -> Reader:
@@ -109,7 +109,7 @@ def _examples(made: Iterator[_Made], own_id: bool) -> Found:
         yield found if unique == found.id else replace(found, id=unique)
 
 
-def _of_annotated(reader: Callable[[Path], Iterator[Annotated | BadRecord]]) -> Reader:
+def _of_annotated(reader: Callable[[Path], Iterator[AnnotatedVideo | BadRecord]]) -> Reader:
     """A reader of plain data: an example for each expression of each video or picture."""
 
     def read_expressions(folder: Path) -> Found:
@@ -155,7 +155,7 @@ class _Ids:
         return found
 
 
-ANNOTATED: dict[str, Callable[[Path], Iterator[Annotated | BadRecord]]] = {
+ANNOTATED: dict[str, Callable[[Path], Iterator[AnnotatedVideo | BadRecord]]] = {
     'coco': coco,
     'davis': davis,
     'youtube-vos': davis,

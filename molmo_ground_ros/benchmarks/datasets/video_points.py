@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from molmo_ground_ros.benchmarks.datasets import fields, queries
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets import queries
 from molmo_ground_ros.benchmarks.datasets.examples import (
     CountTruth,
     Example,
@@ -20,7 +21,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     PointTruth,
     Tubelet,
 )
-from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
+from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.frames.windows import MAX_WINDOW_S, SAMPLE_PERIOD_S
 from molmo_ground_ros.types import Task
@@ -46,10 +47,10 @@ def videopoint(row: DatasetRow, index: int) -> Example:
         clip = (0.0, duration)
     if clip is None:
         told = f'no clip is told, and a video over {MAX_WINDOW_S:g} s needs one'
-        raise fields.bad('video_duration', duration, told)
+        raise fields.bad_field('video_duration', duration, told)
     start, end = clip
     if end - start > MAX_WINDOW_S:
-        raise fields.bad('clip', clip, f'is longer than {MAX_WINDOW_S:g} s')
+        raise fields.bad_field('clip', clip, f'is longer than {MAX_WINDOW_S:g} s')
     sized = values.get('width') is not None and values.get('height') is not None
     width, height = fields.size(values) if sized else (PERCENT, PERCENT)
     objects = tuple(
@@ -98,7 +99,7 @@ def videopointeval(row: DatasetRow, index: int) -> Example:
     objects = []
     for k, (time, point) in enumerate(zip(times, points, strict=True)):
         t = fields.seconds(time, f'two_fps_timestamps[{k}]', duration + SAMPLE_PERIOD_S)
-        x, y = fields.spot(point, f'points[{k}]', width, height)
+        x, y = fields.point(point, f'points[{k}]', width, height)
         tubelet = _masks(masks[k], f'masks[{k}]', (width, height), duration)
         objects.append(Tubelet(((t, x, y),), tubelet))
     label = fields.text(fields.field(values, 'label'), 'label')
@@ -165,12 +166,16 @@ def percent_points(
     for k, (stamp, at_once) in enumerate(zip(stamps, points, strict=True)):
         second = fields.seconds(stamp, f'{times}[{k}]')
         if not (second / SAMPLE_PERIOD_S).is_integer():
-            raise fields.bad(f'{times}[{k}]', stamp, f'is not on the grid of {SAMPLE_PERIOD_S} s')
+            raise fields.bad_field(
+                f'{times}[{k}]', stamp, f'is not on the grid of {SAMPLE_PERIOD_S} s'
+            )
         if not start_s <= second <= end_s:
-            raise fields.bad(f'{times}[{k}]', stamp, f'is not in the clip, {start_s} to {end_s} s')
+            raise fields.bad_field(
+                f'{times}[{k}]', stamp, f'is not in the clip, {start_s} to {end_s} s'
+            )
         t = math.floor((second - start_s) / SAMPLE_PERIOD_S) * SAMPLE_PERIOD_S
         for name, point in fields.numbered(at_once, f'points[{k}]'):
-            found.append((t, *fields.spot(point, name, PERCENT, PERCENT)))
+            found.append((t, *fields.point(point, name, PERCENT, PERCENT)))
     return found
 
 
@@ -185,7 +190,7 @@ def clip_of(
     first = fields.seconds(start, names[0], most)
     last = fields.seconds(end, names[1], most)
     if first >= last:
-        raise fields.bad(', '.join(names), (first, last), 'is an empty clip')
+        raise fields.bad_field(', '.join(names), (first, last), 'is an empty clip')
     return first, last
 
 
@@ -195,7 +200,7 @@ def _clip(values: Mapping[str, Any], duration_s: float) -> tuple[float, float] |
 
 def count_of(values: Mapping[str, Any]) -> int:
     """The column count. Raises BadSetting."""
-    return fields.whole(fields.field(values, 'count'), 'count', 0, _MOST)
+    return fields.integer(fields.field(values, 'count'), 'count', 0, _MOST)
 
 
 def _masks(value: object, name: str, size: tuple[int, int], duration_s: float) -> dict[float, Mask]:
@@ -204,7 +209,9 @@ def _masks(value: object, name: str, size: tuple[int, int], duration_s: float) -
     found = {}
     for at, item in fields.numbered(value, name):
         record = fields.mapping(item, at)
-        frame = fields.whole(fields.field(record, 'frame_id', f'{at}.'), f'{at}.frame_id', 0, most)
+        frame = fields.integer(
+            fields.field(record, 'frame_id', f'{at}.'), f'{at}.frame_id', 0, most
+        )
         mask = fields.mask(fields.field(record, 'rle', f'{at}.'), f'{at}.rle', *size)
         if mask is not None:
             found[frame * SAMPLE_PERIOD_S] = mask

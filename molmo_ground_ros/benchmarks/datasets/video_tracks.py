@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from molmo_ground_ros.benchmarks.datasets import fields, queries
-from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, Tracked, TrackTruth
-from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets import queries
+from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, TrackedObject, TrackTruth
+from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.types import Task
 
@@ -43,11 +44,13 @@ def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
     width, height = fields.size(values, 'w', 'h')
     fps = fields.rate(fields.field(values, 'fps'), 'fps')
     if fps < EVALUATED_FPS:
-        raise fields.bad('fps', fps, f'is below {EVALUATED_FPS}, at which tracks are asked for')
+        raise fields.bad_field(
+            'fps', fps, f'is below {EVALUATED_FPS}, at which tracks are asked for'
+        )
     ids = _ids(values)
     points = {
         number: {
-            k: fields.spot(point, f'points of {number}[{k}]', width, height)
+            k: fields.point(point, f'points of {number}[{k}]', width, height)
             for k, point in enumerate(of_frame)
             if point
         }
@@ -65,7 +68,7 @@ def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
     stated_frames = _stated_frames(values) if stated or not lengths else 0
     frames = next(iter(lengths.values())) if lengths else stated_frames
     if not 0 < frames <= fields.MOST_FRAMES:
-        raise fields.bad('points', frames, 'frames: is an empty video')
+        raise fields.bad_field('points', frames, 'frames: is an empty video')
     label = fields.text(fields.field(values, 'exp'), 'exp')
     source = fields.words(fields.field(values, 'video_dataset'), 'video_dataset')
     return Example(
@@ -77,7 +80,7 @@ def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
         media=Media(fields.key(fields.field(values, 'clip'), 'clip'), source, fps=fps),
         truth=TrackTruth(
             tuple(
-                Tracked(k, points.get(number, {}), masks.get(number, {}))
+                TrackedObject(k, points.get(number, {}), masks.get(number, {}))
                 for k, number in enumerate(ids, start=1)
             ),
             fps,
@@ -98,7 +101,7 @@ def _ids(values: Mapping[str, Any]) -> list[str]:
         for name, value in fields.numbered(fields.field(values, 'mask_id'), 'mask_id')
     ]
     if len(set(found)) < len(found):
-        raise fields.bad('mask_id', found, 'names an object twice')
+        raise fields.bad_field('mask_id', found, 'names an object twice')
     return found
 
 
@@ -110,7 +113,7 @@ def _by_object(values: Mapping[str, Any], column: str, ids: list[str]) -> dict[s
         number = fields.key(fields.field(record, 'object_id', f'{name}.'), f'{name}.object_id')
         if number not in ids or number in found:
             why = 'is there twice' if number in found else f'is not in mask_id, {ids}'
-            raise fields.bad(f'{name}.object_id', number, why)
+            raise fields.bad_field(f'{name}.object_id', number, why)
         found[number] = fields.items(fields.field(record, column, f'{name}.'), f'{name}.{column}')
     return found
 
@@ -134,9 +137,9 @@ def _stated_frames(values: Mapping[str, Any]) -> int:
     Of those the loader asks no more, so a number of frames that is another than theirs is let be.
     """
     first, last = (
-        fields.whole(fields.field(values, name), name, 0, fields.MOST_FRAMES)
+        fields.integer(fields.field(values, name), name, 0, fields.MOST_FRAMES)
         for name in ('start_frame', 'end_frame')
     )
     if last < first:
-        raise fields.bad('end_frame', last, f'is before start_frame, {first}')
+        raise fields.bad_field('end_frame', last, f'is before start_frame, {first}')
     return last - first + 1

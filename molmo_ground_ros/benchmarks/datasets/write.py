@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.benchmarks.datasets.rows import DatasetRow
+from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
 from molmo_ground_ros.benchmarks.datasets.video_points import videopoint
 from molmo_ground_ros.benchmarks.datasets.video_tracks import videotrack, videotrackeval
 from molmo_ground_ros.errors import BadSetting, MissingPackage

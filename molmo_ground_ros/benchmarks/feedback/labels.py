@@ -137,7 +137,7 @@ def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
     )
 
 
-def read_torn(record: Mapping[str, Any], source: str) -> UnreadableRow | None:
+def read_unreadable(record: Mapping[str, Any], source: str) -> UnreadableRow | None:
     """Where a record belongs that `read_row` does not take; None if it does not tell that."""
     try:
         return UnreadableRow(_asked(record, source), _integer(record, 'stamp_ns'))

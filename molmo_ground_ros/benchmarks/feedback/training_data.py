@@ -89,7 +89,7 @@ class TrainingClip:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedAnswer:
     """An answer about one clip that is not exported."""
 
     asked: QuestionKey
@@ -102,16 +102,16 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
+class TrainingRecords:
     """What an export holds."""
 
     points: list[Record]  # of Molmo2-VideoPoint
     tracks: list[Record]  # of Molmo2-VideoTrack
     clips: list[Record]  # that they need
-    left_out: list[LeftOut]
+    left_out: list[SkippedAnswer]
 
 
-def convert(rows: Sequence[LabelRow], torn: Sequence[UnreadableRow] = ()) -> Converted:
+def convert(rows: Sequence[LabelRow], torn: Sequence[UnreadableRow] = ()) -> TrainingRecords:
     """Turn rows into records, in the order of source, camera, time and question.
 
     rows: no two of one key. An answer about a clip becomes a record if every one of its points was
@@ -134,14 +134,14 @@ def convert(rows: Sequence[LabelRow], torn: Sequence[UnreadableRow] = ()) -> Con
             why = _refusal(found, unseen, bad, cut)
             if why is not None:
                 left_out.append(
-                    LeftOut(asked, found[0].query, start_ns, end_ns, len(found), unseen, why)
+                    SkippedAnswer(asked, found[0].query, start_ns, end_ns, len(found), unseen, why)
                 )
                 continue
             right = [row for row in found if row.verdict is Verdict.RIGHT]
             make = point_record if asked.kind == 'event' else track_record
             made[asked.kind].append(make(clip, found[0], labels[asked], right))
             used[clip.name] = clip
-    return Converted(
+    return TrainingRecords(
         made['event'], made['track_point'], [clip.record() for clip in used.values()], left_out
     )
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which prediction stands for which object, one for one, and the shares that follow."""
+"""Pairs predictions with objects, one with one, and computes precision and recall of the pairs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Scores = tuple[float, float, float]  # precision, recall, F1
 PARITY_EPSILON = 1e-10  # molmo2 f3cb108, olmo/eval/evaluators.py:406-409
 
 
-def cheapest(costs: NDArray[np.float64]) -> Pairs:
+def least_cost_pairs(costs: NDArray[np.float64]) -> Pairs:
     """The min(N, M) pairs of least total cost. costs: (N, M) finite. Raises MissingPackage."""
     try:
         from scipy.optimize import linear_sum_assignment
@@ -26,39 +26,41 @@ def cheapest(costs: NDArray[np.float64]) -> Pairs:
 
 
 def most_hits(hits: NDArray[np.bool_]) -> Pairs:
-    """As many pairs that are hits as there can be, and no others. hits: (predictions, objects)."""
-    if hits.sum() < 2:  # nothing to choose
+    """The largest set of pairs that are all hits. hits: (predictions, objects)."""
+    # With fewer than two hits there is no choice to make.
+    if hits.sum() < 2:
         rows, columns = np.nonzero(hits)
         return rows, columns
-    rows, columns = cheapest(-hits.astype(np.float64))
-    kept = hits[rows, columns]
-    return rows[kept], columns[kept]
+    rows, columns = least_cost_pairs(-hits.astype(np.float64))
+    is_hit = hits[rows, columns]
+    return rows[is_hit], columns[is_hit]
 
 
 def nearest_hits(
-    said: NDArray[np.float64], annotated: NDArray[np.float64], hits: NDArray[np.bool_]
+    predicted: NDArray[np.float64], annotated: NDArray[np.float64], hits: NDArray[np.bool_]
 ) -> Pairs:
-    """parity: pairs of least total distance, of which those that are hits are kept.
+    """parity: pairs by least total distance first, then drops the pairs that are no hits.
 
-    said, annotated: (N, D) and (M, D). hits: (N, M). A point inside a mask may be paired with
+    predicted, annotated: (N, D) and (M, D). hits: (N, M). A point inside a mask may be paired with
     another object and so miss (evaluators.py:2851-2856).
     """
-    apart = np.sqrt(((said[:, None] - annotated[None]) ** 2).sum(axis=-1))
-    rows, columns = cheapest(apart)
-    kept = hits[rows, columns]
-    return rows[kept], columns[kept]
+    distances = np.sqrt(((predicted[:, None] - annotated[None]) ** 2).sum(axis=-1))
+    rows, columns = least_cost_pairs(distances)
+    is_hit = hits[rows, columns]
+    return rows[is_hit], columns[is_hit]
 
 
-def scores(hits: int, said: int, real: int, parity: bool = False) -> Scores:
-    """Precision, recall and F1 in 0..1 of `hits` among `said` predictions and `real` objects.
+def scores(hits: int, predictions: int, objects: int, parity: bool = False) -> Scores:
+    """Precision, recall and F1, each in [0, 1].
 
-    No object: 1 where nothing was said, else 0. Nothing said of an object: 0, all three
-    (evaluators.py:508-520, 2837-2841). parity: F1 falls short by half of 1e-10.
+    Without objects all three are 1 if there is no prediction, else 0. With objects and no
+    prediction all three are 0 (evaluators.py:508-520, 2837-2841). parity: 1e-10 is added to F1's
+    denominator, which lowers F1 by half of that.
     """
-    if not real:
-        return (float(not said),) * 3
+    if not objects:
+        return (float(not predictions),) * 3
     if not hits:
         return 0.0, 0.0, 0.0
-    precision, recall = hits / said, hits / real
+    precision, recall = hits / predictions, hits / objects
     epsilon = PARITY_EPSILON if parity else 0.0
     return precision, recall, 2 * precision * recall / (precision + recall + epsilon)

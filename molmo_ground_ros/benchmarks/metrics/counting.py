@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An answer's count, and how near the true one it is.
+"""The count that an answer states, and how near it is to the true one.
 
-Restates molmo2 f3cb108, olmo/eval/evaluators.py:2657-2792 (videos) and :552-603 (pictures). Its
-`CountEval` (:853-913) is not restated: it takes every answer for 1, and fails on a second example.
+Restates molmo2 f3cb108, olmo/eval/evaluators.py:2657-2792. Its `CountEval` (:853-913) is not
+restated: it takes every answer for 1, and fails on a second example.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ import contextlib
 import re
 from dataclasses import dataclass
 
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument
 from molmo_ground_ros.language.grammar import parse
 
 _PARITY_TOTAL = re.compile(r'(?:a total of|the total number(?:\s+of\s+.+?)?\s+is:)\s*(\d+)\.?')
-# parity: meant as a word boundary, the pattern holds backspaces (:2696), which no model writes.
+# parity: the reference means a word boundary, but writes a backspace (:2696). No model writes
+# backspaces, so this never matches.
 _PARITY_NONE = re.compile('.*\x08none\x08.*')
-_PER_MARGIN = 20  # objects that allow one more to be missed: floor(0.05 * truth)
-_PICTURE_MARGIN = 1
+_OBJECTS_PER_MARGIN = 20  # a close count may be off by floor(0.05 * truth) more
 
 
 @dataclass(frozen=True, slots=True)
 class CountScore:
-    """One example: 1.0 or 0.0 each. What states no count is neither correct nor close."""
+    """The scores of one example, each 1.0 or 0.0. Without a count, `correct` and `close` are 0."""
 
     correct: float
     close: float
-    parsed: float  # a count was stated
+    parsed: float  # 1.0 if the answer states a count
 
     def metrics(self) -> dict[str, float]:
-        """By the names of the table."""
+        """The scores by their names in the table."""
         return {
             'accuracy': self.correct,
             'close_accuracy': self.close,
@@ -39,10 +39,11 @@ class CountScore:
         }
 
 
-def predicted_count(text: str, parity: bool = False) -> int | None:
-    """The count an answer states; None if it states none. Points are never counted.
+def stated_count(text: str, parity: bool = False) -> int | None:
+    """The count that an answer states; None if it states none. Points are never counted.
 
-    Default: `grammar.statements`. "There are none." is 0, "There are 3 <points ...>" is 3.
+    Default: the rules of `grammar.statements`. "There are none." is 0, and
+    "There are 3 <points ...>" is 3.
     parity: a bare number or "a total of N" is a count, and both of the above are not
     (evaluators.py:2680-2698).
     """
@@ -56,36 +57,24 @@ def _parity_count(text: str) -> int | None:
     plain = text.strip().lower().rstrip('.').strip()
     with contextlib.suppress(ValueError):
         return int(plain)
-    found = _PARITY_TOTAL.search(plain)
-    if found:
-        with contextlib.suppress(ValueError):  # of thousands of digits
-            return int(found[1])
+    total = _PARITY_TOTAL.search(plain)
+    if total:
+        # Python refuses to convert thousands of digits.
+        with contextlib.suppress(ValueError):
+            return int(total[1])
     return 0 if _PARITY_NONE.match(plain) else None
 
 
 def count_score(truth: int, predicted: int | None) -> CountScore:
-    """Right, or off by 1 + floor(0.05 truth) at most (evaluators.py:2727-2733).
+    """Scores a count: correct if equal, close if off by at most 1 + floor(0.05 truth).
 
-    truth: 0 or more, else BadSetting.
+    predicted: None if the answer states no count. Raises BadArgument for a truth below 0.
+    Source: evaluators.py:2727-2733.
     """
-    return _score(truth, predicted, 1 + truth // _PER_MARGIN)
-
-
-def picture_count_score(
-    truth: int, predicted: int | None, points: int, parity: bool = False
-) -> CountScore:
-    """The same for a count of what is in a picture: off by 1 at most (evaluators.py:595-600).
-
-    points: how many the answer has. parity: they are the count, whatever was stated (:593 writes
-    over what was read). Raises BadSetting for a truth below 0.
-    """
-    return _score(truth, points if parity else predicted, _PICTURE_MARGIN)
-
-
-def _score(truth: int, predicted: int | None, margin: int) -> CountScore:
     if truth < 0:
-        raise BadSetting('count', truth, 'is below 0')
+        raise BadArgument('count', truth, 'is below 0')
     if predicted is None:
         return CountScore(0.0, 0.0, 0.0)
-    off = abs(truth - predicted)
-    return CountScore(float(off == 0), float(off <= margin), 1.0)
+    error = abs(truth - predicted)
+    margin = 1 + truth // _OBJECTS_PER_MARGIN
+    return CountScore(float(error == 0), float(error <= margin), 1.0)

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""HOTA: how well objects are found, and how well they keep their identities.
+"""HOTA: how well objects are detected, and how well they keep their ids over time.
 
-Restates TrackEval 1.3.0 (PyPI), trackeval/metrics/hota.py:31-202. Found and right at each alpha, a
-similarity that a pair needs; HOTA is the geometric mean of detection and association.
+Restates TrackEval 1.3.0 (PyPI), trackeval/metrics/hota.py:31-202. Alpha is the similarity that a
+pair needs. Detection (DetA) and association (AssA) are computed at each alpha, and HOTA is their
+geometric mean.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from molmo_ground_ros.benchmarks.metrics.assign import cheapest
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.benchmarks.metrics.assign import least_cost_pairs
+from molmo_ground_ros.errors import BadArgument
 
-Curve = NDArray[np.float64]  # (A,) one value an alpha
+Curve = NDArray[np.float64]  # (A,) one value for each alpha
 Ids = NDArray[np.int64]
 
 ALPHAS: tuple[float, ...] = tuple(np.arange(0.05, 0.99, 0.05).tolist())  # 19, hota.py:20
@@ -27,25 +28,25 @@ _TINY = 1e-10  # hota.py:132
 
 @dataclass(frozen=True, slots=True)
 class HotaValues:
-    """HOTA and its parts at one alpha, or their means: each in 0..1."""
+    """HOTA and its parts at one alpha, or averaged over alphas. Each is in [0, 1]."""
 
     hota: float
     deta: float  # detection: TP / (TP + FN + FP)
-    assa: float  # association: the same of each pair's identities, averaged over the pairs
-    detre: float
-    detpr: float
-    assre: float
-    asspr: float
-    loca: float  # similarity of the pairs
+    assa: float  # association: TP / (TP + FN + FP) of each pair's ids, averaged over the pairs
+    detre: float  # recall of the detection
+    detpr: float  # precision of the detection
+    assre: float  # recall of the association
+    asspr: float  # precision of the association
+    loca: float  # mean similarity of the pairs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hota:
-    """What was counted at each alpha, (A,) each, and the shares that follow."""
+    """The counts at each alpha, and the scores that follow from them. Each array is (A,)."""
 
-    tp: Curve  # pairs
-    fn: Curve
-    fp: Curve
+    tp: Curve  # pairs of an object and a prediction
+    fn: Curve  # objects without a prediction
+    fp: Curve  # predictions without an object
     assa: Curve
     assre: Curve
     asspr: Curve
@@ -72,12 +73,12 @@ class Hota:
         return np.asarray(np.sqrt(self.deta * self.assa))
 
     def mean(self) -> HotaValues:
-        """Over all alphas: what is published as HOTA, DetA and so on."""
+        """The means over all alphas, which is what articles publish as HOTA, DetA and so on."""
         names = [field.name for field in fields(HotaValues)]
         return HotaValues(**{name: float(np.mean(getattr(self, name))) for name in names})
 
     def at(self, place: int) -> HotaValues:
-        """At the alpha of this place, from 0."""
+        """The values at one alpha. place: its index among the alphas, from 0."""
         names = [field.name for field in fields(HotaValues)]
         return HotaValues(**{name: float(getattr(self, name)[place]) for name in names})
 
@@ -88,140 +89,141 @@ def hota(
     similarity: Sequence[ArrayLike],
     alphas: Sequence[float] = ALPHAS,
 ) -> Hota:
-    """HOTA of one sequence: for each frame the ids (G,), (P,), and how alike they are (G, P), 0..1.
+    """HOTA of one sequence.
 
-    Ids are any whole numbers, each once a frame. Without objects or without predictions DetA, AssA
-    and HOTA are 0 and LocA is 1, also where there is neither (hota.py:42-52).
-    Raises BadSetting for frames that do not go together, a repeated id, a similarity off 0..1.
+    Each argument holds one entry for each frame: gt_ids (G,) the ids of the objects, pred_ids (P,)
+    the ids of the predictions, similarity (G, P) in [0, 1]. Ids are whole numbers, each at most
+    once in a frame. Without objects, without predictions, or without both, DetA, AssA and HOTA are
+    0 and LocA is 1 (hota.py:42-52).
+    Raises BadArgument for arguments of different lengths, a repeated id, and a similarity of
+    another shape or outside [0, 1].
     """
     truth, gt_count = _numbered('gt_ids', gt_ids)
-    said, pred_count = _numbered('pred_ids', pred_ids)
-    alike = _checked(truth, said, similarity)
+    predicted, pred_count = _numbered('pred_ids', pred_ids)
+    similar = _checked(truth, predicted, similarity)
     steps = np.array(alphas, np.float64)
-    fn, fp = (np.full(len(steps), sum(map(len, ids)), np.float64) for ids in (truth, said))
+    fn, fp = (np.full(len(steps), sum(map(len, ids)), np.float64) for ids in (truth, predicted))
     if not gt_count or not pred_count:
-        none = np.zeros(len(steps))
-        return Hota(none, fn, fp, none, none, none, np.ones(len(steps)))
-    alignment = _alignment(truth, said, alike, (gt_count, pred_count))
-    gt, pred, found = _matches(truth, said, alike, alignment)
-    taken = found >= steps[:, None] - _EPS  # (A, pairs)
-    tp = taken.sum(axis=1).astype(np.float64)
-    alpha, pair = np.nonzero(taken)
-    # How often each pair of identities is together, at each alpha: of many ids few pairs meet.
-    known = gt_count * pred_count
-    codes, together = np.unique(
-        alpha * known + gt[pair] * pred_count + pred[pair], return_counts=True
-    )
-    alpha, code = np.divmod(codes, known)
-    gts = _counts(truth, gt_count)[code // pred_count]
-    preds = _counts(said, pred_count)[code % pred_count]
-
-    def associated(whole: NDArray[np.float64]) -> Curve:
-        share = np.bincount(alpha, weights=together * together / whole, minlength=len(steps))
-        return np.asarray(share / np.maximum(1, tp))
-
+        zeros = np.zeros(len(steps))
+        return Hota(zeros, fn, fp, zeros, zeros, zeros, np.ones(len(steps)))
+    alignment = _alignment(truth, predicted, similar, (gt_count, pred_count))
+    gt, pred, likeness = _matches(truth, predicted, similar, alignment)
+    is_pair = likeness >= steps[:, None] - _EPS  # (A, pairs)
+    tp = is_pair.sum(axis=1).astype(np.float64)
+    frames = _frame_counts(truth, gt_count), _frame_counts(predicted, pred_count)
+    assa, assre, asspr = _association(is_pair, gt, pred, *frames)
     return Hota(
         tp=tp,
         fn=fn - tp,
         fp=fp - tp,
-        assa=associated(gts + preds - together),
-        assre=associated(gts),
-        asspr=associated(preds),
-        loca=np.maximum(_TINY, (taken * found).sum(axis=1)) / np.maximum(_TINY, tp),
+        assa=assa,
+        assre=assre,
+        asspr=asspr,
+        loca=np.maximum(_TINY, (is_pair * likeness).sum(axis=1)) / np.maximum(_TINY, tp),
     )
 
 
-def combine(sequences: Sequence[Hota]) -> Hota:
-    """Of all sequences together: pairs are added up, not shares averaged (hota.py:136-146).
-
-    Raises BadSetting for none, or for other alphas.
-    """
-    if len({len(one.tp) for one in sequences}) != 1:
-        raise BadSetting('sequences', len(sequences), 'are none, or have not the same alphas')
-    tp = np.sum([one.tp for one in sequences], axis=0)
-
-    def averaged(name: str) -> NDArray[np.float64]:
-        return np.asarray(np.sum([getattr(one, name) * one.tp for one in sequences], axis=0))
-
-    return Hota(
-        tp=tp,
-        fn=np.sum([one.fn for one in sequences], axis=0),
-        fp=np.sum([one.fp for one in sequences], axis=0),
-        assa=averaged('assa') / np.maximum(1, tp),
-        assre=averaged('assre') / np.maximum(1, tp),
-        asspr=averaged('asspr') / np.maximum(1, tp),
-        loca=np.maximum(_TINY, averaged('loca')) / np.maximum(_TINY, tp),
+def _association(
+    is_pair: NDArray[np.bool_],  # (A, pairs)
+    gt: Ids,  # (pairs,) the object's id
+    pred: Ids,  # (pairs,) the prediction's id
+    gt_frames: NDArray[np.float64],  # (objects,) in how many frames each is
+    pred_frames: NDArray[np.float64],
+) -> tuple[Curve, Curve, Curve]:
+    """AssA, AssRe and AssPr at each alpha (hota.py:101-131)."""
+    alphas, tp = len(is_pair), is_pair.sum(axis=1).astype(np.float64)
+    # How often an object's id and a prediction's id are paired, at each alpha. Few of all possible
+    # combinations occur, so only those are counted.
+    alpha, pair = np.nonzero(is_pair)
+    combinations = len(gt_frames) * len(pred_frames)
+    codes, together = np.unique(
+        alpha * combinations + gt[pair] * len(pred_frames) + pred[pair], return_counts=True
     )
+    alpha, code = np.divmod(codes, combinations)
+    of_gt = gt_frames[code // len(pred_frames)]
+    of_pred = pred_frames[code % len(pred_frames)]
+
+    def average(total: NDArray[np.float64]) -> Curve:
+        """The mean over pairs of their frames together, as a share of `total` frames."""
+        sums = np.bincount(alpha, weights=together * together / total, minlength=alphas)
+        return np.asarray(sums / np.maximum(1, tp))
+
+    return average(of_gt + of_pred - together), average(of_gt), average(of_pred)
 
 
 def _numbered(name: str, frames: Sequence[ArrayLike]) -> tuple[list[Ids], int]:
-    """The ids of each frame as numbers from 0, and how many there are in all."""
+    """The ids of each frame renumbered from 0, and how many different ids there are."""
     ids = [np.asarray(frame, np.int64).reshape(-1) for frame in frames]
-    known, places = np.unique(np.concatenate([np.zeros(0, np.int64), *ids]), return_inverse=True)
+    distinct, places = np.unique(np.concatenate([np.zeros(0, np.int64), *ids]), return_inverse=True)
     numbered = np.split(places.astype(np.int64), np.cumsum([len(frame) for frame in ids]))[:-1]
     for frame, own in zip(numbered, ids, strict=True):
         if len(frame) > 1 and len(np.unique(frame)) < len(frame):
-            raise BadSetting(name, own.tolist(), 'holds an id twice')
-    return numbered, len(known)
+            raise BadArgument(name, own.tolist(), 'holds an id twice')
+    return numbered, len(distinct)
 
 
 def _checked(
-    truth: list[Ids], said: list[Ids], similarity: Sequence[ArrayLike]
+    truth: list[Ids], predicted: list[Ids], similarity: Sequence[ArrayLike]
 ) -> list[NDArray[np.float64]]:
-    if not len(truth) == len(said) == len(similarity):
-        counts = (len(truth), len(said), len(similarity))
-        raise BadSetting('frames', counts, 'are not as many of each kind')
-    alike = []
-    for gt, pred, given in zip(truth, said, similarity, strict=True):
-        one = np.asarray(given, np.float64)
-        if not one.size and not len(gt) * len(pred):  # [] and [[], []] are written for it
-            one = one.reshape(len(gt), len(pred))
-        if one.shape != (len(gt), len(pred)):
-            raise BadSetting('similarity', one.shape, f'is not {(len(gt), len(pred))}')
-        if one.size and not (one.min() >= 0 and one.max() <= 1):
-            raise BadSetting('similarity', one.tolist(), 'is not in 0..1')
-        alike.append(one)
-    return alike
+    """The similarity of each frame as an array (G, P). Raises BadArgument."""
+    if not len(truth) == len(predicted) == len(similarity):
+        counts = (len(truth), len(predicted), len(similarity))
+        raise BadArgument('frames', counts, 'are not as many of each kind')
+    checked = []
+    for gt, pred, of_frame in zip(truth, predicted, similarity, strict=True):
+        similar = np.asarray(of_frame, np.float64)
+        # An empty matrix may come in another shape: [] or [[], []].
+        if not similar.size and not len(gt) * len(pred):
+            similar = similar.reshape(len(gt), len(pred))
+        if similar.shape != (len(gt), len(pred)):
+            raise BadArgument('similarity', similar.shape, f'is not {(len(gt), len(pred))}')
+        if similar.size and not (similar.min() >= 0 and similar.max() <= 1):
+            raise BadArgument('similarity', similar.tolist(), 'is not in 0..1')
+        checked.append(similar)
+    return checked
 
 
-def _counts(frames: list[Ids], known: int) -> NDArray[np.float64]:
-    """(known,) in how many frames each id is."""
-    return np.bincount(np.concatenate(frames), minlength=known).astype(np.float64)
+def _frame_counts(frames: list[Ids], ids: int) -> NDArray[np.float64]:
+    """(ids,) in how many frames each id occurs."""
+    return np.bincount(np.concatenate(frames), minlength=ids).astype(np.float64)
 
 
 def _alignment(
     truth: list[Ids],
-    said: list[Ids],
-    alike: list[NDArray[np.float64]],
+    predicted: list[Ids],
+    similarity: list[NDArray[np.float64]],
     shape: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """How far two identities go together over all frames, before any pairing (hota.py:60-79)."""
+    """(objects, predictions) how well two ids fit over all frames, before any pairing.
+
+    Source: hota.py:60-79.
+    """
     potential = np.zeros(shape)
-    for gt, pred, one in zip(truth, said, alike, strict=True):
-        if not one.size:
+    for gt, pred, similar in zip(truth, predicted, similarity, strict=True):
+        if not similar.size:
             continue
-        whole = one.sum(0)[None] + one.sum(1)[:, None] - one
-        share = np.divide(one, whole, out=np.zeros_like(one), where=whole > _EPS)
+        union = similar.sum(0)[None] + similar.sum(1)[:, None] - similar
+        share = np.divide(similar, union, out=np.zeros_like(similar), where=union > _EPS)
         potential[gt[:, None], pred[None]] += share
-    together = _counts(truth, shape[0])[:, None] + _counts(said, shape[1])[None]
-    return np.asarray(potential / (together - potential))
+    frames = _frame_counts(truth, shape[0])[:, None] + _frame_counts(predicted, shape[1])[None]
+    return np.asarray(potential / (frames - potential))
 
 
 def _matches(
     truth: list[Ids],
-    said: list[Ids],
-    alike: list[NDArray[np.float64]],
+    predicted: list[Ids],
+    similarity: list[NDArray[np.float64]],
     alignment: NDArray[np.float64],
 ) -> tuple[Ids, Ids, NDArray[np.float64]]:
-    """All frames' pairs: identities and how alike they are (hota.py:92-99)."""
-    gts, preds, found = [], [], []
-    for gt, pred, one in zip(truth, said, alike, strict=True):
-        if not one.size:
+    """The pairs of all frames: object ids, prediction ids and similarities (hota.py:92-99)."""
+    gts, preds, likeness = [], [], []
+    for gt, pred, similar in zip(truth, predicted, similarity, strict=True):
+        if not similar.size:
             continue
-        rows, columns = cheapest(-(alignment[gt[:, None], pred[None]] * one))
+        rows, columns = least_cost_pairs(-(alignment[gt[:, None], pred[None]] * similar))
         gts.append(gt[rows])
         preds.append(pred[columns])
-        found.append(one[rows, columns])
-    if not found:
+        likeness.append(similar[rows, columns])
+    if not likeness:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    return np.concatenate(gts), np.concatenate(preds), np.concatenate(found)
+    return np.concatenate(gts), np.concatenate(preds), np.concatenate(likeness)

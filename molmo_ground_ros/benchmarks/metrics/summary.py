@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Scores of examples to the rows of a table: all, by category, by true count."""
+"""Averages the scores of examples into the rows of a table: all, by category, by true count."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from molmo_ground_ros.benchmarks.metrics.bootstrap import interval
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.benchmarks.metrics.bootstrap import bootstrap_interval
+from molmo_ground_ros.errors import BadArgument
 
 ALL = 'All'
-SMALL = 30  # examples; a row of fewer says how many
+SMALL = 30  # a row with fewer examples says how many
 
-# The article's eight, in its order, with the words that data sets have for them: the hub's configs
-# of Molmo2-VideoPoint, its VideoCountEval and the reference (molmo2 f3cb108,
-# olmo/eval/evaluators.py:2658), compared by letters alone and without a plural's s.
+# The article's eight categories, in its order. Behind each stand the words that data sets use for
+# it: the hub's configs of Molmo2-VideoPoint, its VideoCountEval and the reference (molmo2 f3cb108,
+# olmo/eval/evaluators.py:2658). Words are compared by letters only, without the s of a plural.
 CATEGORIES: Mapping[str, tuple[str, ...]] = {
     'Objects': ('object',),
     'Animals': ('animal',),
@@ -33,21 +33,22 @@ CATEGORIES: Mapping[str, tuple[str, ...]] = {
         *('visual anomalie', 'visual artifact anomaly', 'visual artefact anomaly'),
     ),
 }
-_KNOWN = {word: name for name, words in CATEGORIES.items() for word in words}
+_CATEGORY_OF_WORDS = {word: name for name, words in CATEGORIES.items() for word in words}
 
-# The paper's Table 17: 0-5, 5-10, ... 25-60, each without its upper end (evaluators.py:2767-2779).
+# The bins of the paper's Table 17: 0-5, 5-10, ... 25-60, each without its upper end
+# (evaluators.py:2767-2779).
 BINS = (0, 5, 10, 15, 20, 25)
 
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A mean over the examples that have a value, with its interval; nan where none has."""
+    """The mean of the examples that have a value, with its interval; nan if none has one."""
 
     mean: float
     low: float
     high: float
-    examples: int  # with a value
-    undefined: int  # without
+    examples: int  # that have a value
+    undefined: int  # examples without a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +61,37 @@ class SummaryRow:
 
     @property
     def title(self) -> str:
-        """The name, and how many examples where those are few."""
+        """The name, with the number of examples if there are few."""
         return f'{self.name} (n = {self.examples})' if self.examples < SMALL else self.name
 
     def numbers(self) -> dict[str, float]:
         """For JSON: each metric, `<metric>_low`, `<metric>_high`, and `examples`.
 
-        A metric without a value is left out: JSON has no nan.
+        A metric without a value is left out, because JSON has no nan.
         """
-        told: dict[str, float] = {'examples': self.examples}
-        for name, one in self.statistics.items():
-            if one.examples:
-                told |= {name: one.mean, f'{name}_low': one.low, f'{name}_high': one.high}
-        return told
+        record: dict[str, float] = {'examples': self.examples}
+        for name, metric in self.statistics.items():
+            if metric.examples:
+                record |= {
+                    name: metric.mean,
+                    f'{name}_low': metric.low,
+                    f'{name}_high': metric.high,
+                }
+        return record
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All examples, and their rows by category."""
+    """The row of all examples, and a row for each category."""
 
     all: SummaryRow
-    categories: tuple[SummaryRow, ...]  # the article's eight that there are, then others by name
+    categories: tuple[SummaryRow, ...]  # the article's in its order, then others by name
 
 
-def category_name(found: str) -> str:
-    """The article's name of a category as a data set writes it; another is kept as it is."""
-    words = re.findall(r'[^\W_]+', found.lower())
-    return _KNOWN.get(' '.join(word.rstrip('s') for word in words), found)
+def category_name(category: str) -> str:
+    """The article's name for a category as a data set writes it; another category is unchanged."""
+    words = re.findall(r'[^\W_]+', category.lower())
+    return _CATEGORY_OF_WORDS.get(' '.join(word.rstrip('s') for word in words), category)
 
 
 def summarize(
@@ -95,18 +100,19 @@ def summarize(
     seed: int = 0,
     level: float = 0.95,
 ) -> Summary:
-    """Means of each metric over the examples that have it, in all and by category.
+    """The mean of each metric over the examples that have it: of all, and by category.
 
-    scores: by metric, an example each; nan or a missing metric is undefined, left out of the mean
-    and counted. categories: as the data writes them, one an example, '' for none; or none at all.
-    Raises BadSetting for categories that are not as many, or a level not within 0 and 1.
+    scores: one mapping for each example, by metric. A metric that is nan or missing is undefined:
+    it is left out of the mean and counted. categories: as the data writes them, one for each
+    example, '' for none; or empty.
+    Raises BadArgument for another number of categories, and for a level outside (0, 1).
     """
     if categories and len(categories) != len(scores):
-        raise BadSetting('categories', len(categories), f'are not one for each of {len(scores)}')
+        raise BadArgument('categories', len(categories), f'are not one for each of {len(scores)}')
     groups: dict[str, list[Mapping[str, float]]] = {}
-    for one, category in zip(scores, categories, strict=False):
+    for of_example, category in zip(scores, categories, strict=False):
         if category:
-            groups.setdefault(category_name(category), []).append(one)
+            groups.setdefault(category_name(category), []).append(of_example)
     order = [*CATEGORIES, *sorted(groups.keys() - CATEGORIES.keys())]
     rows = [row(name, groups[name], seed, level) for name in order if name in groups]
     return Summary(row(ALL, scores, seed, level), tuple(rows))
@@ -115,10 +121,10 @@ def summarize(
 def row(
     name: str, scores: Sequence[Mapping[str, float]], seed: int = 0, level: float = 0.95
 ) -> SummaryRow:
-    """The means of one group of examples, metrics in the order they are met."""
-    metrics = dict.fromkeys(metric for one in scores for metric in one)
+    """The means of one group of examples. Metrics stand in the order in which they first appear."""
+    metrics = dict.fromkeys(metric for of_example in scores for metric in of_example)
     statistics = {
-        metric: _statistic([one.get(metric, np.nan) for one in scores], seed, level)
+        metric: _statistic([of_example.get(metric, np.nan) for of_example in scores], seed, level)
         for metric in metrics
     }
     return SummaryRow(name, len(scores), statistics)
@@ -127,17 +133,20 @@ def row(
 def count_rows(
     truths: Sequence[int], scores: Sequence[Mapping[str, float]], seed: int = 0
 ) -> tuple[SummaryRow, ...]:
-    """Rows by true count, as the paper's Table 17: 0-5 holds 0 to 4; the last holds all above.
+    """One row for each bin of true counts, as in the paper's Table 17.
 
-    truths: one an example. A bin without examples has no row. Raises BadSetting.
+    Bin 0-5 holds 0 to 4, and the last bin holds all counts above. A bin without examples has no
+    row. truths: the true count of each example. Raises BadArgument for a count below 0, and for
+    another number of counts.
     """
     if len(truths) != len(scores):
-        raise BadSetting('truths', len(truths), f'are not one for each of {len(scores)}')
+        raise BadArgument('truths', len(truths), f'are not one for each of {len(scores)}')
     groups: dict[int, list[Mapping[str, float]]] = {}
-    for truth, one in zip(truths, scores, strict=True):
+    for truth, of_example in zip(truths, scores, strict=True):
         if truth < BINS[0]:
-            raise BadSetting('count', truth, 'is below 0')
-        groups.setdefault(int(np.searchsorted(BINS, truth, side='right')) - 1, []).append(one)
+            raise BadArgument('count', truth, 'is below 0')
+        place = int(np.searchsorted(BINS, truth, side='right')) - 1
+        groups.setdefault(place, []).append(of_example)
     uppers = [str(upper) for upper in BINS[1:]]
     names = [f'{low}-{high}' for low, high in zip(BINS, uppers, strict=False)]
     names.append(f'{BINS[-1]}+')
@@ -145,8 +154,8 @@ def count_rows(
 
 
 def _statistic(values: Sequence[float], seed: int, level: float) -> Statistic:
-    known = np.asarray(values, np.float64)
-    known = known[~np.isnan(known)]
-    low, high = interval(known.tolist(), seed, level=level)
-    mean = float(known.mean()) if len(known) else np.nan
-    return Statistic(mean, low, high, len(known), len(values) - len(known))
+    defined = np.asarray(values, np.float64)
+    defined = defined[~np.isnan(defined)]
+    low, high = bootstrap_interval(defined.tolist(), seed, level=level)
+    mean = float(defined.mean()) if len(defined) else np.nan
+    return Statistic(mean, low, high, len(defined), len(values) - len(defined))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Finished answers on disk, so that an interrupted evaluation goes on."""
+"""Keeps finished answers on disk, so that an interrupted evaluation can be resumed."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
-from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction
+from molmo_ground_ros.benchmarks.scoring.predictions import Prediction
 from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
 
-FORMAT = 1  # of the lines; another one is another run
+# The version of the lines. Another version makes another digest, and so another file.
+FORMAT = 1
 
 
 class AnswerStore(Closing):
-    """What one model with one choice of settings has said. As a context manager; for one thread.
+    """The answers of one model with one choice of settings. A context manager, for one thread.
 
-    Answers go by the question, not by the data as a whole: examples that were added are asked, and
-    one that was changed is asked again. Pictures that were changed are not noticed.
+    An answer is found by its question, not by the data set as a whole: examples that were added
+    are asked, and an example that was changed is asked again. Images that were changed are not
+    noticed.
     """
 
     def __init__(self, folder: str | Path, digest: str, *, resume: bool) -> None:
-        """Open the file in `folder`, which is made; without `resume` it begins anew.
+        """Open the file in `folder`, which is created. Without `resume` the file begins empty.
 
-        See `JsonLinesFile`. Raises OSError.
+        digest: of the settings, see `settings_digest`. Raises as `JsonLinesFile` does, and OSError.
         """
         self._lines = JsonLinesFile(
             Path(folder) / f'answers-{digest[:16]}.jsonl', digest, resume=resume
         )
-        self._said: dict[str, Prediction] = {}  # by question
+        self._answers: dict[str, Prediction] = {}  # by the digest of the question
         for entry in self._lines.kept:
             self._read(entry)
 
@@ -43,33 +45,38 @@ class AnswerStore(Closing):
         self._lines.close()
 
     def get(self, example: Example) -> Prediction | None:
-        """What was said to this very question; None: it is to be asked."""
-        return self._said.get(question(example))
+        """The stored answer to this very question; None if there is none."""
+        return self._answers.get(question_digest(example))
 
-    def add(self, example: Example, said: Prediction) -> None:
-        """Keep one more. Raises OSError; what was kept before stays."""
-        key = question(example)
-        entry = {'id': example.id, 'question': key, 'text': said.text, 'truncated': said.truncated}
+    def add(self, example: Example, answer: Prediction) -> None:
+        """Append an answer. Raises OSError; the answers stored before stay."""
+        key = question_digest(example)
+        entry = {
+            'id': example.id,
+            'question': key,
+            'text': answer.text,
+            'truncated': answer.truncated,
+        }
         self._lines.add(entry)
-        self._said[key] = said
+        self._answers[key] = answer
 
     def _read(self, entry: Any) -> None:
         match entry:
             case {'question': str(key), 'text': str(text), 'truncated': bool(truncated)}:
-                self._said[key] = Prediction(text, truncated)
+                self._answers[key] = Prediction(text, truncated)
 
 
-def digest(settings: Mapping[str, str]) -> str:
-    """What all answers of a run depend on, as 64 hexadecimal digits.
+def settings_digest(settings: Mapping[str, str]) -> str:
+    """64 hexadecimal digits of the settings that all answers of a run depend on.
 
-    The files of a 'model' that is a folder or a file count by path, size and time of change.
+    If 'model' is a folder or a file, the path, size and time of change of its files count.
     Raises OSError.
     """
     run = {'format': FORMAT, 'settings': dict(settings), 'model': files(Path(settings['model']))}
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
 
 
-def question(example: Example) -> str:
-    """What one answer depends on besides, as 32 hexadecimal digits: words, media and span."""
-    asked = [example.id, example.query, example.task, dataclasses.astuple(example.media)]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:32]
+def question_digest(example: Example) -> str:
+    """32 hexadecimal digits of what one answer depends on: id, words, task, media and span."""
+    question = [example.id, example.query, example.task, dataclasses.astuple(example.media)]
+    return hashlib.sha256(json.dumps(question).encode()).hexdigest()[:32]

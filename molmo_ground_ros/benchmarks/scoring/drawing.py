@@ -20,7 +20,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     TrackTruth,
     Truth,
 )
-from molmo_ground_ros.benchmarks.scoring.reading import Spot
+from molmo_ground_ros.benchmarks.scoring.answer_points import AnswerPoint
 from molmo_ground_ros.benchmarks.scoring.score import evaluated_frames
 from molmo_ground_ros.errors import GroundError
 from molmo_ground_ros.frames.masks import Mask
@@ -49,10 +49,10 @@ class Drawn:
     seconds: float
     masks: tuple[tuple[int, Mask], ...]  # number of the object from 1, its mask
     points: tuple[tuple[int, float, float], ...]  # number, pixels: where it was annotated
-    said: tuple[Spot, ...]
+    said: tuple[AnswerPoint, ...]
 
 
-def drawn(example: Example, said: Sequence[Spot]) -> list[Drawn]:
+def drawn(example: Example, said: Sequence[AnswerPoint]) -> list[Drawn]:
     """At most MOST_FRAMES frames, evenly spaced among those with truth or an answer's point."""
     times = sorted({*_true_times(example), *(_on_frame(example, spot) for spot in said)})
     count = min(len(times), MOST_FRAMES)
@@ -60,7 +60,7 @@ def drawn(example: Example, said: Sequence[Spot]) -> list[Drawn]:
     return [_drawn(example, seconds, said) for seconds in chosen]
 
 
-def figures(example: Example, said: Sequence[Spot], picture: PictureOf) -> Iterator[str]:
+def figures(example: Example, said: Sequence[AnswerPoint], picture: PictureOf) -> Iterator[str]:
     """HTML of an example's frames, in pieces; one picture is held at a time.
 
     Where there is no picture the frame is grey, and says why.
@@ -135,7 +135,7 @@ def _true_times(example: Example) -> Iterator[float]:
             yield 0.0
 
 
-def _on_frame(example: Example, spot: Spot) -> float:
+def _on_frame(example: Example, spot: AnswerPoint) -> float:
     """The time of the frame that a point is drawn on."""
     match example.truth:
         case ImageTruth():
@@ -146,7 +146,7 @@ def _on_frame(example: Example, spot: Spot) -> float:
             return spot.time_s
 
 
-def _drawn(example: Example, seconds: float, said: Sequence[Spot]) -> Drawn:
+def _drawn(example: Example, seconds: float, said: Sequence[AnswerPoint]) -> Drawn:
     truth = example.truth
     masks: list[tuple[int, Mask]] = []
     points: list[tuple[int, float, float]] = []
@@ -170,7 +170,7 @@ def _drawn(example: Example, seconds: float, said: Sequence[Spot]) -> Drawn:
     return Drawn(seconds, tuple(masks), tuple(points), shown)
 
 
-def _kind(example: Example, one: Drawn, spot: Spot) -> str:
+def _kind(example: Example, one: Drawn, spot: AnswerPoint) -> str:
     """Whether it lies in some mask of the frame; which object it stands for is not told here."""
     if not _has_masks(example.truth):
         return 'said'
@@ -204,7 +204,7 @@ def _cross(number: int, x: float, y: float, radius: float) -> Iterator[str]:
     yield f'<path class="true" d="{path}" stroke="{ink}" stroke-width="{line:.1f}"/>'
 
 
-def _ring(spot: Spot, size: tuple[int, int], kind: str) -> Iterator[str]:
+def _ring(spot: AnswerPoint, size: tuple[int, int], kind: str) -> Iterator[str]:
     x, y, radius = spot.x * size[0], spot.y * size[1], max(size) * _RADIUS
     ink, line = _INKS[kind], radius / 5
     at = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="none"'

@@ -19,12 +19,12 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     Truth,
 )
 from molmo_ground_ros.benchmarks.scoring.drawing import PictureOf, figures
-from molmo_ground_ros.benchmarks.scoring.extremes import MAIN, Shown, main_score
-from molmo_ground_ros.benchmarks.scoring.outcomes import ExampleResult
+from molmo_ground_ros.benchmarks.scoring.evaluation import Evaluation
+from molmo_ground_ros.benchmarks.scoring.predictions import ExampleResult
 from molmo_ground_ros.benchmarks.scoring.result import Result
-from molmo_ground_ros.benchmarks.scoring.run import Evaluation
-from molmo_ground_ros.benchmarks.scoring.score import Rules, said_spots
-from molmo_ground_ros.benchmarks.scoring.table import TITLES, Table
+from molmo_ground_ros.benchmarks.scoring.result_tables import TITLES, Table
+from molmo_ground_ros.benchmarks.scoring.score import Rules, points_of
+from molmo_ground_ros.benchmarks.scoring.worst_and_best import MAIN, JudgedExample, main_score
 from molmo_ground_ros.reports import html
 from molmo_ground_ros.reports.style import STYLE
 from molmo_ground_ros.reports.words import escaped
@@ -136,7 +136,9 @@ def _histogram(result: Result) -> Iterator[str]:
     yield '</div><p class="ends"><span>0</span><span>1</span></p>'
 
 
-def _shown(heading: str, shown: Sequence[Shown], rules: Rules, picture: PictureOf) -> Iterator[str]:
+def _shown(
+    heading: str, shown: Sequence[JudgedExample], rules: Rules, picture: PictureOf
+) -> Iterator[str]:
     if not shown:
         return
     yield f'<h3>{heading}</h3>'
@@ -145,7 +147,7 @@ def _shown(heading: str, shown: Sequence[Shown], rules: Rules, picture: PictureO
         yield f'<h4>{escaped(example.query)}</h4>'
         yield f'<p>{escaped(_scores(outcome))}</p>'
         yield f'<p class="faint">{escaped(_whence(example))}</p>'
-        yield from figures(example, said_spots(example, outcome.text, rules), picture)
+        yield from figures(example, points_of(example, outcome.text, rules), picture)
         yield from _answer(outcome)
         yield '</div>\n'
 

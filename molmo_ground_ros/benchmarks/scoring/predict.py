@@ -17,7 +17,7 @@ from itertools import groupby, islice
 from molmo_ground_ros.backends.base import Backend, GenerateOptions
 from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, TrackTruth
 from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore
-from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
+from molmo_ground_ros.benchmarks.scoring.predictions import Prediction, Predictions
 from molmo_ground_ros.errors import BackendError, GroundError
 from molmo_ground_ros.language import prompts
 from molmo_ground_ros.language.grammar import MOLMO2, AnswerFormat

@@ -1,77 +1,79 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Ready predictions: JSON Lines of {"id": ..., "text": ...}, with "truncated": true where cut off.
-
-Other keys are not looked at. An id may be a text or a whole number.
-"""
+"""What an evaluation asks, hears and finds. Values alone."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable
-from pathlib import Path
-from typing import Any
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
 from molmo_ground_ros.errors import BadRecord
-from molmo_ground_ros.storage.atomic import atomic_file
+
+NO_PREDICTION = 'there is no prediction for it'
+NOT_ASKED = 'the run was interrupted'
+
+Scores = Mapping[str, float]  # by name of the metric, 0..1; what is undefined is not there
 
 
-def read_predictions(path: str | Path, name: str) -> Predictions:
-    """The predictions of a file under the name of a row. Blank lines are skipped.
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A model's answer to one example."""
 
-    A row that cannot be used is in `bad` with its number: no JSON object, no id, no text, or an id
-    that an earlier row has, which stays. Raises OSError.
-    """
-    said: dict[str, Prediction] = {}
-    rows: dict[str, int] = {}
-    bad: list[BadRecord] = []
-    with Path(path).open('rb') as lines:
-        for row, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                key, found = _prediction(line)
-            except (ValueError, RecursionError) as err:  # also where it is not UTF-8
-                bad.append(BadRecord(str(path), row, str(err)))
-                continue
-            if key in said:
-                bad.append(BadRecord(str(path), row, f'the id {key!r} is there twice'))
-            else:
-                said[key], rows[key] = found, row
-    return Predictions(name, said, file=str(path), rows=rows, bad=tuple(bad))
+    text: str
+    truncated: bool = False  # cut off by the limit of tokens
 
 
-def unknown(answers: Predictions, examples: Collection[str]) -> list[BadRecord]:
-    """The rows of a file whose id none of the examples has."""
-    return [
-        BadRecord(answers.file, row, f'no example has the id {key!r}')
-        for key, row in answers.rows.items()
-        if key not in examples
-    ]
+class AnswerState(enum.StrEnum):
+    """What became of one example's question. ANSWERED and UNANSWERED are scored."""
+
+    ANSWERED = 'answered'
+    UNANSWERED = 'unanswered'  # no prediction, or the model failed: wrong in every metric
+    MISSING = 'missing'  # its video is not there or cannot be read: left out
+    NOT_ASKED = 'not asked'  # the run was interrupted: left out
 
 
-def write_predictions(said: Iterable[tuple[str, Prediction]], path: str | Path) -> None:
-    """Write (id, answer) in their order. Raises OSError, and leaves an older file as it was."""
-    with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
-        for key, one in said:
-            cut = {'truncated': True} if one.truncated else {}
-            file.write(json.dumps({'id': key, 'text': one.text, **cut}) + '\n')
+@dataclass(frozen=True, slots=True)
+class NoPrediction:
+    """Why there is no answer to one example."""
+
+    state: AnswerState  # any but ANSWERED
+    why: str
 
 
-def _prediction(line: bytes) -> tuple[str, Prediction]:
-    """Raises ValueError for what is none."""
-    entry = json.loads(line.strip())
-    if not isinstance(entry, dict):
-        raise ValueError('no JSON object')
-    key, text = _id(entry), entry.get('text')
-    if not isinstance(text, str):
-        raise ValueError(f"'text' of {key!r} is missing" if text is None else f'no text: {text!r}')
-    return key, Prediction(text, entry.get('truncated') is True)
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What one model said."""
+
+    name: str  # of the row
+    said: Mapping[str, Prediction]  # by id of the example
+    failed: Mapping[str, str] = field(default_factory=dict)  # why, by id
+    missing: Mapping[str, str] = field(default_factory=dict)  # why its video cannot be shown, by id
+    complete: bool = True  # False: interrupted, what is in none of these was not asked
+    file: str = ''  # where ready predictions were read
+    rows: Mapping[str, int] = field(default_factory=dict)  # of that file, by id, from 1
+    bad: tuple[BadRecord, ...] = ()  # rows of it that cannot be used
+
+    def to(self, example: str) -> Prediction | NoPrediction:
+        """What was said to an example, by its id."""
+        if example in self.said:
+            return self.said[example]
+        if example in self.missing:
+            return NoPrediction(AnswerState.MISSING, self.missing[example])
+        if example in self.failed or self.complete:
+            return NoPrediction(AnswerState.UNANSWERED, self.failed.get(example, NO_PREDICTION))
+        return NoPrediction(AnswerState.NOT_ASKED, NOT_ASKED)
 
 
-def _id(entry: dict[str, Any]) -> str:
-    key = entry.get('id')
-    if isinstance(key, bool) or not isinstance(key, str | int):
-        raise ValueError("'id' is missing" if key is None else f'no id: {key!r}')
-    return str(key)
+@dataclass(frozen=True, slots=True)
+class ExampleResult:
+    """One example's result with one model."""
+
+    id: str
+    category: str
+    state: AnswerState
+    scores: Scores
+    text: str = ''
+    truncated: bool = False
+    why: str = ''  # there is no answer, or no score
+    count: int | None = None  # the true one, where it was asked for

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.benchmarks.metrics.summary import Summary, SummaryRow, count_rows, summarize
-from molmo_ground_ros.benchmarks.scoring.outcomes import (
+from molmo_ground_ros.benchmarks.scoring.predictions import (
     AnswerState,
     ExampleResult,
     Prediction,

@@ -18,21 +18,25 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     PointTruth,
     TrackTruth,
 )
-from molmo_ground_ros.benchmarks.metrics.counting import count_score, predicted_count
+from molmo_ground_ros.benchmarks.metrics.counting import count_score, stated_count
 from molmo_ground_ros.benchmarks.metrics.pointing import (
     image_point_score,
     point_score,
     pointbench_hit,
 )
 from molmo_ground_ros.benchmarks.metrics.tracking import sampled_frames, track_score
-from molmo_ground_ros.benchmarks.scoring.outcomes import (
+from molmo_ground_ros.benchmarks.scoring.answer_points import (
+    AnswerPoint,
+    answer_points,
+    parity_points,
+)
+from molmo_ground_ros.benchmarks.scoring.predictions import (
     AnswerState,
     ExampleResult,
     NoPrediction,
     Prediction,
 )
-from molmo_ground_ros.benchmarks.scoring.reading import Spot, parity_spots, spots
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument, BadSetting
 from molmo_ground_ros.language.grammar import MOLMO2, format_of
 
 COUNTED = ('videopoint', 'academic-points')  # formats of points without masks
@@ -55,7 +59,9 @@ def rules_of(data: str, parity: bool = False, answer_format: str = MOLMO2.name) 
     return Rules(parity, data in COUNTED, data == POINTBENCH, format_of(answer_format).name)
 
 
-def outcome(example: Example, heard: Prediction | NoPrediction, rules: Rules) -> ExampleResult:
+def example_result(
+    example: Example, heard: Prediction | NoPrediction, rules: Rules
+) -> ExampleResult:
     """What became of one example with one model.
 
     What is unanswered is wrong: 0 in every metric, 1 in `parse_failures`. An example whose truth
@@ -66,12 +72,12 @@ def outcome(example: Example, heard: Prediction | NoPrediction, rules: Rules) ->
     if isinstance(heard, NoPrediction):
         state, why = heard.state, heard.why
         if state is AnswerState.UNANSWERED:
-            scores = wrong(example, rules)
+            scores = unanswered_scores(example, rules)
     else:
         text, cut = heard.text, heard.truncated
         try:
             scores = score(example, text, rules)
-        except BadSetting as err:
+        except (BadArgument, BadSetting) as err:
             why = f'cannot be scored: {err}'
     counted = true_count(example) if PARSE_FAILURES in scores else None
     return ExampleResult(example.id, example.category, state, scores, text, cut, why, counted)
@@ -90,7 +96,7 @@ def score(example: Example, text: str, rules: Rules) -> dict[str, float]:
     """
     match example.truth:
         case CountTruth(count):
-            found = count_score(count, said_count(example, text, rules)).metrics()
+            found = count_score(count, count_of(example, text, rules)).metrics()
         case PointTruth():
             found = _points(example, example.truth, text, rules)
         case ImageTruth():
@@ -100,26 +106,26 @@ def score(example: Example, text: str, rules: Rules) -> dict[str, float]:
     return {name: value for name, value in found.items() if not math.isnan(value)}
 
 
-def wrong(example: Example, rules: Rules) -> dict[str, float]:
+def unanswered_scores(example: Example, rules: Rules) -> dict[str, float]:
     """The scores of no answer at all, in the metrics that an answer would have."""
     try:
         names = score(example, '', rules)
-    except BadSetting:
+    except (BadArgument, BadSetting):
         return {}
     return {name: float(name == PARSE_FAILURES) for name in names}
 
 
-def said_spots(example: Example, text: str, rules: Rules) -> list[Spot]:
+def points_of(example: Example, text: str, rules: Rules) -> list[AnswerPoint]:
     """Where an answer points, under the rules; the reference reads Molmo2's format only."""
     if rules.parity and rules.answer_format == MOLMO2.name:
-        return parity_spots(text)
-    return spots(format_of(rules.answer_format).parse(text, task=example.task))
+        return parity_points(text)
+    return answer_points(format_of(rules.answer_format).parse(text, task=example.task))
 
 
-def said_count(example: Example, text: str, rules: Rules) -> int | None:
+def count_of(example: Example, text: str, rules: Rules) -> int | None:
     """How many an answer says there are; None if it does not say."""
     if rules.answer_format == MOLMO2.name:
-        return predicted_count(text, rules.parity)
+        return stated_count(text, rules.parity)
     parsed = format_of(rules.answer_format).parse(text, task=example.task)
     return 0 if parsed.count is None and parsed.none else parsed.count
 
@@ -131,8 +137,8 @@ def evaluated_frames(truth: TrackTruth) -> tuple[int, ...]:
 
 def _points(example: Example, truth: PointTruth, text: str, rules: Rules) -> dict[str, float]:
     if rules.counted and truth.count is not None:
-        return count_score(truth.count, said_count(example, text, rules)).metrics()
-    said = [(s.time_s, *_pixel(example, s)) for s in said_spots(example, text, rules)]
+        return count_score(truth.count, count_of(example, text, rules)).metrics()
+    said = [(s.time_s, *_pixel(example, s)) for s in points_of(example, text, rules)]
     return point_score(
         said,
         [one.masks for one in truth.objects],
@@ -145,7 +151,7 @@ def _points(example: Example, truth: PointTruth, text: str, rules: Rules) -> dic
 
 
 def _image(example: Example, truth: ImageTruth, text: str, rules: Rules) -> dict[str, float]:
-    said = [_pixel(example, spot) for spot in said_spots(example, text, rules)]
+    said = [_pixel(example, spot) for spot in points_of(example, text, rules)]
     if rules.pointbench:
         size = example.width, example.height
         return {'accuracy': float(all(pointbench_hit(said, mask, *size) for mask in truth.masks))}
@@ -158,9 +164,9 @@ def _tracks(example: Example, truth: TrackTruth, text: str, rules: Rules) -> dic
     points = [{k: one.points[k] for k in frames if k in one.points} for one in truth.objects]
     if rules.parity:  # who is nowhere to be seen on these frames is no truth that lacks points
         masks = [{k: one.masks[k] for k in frames if k in one.masks} for one in truth.objects]
-    said = [(s.time_s, s.id, *_pixel(example, s)) for s in said_spots(example, text, rules)]
+    said = [(s.time_s, s.id, *_pixel(example, s)) for s in points_of(example, text, rules)]
     return track_score(said, masks, points, truth.fps, frames, rules.parity).metrics()
 
 
-def _pixel(example: Example, spot: Spot) -> tuple[float, float]:
+def _pixel(example: Example, spot: AnswerPoint) -> tuple[float, float]:
     return spot.x * example.width, spot.y * example.height

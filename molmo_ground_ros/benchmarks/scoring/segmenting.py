@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.benchmarks.datasets.examples import Example, Spot, TrackTruth
+from molmo_ground_ros.benchmarks.datasets.examples import Example, Pixel, TrackTruth
 from molmo_ground_ros.benchmarks.metrics.regions import union_j_and_f
-from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState, ExampleResult
-from molmo_ground_ros.benchmarks.scoring.reading import Spot as Said
-from molmo_ground_ros.benchmarks.scoring.score import Rules, said_spots
+from molmo_ground_ros.benchmarks.scoring.answer_points import AnswerPoint
+from molmo_ground_ros.benchmarks.scoring.predictions import AnswerState, ExampleResult
+from molmo_ground_ros.benchmarks.scoring.score import Rules, points_of
 from molmo_ground_ros.errors import GroundError
 from molmo_ground_ros.frames.masks import Mask
 
@@ -29,18 +29,22 @@ FramesOf = Callable[[Example], Iterable[Picture]]
 """Every frame of an example's clip, from 0. Raises GroundError or OSError."""
 
 
-class Follows(Protocol):
+class PointSegmenter(Protocol):
     """What makes masks of points; `backends.sam2.Segmenter` does."""
 
     def track_points(
-        self, frames: Iterable[Picture], points: Mapping[int, Mapping[int, Spot]]
+        self, frames: Iterable[Picture], points: Mapping[int, Mapping[int, Pixel]]
     ) -> Iterator[dict[int, Mask]]:
         """The masks of each frame, by object; points: by object and frame."""
         ...
 
 
-def segmented(
-    example: Example, outcome: ExampleResult, segmenter: Follows, frames: FramesOf, rules: Rules
+def with_mask_scores(
+    example: Example,
+    outcome: ExampleResult,
+    segmenter: PointSegmenter,
+    frames: FramesOf,
+    rules: Rules,
 ) -> ExampleResult:
     """The outcome with `j`, `f` and `j_and_f`, where the truth is tracks with masks.
 
@@ -55,7 +59,7 @@ def segmented(
         return replace(outcome, scores={**outcome.scores, 'j': 0.0, 'f': 0.0, 'j_and_f': 0.0})
     if outcome.state is not AnswerState.ANSWERED:
         return outcome
-    points = clicks(example, said_spots(example, outcome.text, rules))
+    points = clicks(example, points_of(example, outcome.text, rules))
     try:
         masks = _masks(segmenter, _fitted(example, frames(example)), points) if points else {}
     except (GroundError, OSError) as err:
@@ -63,21 +67,21 @@ def segmented(
     found = union_j_and_f(
         list(masks.values()),
         [one.masks for one in truth.objects],
-        compared(truth),
+        compared_frames(truth),
         example.height,
         example.width,
     )
     return replace(outcome, scores={**outcome.scores, **found.metrics()})
 
 
-def clicks(example: Example, said: Sequence[Said]) -> dict[int, dict[int, Spot]]:
+def clicks(example: Example, said: Sequence[AnswerPoint]) -> dict[int, dict[int, Pixel]]:
     """Where an answer points, in pixels by object and frame round(t fps); the first said stays.
 
     A point past the last frame is left out; one on the right or lower edge is moved onto the
     picture.
     """
     truth = example.truth
-    found: dict[int, dict[int, Spot]] = {}
+    found: dict[int, dict[int, Pixel]] = {}
     if not isinstance(truth, TrackTruth):
         return found
     for spot in said:
@@ -89,7 +93,7 @@ def clicks(example: Example, said: Sequence[Said]) -> dict[int, dict[int, Spot]]
     return found
 
 
-def compared(truth: TrackTruth) -> range:
+def compared_frames(truth: TrackTruth) -> range:
     """The frames that have true masks, or would if an object were seen: evenly spaced.
 
     Some data has a mask for every fifth frame only: the least distance between two frames with
@@ -109,7 +113,9 @@ def _fitted(example: Example, frames: Iterable[Picture]) -> Iterator[Picture]:
 
 
 def _masks(
-    segmenter: Follows, frames: Iterable[Picture], points: Mapping[int, Mapping[int, Spot]]
+    segmenter: PointSegmenter,
+    frames: Iterable[Picture],
+    points: Mapping[int, Mapping[int, Pixel]],
 ) -> dict[int, dict[int, Mask]]:
     """By object and frame."""
     found: dict[int, dict[int, Mask]] = {}

@@ -10,7 +10,7 @@ from support.annotated import HEIGHT, WIDTH, box_of, boxed, square, video
 from support.sam2_checkpoint import write_sam2
 
 from molmo_ground_ros.backends.segmenter import load_segmenter
-from molmo_ground_ros.benchmarks.conversions.boxes import box_around, box_iou, doubtful, segment
+from molmo_ground_ros.benchmarks.conversions.boxes import box_around, box_iou, is_doubtful, segment
 from molmo_ground_ros.benchmarks.datasets.examples import Expression
 from molmo_ground_ros.frames.masks import mask_of
 
@@ -86,7 +86,7 @@ def test_later_boxes_are_prompts_only_where_asked():
     segment(boxed(blocks()), frames(), quiet)
     segment(boxed(blocks()), frames(), asking, reprompt=True)
     assert set(quiet.doubts) == {None}
-    assert set(asking.doubts) == {doubtful}
+    assert set(asking.doubts) == {is_doubtful}
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_later_boxes_are_prompts_only_where_asked():
     ],
 )
 def test_a_mask_is_doubtful_where_it_is_not_the_box(pixels, doubts):
-    assert doubtful(mask_of(pixels), box_of(0, 1)) is doubts
+    assert is_doubtful(mask_of(pixels), box_of(0, 1)) is doubts
 
 
 def test_no_mask_is_doubtful():
-    assert doubtful(None, box_of(0, 1))
+    assert is_doubtful(None, box_of(0, 1))
 
 
 def test_box_around_a_mask_touches_its_pixels():

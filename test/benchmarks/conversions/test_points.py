@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.annotated import HEIGHT, WIDTH, square, video, write_lines
 
-from molmo_ground_ros.benchmarks.conversions.points import first_seen, pointing_record
+from molmo_ground_ros.benchmarks.conversions.points import first_appearance, pointing_record
 from molmo_ground_ros.benchmarks.conversions.upsample import upsampled
 from molmo_ground_ros.benchmarks.datasets import read
 from molmo_ground_ros.benchmarks.datasets.examples import Expression, MaskTrack
@@ -37,12 +37,12 @@ def track(frames):
     ],
 )
 def test_first_appearance_is_on_the_grid(frames, fps, seen):
-    assert first_seen(track(frames), fps, 40) == seen
+    assert first_appearance(track(frames), fps, 40) == seen
 
 
 def test_an_empty_mask_is_no_appearance():
     empty = {0: mask_of(np.zeros((HEIGHT, WIDTH), bool)), 4: mask_of(square(4, 1))}
-    assert first_seen(MaskTrack(1, 'x', empty), 8.0, 40) == (0.5, 4)
+    assert first_appearance(MaskTrack(1, 'x', empty), 8.0, 40) == (0.5, 4)
 
 
 BLOCKS = Expression('The Red Blocks', (1, 2, 3))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.pngs import chunk, png
 
-from molmo_ground_ros.benchmarks.datasets.png import read_numbers
+from molmo_ground_ros.benchmarks.datasets.png import read_indices
 from molmo_ground_ros.errors import BadSetting
 
 
@@ -19,7 +19,7 @@ def test_numbers_come_back_as_they_were_written(tmp_path, depth, palette, width)
     path = tmp_path / 'a.png'
     path.write_bytes(png(pixels, palette=palette, depth=depth))
 
-    found = read_numbers(path)
+    found = read_indices(path)
 
     assert np.array_equal(found.pixels, pixels)
     assert found.palette is palette
@@ -29,7 +29,7 @@ def test_a_grey_picture_by_opencv_is_read(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (50, 70), np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), pixels)
 
-    assert np.array_equal(read_numbers(tmp_path / 'a.png').pixels, pixels)
+    assert np.array_equal(read_indices(tmp_path / 'a.png').pixels, pixels)
 
 
 SOUND = png(np.eye(40, dtype=np.uint8))
@@ -72,6 +72,6 @@ def test_another_file_is_an_error_that_names_it(tmp_path, data, message):
     path.write_bytes(data)
 
     with pytest.raises(BadSetting, match=message) as caught:
-        read_numbers(path)
+        read_indices(path)
 
     assert str(path) in str(caught.value)

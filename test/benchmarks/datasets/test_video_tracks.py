@@ -16,7 +16,7 @@ from support.dataset_records import (
     write_parquet,
 )
 
-from molmo_ground_ros.benchmarks.datasets.examples import Media, Tracked, TrackTruth
+from molmo_ground_ros.benchmarks.datasets.examples import Media, TrackedObject, TrackTruth
 from molmo_ground_ros.types import Task
 
 
@@ -94,7 +94,7 @@ def test_an_object_that_no_point_tells_of_is_there_without_points(tmp_path):
 
     (example,), _ = read_all('videotrack', tmp_path)
 
-    assert example.truth.objects[1] == Tracked(2)
+    assert example.truth.objects[1] == TrackedObject(2)
 
 
 def points(first, second=(None, None, None, None)):

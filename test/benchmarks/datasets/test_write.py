@@ -10,7 +10,7 @@ from pyarrow import parquet
 from support.dataset_records import point, read_all, track, trackeval
 
 from molmo_ground_ros.benchmarks.datasets import write
-from molmo_ground_ros.benchmarks.datasets.rows import rows
+from molmo_ground_ros.benchmarks.datasets.row_reader import rows
 from molmo_ground_ros.errors import BadSetting
 
 # The hub's own table of VideoPoint, and after it the size that ours add.

@@ -14,7 +14,7 @@ from molmo_ground_ros.benchmarks.feedback.labels import (
     UnreadableRow,
     Verdict,
     read_row,
-    read_torn,
+    read_unreadable,
 )
 from molmo_ground_ros.errors import BadQuestion, BadSetting
 
@@ -114,5 +114,5 @@ def test_wrong_point_may_lie_anywhere():
 
 def test_torn_row_tells_which_answer_lacks_a_point():
     asked = QuestionKey('run1', '/image', 0, 'event')
-    assert read_torn({**RECORD, 'x': None}, 'run1') == UnreadableRow(asked, 3 * S)
-    assert read_torn({**RECORD, 'stamp_ns': 'x'}, 'run1') is None
+    assert read_unreadable({**RECORD, 'x': None}, 'run1') == UnreadableRow(asked, 3 * S)
+    assert read_unreadable({**RECORD, 'stamp_ns': 'x'}, 'run1') is None

@@ -13,7 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from molmo_ground_ros.benchmarks.metrics.assign import cheapest, most_hits, nearest_hits, scores
+from molmo_ground_ros.benchmarks.metrics.assign import (
+    least_cost_pairs,
+    most_hits,
+    nearest_hits,
+    scores,
+)
 from molmo_ground_ros.errors import MissingPackage
 
 SIDES = st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -86,4 +91,4 @@ def test_parity_epsilon_keeps_f1_below_1():
 def test_without_scipy_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, 'scipy.optimize', None)
     with pytest.raises(MissingPackage, match='eval'):
-        cheapest(np.zeros((2, 2)))
+        least_cost_pairs(np.zeros((2, 2)))

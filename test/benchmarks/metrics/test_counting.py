@@ -11,10 +11,9 @@ import pytest
 from molmo_ground_ros.benchmarks.metrics.counting import (
     CountScore,
     count_score,
-    picture_count_score,
-    predicted_count,
+    stated_count,
 )
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument
 
 WRONG = CountScore(0, 0, 0)
 
@@ -57,15 +56,15 @@ WRONG = CountScore(0, 0, 0)
     ],
 )
 def test_an_answer_is_read_as_the_reference_does_and_as_it_says(text, parity, default):
-    assert predicted_count(text, parity=True) == parity
-    assert predicted_count(text) == default
+    assert stated_count(text, parity=True) == parity
+    assert stated_count(text) == default
 
 
 def test_there_are_none_is_right_by_default_and_wrong_under_parity():
     text = 'There are none.'
 
-    assert count_score(0, predicted_count(text)) == CountScore(1, 1, 1)
-    assert count_score(0, predicted_count(text, parity=True)) == WRONG
+    assert count_score(0, stated_count(text)) == CountScore(1, 1, 1)
+    assert count_score(0, stated_count(text, parity=True)) == WRONG
 
 
 @pytest.mark.parametrize(
@@ -100,21 +99,6 @@ def test_what_states_no_count_is_a_parse_failure():
     }
 
 
-def test_parity_takes_the_points_of_a_picture_for_its_count():
-    # "... 2 911 800">cups</points> shows a total of 5.": two points, five stated, five true.
-    assert picture_count_score(5, 5, points=2) == CountScore(1, 1, 1)
-    assert picture_count_score(5, 5, points=2, parity=True) == CountScore(0, 0, 1)
-    assert picture_count_score(2, None, points=2) == WRONG
-    assert picture_count_score(2, None, points=2, parity=True) == CountScore(1, 1, 1)
-
-
-def test_close_in_a_picture_is_one_whatever_the_count():
-    assert picture_count_score(100, 101, points=0).close == 1
-    assert picture_count_score(100, 102, points=0).close == 0
-    assert count_score(100, 102).close == 1
-
-
 def test_a_true_count_is_not_below_0():
-    for score in (count_score, lambda truth, told: picture_count_score(truth, told, 0)):
-        with pytest.raises(BadSetting, match='count = -1'):
-            score(-1, 1)
+    with pytest.raises(BadArgument, match='count = -1'):
+        count_score(-1, 1)

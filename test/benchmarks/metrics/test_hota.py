@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from molmo_ground_ros.benchmarks.metrics.hota import ALPHAS, combine, hota
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.benchmarks.metrics.hota import ALPHAS, hota
+from molmo_ground_ros.errors import BadArgument
 
 ARRAYS = {
     'HOTA': 'hota',
@@ -101,12 +101,6 @@ def test_means_over_alphas_are_trackevals(sequences, answers):
             assert getattr(mean, name) == pytest.approx(np.mean(answer[field]), abs=1e-9)
 
 
-def test_sequences_together_are_combined_as_trackeval_does(sequences, answers):
-    whole = combine([score(frames) for frames in sequences])
-
-    assert differs(whole, answers[-1]) < 1e-9
-
-
 def test_alphas_are_nineteen_from_5_to_95_hundredths():
     assert np.allclose(ALPHAS, np.arange(1, 20) / 20, atol=1e-12)
 
@@ -158,13 +152,5 @@ def test_nobody_alike_in_any_frame_is_all_missed_and_all_false():
     ],
 )
 def test_what_is_no_sequence_is_refused(gt_ids, pred_ids, similarity, message):
-    with pytest.raises(BadSetting, match=message):
+    with pytest.raises(BadArgument, match=message):
         hota(gt_ids, pred_ids, similarity)
-
-
-def test_only_scores_at_the_same_alphas_are_combined():
-    one, other = (hota([[1]], [[1]], [[[1]]], alphas) for alphas in ((0.5,), ALPHAS))
-
-    for wrong in ([], [one, other]):
-        with pytest.raises(BadSetting, match='are none, or have not the same alphas'):
-            combine(wrong)

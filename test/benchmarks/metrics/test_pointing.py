@@ -17,7 +17,7 @@ from molmo_ground_ros.benchmarks.metrics.pointing import (
     point_score,
     pointbench_hit,
 )
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument
 from molmo_ground_ros.frames.masks import mask_of
 
 WIDTH, HEIGHT, DURATION_S = 40, 30, 10.0
@@ -226,7 +226,7 @@ def test_whatever_hits_under_parity_hits_by_default(clip, duration_s):
     parity, default = (score(said, objects, points, p, duration_s) for p in (True, False))
 
     assert default.hits >= parity.hits
-    assert (default.said, default.real) == (parity.said, parity.real)
+    assert (default.predictions, default.objects) == (parity.predictions, parity.objects)
 
 
 def test_a_time_after_the_video_is_no_time_of_it():
@@ -265,7 +265,7 @@ def test_nothing_said(parity):
     found = score([], [throughout(LEFT)], [(1.0, 5, 5)], parity)
 
     assert (found.precision, found.recall, found.f1) == (0, 0, 0)
-    assert (found.hits, found.said, found.real) == (0, 0, 1)
+    assert (found.hits, found.predictions, found.objects) == (0, 0, 1)
     assert image_point_score([], [LEFT], [(5, 5)], parity).f1 == 0
 
 
@@ -288,13 +288,13 @@ def test_one_point_said_twice_is_one_hit():
 def test_parity_needs_what_it_takes_distances_by():
     said, objects, point = [(1.0, 5, 5)], [throughout(LEFT)], (1.0, 5, 5)
 
-    with pytest.raises(BadSetting, match='parity needs one for each of 1 objects'):
+    with pytest.raises(BadArgument, match='parity needs one for each of 1 objects'):
         score(said, objects, [], parity=True)
-    with pytest.raises(BadSetting, match='duration_s = 0'):
+    with pytest.raises(BadArgument, match='duration_s = 0'):
         score(said, objects, [point], parity=True, duration_s=0)
-    with pytest.raises(BadSetting, match='height = 0'):
+    with pytest.raises(BadArgument, match='height = 0'):
         point_score(said, objects, [point], DURATION_S, WIDTH, 0, parity=True)
-    with pytest.raises(BadSetting, match='parity needs one for each of 1 masks'):
+    with pytest.raises(BadArgument, match='parity needs one for each of 1 masks'):
         image_point_score([(5, 5)], [LEFT], parity=True)
     assert image_point_score([(5, 5)], [LEFT]).f1 == 1
 

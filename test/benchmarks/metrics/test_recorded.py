@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from molmo_ground_ros.benchmarks.metrics.counting import count_score, predicted_count
+from molmo_ground_ros.benchmarks.metrics.counting import count_score, stated_count
 from molmo_ground_ros.benchmarks.metrics.pointing import (
     image_point_score,
     point_score,
@@ -72,7 +72,7 @@ def test_pointbench():
 
 def test_parity_of_counts():
     for text, truth, *scores in RECORDED['counts']:
-        found = count_score(truth, predicted_count(text, parity=True))
+        found = count_score(truth, stated_count(text, parity=True))
         assert [found.correct, found.close, found.parsed] == scores, text
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import cv2
@@ -14,12 +13,10 @@ from scipy import ndimage
 
 from molmo_ground_ros.benchmarks.metrics.regions import (
     boundary_f,
-    j_and_f,
-    objects_j_and_f,
     region_j,
     union_j_and_f,
 )
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument
 from molmo_ground_ros.frames.masks import mask_of
 
 BOUNDS = [0.008, 0.008, 0.02, 0.05, 0.0, 1, 2, 5]
@@ -118,7 +115,7 @@ def square(x, y, side=10, height=40, width=60):
 
 
 def test_half_a_square_to_the_right_overlaps_by_a_third():
-    found = j_and_f(mask_of(square(10, 10)), mask_of(square(15, 10)), 40, 60)
+    found = union_j_and_f([packed((10, 10))], [packed((15, 10))], [0], 40, 60)
 
     assert found.j == pytest.approx(50 / 150)
     assert {type(value) for value in found.metrics().values()} == {float}
@@ -148,14 +145,14 @@ def test_masks_without_a_pixel_or_without_a_contour(mask, truth, j, f):
 
 @pytest.mark.parametrize('bound', [-0.1, 1.5, float('nan')])
 def test_a_tolerance_is_a_share_or_whole_pixels(bound):
-    with pytest.raises(BadSetting, match='neither a share of the diagonal nor whole pixels'):
+    with pytest.raises(BadArgument, match='neither a share of the diagonal nor whole pixels'):
         boundary_f(square(0, 0), square(0, 0), bound)
 
 
 @pytest.mark.parametrize('compare', [region_j, boundary_f])
 @pytest.mark.parametrize('shape', [(40, 61), (2400,), (1, 40, 60)])
 def test_masks_of_other_sizes_are_refused(compare, shape):
-    with pytest.raises(BadSetting, match=r'is not of the size of the true one, \(40, 60\)'):
+    with pytest.raises(BadArgument, match=r'is not of the size of the true one, \(40, 60\)'):
         compare(np.zeros(shape, bool), square(0, 0))
 
 
@@ -165,10 +162,10 @@ def packed(*squares):
 
 
 def test_no_mask_is_an_empty_one():
-    assert j_and_f(None, None, 40, 60).metrics() == {'j': 1, 'f': 1, 'j_and_f': 1}
-    assert j_and_f(None, mask_of(square(5, 5)), 40, 60).j_and_f == 0
-    with pytest.raises(BadSetting, match='is not of 40 x 61 pixels'):
-        j_and_f(mask_of(square(5, 5)), None, 40, 61)
+    assert union_j_and_f([{}], [{}], [0], 40, 60).metrics() == {'j': 1, 'f': 1, 'j_and_f': 1}
+    assert union_j_and_f([{}], [packed((5, 5))], [0], 40, 60).j_and_f == 0
+    with pytest.raises(BadArgument, match='is not of 40 x 61 pixels'):
+        union_j_and_f([packed((5, 5))], [{}], [0], 40, 61)
 
 
 def test_objects_of_an_expression_are_one_region():
@@ -181,37 +178,5 @@ def test_objects_of_an_expression_are_one_region():
     assert union_j_and_f([both], [*truths, {1: mask_of(square(9, 9))}], [0], 40, 60).j == 1
 
 
-def test_each_object_has_the_mask_track_that_suits_it_best():
-    truths = [packed((5, 5), (6, 5)), packed((30, 5), (31, 5))]
-    other_way_round = [truths[1], packed((10, 5), (11, 5))]
-    found = objects_j_and_f(other_way_round, truths, [0, 1], 40, 60)
-
-    first = j_and_f(mask_of(square(10, 5)), mask_of(square(5, 5)), 40, 60)
-    assert found.j == pytest.approx((1 + 1 / 3) / 2)
-    assert found.f == pytest.approx((1 + first.f) / 2)
-
-
-def test_mask_tracks_are_paired_by_both_j_and_f_as_trying_everything_does():
-    rng = np.random.default_rng(11)
-    for _ in range(12):
-        masks, truths = ([{0: mask_of(blob(rng, 24, 30))} for _ in range(3)] for _ in range(2))
-        every = [
-            [j_and_f(mask[0], truth[0], 24, 30) for mask, truth in zip(chosen, truths, strict=True)]
-            for chosen in itertools.permutations(masks)
-        ]
-        best = max(np.mean([one.j_and_f for one in pairs]) for pairs in every)
-        assert objects_j_and_f(masks, truths, [0], 24, 30).j_and_f == pytest.approx(best)
-
-
-def test_missing_mask_tracks_are_empty_and_too_many_cost_nothing():
-    truths = [packed((5, 5)), packed((30, 5))]
-
-    assert objects_j_and_f(truths[:1], truths, [0], 40, 60).j_and_f == pytest.approx(1 / 2)
-    assert objects_j_and_f([], truths, [0], 40, 60).j_and_f == 0
-    assert objects_j_and_f([packed((20, 20)), *truths], truths, [0], 40, 60).j_and_f == 1
-
-
 def test_nothing_to_compare_is_undefined():
     assert math.isnan(union_j_and_f([], [packed((5, 5))], [], 40, 60).j_and_f)
-    assert math.isnan(objects_j_and_f([], [packed((5, 5))], [], 40, 60).j)
-    assert math.isnan(objects_j_and_f([packed((5, 5))], [], [0], 40, 60).f)

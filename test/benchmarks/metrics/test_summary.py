@@ -15,7 +15,7 @@ from molmo_ground_ros.benchmarks.metrics.summary import (
     count_rows,
     summarize,
 )
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument
 
 EIGHT = [
     'Objects',
@@ -126,9 +126,9 @@ def test_counts_fall_into_the_papers_bins():
 
 
 def test_what_does_not_go_together_is_refused():
-    with pytest.raises(BadSetting, match='categories = 1'):
+    with pytest.raises(BadArgument, match='categories = 1'):
         summarize([{'f1': 1.0}] * 2, ['animal'])
-    with pytest.raises(BadSetting, match='truths = 1'):
+    with pytest.raises(BadArgument, match='truths = 1'):
         count_rows([1], [])
-    with pytest.raises(BadSetting, match='count = -1'):
+    with pytest.raises(BadArgument, match='count = -1'):
         count_rows([-1], [{}])

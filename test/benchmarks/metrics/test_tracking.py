@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from molmo_ground_ros.benchmarks.metrics.hota import hota
 from molmo_ground_ros.benchmarks.metrics.tracking import sampled_frames, track_score
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument
 from molmo_ground_ros.frames.masks import mask_of
 
 WIDTH, HEIGHT, FPS = 40, 30, 6
@@ -387,12 +387,12 @@ def test_predictions_off_the_clip_and_off_the_picture():
 
 
 def test_parity_needs_points_and_all_need_a_rate():
-    with pytest.raises(BadSetting, match='parity pairs by annotated points'):
+    with pytest.raises(BadArgument, match='parity pairs by annotated points'):
         track_score([], [still(LEFT)], [{}], FPS, parity=True)
-    with pytest.raises(BadSetting, match='parity needs one path for each of 1 objects'):
+    with pytest.raises(BadArgument, match='parity needs one path for each of 1 objects'):
         track_score([], [still(LEFT)], [], FPS, parity=True)
     for fps in (0, -1, math.nan):
-        with pytest.raises(BadSetting, match='fps'):
+        with pytest.raises(BadArgument, match='fps'):
             track_score([], [], [], fps)
 
 
@@ -430,5 +430,5 @@ def test_frames_asked_about_are_the_references_where_the_rates_divide(rate, time
 
 def test_no_more_frames_are_asked_about_than_there_are():
     for rate in (2, 0, -1):
-        with pytest.raises(BadSetting, match=f'sampling_fps = {rate}'):
+        with pytest.raises(BadArgument, match=f'sampling_fps = {rate}'):
             sampled_frames(10, 1, rate)

@@ -25,15 +25,15 @@ from support.evaluations import (
 from support.findings import NASTY
 
 from molmo_ground_ros.benchmarks.datasets.examples import Media, PointTruth, Tubelet
+from molmo_ground_ros.benchmarks.scoring.answer_points import AnswerPoint, answer_points
 from molmo_ground_ros.benchmarks.scoring.drawing import MOST_FRAMES, drawn, figures, paint
-from molmo_ground_ros.benchmarks.scoring.extremes import Extremes
-from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
+from molmo_ground_ros.benchmarks.scoring.evaluation import Evaluation
 from molmo_ground_ros.benchmarks.scoring.page import MOST_SKIPPED, MOST_TEXT, write_page
-from molmo_ground_ros.benchmarks.scoring.reading import Spot, spots
+from molmo_ground_ros.benchmarks.scoring.predictions import Prediction, Predictions
 from molmo_ground_ros.benchmarks.scoring.result import result_of
-from molmo_ground_ros.benchmarks.scoring.run import Evaluation
-from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
-from molmo_ground_ros.benchmarks.scoring.table import notes, tables
+from molmo_ground_ros.benchmarks.scoring.result_tables import notes, tables
+from molmo_ground_ros.benchmarks.scoring.score import Rules, example_result
+from molmo_ground_ros.benchmarks.scoring.worst_and_best import WorstAndBest
 from molmo_ground_ros.errors import BadRecord, NoFrames
 from molmo_ground_ros.language.grammar import format_tracks, parse
 
@@ -53,8 +53,8 @@ def evaluated(name, pairs):
     answers = Predictions(
         name, {one.id: Prediction(text) for one, text in pairs if text is not None}
     )
-    outcomes = [outcome(one, answers.to(one.id), Rules()) for one, _ in pairs]
-    extremes = Extremes()
+    outcomes = [example_result(one, answers.to(one.id), Rules()) for one, _ in pairs]
+    extremes = WorstAndBest()
     for (one, _), found in zip(pairs, outcomes, strict=True):
         extremes.add(one, found)
     return result_of(answers, outcomes, []), extremes
@@ -167,8 +167,8 @@ def test_answer_that_was_cut_off_and_a_part_of_a_video_are_told(tmp_path):
     clip = Media('v', start_s=10.0, end_s=40.5)
     example = count_example(name='e', media=clip)
     answers = Predictions('m', {'e': Prediction('x' * 5000, True)})
-    found = outcome(example, answers.to('e'), Rules())
-    extremes = Extremes()
+    found = example_result(example, answers.to('e'), Rules())
+    extremes = WorstAndBest()
     extremes.add(example, found)
     text = write(tmp_path / 'out.html', (result_of(answers, [found], []), extremes)).read_text()
     assert 'v, 10 s to 40.5 s' in text
@@ -178,9 +178,9 @@ def test_answer_that_was_cut_off_and_a_part_of_a_video_are_told(tmp_path):
 
 
 def test_points_of_data_without_masks_are_neither_hit_nor_miss():
-    text = ''.join(figures(count_example(), [Spot(1.0, 1, 0.5, 0.5)], picture))
+    text = ''.join(figures(count_example(), [AnswerPoint(1.0, 1, 0.5, 0.5)], picture))
     assert 'class="said"' in text
-    masked = ''.join(figures(point_example(), [Spot(1.5, 1, 0.9, 0.9)], picture))
+    masked = ''.join(figures(point_example(), [AnswerPoint(1.5, 1, 0.9, 0.9)], picture))
     assert 'class="miss"' in masked and 'class="said"' not in masked
 
 
@@ -191,8 +191,8 @@ def test_object_without_a_point_is_drawn_at_the_times_of_its_masks():
 
 def test_page_without_any_score_has_its_tables(tmp_path):
     answers = Predictions('m', {}, complete=False)
-    found = [outcome(one, answers.to(one.id), Rules()) for one, _ in mixed()]
-    text = write(tmp_path / 'out.html', (result_of(answers, found, []), Extremes())).read_text()
+    found = [example_result(one, answers.to(one.id), Rules()) for one, _ in mixed()]
+    text = write(tmp_path / 'out.html', (result_of(answers, found, []), WorstAndBest())).read_text()
     assert 'class="histogram"' not in text
     assert '7 not asked' in text
 
@@ -214,13 +214,15 @@ def test_histogram_says_how_many_in_each_tenth(page):
 def test_at_most_a_few_frames_are_drawn_evenly_spaced():
     rows = [(float(k), 1, 0.1, 0.1) for k in range(20)]
     example = track_example(fps=2.0)
-    times = [one.seconds for one in drawn(example, spots(parse(format_tracks(rows, 'e'))))]
+    times = [one.seconds for one in drawn(example, answer_points(parse(format_tracks(rows, 'e'))))]
     assert len(times) == MOST_FRAMES
     assert (times[0], times[-1]) == (0.0, 19.0)
 
 
 def test_frame_holds_the_masks_and_points_of_its_time():
-    (first, second) = drawn(point_example(), [Spot(1.5, 1, 0.125, 0.2), Spot(4.0, 2, 0.6, 0.4)])
+    (first, second) = drawn(
+        point_example(), [AnswerPoint(1.5, 1, 0.125, 0.2), AnswerPoint(4.0, 2, 0.6, 0.4)]
+    )
     assert [number for number, _ in first.masks] == [1]
     assert first.points == ((1, 8.0, 10.0),)
     assert [spot.id for spot in first.said] == [1]

@@ -11,9 +11,13 @@ from support.evaluations import POINTS_RIGHT, Oracle, count_example, point_examp
 
 from molmo_ground_ros.benchmarks.datasets import queries
 from molmo_ground_ros.benchmarks.datasets.examples import Media
-from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, digest, question
-from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction
+from molmo_ground_ros.benchmarks.scoring.answer_store import (
+    AnswerStore,
+    question_digest,
+    settings_digest,
+)
 from molmo_ground_ros.benchmarks.scoring.predict import TOGETHER, Asking, predict
+from molmo_ground_ros.benchmarks.scoring.predictions import Prediction
 from molmo_ground_ros.errors import BackendError, NoFrames
 from molmo_ground_ros.language.grammar import format_of
 from molmo_ground_ros.types import Task
@@ -194,7 +198,7 @@ def test_question_that_was_changed_is_asked_again(tmp_path):
             replace(before, id='b'),
         ):
             assert kept.get(changed) is None
-            assert question(changed) != question(before)
+            assert question_digest(changed) != question_digest(before)
         assert kept.get(replace(before, category='other', row=7)) == Prediction('3', True)
 
 
@@ -203,8 +207,8 @@ def test_digest_is_of_the_settings_and_of_the_files_of_a_model(tmp_path):
     model.mkdir()
     (model / 'weights').write_bytes(b'1')
     chosen = {'model': str(model), 'backend': 'onnx'}
-    found = [digest(chosen), digest(chosen | {'backend': 'torch'})]
+    found = [settings_digest(chosen), settings_digest(chosen | {'backend': 'torch'})]
     os.utime(model / 'weights', ns=(1, 1))
-    found.append(digest(chosen))
+    found.append(settings_digest(chosen))
     assert len(set(found)) == 3
-    assert digest(chosen) == found[-1]
+    assert settings_digest(chosen) == found[-1]

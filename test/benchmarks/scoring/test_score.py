@@ -18,8 +18,14 @@ from support.evaluations import (
 )
 
 from molmo_ground_ros.benchmarks.datasets.examples import PointTruth, Tubelet
-from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState, NoPrediction, Prediction
-from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome, rules_of, score, wrong
+from molmo_ground_ros.benchmarks.scoring.predictions import AnswerState, NoPrediction, Prediction
+from molmo_ground_ros.benchmarks.scoring.score import (
+    Rules,
+    example_result,
+    rules_of,
+    score,
+    unanswered_scores,
+)
 
 DEFAULT, PARITY = Rules(), Rules(parity=True)
 TRACK_METRICS = ('precision', 'recall', 'f1', 'hota', 'deta', 'assa')
@@ -126,7 +132,7 @@ def test_points_without_masks_are_scored_by_their_number():
     ids=['points', 'tracks'],
 )
 def test_what_is_unanswered_is_wrong_in_every_metric(example, metrics):
-    found = outcome(example, NoPrediction(AnswerState.UNANSWERED, 'why'), DEFAULT)
+    found = example_result(example, NoPrediction(AnswerState.UNANSWERED, 'why'), DEFAULT)
     assert found.scores == dict.fromkeys(metrics, 0.0)
     assert (found.state, found.why) == (AnswerState.UNANSWERED, 'why')
 
@@ -134,32 +140,32 @@ def test_what_is_unanswered_is_wrong_in_every_metric(example, metrics):
 def test_unanswered_is_wrong_even_where_nothing_would_be_right():
     nothing = replace(point_example(), truth=PointTruth((), 0))
     assert score(nothing, '', DEFAULT)['f1'] == 1
-    assert wrong(nothing, DEFAULT)['f1'] == 0
-    assert wrong(count_example(), DEFAULT) == {
+    assert unanswered_scores(nothing, DEFAULT)['f1'] == 0
+    assert unanswered_scores(count_example(), DEFAULT) == {
         'accuracy': 0, 'close_accuracy': 0, 'parse_failures': 1,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize('state', [AnswerState.MISSING, AnswerState.NOT_ASKED])
 def test_what_is_not_the_models_fault_is_left_out(state):
-    assert outcome(point_example(), NoPrediction(state, 'why'), DEFAULT).scores == {}
+    assert example_result(point_example(), NoPrediction(state, 'why'), DEFAULT).scores == {}
 
 
 def test_truth_that_the_rules_cannot_use_is_told_and_not_scored():
     example = track_example()
     objects = tuple(replace(one, points={}) for one in example.truth.objects)
     bare = replace(example, truth=replace(example.truth, objects=objects))
-    found = outcome(bare, Prediction(TRACKS_RIGHT), PARITY)
+    found = example_result(bare, Prediction(TRACKS_RIGHT), PARITY)
     assert found.scores == {}
     assert 'parity pairs by annotated points' in found.why
-    assert outcome(bare, Prediction(TRACKS_RIGHT), DEFAULT).scores['hota'] == 1
+    assert example_result(bare, Prediction(TRACKS_RIGHT), DEFAULT).scores['hota'] == 1
 
 
 def test_silence_about_a_truth_that_cannot_be_used_has_no_scores():
     example = track_example()
     objects = tuple(replace(one, points={}) for one in example.truth.objects)
     bare = replace(example, truth=replace(example.truth, objects=objects))
-    assert outcome(bare, NoPrediction(AnswerState.UNANSWERED, 'why'), PARITY).scores == {}
+    assert example_result(bare, NoPrediction(AnswerState.UNANSWERED, 'why'), PARITY).scores == {}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +178,6 @@ def test_counts_in_the_json_of_other_models(text, accuracy, failures):
 
 
 def test_outcome_keeps_the_words_and_the_true_count():
-    found = outcome(count_example(3), Prediction('4', truncated=True), DEFAULT)
+    found = example_result(count_example(3), Prediction('4', truncated=True), DEFAULT)
     assert (found.text, found.truncated, found.count) == ('4', True, 3)
-    assert outcome(point_example(), Prediction(POINTS_RIGHT), DEFAULT).count is None
+    assert example_result(point_example(), Prediction(POINTS_RIGHT), DEFAULT).count is None

@@ -9,11 +9,11 @@ import pytest
 from support.dataset_records import HEIGHT, WIDTH
 from support.evaluations import TRACKS_RIGHT, mask, point_example, track_example
 
-from molmo_ground_ros.benchmarks.datasets.examples import Tracked, TrackTruth
-from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState, NoPrediction, Prediction
-from molmo_ground_ros.benchmarks.scoring.reading import Spot
-from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
-from molmo_ground_ros.benchmarks.scoring.segmenting import clicks, compared, segmented
+from molmo_ground_ros.benchmarks.datasets.examples import TrackedObject, TrackTruth
+from molmo_ground_ros.benchmarks.scoring.answer_points import AnswerPoint
+from molmo_ground_ros.benchmarks.scoring.predictions import AnswerState, NoPrediction, Prediction
+from molmo_ground_ros.benchmarks.scoring.score import Rules, example_result
+from molmo_ground_ros.benchmarks.scoring.segmenting import clicks, compared_frames, with_mask_scores
 from molmo_ground_ros.errors import NoFrames
 
 RULES = Rules()
@@ -42,8 +42,8 @@ def pictures(example, size=(HEIGHT, WIDTH)):
 def judged(text, example=None, frames=pictures):
     example = example or track_example()
     heard = NoPrediction(AnswerState.UNANSWERED, 'why') if text is None else Prediction(text)
-    before = outcome(example, heard, RULES)
-    return segmented(example, before, Squares(), frames, RULES), before
+    before = example_result(example, heard, RULES)
+    return with_mask_scores(example, before, Squares(), frames, RULES), before
 
 
 def test_masks_of_right_points_are_right_wherever_there_is_a_true_one():
@@ -67,8 +67,8 @@ def test_no_points_score_0(text):
 def test_video_of_another_size_is_fitted_to_the_data():
     squares = Squares()
     example = track_example()
-    before = outcome(example, Prediction(TRACKS_RIGHT), RULES)
-    found = segmented(example, before, squares, lambda one: pictures(one, (90, 128)), RULES)
+    before = example_result(example, Prediction(TRACKS_RIGHT), RULES)
+    found = with_mask_scores(example, before, squares, lambda one: pictures(one, (90, 128)), RULES)
     assert squares.sizes == {(HEIGHT, WIDTH, 3)}
     assert found.scores['j'] == pytest.approx(1)
 
@@ -84,14 +84,17 @@ def test_video_that_cannot_be_read_leaves_the_other_scores_and_says_so():
 
 def test_only_tracks_with_masks_are_segmented():
     example = point_example()
-    before = outcome(example, Prediction(''), RULES)
-    assert segmented(example, before, Squares(), pictures, RULES) is before
+    before = example_result(example, Prediction(''), RULES)
+    assert with_mask_scores(example, before, Squares(), pictures, RULES) is before
 
 
 def test_clicks_are_pixels_on_the_frames_that_were_said():
     said = [
-        Spot(0.5, 1, 0.5, 0.5), Spot(0.52, 1, 0.9, 0.9), Spot(1.0, 1, 1.0, 1.0), Spot(9.0, 2, 0, 0),
-    ]  # fmt: skip
+        AnswerPoint(0.5, 1, 0.5, 0.5),
+        AnswerPoint(0.52, 1, 0.9, 0.9),
+        AnswerPoint(1.0, 1, 1.0, 1.0),
+        AnswerPoint(9.0, 2, 0, 0),
+    ]
     assert clicks(track_example(fps=2.0), said) == {1: {1: (32.0, 24.0), 2: (63.0, 47.0)}}
 
 
@@ -100,6 +103,6 @@ def test_clicks_are_pixels_on_the_frames_that_were_said():
     [((2, 3, 7), list(range(10))), ((0, 5), [0, 5]), ((4,), list(range(10))), ((3, 8), [3, 8])],
 )
 def test_frames_that_are_compared(masked, frames):
-    one = Tracked(1, {}, dict.fromkeys(masked, mask()))
+    one = TrackedObject(1, {}, dict.fromkeys(masked, mask()))
     example = replace(track_example(), truth=TrackTruth((one,), 2.0, 10))
-    assert list(compared(example.truth)) == frames
+    assert list(compared_frames(example.truth)) == frames

@@ -8,11 +8,11 @@ from bisect import insort
 from collections.abc import Mapping
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
-from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState, ExampleResult
+from molmo_ground_ros.benchmarks.scoring.predictions import AnswerState, ExampleResult
 
-Shown = tuple[Example, ExampleResult]
+JudgedExample = tuple[Example, ExampleResult]
 _Key = tuple[float, bool, int]  # score, not answered, place in the stream
-_Held = tuple[_Key, Shown]
+_Held = tuple[_Key, JudgedExample]
 
 EACH = 4  # of the worst, and of the best
 MAIN = ('f1', 'j_and_f', 'accuracy')  # what examples are compared by: the first that there is
@@ -23,7 +23,7 @@ def main_score(scores: Mapping[str, float]) -> float | None:
     return next((scores[name] for name in MAIN if name in scores), None)
 
 
-class Extremes:
+class WorstAndBest:
     """Of one model: `add` every example, then ask for `worst` and `best`."""
 
     def __init__(self, each: int = EACH) -> None:
@@ -44,15 +44,15 @@ class Extremes:
         del self._low[self._each :]
         del self._high[: -self._each]
 
-    def worst(self) -> list[Shown]:
+    def worst(self) -> list[JudgedExample]:
         """From the worst on; no example is in both lists."""
         return self._parted()[0]
 
-    def best(self) -> list[Shown]:
+    def best(self) -> list[JudgedExample]:
         """From the best on."""
         return self._parted()[1]
 
-    def _parted(self) -> tuple[list[Shown], list[Shown]]:
+    def _parted(self) -> tuple[list[JudgedExample], list[JudgedExample]]:
         low = [shown for _, shown in self._low]
         taken = {example.id for example, _ in low}
         high = [shown for _, shown in reversed(self._high)]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from molmo_ground_ros.benchmarks.datasets.examples import Spot
+from molmo_ground_ros.benchmarks.datasets.examples import Pixel
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.frames.masks import MAX_PIXELS, Mask, read_rle
 
@@ -39,7 +39,7 @@ class _Shown:
         return _short.repr(self._value)[:_SHOWN]
 
 
-def bad(name: str, value: object, why: str) -> BadSetting:
+def bad_field(name: str, value: object, why: str) -> BadSetting:
     """The error to raise for a value."""
     return BadSetting(name, _Shown(value), why)
 
@@ -49,29 +49,29 @@ def field(record: Mapping[str, Any], name: str, at: str = '') -> Any:
     value = record.get(name, _NOTHING)
     if value is _NOTHING:
         there = ', '.join(sorted(map(str, record)))[:_SHOWN] or 'nothing'
-        raise bad(at + name, None, f'is missing; there is {there}')
+        raise bad_field(at + name, None, f'is missing; there is {there}')
     return value
 
 
 def mapping(value: object, name: str) -> Mapping[str, Any]:
     """A record in a record."""
     if not isinstance(value, Mapping):
-        raise bad(name, value, 'is no record')
+        raise bad_field(name, value, 'is no record')
     return value
 
 
 def items(value: object, name: str) -> list[Any] | tuple[Any, ...]:
     """A list."""
     if not isinstance(value, list | tuple):
-        raise bad(name, value, 'is no list')
+        raise bad_field(name, value, 'is no list')
     return value
 
 
 def text(value: object, name: str) -> str:
     """Text with something in it that can be written as UTF-8."""
     if not isinstance(value, str) or not value.strip():
-        raise bad(name, value, 'is no text')
-    return written(value, name)
+        raise bad_field(name, value, 'is no text')
+    return encodable(value, name)
 
 
 def words(value: object, name: str) -> str:
@@ -79,14 +79,14 @@ def words(value: object, name: str) -> str:
     if value is None:
         return ''
     if not isinstance(value, str):
-        raise bad(name, value, 'is no text')
-    return written(value, name)
+        raise bad_field(name, value, 'is no text')
+    return encodable(value, name)
 
 
-def written(value: str, name: str) -> str:
+def encodable(value: str, name: str) -> str:
     """The text itself, if it has no half of a character (which JSON can hold, and UTF-8 not)."""
     if any('\ud800' <= character <= '\udfff' for character in value):
-        raise bad(name, ascii(value), 'is no UTF-8')
+        raise bad_field(name, ascii(value), 'is no UTF-8')
     return value
 
 
@@ -100,29 +100,29 @@ def key(value: object, name: str) -> str:
 def number(value: object, name: str, least: float, most: float) -> float:
     """A finite number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise bad(name, value, 'is no number')
+        raise bad_field(name, value, 'is no number')
     try:
         found = float(value)
     except OverflowError:
         found = math.inf
     if not math.isfinite(found):
-        raise bad(name, value, 'is not finite')
+        raise bad_field(name, value, 'is not finite')
     if not least <= found <= most:
-        raise bad(name, value, f'is not in {least:g} to {most:g}')
+        raise bad_field(name, value, f'is not in {least:g} to {most:g}')
     return found
 
 
-def whole(value: object, name: str, least: int, most: int) -> int:
+def integer(value: object, name: str, least: int, most: int) -> int:
     """A whole number from `least` to `most`; 3.0 is one."""
     found = number(value, name, least, most)
     if not found.is_integer():
-        raise bad(name, value, 'is not whole')
+        raise bad_field(name, value, 'is not whole')
     return int(found)
 
 
 def side(value: object, name: str) -> int:
     """A width or height, pixels."""
-    return whole(value, name, 1, MAX_PIXELS)
+    return integer(value, name, 1, MAX_PIXELS)
 
 
 def size(
@@ -131,7 +131,7 @@ def size(
     """(width, height) in pixels of a record's pictures."""
     found = side(field(record, width), width), side(field(record, height), height)
     if found[0] * found[1] > MAX_PIXELS:
-        raise bad(f'{width} x {height}', found, f'is more than {MAX_PIXELS} pixels')
+        raise bad_field(f'{width} x {height}', found, f'is more than {MAX_PIXELS} pixels')
     return found
 
 
@@ -144,7 +144,7 @@ def duration(value: object, name: str) -> float:
     """How long a video is, s."""
     found = seconds(value, name)
     if not found:
-        raise bad(name, value, 'is an empty video')
+        raise bad_field(name, value, 'is an empty video')
     return found
 
 
@@ -152,7 +152,7 @@ def rate(value: object, name: str) -> float:
     """Frames a second."""
     found = number(value, name, 0.0, MOST_FPS)
     if not found:
-        raise bad(name, value, 'is no rate')
+        raise bad_field(name, value, 'is no rate')
     return found
 
 
@@ -161,14 +161,14 @@ def coordinate(value: object, name: str, extent: float) -> float:
     return number(value, name, -_OFF * extent, (1 + _OFF) * extent)
 
 
-def spot(value: object, name: str, width: float, height: float) -> Spot:
+def point(value: object, name: str, width: float, height: float) -> Pixel:
     """{'x': ..., 'y': ...} or [x, y], in the units of width and height."""
     if isinstance(value, Mapping):
         x, y = field(value, 'x', f'{name}.'), field(value, 'y', f'{name}.')
         return coordinate(x, f'{name}.x', width), coordinate(y, f'{name}.y', height)
     pair = items(value, name)
     if len(pair) != 2:
-        raise bad(name, value, 'is no x and y')
+        raise bad_field(name, value, 'is no x and y')
     return coordinate(pair[0], f'{name}[0]', width), coordinate(pair[1], f'{name}[1]', height)
 
 
@@ -183,7 +183,7 @@ def mask(value: object, name: str, width: int, height: int) -> Mask | None:
         return None
     found = read_rle(value)
     if (found.width, found.height) != (width, height):
-        raise bad(
+        raise bad_field(
             name,
             f'{found.width} x {found.height}',
             f"is another size than the record's {width} x {height}",
@@ -194,7 +194,7 @@ def mask(value: object, name: str, width: int, height: int) -> Mask | None:
 def same_length(lists: Mapping[str, int]) -> None:
     """Raise if lists that belong together differ in length. lists: by name."""
     if len(set(lists.values())) > 1:
-        raise bad(', '.join(lists), list(lists.values()), 'differ in length')
+        raise bad_field(', '.join(lists), list(lists.values()), 'differ in length')
 
 
 def numbered(value: object, name: str) -> Iterator[tuple[str, Any]]:

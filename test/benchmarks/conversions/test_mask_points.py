@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from molmo_ground_ros.benchmarks.conversions.inside import bounds, centre, sample
+from molmo_ground_ros.benchmarks.conversions.mask_points import bounds, central_point, random_point
 from molmo_ground_ros.errors import BadSetting
 
 
@@ -70,9 +70,9 @@ def hit_both_ways(pixels, spot):
 
 @pytest.mark.parametrize('pixels', SHAPES)
 def test_points_lie_inside_whatever_the_shape(pixels):
-    assert hit_both_ways(pixels, centre(pixels))
+    assert hit_both_ways(pixels, central_point(pixels))
     for seed in range(60):
-        assert hit_both_ways(pixels, sample(pixels, np.random.default_rng(seed)))
+        assert hit_both_ways(pixels, random_point(pixels, np.random.default_rng(seed)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -81,38 +81,38 @@ def test_points_lie_inside_any_mask(held, width, seed):
     bits = np.unpackbits(np.frombuffer(held, np.uint8))
     pixels = bits[: len(bits) // width * width].reshape(-1, width) > 0
     if pixels.any():
-        assert hit_both_ways(pixels, centre(pixels))
-        assert hit_both_ways(pixels, sample(pixels, np.random.default_rng(seed)))
+        assert hit_both_ways(pixels, central_point(pixels))
+        assert hit_both_ways(pixels, random_point(pixels, np.random.default_rng(seed)))
 
 
 def test_points_scatter_around_the_centre_as_wide_as_the_mask():
     pixels = np.ones((60, 120), bool)
-    found = np.array([sample(pixels, np.random.default_rng(seed)) for seed in range(2000)])
+    found = np.array([random_point(pixels, np.random.default_rng(seed)) for seed in range(2000)])
     assert found.mean(axis=0) == pytest.approx([60, 30], abs=1.5)
     assert found.std(axis=0) == pytest.approx([20, 10], rel=0.08)  # a sixth of the sides
 
 
 def test_same_draw_is_the_same_point():
-    draws = [sample(parts(), np.random.default_rng(7)) for _ in range(2)]
+    draws = [random_point(parts(), np.random.default_rng(7)) for _ in range(2)]
     assert draws[0] == draws[1]
 
 
 def test_centre_of_a_plain_shape_is_its_centroid():
-    assert centre(disk(61, 81, 30, 40, 12)) == (40.25, 30.25)
+    assert central_point(disk(61, 81, 30, 40, 12)) == (40.25, 30.25)
 
 
 def test_centre_of_several_parts_is_in_the_thickest():
-    x, y = centre(parts())
+    x, y = central_point(parts())
     assert math.hypot(x - 80, y - 70) < 14
 
 
 def test_centre_moves_little_when_the_border_flickers():
     steady = disk(100, 120, 50, 60, 20)
-    x, y = centre(steady)
+    x, y = central_point(steady)
     for seed in range(5):
         border = cv2.dilate(steady.astype(np.uint8), np.ones((3, 3))) > steady
         flickers = steady | (border & (np.random.default_rng(seed).random(steady.shape) < 0.3))
-        moved_x, moved_y = centre(flickers)
+        moved_x, moved_y = central_point(flickers)
         assert math.hypot(moved_x - x, moved_y - y) < 3
 
 
@@ -122,7 +122,7 @@ def test_bounds_are_those_of_the_true_pixels():
 
 
 @pytest.mark.parametrize(
-    'find', [bounds, centre, lambda pixels: sample(pixels, np.random.default_rng(0))]
+    'find', [bounds, central_point, lambda pixels: random_point(pixels, np.random.default_rng(0))]
 )
 def test_an_empty_mask_is_an_error(find):
     with pytest.raises(BadSetting, match='has no pixel'):

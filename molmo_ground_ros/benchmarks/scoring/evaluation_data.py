@@ -10,14 +10,14 @@ from pathlib import Path
 
 from molmo_ground_ros.benchmarks import datasets
 from molmo_ground_ros.benchmarks.datasets.examples import Example
-from molmo_ground_ros.benchmarks.datasets.registry import known
+from molmo_ground_ros.benchmarks.datasets.registry import format_name
 from molmo_ground_ros.errors import BadRecord, BadSetting
 
 OnBad = Callable[[BadRecord], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class EvaluationData:
     """Where it lies, and how much of it is asked for."""
 
     format: str
@@ -33,7 +33,7 @@ class Data:
     @property
     def name(self) -> str:
         """The format's own name, of datasets.FORMATS. Raises BadSetting."""
-        return known(self.format, datasets.FORMATS)
+        return format_name(self.format, datasets.FORMATS)
 
     def examples(self, on_bad: OnBad = lambda _: None) -> Iterator[Example]:
         """The examples in their order; what cannot be used goes to `on_bad`, which may raise it.

@@ -11,16 +11,16 @@ from support.evaluations import (
     track_example,
 )
 
-from molmo_ground_ros.benchmarks.scoring import judge as judging
-from molmo_ground_ros.benchmarks.scoring.extremes import Extremes
-from molmo_ground_ros.benchmarks.scoring.judge import judge
-from molmo_ground_ros.benchmarks.scoring.outcomes import (
+from molmo_ground_ros.benchmarks.scoring import parallel_scoring
+from molmo_ground_ros.benchmarks.scoring.parallel_scoring import score_all
+from molmo_ground_ros.benchmarks.scoring.predictions import (
     AnswerState,
     NoPrediction,
     Prediction,
     Predictions,
 )
-from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
+from molmo_ground_ros.benchmarks.scoring.score import Rules, example_result
+from molmo_ground_ros.benchmarks.scoring.worst_and_best import WorstAndBest
 
 MAKE = (point_example, count_example, track_example)
 
@@ -35,18 +35,18 @@ def answers(count):
 
 
 def test_processes_give_the_same_in_the_same_order(monkeypatch):
-    monkeypatch.setattr(judging, 'FEW', 3)
+    monkeypatch.setattr(parallel_scoring, 'FEW', 3)
     models = [answers(60), Predictions('none', {})]
-    alone = list(judge(examples(60), models, Rules()))
-    spread = list(judge(examples(60), models, Rules(), processes=2))
+    alone = list(score_all(examples(60), models, Rules()))
+    spread = list(score_all(examples(60), models, Rules(), processes=2))
     assert spread == alone
     assert [example.id for example, _ in spread] == [f'e{k}' for k in range(60)]
     assert {one.state for _, (one, _) in spread} == {AnswerState.ANSWERED, AnswerState.UNANSWERED}
 
 
 def test_only_a_few_examples_are_read_ahead(monkeypatch):
-    monkeypatch.setattr(judging, 'FEW', 2)
-    monkeypatch.setattr(judging, '_BATCH', 2)
+    monkeypatch.setattr(parallel_scoring, 'FEW', 2)
+    monkeypatch.setattr(parallel_scoring, '_BATCH', 2)
     taken = 0
 
     def stream():
@@ -55,10 +55,10 @@ def test_only_a_few_examples_are_read_ahead(monkeypatch):
             taken += 1
             yield example
 
-    judged = judge(stream(), [answers(60)], Rules(), processes=1)
+    judged = score_all(stream(), [answers(60)], Rules(), processes=1)
     next(judged)
     assert taken == 1
-    judged = judge(stream(), [answers(60)], Rules(), processes=2)
+    judged = score_all(stream(), [answers(60)], Rules(), processes=2)
     taken = 0
     for _ in range(3):
         next(judged)
@@ -67,16 +67,16 @@ def test_only_a_few_examples_are_read_ahead(monkeypatch):
 
 
 def test_few_examples_start_no_process(monkeypatch):
-    monkeypatch.setattr(judging, 'ProcessPoolExecutor', None)
-    assert len(list(judge(examples(9), [answers(9)], Rules(), processes=2))) == 9
+    monkeypatch.setattr(parallel_scoring, 'ProcessPoolExecutor', None)
+    assert len(list(score_all(examples(9), [answers(9)], Rules(), processes=2))) == 9
 
 
 def held(*texts):
-    extremes = Extremes(each=2)
+    extremes = WorstAndBest(each=2)
     for k, text in enumerate(texts):
         example = point_example(name=f'e{k}')
         heard = NoPrediction(AnswerState.UNANSWERED, 'why') if text is None else Prediction(text)
-        extremes.add(example, outcome(example, heard, Rules()))
+        extremes.add(example, example_result(example, heard, Rules()))
     worst = [example.id for example, _ in extremes.worst()]
     return worst, [example.id for example, _ in extremes.best()]
 

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction
-from molmo_ground_ros.benchmarks.scoring.predictions import (
+from molmo_ground_ros.benchmarks.scoring.prediction_files import (
     read_predictions,
-    unknown,
+    without_example,
     write_predictions,
 )
+from molmo_ground_ros.benchmarks.scoring.predictions import Prediction
 
 
 def test_written_predictions_come_back(tmp_path):
@@ -64,6 +64,6 @@ def test_row_that_is_not_utf8_is_bad(tmp_path):
 def test_prediction_for_no_example_is_named_with_its_row(tmp_path):
     path = tmp_path / 'said.jsonl'
     path.write_text('{"id": "a", "text": "3"}\n\n{"id": "z", "text": "3"}\n')
-    (bad,) = unknown(read_predictions(path, 'x'), {'a', 'b'})
+    (bad,) = without_example(read_predictions(path, 'x'), {'a', 'b'})
     assert (bad.file, bad.row) == (str(path), 3)
     assert "'z'" in str(bad)

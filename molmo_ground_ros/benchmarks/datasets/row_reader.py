@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.benchmarks.datasets.file_order import turn
+from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
 from molmo_ground_ros.errors import BadRecord, BadSetting, MissingPackage
 
 Values = dict[str, Any]
@@ -78,7 +78,7 @@ def _files(path: Path) -> list[tuple[Path, str]]:
         of_kind = [one for one in found if one.suffix.lower() == suffix]
         whole = [one for one in of_kind if one.parent == folder / 'data']
         if of_kind:
-            ordered = sorted(whole or of_kind, key=lambda path: turn(path.as_posix()))
+            ordered = sorted(whole or of_kind, key=lambda path: numeric_order(path.as_posix()))
             return [(one, suffix) for one in ordered]
     raise BadSetting('data', str(path), f'holds no {", ".join(_READERS)}')
 

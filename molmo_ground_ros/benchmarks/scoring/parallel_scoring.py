@@ -15,15 +15,15 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
-from molmo_ground_ros.benchmarks.scoring.outcomes import (
+from molmo_ground_ros.benchmarks.scoring.predictions import (
     ExampleResult,
     NoPrediction,
     Prediction,
     Predictions,
 )
-from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
+from molmo_ground_ros.benchmarks.scoring.score import Rules, example_result
 
-Judged = tuple[Example, list[ExampleResult]]  # an outcome a model
+ScoredExample = tuple[Example, list[ExampleResult]]  # an outcome a model
 _Task = tuple[Example, list[Prediction | NoPrediction]]
 
 FEW = 200  # examples that are done before another process would have begun
@@ -31,9 +31,9 @@ _BATCH = 16  # examples that go to a process at once
 _AHEAD = 3  # batches for each process, done or waiting
 
 
-def judge(
+def score_all(
     examples: Iterable[Example], models: Sequence[Predictions], rules: Rules, processes: int = 1
-) -> Iterator[Judged]:
+) -> Iterator[ScoredExample]:
     """Score what each model said to each example.
 
     processes: besides this one, from the FEW-th example on; 1 or less: none.
@@ -47,7 +47,7 @@ def judge(
         yield from _spread(tasks, rules, processes)
 
 
-def _spread(tasks: Iterator[_Task], rules: Rules, processes: int) -> Iterator[Judged]:
+def _spread(tasks: Iterator[_Task], rules: Rules, processes: int) -> Iterator[ScoredExample]:
     first = list(islice(tasks, _BATCH))
     if not first:
         return
@@ -79,4 +79,4 @@ def _batch(tasks: Sequence[_Task], rules: Rules) -> list[list[ExampleResult]]:
 
 def _outcomes(task: _Task, rules: Rules) -> list[ExampleResult]:
     example, heard = task
-    return [outcome(example, one, rules) for one in heard]
+    return [example_result(example, one, rules) for one in heard]

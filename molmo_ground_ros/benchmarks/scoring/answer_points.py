@@ -23,7 +23,7 @@ _SCALE = 1000
 _DIGITS = 18  # of an id
 
 
-class Spot(NamedTuple):
+class AnswerPoint(NamedTuple):
     """One point of an answer."""
 
     time_s: float  # from the clip's start; of a picture its index, from 1
@@ -32,13 +32,13 @@ class Spot(NamedTuple):
     y: float  # share of the height
 
 
-def spots(parsed: Parsed) -> list[Spot]:
+def answer_points(parsed: Parsed) -> list[AnswerPoint]:
     """Every point of an answer, in the order written.
 
     An id that an earlier block has is another object's, as in `Grounder`: it gets one that is
     free. The article's frame index counts frames that are 0.5 s apart.
     """
-    found: list[Spot] = []
+    found: list[AnswerPoint] = []
     free = 1
     for block in parsed.blocks:
         ids = sorted({point.id for point in block.points})
@@ -49,11 +49,11 @@ def spots(parsed: Parsed) -> list[Spot]:
             time_s = point.time
             if time_s is None:
                 time_s = ((point.frame_index or 1) - 1) * SAMPLE_PERIOD_S
-            found.append(Spot(time_s, new[point.id], point.x, point.y))
+            found.append(AnswerPoint(time_s, new[point.id], point.x, point.y))
     return found
 
 
-def parity_spots(text: str) -> list[Spot]:
+def parity_points(text: str) -> list[AnswerPoint]:
     """parity: the points that the reference finds in a text (point_formatter.py:128-180).
 
     What it does not find is lost: an answer that is cut off before its closing quote, coordinates
@@ -64,7 +64,7 @@ def parity_spots(text: str) -> list[Spot]:
     return list(_parity_rows(text))
 
 
-def _parity_rows(text: str) -> Iterator[Spot]:
+def _parity_rows(text: str) -> Iterator[AnswerPoint]:
     for coords in _coords(text):
         for head, rows in _GROUP.findall(coords):
             try:
@@ -73,7 +73,9 @@ def _parity_rows(text: str) -> Iterator[Spot]:
                 continue
             for number, x, y in _ROW.findall(rows) if math.isfinite(time_s) else ():
                 if int(x) <= _SCALE and int(y) <= _SCALE:
-                    yield Spot(time_s, int(number[:_DIGITS]), float(x) / _SCALE, float(y) / _SCALE)
+                    yield AnswerPoint(
+                        time_s, int(number[:_DIGITS]), float(x) / _SCALE, float(y) / _SCALE
+                    )
 
 
 def _coords(text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
-from molmo_ground_ros.benchmarks.metrics.inside import hits, hits_and_seen
+from molmo_ground_ros.benchmarks.metrics.points_in_masks import hits, hits_and_nonempty
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.frames.masks import Mask, mask_of
 
@@ -34,7 +34,7 @@ def reference(point, pixels, parity):
 @given(POINTS, st.lists(PICTURES, max_size=3), st.booleans())
 @settings(deadline=None)
 def test_points_are_in_masks_as_they_are_in_pixels(points, pictures, parity):
-    found, seen = hits_and_seen(points, [mask_of(pixels) for pixels in pictures], parity)
+    found, seen = hits_and_nonempty(points, [mask_of(pixels) for pixels in pictures], parity)
 
     assert found.shape == (len(points), len(pictures))
     assert found.tolist() == [
@@ -65,7 +65,7 @@ def test_edges_of_a_picture_are_of_it_by_default(point, parity, default):
 
 
 def test_no_mask_holds_nothing():
-    found, seen = hits_and_seen([(1, 1)], [None, mask_of(np.ones((3, 3), bool))])
+    found, seen = hits_and_nonempty([(1, 1)], [None, mask_of(np.ones((3, 3), bool))])
 
     assert found.tolist() == [[False, True]]
     assert seen.tolist() == [False, True]
@@ -76,7 +76,7 @@ def test_runs_of_no_pixels_are_not_seen():
     mask = Mask(3, 3, bytes(48 + k for k in (4, 0, 5)))
 
     assert mask.area == 0
-    assert hits_and_seen([(0, 0), (2, 2)], [mask])[1].tolist() == [False]
+    assert hits_and_nonempty([(0, 0), (2, 2)], [mask])[1].tolist() == [False]
 
 
 def test_a_damaged_mask_is_an_error():

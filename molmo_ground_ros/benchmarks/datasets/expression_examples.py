@@ -8,23 +8,23 @@ import numpy as np
 
 from molmo_ground_ros.benchmarks.datasets import queries
 from molmo_ground_ros.benchmarks.datasets.examples import (
-    Annotated,
+    AnnotatedVideo,
     BoxTrack,
     Example,
     Expression,
     ImageTruth,
     MaskTrack,
-    Spot,
-    Tracked,
+    Pixel,
+    TrackedObject,
     TrackTruth,
 )
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.types import Task
 
-ASKED_FPS = 1  # as evaluation asks for tracks
+QUERY_FPS = 1  # as evaluation asks for tracks
 
 
-def example_of(annotated: Annotated, expression: Expression, index: int = 0) -> Example:
+def example_of(annotated: AnnotatedVideo, expression: Expression, index: int = 0) -> Example:
     """What an expression asks for, and the objects it is of.
 
     Of a video: tracks, with a mask and a point in it on every frame where an object is seen; of
@@ -37,10 +37,10 @@ def example_of(annotated: Annotated, expression: Expression, index: int = 0) -> 
     ]
     one_picture = annotated.frames == 1 and len(masks) == len(wanted)
     truth = ImageTruth(tuple(masks)) if one_picture else _tracks(annotated, wanted)
-    asked = queries.point_in_picture(expression.text)
+    asked = queries.point_in_image(expression.text)
     return Example(
         id=f'{annotated.name}_{known}',
-        query=asked if one_picture else queries.track(expression.text, ASKED_FPS, index),
+        query=asked if one_picture else queries.track(expression.text, QUERY_FPS, index),
         task=Task.POINT if one_picture else Task.TRACK,
         label=expression.text,
         category=', '.join(dict.fromkeys(track.label for track in wanted if track.label)),
@@ -54,7 +54,7 @@ def example_of(annotated: Annotated, expression: Expression, index: int = 0) -> 
     )
 
 
-def by_label(tracks: tuple[MaskTrack | BoxTrack, ...]) -> tuple[Expression, ...]:
+def label_expressions(tracks: tuple[MaskTrack | BoxTrack, ...]) -> tuple[Expression, ...]:
     """An expression for each label, of all its objects."""
     ids: dict[str, list[int]] = {}
     for track in tracks:
@@ -63,7 +63,7 @@ def by_label(tracks: tuple[MaskTrack | BoxTrack, ...]) -> tuple[Expression, ...]
     return tuple(Expression(label, tuple(of_label)) for label, of_label in ids.items())
 
 
-def inside(mask: Mask) -> Spot:
+def central_pixel(mask: Mask) -> Pixel:
     """The pixel of a mask that is nearest to the middle of it, (column, row). Raises BadSetting.
 
     mask: with a true pixel.
@@ -74,14 +74,14 @@ def inside(mask: Mask) -> Spot:
     return float(columns[nearest]), float(rows[nearest])
 
 
-def _tracks(annotated: Annotated, wanted: list[MaskTrack | BoxTrack]) -> TrackTruth:
+def _tracks(annotated: AnnotatedVideo, wanted: list[MaskTrack | BoxTrack]) -> TrackTruth:
     objects = []
     for track in wanted:
         if isinstance(track, MaskTrack):
             seen = {frame: mask for frame, mask in track.masks.items() if mask.area}
-            points = {frame: inside(mask) for frame, mask in seen.items()}
-            objects.append(Tracked(track.id, points, seen))
+            points = {frame: central_pixel(mask) for frame, mask in seen.items()}
+            objects.append(TrackedObject(track.id, points, seen))
         else:
             middles = {k: (x + w / 2, y + h / 2) for k, (x, y, w, h) in track.boxes.items()}
-            objects.append(Tracked(track.id, middles))
-    return TrackTruth(tuple(objects), annotated.fps, annotated.frames, float(ASKED_FPS))
+            objects.append(TrackedObject(track.id, middles))
+    return TrackTruth(tuple(objects), annotated.fps, annotated.frames, float(QUERY_FPS))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from molmo_ground_ros.benchmarks.scoring.reading import Spot, parity_spots, spots
+from molmo_ground_ros.benchmarks.scoring.answer_points import (
+    AnswerPoint,
+    answer_points,
+    parity_points,
+)
 from molmo_ground_ros.language.grammar import format_tracks, parse
 
 # What UnifiedPointFormatter.extract_multi_image_points of molmo2 f3cb108 gave for each text, run on
@@ -105,14 +109,14 @@ RECORDED = [
 
 @pytest.mark.parametrize(('text', 'found'), RECORDED)
 def test_parity_reads_a_text_as_the_reference_did(text, found):
-    assert parity_spots(text) == [Spot(t, i, x / 1000, y / 1000) for t, i, x, y in found]
+    assert parity_points(text) == [AnswerPoint(t, i, x / 1000, y / 1000) for t, i, x, y in found]
 
 
 def test_parity_leaves_out_a_time_at_which_the_reference_fails():
     text = '<points coords="0.5.1 1 345 678;1.0 2 100 200">a</points>'
-    assert parity_spots(text) == [Spot(1.0, 2, 0.1, 0.2)]
+    assert parity_points(text) == [AnswerPoint(1.0, 2, 0.1, 0.2)]
     endless = f'<points coords="{"9" * 400} 1 345 678">a</points>'
-    assert parity_spots(endless) == []
+    assert parity_points(endless) == []
 
 
 @pytest.mark.parametrize(
@@ -125,18 +129,21 @@ def test_parity_leaves_out_a_time_at_which_the_reference_fails():
     ],
 )
 def test_parity_takes_linear_time(text):
-    assert parity_spots(text) == []
+    assert parity_points(text) == []
 
 
 def test_default_keeps_what_is_whole_of_an_answer_that_was_cut_off():
     text = '<points coords="0.5 1 345 678;1.0 2 123 456;1.5 3 12'
-    assert spots(parse(text)) == [Spot(0.5, 1, 0.345, 0.678), Spot(1.0, 2, 0.123, 0.456)]
+    assert answer_points(parse(text)) == [
+        AnswerPoint(0.5, 1, 0.345, 0.678),
+        AnswerPoint(1.0, 2, 0.123, 0.456),
+    ]
 
 
 def test_ids_of_a_second_block_that_begin_anew_are_other_objects():
     first = format_tracks([(0.0, 1, 0.1, 0.1), (0.0, 3, 0.2, 0.2)], 'a')
     second = format_tracks([(0.0, 1, 0.5, 0.5), (1.0, 1, 0.6, 0.6)], 'b')
-    assert [spot.id for spot in spots(parse(f'{first} {second}'))] == [1, 3, 4, 4]
+    assert [spot.id for spot in answer_points(parse(f'{first} {second}'))] == [1, 3, 4, 4]
 
 
 def test_ids_of_a_second_block_that_go_on_stay():
@@ -144,7 +151,7 @@ def test_ids_of_a_second_block_that_go_on_stay():
         '<points coords="t^1 1 0.45 0.32 t^2 1 0.48 0.35">\na\n</points>'
         '<points coords="t^1 2 0.62 0.55 t^3 2 0.65 0.57">\nb\n</points>'
     )
-    assert spots(parse(text)) == [
-        Spot(0.0, 1, 0.45, 0.32), Spot(0.5, 1, 0.48, 0.35),
-        Spot(0.0, 2, 0.62, 0.55), Spot(1.0, 2, 0.65, 0.57),
+    assert answer_points(parse(text)) == [
+        AnswerPoint(0.0, 1, 0.45, 0.32), AnswerPoint(0.5, 1, 0.48, 0.35),
+        AnswerPoint(0.0, 2, 0.62, 0.55), AnswerPoint(1.0, 2, 0.65, 0.57),
     ]  # fmt: skip

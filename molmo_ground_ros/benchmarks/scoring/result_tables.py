@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from molmo_ground_ros.benchmarks.metrics.summary import Statistic, SummaryRow
-from molmo_ground_ros.benchmarks.scoring.outcomes import AnswerState
+from molmo_ground_ros.benchmarks.scoring.predictions import AnswerState
 from molmo_ground_ros.benchmarks.scoring.published import MARK, PublishedRow
 from molmo_ground_ros.benchmarks.scoring.result import Result
 from molmo_ground_ros.benchmarks.scoring.score import Rules
@@ -116,7 +116,7 @@ def rules_line(rules: Rules) -> str:
     return 'Scored by the default rules; --parity follows the reference, mistakes included.'
 
 
-def percent(one: Statistic) -> str:
+def percent_with_interval(one: Statistic) -> str:
     """A mean with its 95 % interval, in percent with one decimal."""
     if not one.examples:
         return _NONE
@@ -124,7 +124,11 @@ def percent(one: Statistic) -> str:
 
 
 def _line(name: str, row: SummaryRow) -> _Line:
-    return name, str(row.examples), {key: percent(one) for key, one in row.statistics.items()}
+    return (
+        name,
+        str(row.examples),
+        {key: percent_with_interval(one) for key, one in row.statistics.items()},
+    )
 
 
 def _published(row: PublishedRow) -> _Line:

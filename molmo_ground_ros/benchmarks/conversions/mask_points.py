@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.benchmarks.datasets.examples import Spot
+from molmo_ground_ros.benchmarks.datasets.examples import Pixel
 from molmo_ground_ros.errors import BadSetting
 
 Pixels = NDArray[np.bool_]  # (H, W)
@@ -31,7 +31,7 @@ def bounds(pixels: Pixels) -> tuple[int, int, int, int]:
     return int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
 
 
-def centre(pixels: Pixels) -> Spot:
+def central_point(pixels: Pixels) -> Pixel:
     """The pixel that is deep inside and near the centroid; always one of the mask.
 
     Molmo2 takes its tracks' points by a score of both, weighted, "which keeps the points near the
@@ -42,7 +42,7 @@ def centre(pixels: Pixels) -> Spot:
     return _spot(_centre(pixels, bounds(pixels)))
 
 
-def sample(pixels: Pixels, rng: np.random.Generator) -> Spot:
+def random_point(pixels: Pixels, rng: np.random.Generator) -> Pixel:
     """A pixel drawn by a Gaussian around the centre; always one of the mask.
 
     "Randomly sample a point in the object's mask with a Gaussian distribution around the mask
@@ -77,7 +77,7 @@ def _centre(pixels: Pixels, edges: tuple[int, int, int, int]) -> Cell:
     return top + best // cut.shape[1], left + best % cut.shape[1]
 
 
-def _spot(cell: Cell) -> Spot:
+def _spot(cell: Cell) -> Pixel:
     """x, y in a pixel, a quarter in: rounded, as the reference does, or cut off, it is that pixel.
 
     The reference rounds (molmo2 f3cb108, olmo/eval/object_tracking_utils.py:501-518), so a pixel's

@@ -6,10 +6,10 @@ import json
 
 from support.evaluations import POINTS_HALF, POINTS_RIGHT, count_example, point_example
 
-from molmo_ground_ros.benchmarks.scoring.outcomes import Prediction, Predictions
+from molmo_ground_ros.benchmarks.scoring.predictions import Prediction, Predictions
 from molmo_ground_ros.benchmarks.scoring.result import result_of, write_results
-from molmo_ground_ros.benchmarks.scoring.score import Rules, outcome
-from molmo_ground_ros.benchmarks.scoring.table import notes, tables
+from molmo_ground_ros.benchmarks.scoring.result_tables import notes, tables
+from molmo_ground_ros.benchmarks.scoring.score import Rules, example_result
 from molmo_ground_ros.errors import BadRecord
 
 SKIPPED = BadRecord('data.jsonl', 3, 'count = -1: is below 0')
@@ -18,7 +18,9 @@ SKIPPED = BadRecord('data.jsonl', 3, 'count = -1: is below 0')
 def result(name, examples, *texts, complete=True, bad=(), **said):
     given = {one.id: Prediction(text) for one, text in zip(examples, texts, strict=False)} | said
     answers = Predictions(name, given, complete=complete)
-    return result_of(answers, [outcome(one, answers.to(one.id), Rules()) for one in examples], bad)
+    return result_of(
+        answers, [example_result(one, answers.to(one.id), Rules()) for one in examples], bad
+    )
 
 
 def points():
@@ -81,7 +83,7 @@ def test_notes_name_the_rules_and_what_is_left_out():
         complete=False,
     )
     found = result_of(
-        answers, [outcome(one, answers.to(one.id), Rules()) for one in examples], [SKIPPED]
+        answers, [example_result(one, answers.to(one.id), Rules()) for one in examples], [SKIPPED]
     )
     lines = notes([found], [SKIPPED], Rules())
     assert 'default rules' in lines[0]
@@ -107,7 +109,9 @@ def test_notes_tell_the_commonest_reasons_first_and_not_all_of_them():
     reasons = ('gone', 'late', 'gone', 'lost', 'x' * 900, 'late')
     failed = {one.id: why for one, why in zip(examples, reasons, strict=True)}
     answers = Predictions('m', {}, failed=failed)
-    found = result_of(answers, [outcome(one, answers.to(one.id), Rules()) for one in examples], [])
+    found = result_of(
+        answers, [example_result(one, answers.to(one.id), Rules()) for one in examples], []
+    )
     line = notes([found], [], Rules())[1]
     assert line.endswith('counted as wrong: gone (2); late (2); lost (1); ...')
 

@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
-from molmo_ground_ros.benchmarks.scoring.data import Data
-from molmo_ground_ros.benchmarks.scoring.extremes import Extremes
-from molmo_ground_ros.benchmarks.scoring.judge import judge
-from molmo_ground_ros.benchmarks.scoring.outcomes import ExampleResult, Predictions
-from molmo_ground_ros.benchmarks.scoring.predictions import unknown
+from molmo_ground_ros.benchmarks.scoring.evaluation_data import EvaluationData
+from molmo_ground_ros.benchmarks.scoring.parallel_scoring import score_all
+from molmo_ground_ros.benchmarks.scoring.prediction_files import without_example
+from molmo_ground_ros.benchmarks.scoring.predictions import ExampleResult, Predictions
 from molmo_ground_ros.benchmarks.scoring.result import Result, result_of
 from molmo_ground_ros.benchmarks.scoring.score import Rules
+from molmo_ground_ros.benchmarks.scoring.worst_and_best import WorstAndBest
 from molmo_ground_ros.errors import BadRecord
 
 OnBad = Callable[[BadRecord], None]
 OnExample = Callable[[int], None]
-Segmented = Callable[[Example, ExampleResult], ExampleResult]
+AddMaskScores = Callable[[Example, ExampleResult], ExampleResult]
 """Adds the scores of masks that a segmenter makes of an outcome's points."""
 
 
@@ -28,18 +28,18 @@ class Evaluation:
     """What was found."""
 
     results: tuple[Result, ...]  # one a model
-    extremes: tuple[Extremes, ...]  # of each
+    extremes: tuple[WorstAndBest, ...]  # of each
     skipped: tuple[BadRecord, ...]  # records of the data that cannot be used
 
 
 def evaluate(
-    data: Data,
+    data: EvaluationData,
     models: Sequence[Predictions],
     rules: Rules,
     processes: int = 1,
     on_bad: OnBad = lambda _: None,
     on_example: OnExample = lambda _: None,
-    segmented: Segmented | None = None,
+    segmented: AddMaskScores | None = None,
 ) -> Evaluation:
     """Score all models, in the order of the data.
 
@@ -54,10 +54,10 @@ def evaluate(
         on_bad(bad)
 
     outcomes: list[list[ExampleResult]] = [[] for _ in models]
-    extremes = tuple(Extremes() for _ in models)
+    extremes = tuple(WorstAndBest() for _ in models)
     done = 0
     for done, (example, found) in enumerate(
-        judge(data.examples(skip), models, rules, processes), start=1
+        score_all(data.examples(skip), models, rules, processes), start=1
     ):
         for place, one in enumerate(found):
             judged = segmented(example, one) if segmented else one
@@ -66,13 +66,13 @@ def evaluate(
         on_example(done)
     results = []
     for model, found in zip(models, outcomes, strict=True):
-        strangers = [] if data.limit else unknown(model, {one.id for one in found})
+        strangers = [] if data.limit else without_example(model, {one.id for one in found})
         for bad in strangers:
             on_bad(bad)
         results.append(result_of(model, found, [*model.bad, *strangers]))
     return Evaluation(tuple(results), extremes, tuple(skipped))
 
 
-def not_asked(name: str) -> Predictions:
+def unreached(name: str) -> Predictions:
     """A model that was not reached: the run was interrupted before."""
     return replace(Predictions(name, {}), complete=False)

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 from support.dataset_records import write_lines, write_parquet
 
-from molmo_ground_ros.benchmarks.datasets.rows import rows
+from molmo_ground_ros.benchmarks.datasets.row_reader import rows
 from molmo_ground_ros.errors import BadRecord, BadSetting
 
 
