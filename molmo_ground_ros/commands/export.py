@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground export`: writes training data from answers that a person confirmed or corrected.
+"""`molmo-ground export`: answers that a person confirmed or corrected, as training data.
 
-A file of records is JSON Lines, or CSV with the same columns if its name ends in .csv. It holds one
-recording, which is named for the file. Rows that cannot be used are named on stderr, a line each.
+A file of records is JSON Lines, or CSV with the same columns where its name ends in .csv; it holds
+one recording, and is its name. Rows that cannot be used are told on stderr, one line each.
 """
 
 from __future__ import annotations
@@ -16,28 +16,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.benchmarks import datasets
-from molmo_ground_ros.benchmarks.feedback.labels import (
-    LabelRow,
-    UnreadableRow,
-    read_row,
-    read_unreadable,
-)
-from molmo_ground_ros.benchmarks.feedback.training_data import (
-    Record,
-    SkippedAnswer,
-    TrainingRecords,
-    convert,
-)
+from molmo_ground_ros import datasets
+from molmo_ground_ros.analysis.outputs.table import meant
 from molmo_ground_ros.errors import BadSetting, GroundError, seconds
-from molmo_ground_ros.reports.table import meant
-from molmo_ground_ros.storage.atomic import atomic_file
+from molmo_ground_ros.replace import replacing
+from molmo_ground_ros.training_data import Converted, LeftOut, Record, convert
+from molmo_ground_ros.verdicts import Row, Torn, read_row, read_torn
 
 POINTS, TRACKS, CLIPS = 'videopoint.jsonl', 'videotrack.jsonl', 'clips.jsonl'
-# Characters that a CSV cell may have: the csv module's own limit is 2**17.
-_CELL = 2**24
-# Characters of a complaint that are printed.
-_COMPLAINT = 200
+_CELL = 2**24  # characters in a CSV cell: the csv module stops at 2**17
+_COMPLAINT = 200  # characters shown of one
 _KINDS = {
     'both': ('event', 'track_point'),
     'videopoint': ('event',),
@@ -46,7 +34,7 @@ _KINDS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments and options of the command."""
+    """What it takes."""
     parser.add_argument(
         'records', nargs='+', metavar='RECORDS', help='.jsonl or .csv with its verdict column'
     )
@@ -58,10 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read the records, convert and write them, and print a summary.
-
-    Raises BadSetting where no record could be read.
-    """
+    """Read, convert, write and print what was done. Raises BadSetting if nothing could be read."""
     reading = Reading()
     paths = [Path(name) for name in arguments.records]
     for path, source in zip(paths, sources(paths), strict=True):
@@ -71,39 +56,33 @@ def run(arguments: argparse.Namespace) -> int:
     if reading.complaints and not reading.rows:
         raise BadSetting('records', ', '.join(arguments.records), 'nothing could be read')
     kinds = _KINDS[arguments.to]
-    rows = [row for row in reading.rows if row.asked.kind in kinds]
-    converted = convert(rows, reading.torn)
+    wanted = [row for row in reading.rows if row.asked.kind in kinds]
+    made = convert(wanted, reading.torn)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     for kind, name, records in (
-        ('event', POINTS, converted.points),
-        ('track_point', TRACKS, converted.tracks),
+        ('event', POINTS, made.points),
+        ('track_point', TRACKS, made.tracks),
     ):
         if kind in kinds:
             path = (folder / name).with_suffix(f'.{arguments.suffix}')
             datasets.write(path, records, path.stem)
-    write(folder / CLIPS, converted.clips)
-    _print(converted, folder, len(reading.complaints))
+    write(folder / CLIPS, made.clips)
+    _print(made, folder, len(reading.complaints))
     return 0
 
 
 class Reading:
-    """Collects the rows of all files, and a complaint for each row or file that cannot be used.
-
-    rows: the usable rows. torn: where the rows that cannot be read belong, as far as they say.
-    """
+    """The rows of all files, and a line for everything that could not be used."""
 
     def __init__(self) -> None:
-        self.rows: list[LabelRow] = []
-        self.torn: list[UnreadableRow] = []
+        self.rows: list[Row] = []
+        self.torn: list[Torn] = []
         self.complaints: list[str] = []
-        self._first_rows: dict[object, LabelRow] = {}
+        self._known: dict[object, Row] = {}
 
     def read(self, path: Path, source: str) -> None:
-        """Read a file up to its end, or to the first error of the file itself.
-
-        Two rows about the same point that differ are both unusable.
-        """
+        """Read a file as far as it goes. A row that is told twice, and differently, is torn."""
         try:
             for number, record in _records(path):
                 try:
@@ -121,39 +100,39 @@ class Reading:
         try:
             row = read_row(record, source)
         except GroundError:
-            torn = read_unreadable(record, source)
+            torn = read_torn(record, source)
             self.torn += [torn] if torn else []
             raise
-        first_row = self._first_rows.setdefault(row.key, row)
-        if first_row is row:
+        known = self._known.setdefault(row.key, row)
+        if known is row:
             self.rows.append(row)
             return
-        if first_row == row:
+        if known == row:
             raise BadSetting('id', row.id, 'the same row was there before')
-        self.torn += [UnreadableRow(twin.asked, twin.stamp_ns) for twin in (first_row, row)]
+        self.torn += [Torn(one.asked, one.stamp_ns) for one in (known, row)]
         raise BadSetting('id', row.id, 'another row of this point was there before, and differs')
 
 
 def sources(paths: Sequence[Path]) -> list[str]:
-    """A name for each recording: its file's, preceded by its folder's where files share one."""
+    """A name for each recording: its file's, with the folder's where files share a name."""
     names: list[str] = []
     for path in paths:
         shared = sum(path.stem == other.stem for other in paths) > 1
-        base = f'{path.resolve().parent.name}-{path.stem}' if shared else path.stem
-        same = sum(name == base or name.startswith(f'{base}#') for name in names)
-        names.append(f'{base}#{same + 1}' if same else base)
+        wanted = f'{path.resolve().parent.name}-{path.stem}' if shared else path.stem
+        same = sum(name == wanted or name.startswith(f'{wanted}#') for name in names)
+        names.append(f'{wanted}#{same + 1}' if same else wanted)
     return names
 
 
 def write(path: Path, records: Iterable[Record]) -> None:
     """Write JSON Lines. Raises OSError, and leaves an older file as it was."""
-    with atomic_file(path) as partial, partial.open('w', encoding='utf-8') as file:
+    with replacing(path) as partial, partial.open('w', encoding='utf-8') as file:
         for record in records:
             file.write(json.dumps(record, allow_nan=False) + '\n')
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line number, JSON value) of each record; an error in place of what is not JSON."""
+    """(line, what it holds): a dict, another JSON value, or the error in place of one."""
     if path.suffix.lower() == '.csv':
         yield from _csv(path)
         return
@@ -182,21 +161,21 @@ def _csv(path: Path) -> Iterator[tuple[int, Any]]:
             )
 
 
-def _print(converted: TrainingRecords, folder: Path, skipped: int) -> None:
-    points = sum(record['count'] for record in converted.points)
-    objects = sum(len(record['mask_id']) for record in converted.tracks)
-    print(f'{len(converted.points)} VideoPoint records, {points} points')
-    print(f'{len(converted.tracks)} VideoTrack records, {objects} objects')
-    print(f'{len(converted.clips)} clips to cut: {folder / CLIPS}')
-    unlabelled = sum(not omission.why for omission in converted.left_out)
-    print(f'not looked at: {unlabelled} answers')
-    print(f'incomplete: {len(converted.left_out) - unlabelled} answers')
-    for omission in converted.left_out:
-        if omission.why:
-            print(f'  {_described(omission)}: {omission.why}')
+def _print(made: Converted, folder: Path, skipped: int) -> None:
+    points = sum(record['count'] for record in made.points)
+    objects = sum(len(record['mask_id']) for record in made.tracks)
+    print(f'{len(made.points)} VideoPoint records, {points} points')
+    print(f'{len(made.tracks)} VideoTrack records, {objects} objects')
+    print(f'{len(made.clips)} clips to cut: {folder / CLIPS}')
+    unseen = sum(not one.why for one in made.left_out)
+    print(f'not looked at: {unseen} answers')
+    print(f'incomplete: {len(made.left_out) - unseen} answers')
+    for one in made.left_out:
+        if one.why:
+            print(f'  {_told(one)}: {one.why}')
     print(f'skipped: {skipped} rows or files')
 
 
-def _described(omission: SkippedAnswer) -> str:
-    span = f'{seconds(omission.start_ns)} to {seconds(omission.end_ns)}'
-    return f'{omission.asked.source} {omission.asked.camera} {span} {omission.query!r}'
+def _told(one: LeftOut) -> str:
+    span = f'{seconds(one.start_ns)} to {seconds(one.end_ns)}'
+    return f'{one.asked.source} {one.asked.camera} {span} {one.query!r}'

@@ -1,12 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the questions of `--questions` from a file: a YAML list, or text with one question a line.
+"""Questions from a file: a YAML list, or plain text with one a line.
 
-An entry of a YAML list is a text, or a mapping with the key `query` and, optionally, `task`:
-
-    - How many times was the red block grasped?
-    - query: the blue cup
-      task: track
+- How many times was the red block grasped?
+- query: the blue cup
+task: track
 """
 
 from __future__ import annotations
@@ -21,11 +19,10 @@ YAML = ('.yaml', '.yml')
 
 
 def read_questions(path: str, task: Task) -> list[Query]:
-    """Read the questions of a file; `task` is the task of the questions that name none.
+    """The questions of a file; `task` is that of those which name none.
 
-    In a text file, blank lines and lines that begin with '#' are skipped. Raises OSError for a
-    file that cannot be read, BadSetting for one without questions or in another format,
-    UnknownTask, and MissingPackage where a YAML file needs ruamel.yaml.
+    In plain text blank lines are skipped, and those that begin with '#'. Raises OSError,
+    BadSetting, UnknownTask, MissingPackage.
     """
     try:
         text = Path(path).read_text(encoding='utf-8')
@@ -48,12 +45,12 @@ def _entries(path: str, text: str) -> list[Any]:
     except ModuleNotFoundError as err:
         raise MissingPackage('ruamel.yaml', 'bag') from err
     try:
-        entries = yaml.YAML(typ='safe', pure=True).load(text)
+        found = yaml.YAML(typ='safe', pure=True).load(text)
     except YAMLError as err:
         raise BadSetting('questions', path, f'it is not YAML: {err}') from err
-    if not isinstance(entries, list):
+    if not isinstance(found, list):
         raise BadSetting('questions', path, 'it is not a list')
-    return entries
+    return found
 
 
 def _query(path: str, entry: Any, task: Task) -> Query:
@@ -65,7 +62,7 @@ def _query(path: str, entry: Any, task: Task) -> Query:
     if unknown:
         raise BadSetting('questions', path, f'unknown keys {unknown}')
     name = entry.get('task', task.name.lower())
-    names = [task_value.name.lower() for task_value in Task]
-    if name not in names:
-        raise UnknownTask(name, names)
+    known = [one.name.lower() for one in Task]
+    if name not in known:
+        raise UnknownTask(name, known)
     return Query(entry['query'], Task[name.upper()])

@@ -13,7 +13,6 @@ from pathlib import Path
 import onnx_ir
 
 from molmo_ground_ros.backends.molmo2.files import CAPACITY
-from molmo_ground_ros.storage.atomic import atomic_file
 
 _MASK = 3  # the input of Attention
 
@@ -38,8 +37,9 @@ def fix_capacity(decoder: Path, rows: int) -> Path:
                 value.shape = None
     _own_masks(found.graph)
     path = decoder.with_name(f'{decoder.stem}.rows{rows}.onnx')
-    with atomic_file(path) as unfinished:
-        onnx_ir.save(found, unfinished)
+    unfinished = path.with_name(path.name + '.part')
+    onnx_ir.save(found, unfinished)
+    unfinished.replace(path)
     return path
 
 

@@ -38,14 +38,7 @@ from molmo_ground_ros.backends.molmo2.files import (
 )
 from molmo_ground_ros.backends.molmo2.load import released, skeletons
 from molmo_ground_ros.backends.molmo2.ops import FUSED, PLAIN
-from molmo_ground_ros.backends.molmo2.weights import (
-    DECODER,
-    VISION,
-    StoredTensor,
-    digest,
-    read_index,
-)
-from molmo_ground_ros.storage.atomic import atomic_file
+from molmo_ground_ros.backends.molmo2.weights import DECODER, VISION, Stored, digest, read_index
 
 _LOG = logging.getLogger(__name__)
 _NOISE = 'torch.onnx._internal.exporter._registration'  # it misses torchvision, we do not
@@ -91,8 +84,9 @@ def export_graphs(
         found.metadata_props[DIGEST] = mark
         found.metadata_props[VERSION] = str(EXPORT_VERSION)
         path = folder / graph_file(part.name, dtype, form)
-        with atomic_file(path) as unfinished:
-            onnx_ir.save(found, unfinished)
+        unfinished = path.with_name(path.name + '.part')
+        onnx_ir.save(found, unfinished)
+        unfinished.replace(path)
         _LOG.info('wrote %s', path)
         written.append(path)
     return written
@@ -182,7 +176,7 @@ def _forget_traces(found: onnx_ir.Model) -> None:
 def _leave_weights(
     found: onnx_ir.Model,
     part: _Part,
-    stored: Mapping[str, StoredTensor],
+    stored: Mapping[str, Stored],
     folder: Path,
     computed: onnx_ir.DataType,
 ) -> None:

@@ -36,7 +36,7 @@ class Piece:
     finish: str = ''  # why the answer ends here
 
 
-class StreamEvents:
+class Events:
     """Cuts a stream into the data of its events."""
 
     def __init__(self) -> None:

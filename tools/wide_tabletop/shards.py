@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Episodes to learn from: a file each, with its frames at the model's picture size and its truth.
+
+A file is SEED.npz, as `truth.load` reads it. Frames are the 0.5 s grid (its phase is drawn) and a
+few between its points, ascending in time. What is there already is kept, so that a run that was
+stopped goes on.
+"""
+
+import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.wide_tabletop.plan import scene_from_seed
+from tools.wide_tabletop.record import STEP_S, record
+from tools.wide_tabletop.render import Stage
+from tools.wide_tabletop.truth import Truth, save
+
+SIDE = 168  # pixels of a training picture, which is square
+EXTRA = 0.12  # off-grid frames, as a share of those on the grid
+SECOND_VIEW = 0.25  # share of episodes that the second camera shows
+LENGTHS_S = ((8.0, 30.0), (30.0, 50.0), (50.0, 64.5))  # of episodes, and how often
+_LENGTH_SHARES = (0.42, 0.38, 0.20)
+
+
+def frame_times(
+    rng: np.random.Generator, duration_s: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Ascending times of the frames, and which lie on the grid."""
+    grid = np.arange(rng.uniform(0.0, STEP_S), duration_s, STEP_S)
+    slots = rng.choice(len(grid) - 1, size=round(EXTRA * len(grid)), replace=False)
+    extra = grid[slots] + rng.integers(1, 5, len(slots)) / 10.0
+    times = np.concatenate([grid, extra])
+    order = np.argsort(times)
+    return times[order], (np.arange(len(times)) < len(grid))[order]
+
+
+def episode(seed: int, stage: Stage) -> tuple[NDArray[np.uint8], Truth]:
+    """Frames (F, SIDE, SIDE, 3) and the truth of one seed's episode."""
+    rng = np.random.default_rng((seed, 1))
+    low, high = LENGTHS_S[int(rng.choice(len(LENGTHS_S), p=_LENGTH_SHARES))]
+    scene = scene_from_seed(seed, float(rng.uniform(low, high)))
+    times, on_grid = frame_times(rng, scene.duration_s)
+    view = int(rng.random() < SECOND_VIEW)
+    return record(scene, stage, view, times, on_grid, rng)
+
+
+def write_shards(folder: Path, seeds: range, processes: int) -> Iterator[Path]:
+    """Write the files that are missing, each as it is done."""
+    missing = [(folder, seed) for seed in seeds if not path_of(folder, seed).exists()]
+    if processes == 1:
+        yield from map(_write, missing)
+        return
+    # A fork of a process with MuJoCo in it may hang.
+    with multiprocessing.get_context('spawn').Pool(processes) as pool:
+        yield from pool.imap_unordered(_write, missing)
+
+
+def path_of(folder: Path, seed: int) -> Path:
+    """An episode's file."""
+    return folder / f'{seed}.npz'
+
+
+_STAGE: list[Stage] = []  # of this process, once it is made
+
+
+def _write(task: tuple[Path, int]) -> Path:
+    folder, seed = task
+    if not _STAGE:
+        _STAGE.append(Stage(SIDE, SIDE))
+    path = path_of(folder, seed)
+    save(path, *episode(seed, _STAGE[0]))
+    return path
