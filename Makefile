@@ -16,7 +16,7 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench engines tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench engines tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
@@ -28,10 +28,15 @@ demo: setup-demo ## Play the bag that ships into the real node, and ask it a que
 test: setup ## Run every test, and hold the coverage of the core
 	@$(IN_ENV) tools/run_tests.sh
 
-lint: setup ## Check style, format and types
+lint: setup ## Check style, format, types and spelling
 	@$(IN_ENV) ruff check .
 	@$(IN_ENV) ruff format --check .
 	@$(IN_ENV) mypy
+	@$(IN_ENV) codespell
+
+docs: setup ## Build the documentation as a site into site/; a broken link stops it
+	@NO_MKDOCS_2_WARNING=1 $(IN_ENV) mkdocs build --strict --quiet
+	@echo 'the documentation is in site/index.html'
 
 engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs that are not here
 	@$(IN_ENV) python -m tools.engines
@@ -60,5 +65,5 @@ setup-demo:
 	@$(SETUP) --for demo
 
 clean: ## Remove the environment, builds, caches and reports
-	rm -rf "$(VENV)" build install log out htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf "$(VENV)" build install log out site htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 
 from bench.inputs import BAG, DEMO_QUESTION
-from molmo_ground_ros import backends, bag
+from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.types import Query
 
 
@@ -26,8 +27,8 @@ def main(name: str, model: str, threads: str) -> None:
     backend = backends.load(name, BackendSettings(model, device='cpu', threads=int(threads)))
     ready_at_s = time.monotonic()
     loaded_mb = memory_mb('VmRSS')
-    with bag.Bag(BAG) as recording:
-        clip = bag.read_clip(recording, '')
+    with open_recording(BAG) as recording:
+        clip = recording.clip_of_seconds()
     answer = Grounder(backend).ground(clip, Query(DEMO_QUESTION))
     found = {
         'ready_at_s': ready_at_s,

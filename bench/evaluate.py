@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.inputs import ROOT
-from molmo_ground_ros.grammar import format_tracks
-from molmo_ground_ros.masks import mask_of, read_rle
+from molmo_ground_ros.frames.masks import mask_of, read_rle
+from molmo_ground_ros.language.grammar import format_tracks
 
 WIDTH, HEIGHT, FRAMES, OBJECTS = 1280, 720, 30, 3
 _SHAPE = OBJECTS, FRAMES

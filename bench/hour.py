@@ -24,19 +24,19 @@ import numpy as np
 
 from bench.child import memory_mb
 from bench.inputs import BAG, ROOT
-from molmo_ground_ros import image
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
-from molmo_ground_ros.analysis.outputs.bag import write_bag
-from molmo_ground_ros.analysis.outputs.page import write_page
-from molmo_ground_ros.analysis.outputs.table import write_csv
-from molmo_ground_ros.analysis.outputs.video import write_video
-from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
-from molmo_ground_ros.analysis.window import Here
+from molmo_ground_ros.analysis.window import LocalRunner
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
-from molmo_ground_ros.grammar.write import format_count, format_tracks
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.frames import image
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.language.grammar.write import format_count, format_tracks
 from molmo_ground_ros.recording import open_recording
+from molmo_ground_ros.reports.bag import write_bag
+from molmo_ground_ros.reports.page import write_page
+from molmo_ground_ros.reports.pictures import pictures_of, shown_stamps
+from molmo_ground_ros.reports.table import write_csv
+from molmo_ground_ros.reports.video import write_video
 from molmo_ground_ros.types import Clip, Frame, Query
 
 RATE_HZ = 30
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _messages(minutes: float) -> Iterator[tuple[int, bytes]]:
     """(log time, message) of a camera, with header stamps 5 ms before."""
     with open_recording([BAG]) as recording:
-        encoded = [bytes(picture.image.data) for picture in recording.pictures()]
+        encoded = [bytes(message.image.data) for message in recording.messages()]
     types = _types()
     kind = types.types['sensor_msgs/msg/CompressedImage']
     time_, header = types.types['builtin_interfaces/msg/Time'], types.types['std_msgs/msg/Header']
@@ -167,7 +167,7 @@ def _measure(path: Path) -> dict[str, float]:
     with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
         recordings = {recording.topic: recording}
         plan = windows_of.plan([str(path)], recordings, _QUERIES, {})
-        asker = Here(recordings, Grounder(Instant()), plan.queries)
+        asker = LocalRunner(recordings, Grounder(Instant()), plan.queries)
         analysis = windows_of.analyze(plan, recordings, asker)
         out = Path(folder)
         records.write_jsonl(analysis, out / 'records.jsonl')
@@ -182,7 +182,7 @@ def _measure(path: Path) -> dict[str, float]:
         stamps = recording.stamps[:_DECODED].tolist()
         began = time.perf_counter()
         for stamp in stamps:
-            image.decode(recording.picture(stamp).image)
+            image.decode(recording.message(stamp).image)
         each_s = (time.perf_counter() - began) / len(stamps)
         return {
             'analyze_s': analyze_s,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from molmo_ground_ros import bag
-from molmo_ground_ros.image import decode
+from molmo_ground_ros.frames.image import decode
+from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.types import Clip, Frame
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,11 +45,10 @@ def read_inputs(frames: int, slides: int, tracked: int) -> Inputs:
     The bag holds 224 pictures of 22 s. A window's pictures are taken evenly from it and labelled
     every half second, as if it had been played slower: 64 frames at 2 fps would take 32 s.
     """
-    with bag.Bag(BAG) as recording:
-        topic = recording.choose()
-        pictures = list(recording.pictures(topic))
+    with open_recording(BAG) as recording:
+        pictures = list(recording.messages())
         clips = tuple(
-            bag.read_clip(recording, topic, start, start + _TRACK_LENGTH_S)
+            recording.clip_of_seconds(start, start + _TRACK_LENGTH_S)
             for start in _TRACK_STARTS_S[:tracked]
         )
     wanted = frames + slides

@@ -21,14 +21,10 @@ from molmo_ground_ros.backends.base import (
     GenerateOptions,
     Savings,
 )
-from molmo_ground_ros.backends.device import choose_dtype
 from molmo_ground_ros.backends.hf import TransformersBackend
-from molmo_ground_ros.backends.molmo2.engine import (
-    Checkpoint,
-    EngineBackend,
-    open_checkpoint,
-)
-from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Runtime, Video
+from molmo_ground_ros.backends.host.device import choose_dtype
+from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Runtime, VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.types import Clip, Frame
@@ -54,7 +50,7 @@ class Watched:
         return found
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
         """The choices after the last `wanted` of ids."""
         began = time.perf_counter()

@@ -21,7 +21,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from bench.timing import Sample
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.device import choose_dtype
+from molmo_ground_ros.backends.host.device import choose_dtype
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
 from molmo_ground_ros.backends.weights import load_network

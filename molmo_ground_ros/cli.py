@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from molmo_ground_ros.commands import COMMANDS
+from molmo_ground_ros.commands.settings import with_hyphens
 from molmo_ground_ros.errors import (
     BackendError,
     BadEngine,
@@ -26,8 +27,10 @@ from molmo_ground_ros.errors import (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    parsed = _parser(given).parse_args(given)
+    words, notes = with_hyphens(sys.argv[1:] if arguments is None else arguments)
+    for note in notes:
+        print(f'molmo-ground: {note}', file=sys.stderr)
+    parsed = _parser(words).parse_args(words)
     try:
         return int(parsed.run(parsed))
     except BadEngine as error:
@@ -49,15 +52,15 @@ def _complain(error: Exception, code: int) -> int:
     return code
 
 
-def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """All commands by name, and the arguments of the one that is given: only that is imported."""
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """All commands by name, and the arguments of the one that is named: only that is imported."""
     parser = argparse.ArgumentParser(
         prog='molmo-ground', description="Ask a Molmo2 model about a camera's recordings."
     )
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=f'{text.capitalize()}.')
-        if name in given[:1]:
+        if name in words[:1]:
             module = importlib.import_module(f'molmo_ground_ros.commands.{name}')
             module.add_arguments(command)
             command.set_defaults(run=module.run)

@@ -20,7 +20,7 @@ _SECRET = re.compile(r'//[^/?#]*@')
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Bounds:
     """What values a setting takes and whether it may change while the node runs."""
 
     text: str
@@ -31,7 +31,7 @@ class Limits:
 
 
 def _setting(default: Any, text: str, **limits: Any) -> Any:
-    return field(default=default, metadata={'limits': Limits(text, **limits)})
+    return field(default=default, metadata={'limits': Bounds(text, **limits)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def without_secret(address: str) -> str:
     return _SECRET.sub('//***@', address)
 
 
-def limits() -> dict[str, Limits]:
+def limits() -> dict[str, Bounds]:
     """Each setting's limits by name, in the order of declaration."""
     return {item.name: item.metadata['limits'] for item in dataclasses.fields(Settings)}
 

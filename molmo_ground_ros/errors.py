@@ -23,9 +23,16 @@ GroundError
 |   `-- BadModel
 |       `-- BadEngine
 |-- ImageError
+|   `-- BadIndexedImage
 |-- BagError
+|   |-- BadClipSpan
 |   `-- TopicNotFound
 |-- BadRecord
+|-- BadField
+|-- BadArgument
+|-- DepthError
+|-- CalibrationError
+|-- NoTransform
 `-- BadSetting
 """
 
@@ -272,6 +279,39 @@ class ImageError(GroundError):
     """A picture that cannot be decoded; the message names what was found."""
 
 
+class BadIndexedImage(ImageError):
+    """A PNG that does not hold readable numbers of objects."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path = path
+        super().__init__(f'picture = {path!r}: {why}')
+
+
+class DepthError(GroundError):
+    """A depth message that cannot be read as metres; the message names what it holds."""
+
+
+class CalibrationError(GroundError):
+    """A camera's calibration that says nothing usable, or not about these images."""
+
+    def __init__(self, field: str, value: object, why: str = 'it is no calibration') -> None:
+        self.field = field
+        self.value = value
+        super().__init__(f'camera_info with {field} {value}: {why}')
+
+
+class NoTransform(GroundError):
+    """Two coordinate frames whose transform is not known at a stamp."""
+
+    def __init__(self, source: str, target: str, stamp_ns: int, why: str) -> None:
+        self.source = source
+        self.target = target
+        self.stamp_ns = stamp_ns
+        super().__init__(
+            f"no transform from '{source}' to '{target}' at {seconds(stamp_ns)}: {why}"
+        )
+
+
 class BagError(GroundError):
     """A recording that cannot be read."""
 
@@ -289,6 +329,15 @@ class TopicNotFound(BagError):
         super().__init__(path, f"no image topic '{topic}'; the known ones: {listed(self.known)}")
 
 
+class BadClipSpan(BagError):
+    """Two times, in seconds from the start of a recording, that are no span of it."""
+
+    def __init__(self, path: str, start_s: float, end_s: float | None) -> None:
+        self.start_s = start_s
+        self.end_s = end_s  # None: the end of the recording
+        super().__init__(path, f'bad span: from {start_s} s to {end_s} s')
+
+
 class BadRecord(GroundError):
     """A record of a data set or a prediction that cannot be used."""
 
@@ -297,6 +346,24 @@ class BadRecord(GroundError):
         self.row = row  # from 1; 0: the file as a whole
         self.why = why
         super().__init__(f'{file}:{row}: {why}' if row else f'{file}: {why}')
+
+
+class BadField(GroundError):
+    """A value in a data file that cannot be used: a record's field, a table's cell, a line."""
+
+    def __init__(self, field: str, value: object, why: str) -> None:
+        self.field = field
+        self.value = value
+        super().__init__(f'{field} = {value!r}: {why}')
+
+
+class BadArgument(GroundError):
+    """A function was called with a value that it cannot use, or that does not fit the others."""
+
+    def __init__(self, name: str, value: object, why: str) -> None:
+        self.name = name
+        self.value = value
+        super().__init__(f'{name} = {value!r}: {why}')
 
 
 class BadSetting(GroundError):

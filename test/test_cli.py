@@ -10,8 +10,8 @@ import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from bags import jpeg_message, write_bag
-from clips import stamp
+from support.bags import jpeg_message, write_bag
+from support.clips import stamp
 
 from molmo_ground_ros import backends, cli
 from molmo_ground_ros.backends.replay import ReplayBackend
@@ -163,7 +163,7 @@ def test_interrupt_is_exit_code_130(recording: Path, monkeypatch: pytest.MonkeyP
 def test_cut_off_answer_says_so(
     recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ['--query', QUESTION, '--max_new_tokens', '30', *answers(tmp_path, GRASPS)]
+    options = ['--query', QUESTION, '--max-new-tokens', '30', *answers(tmp_path, GRASPS)]
     assert cli.main(['analyze', str(recording), *options]) == 0
     assert 'cut off by the token limit' in capsys.readouterr().out
 
@@ -172,9 +172,9 @@ def test_another_models_answer_is_read_in_its_own_format(
     recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = answers(tmp_path, '{"count": 1, "points": [{"time": 0.5, "point": [250, 500]}]}')
-    options = ['--query', QUESTION, '--json', '--answer_format', 'gemini', *said]
+    options = ['--query', QUESTION, '--json', '--answer-format', 'gemini', *said]
     assert cli.main(['analyze', str(recording), *options]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record['count'], [point['stamp_ns'] for point in record['points']]) == (1, [stamp(0.5)])
-    assert cli.main(['analyze', str(recording), *options, '--answer_format', 'gpt']) == 2
+    assert cli.main(['analyze', str(recording), *options, '--answer-format', 'gpt']) == 2
     assert "answer_format = 'gpt': must be one of molmo2," in capsys.readouterr().err

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Holds every import in the package to the floors of docs/architecture.md.
+"""Holds every import in the package to the rooms of docs/architecture.md.
 
-A file imports from its own floor or a lower one and never in a circle; a package from outside is
-imported only where the tables below allow it.
+A file imports from its own room or from rooms below it, through their public modules and names, and
+never in a circle; a package from outside is imported only where the tables below allow it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,27 +20,79 @@ import pytest
 PACKAGE = 'molmo_ground_ros'
 ROOT = Path(__file__).resolve().parents[1]
 
-# Floor of every module and folder of the package. One that is not listed is a violation.
-FLOORS = {
-    1: {
-        *('clip', 'config', 'conversions', 'datasets', 'decoded', 'errors', 'grammar', 'image'),
-        *(
-            'lru',
-            'masks',
-            'metrics',
-            'prompts',
-            'replace',
-            'stitch',
-            'training_data',
-            'types',
-            'verdicts',
+
+@dataclass(frozen=True)
+class Room:
+    """A folder of the package. Entries are files without `.py`, or folders, below it."""
+
+    below: tuple[str, ...]  # the rooms it may import from
+    public: str  # what other rooms may import from, separated by blanks
+    private: str = ''
+
+    @property
+    def entries(self) -> list[str]:
+        return [*self.public.split(), *self.private.split()]
+
+
+# What every room speaks, each with what it may import of the others. They are no rooms.
+COMMON: Mapping[str, tuple[str, ...]] = {'errors': (), 'types': (), 'config': ('errors', 'types')}
+
+ROOMS: Mapping[str, Room] = {
+    'storage': Room((), 'atomic closing folder_lock json_lines lru'),
+    'frames': Room(('storage',), 'clip_buffer decoded_cache image masks video_file windows'),
+    'space': Room((), 'camera_model depth_image locate transforms', 'patch registration rvl'),
+    'language': Room((), 'grammar prompts'),
+    'backends': Room(
+        ('storage', 'frames', 'language'),
+        public='base checkpoint host segmenter'
+        ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/memory molmo2/weights'
+        ' molmo2/trt/plans server/endpoint',
+        private='features hf molmo2 pixels prompt_ids replay sam2 server text_stream weights',
+    ),
+    'grounding': Room(
+        ('storage', 'frames', 'language', 'backends'),
+        public='grounder session',
+        private='ahead scores',
+    ),
+    'recording': Room(
+        ('storage', 'frames'),
+        public='',
+        private='cdr files index loss mcap metadata pages recording records source sqlite timeline'
+        ' unpack video',
+    ),
+    'analysis': Room(
+        ('storage', 'frames', 'language', 'backends', 'grounding', 'recording'),
+        public='findings merged ray/cluster ray/workers records run stitch store window',
+        private='ray',
+    ),
+    'reports': Room(
+        ('storage', 'frames', 'recording', 'analysis'),
+        public='answer_record answer_table bag colours contact_sheet figures html page pictures'
+        ' style table video words',
+        private='message_definitions timeline',
+    ),
+    'benchmarks': Room(
+        ('storage', 'frames', 'language', 'backends', 'reports'),
+        public='conversions datasets feedback scoring',
+        private='metrics',
+    ),
+    'commands': Room(
+        (
+            *('storage', 'frames', 'language', 'backends', 'grounding'),
+            *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
-        *('videos', 'windows'),
-    },
-    2: {'backends'},
-    3: {'ahead', 'grounder', 'scores', 'session', 'standing'},
-    4: {'analysis', 'bag', 'cli', 'commands', 'evaluation', 'recording', 'report', 'ros'},
+        public='',
+        private='analyze build checks convert doctor estimate evaluate export probes progress'
+        ' questions settings',
+    ),
+    'ros': Room(
+        ('frames', 'backends', 'grounding'),
+        public='',
+        private='convert diagnostics executor node params',
+    ),
 }
+# On top of the rooms: the command, which may import every one but the node.
+TOP: Mapping[str, tuple[str, ...]] = {'cli': ('commands',)}
 
 # The files of the backend named transformers; replay and the choice between backends know no torch.
 HF = {'backends/hf', 'backends/weights'}
@@ -71,21 +123,22 @@ ONLY_IN = {
         )
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
-    'pyarrow': {'datasets/rows', 'datasets/write'},
-    'pycocotools': {'masks'},
-    'ray': {'analysis/spread'},
+    'pyarrow': {'benchmarks/datasets/row_reader', 'benchmarks/datasets/write'},
+    'pycocotools': {'frames/masks'},
+    'pytransform3d': {'space/transforms'},
+    'ray': {'analysis/ray'},
     'rcl_interfaces': {'ros'},
     'rclpy': {'ros'},
-    'rosbags': {'analysis/outputs/bag'},  # reading needs none of it; see recording/mcap.py
+    'rosbags': {'reports/bag'},  # reading needs none of it; see recording/mcap.py
     'ruamel': {'commands/questions'},
     'safetensors': HF,
-    'scipy': {'metrics', 'stitch'},
+    'scipy': {'analysis/stitch', 'benchmarks/metrics'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx
     'tf2_ros': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},
-    'torch': {*HF, *GRAPH, *SAM2, 'backends/device'},
+    'torch': {*HF, *GRAPH, *SAM2, 'backends/host/device'},
     'transformers': {*HF, *SAM2},
     f'{PACKAGE}.action': {'ros'},
     f'{PACKAGE}.msg': {'ros'},
@@ -109,8 +162,30 @@ def covers(entry: str, file: str) -> bool:
     return file == f'{entry}.py' or file.startswith(f'{entry}/')
 
 
-def floor(file: str) -> int | None:
-    return next((n for n, entries in FLOORS.items() if any(covers(e, file) for e in entries)), None)
+def place_of(file: str) -> str:
+    """The room that a file lies in, or its own name where it lies in none."""
+    return Path(file).parts[0].removesuffix('.py')
+
+
+def entry_of(file: str) -> str | None:
+    """The entry of its room's map that a file belongs to: the longest that covers it."""
+    room = ROOMS.get(place_of(file))
+    inside = file.partition('/')[2]
+    entries = [entry for entry in room.entries if covers(entry, inside)] if room else []
+    return max(entries, key=len, default=None)
+
+
+def is_mapped(file: str) -> bool:
+    place = place_of(file)
+    if '/' not in file:
+        return place in COMMON or place in TOP
+    return place in ROOMS and (file == f'{place}/__init__.py' or entry_of(file) is not None)
+
+
+def is_public(file: str) -> bool:
+    """Whether other rooms may import from a file: a room's own `__init__` always."""
+    place = place_of(file)
+    return file == f'{place}/__init__.py' or entry_of(file) in ROOMS[place].public.split()
 
 
 def files(package: Path) -> list[str]:
@@ -164,10 +239,40 @@ def foreign_violations(found: Import) -> Iterator[str]:
         yield found.breaks('test_layers.py does not say which file may')
 
 
-def floor_violations(found: Import, target: str) -> Iterator[str]:
-    own, other = floor(found.file), floor(target)
-    if own is not None and other is not None and other > own:
-        yield found.breaks(f'floor {own} may not import from floor {other}')
+def room_violations(imported: Import, target: str) -> Iterator[str]:
+    own, other = place_of(imported.file), place_of(target)
+    if own == other:
+        return
+    below = ROOMS[own].below if own in ROOMS else {**COMMON, **TOP}.get(own, ())
+    if other in COMMON:
+        if own in COMMON and other not in COMMON[own]:
+            yield imported.breaks(f'{own} may not import from {other}')
+    elif other not in below:
+        yield imported.breaks(f'{own} may not import from {other}')
+    elif other in ROOMS and own in ROOMS and not is_public(target):
+        yield imported.breaks(f'{target} is private to {other}')
+
+
+def private_names(file: str, package: Path) -> Iterator[str]:
+    """Imports from other rooms of names that begin with an underscore."""
+    for node in ast.walk(ast.parse((package / file).read_text(), filename=file)):
+        if isinstance(node, ast.ImportFrom) and (node.module or '').startswith(f'{PACKAGE}.'):
+            target = file_of(node.module or '', package)
+            if target is None or place_of(target) == place_of(file):
+                continue
+            for alias in node.names:
+                if alias.name.startswith('_'):
+                    where = Import(file, node.lineno, f'{node.module}.{alias.name}')
+                    yield where.breaks(f'the name is private to {place_of(target)}')
+
+
+def missing_entries(package: Path) -> Iterator[str]:
+    """Entries of the maps that no file or folder stands for."""
+    named = [f'{room}/{entry}' for room, spec in ROOMS.items() for entry in spec.entries]
+    for entry in (*named, *COMMON, *TOP, *(e for es in ONLY_IN.values() for e in es)):
+        path = package / entry
+        if not path.with_name(f'{path.name}.py').is_file() and not path.is_dir():
+            yield f'{entry}: test_layers.py names it, and there is no such file or folder'
 
 
 def circles(edges: dict[str, dict[str, Import]]) -> Iterator[str]:
@@ -191,27 +296,45 @@ def circles(edges: dict[str, dict[str, Import]]) -> Iterator[str]:
 
 
 def violations(package: Path) -> list[str]:
-    found: list[str] = []
+    broken: list[str] = []
     edges: dict[str, dict[str, Import]] = {}
     for file in files(package):
-        if floor(file) is None:
-            found.append(
-                f'{PACKAGE}/{file}: stands on no floor: add it to FLOORS in test_layers.py'
-            )
-        for one in imports(file, package):
-            target = file_of(one.name, package)
+        if not is_mapped(file):
+            broken.append(f'{PACKAGE}/{file}: is in no room: add it to ROOMS in test_layers.py')
+            continue
+        broken += private_names(file, package)
+        for imported in imports(file, package):
+            target = file_of(imported.name, package)
             if target is None:
-                if one.name != PACKAGE:
-                    found += foreign_violations(one)
-            elif target != file:
-                found += floor_violations(one, target)
-                edges.setdefault(file, {}).setdefault(target, one)
-    return found + list(circles(edges))
+                if imported.name != PACKAGE:
+                    broken += foreign_violations(imported)
+            elif target != file and is_mapped(target):
+                broken += room_violations(imported, target)
+                edges.setdefault(file, {}).setdefault(target, imported)
+    return broken + list(circles(edges))
 
 
-def test_every_import_keeps_to_its_floor():
-    found = violations(ROOT / PACKAGE)
-    assert not found, '\n'.join(found)
+def test_every_import_keeps_to_its_room():
+    broken = violations(ROOT / PACKAGE)
+    assert not broken, '\n'.join(broken)
+
+
+def test_every_entry_of_the_maps_is_there():
+    missing = list(missing_entries(ROOT / PACKAGE))
+    assert not missing, '\n'.join(missing)
+
+
+def test_no_room_is_among_those_below_itself():
+    below = {name: room.below for name, room in ROOMS.items()}
+    order = list(ROOMS)
+    assert all(order.index(lower) < order.index(name) for name in below for lower in below[name])
+
+
+def test_entry_without_a_file_is_named(tmp_path):
+    package = package_with(tmp_path, {f'{name}.py': '' for name in (*COMMON, *TOP)})
+    assert 'storage/lru: test_layers.py names it, and there is no such file or folder' in list(
+        missing_entries(package)
+    )
 
 
 def test_package_init_holds_nothing_but_the_path():
@@ -236,7 +359,8 @@ for module in modules:
 
 
 def test_core_and_command_import_with_nothing_heavy_installed():
-    core = [file for file in files(ROOT / PACKAGE) if floor(file) in (1, 3)]
+    light = {'storage', 'frames', 'language', 'grounding', 'recording', *COMMON}
+    core = [file for file in files(ROOT / PACKAGE) if place_of(file) in light]
     modules = ['.'.join([PACKAGE, *Path(file).with_suffix('').parts]) for file in core]
     modules = [module.removesuffix('.__init__') for module in modules]
     modules += [f'{PACKAGE}.backends', f'{PACKAGE}.backends.replay', f'{PACKAGE}.cli']
@@ -262,42 +386,63 @@ def package_with(folder: Path, sources: dict[str, str]) -> Path:
             {'types.py': '\nimport torch\n'},
             'molmo_ground_ros/types.py:2: imports torch: '
             f'only {", ".join(sorted(ONLY_IN["torch"]))} may',
-            id='heavy package on floor 1',
+            id='heavy package in what everyone speaks',
         ),
         pytest.param(
-            {'grounder.py': 'def ask():\n    import rclpy.node\n'},
-            'molmo_ground_ros/grounder.py:2: imports rclpy.node: only ros may',
+            {'grounding/grounder.py': 'def ask():\n    import rclpy.node\n'},
+            'molmo_ground_ros/grounding/grounder.py:2: imports rclpy.node: only ros may',
             id='inside a function counts as well',
         ),
         pytest.param(
-            {'clip.py': 'from molmo_ground_ros import session\n', 'session.py': ''},
-            'molmo_ground_ros/clip.py:1: imports molmo_ground_ros.session: '
-            'floor 1 may not import from floor 3',
+            {
+                'frames/image.py': 'from molmo_ground_ros.grounding import session\n',
+                'grounding/session.py': '',
+            },
+            'molmo_ground_ros/frames/image.py:1: imports molmo_ground_ros.grounding.session: '
+            'frames may not import from grounding',
             id='from package import module, upwards',
         ),
         pytest.param(
             {'backends/base.py': 'from ..cli import main\n', 'cli.py': 'main = 1\n'},
             'molmo_ground_ros/backends/base.py:1: imports molmo_ground_ros.cli: '
-            'floor 2 may not import from floor 4',
+            'backends may not import from cli',
             id='relative import, upwards',
         ),
         pytest.param(
-            {'bag.py': 'from molmo_ground_ros.msg import PointArray\n'},
-            'molmo_ground_ros/bag.py:1: imports molmo_ground_ros.msg: only ros may',
+            {
+                'grounding/grounder.py': 'from molmo_ground_ros.backends.hf import X\n',
+                'backends/hf.py': '',
+            },
+            'molmo_ground_ros/grounding/grounder.py:1: imports molmo_ground_ros.backends.hf: '
+            'backends/hf.py is private to backends',
+            id='past the public modules of a room below',
+        ),
+        pytest.param(
+            {
+                'grounding/grounder.py': 'from molmo_ground_ros.backends.base import _x\n',
+                'backends/base.py': '',
+            },
+            'molmo_ground_ros/grounding/grounder.py:1: '
+            'imports molmo_ground_ros.backends.base._x: the name is private to backends',
+            id='a private name of a room below',
+        ),
+        pytest.param(
+            {'recording/index.py': 'from molmo_ground_ros.msg import PointArray\n'},
+            'molmo_ground_ros/recording/index.py:1: imports molmo_ground_ros.msg: only ros may',
             id='generated messages outside ros',
         ),
         pytest.param(
-            {'bag.py': 'from molmo_ground_ros import msg\n'},
-            'molmo_ground_ros/bag.py:1: imports molmo_ground_ros.msg: only ros may',
+            {'recording/index.py': 'from molmo_ground_ros import msg\n'},
+            'molmo_ground_ros/recording/index.py:1: imports molmo_ground_ros.msg: only ros may',
             id='generated messages as a module',
         ),
         pytest.param(
             {
-                'types.py': 'from molmo_ground_ros import errors\n',
-                'errors.py': 'from .types import X\n',
+                'storage/lru.py': 'from molmo_ground_ros.storage import atomic\n',
+                'storage/atomic.py': 'from .lru import X\n',
             },
-            'molmo_ground_ros/types.py:1: imports molmo_ground_ros.errors: '
-            'a circle: errors.py -> types.py -> errors.py',
+            'molmo_ground_ros/storage/lru.py:1: imports molmo_ground_ros.storage.atomic: '
+            'a circle: storage/atomic.py -> storage/lru.py -> storage/atomic.py',
             id='circle',
         ),
         pytest.param(
@@ -308,8 +453,13 @@ def package_with(folder: Path, sources: dict[str, str]) -> Path:
         ),
         pytest.param(
             {'helpers.py': ''},
-            'molmo_ground_ros/helpers.py: stands on no floor: add it to FLOORS in test_layers.py',
+            'molmo_ground_ros/helpers.py: is in no room: add it to ROOMS in test_layers.py',
             id='file nobody placed',
+        ),
+        pytest.param(
+            {'frames/helpers.py': ''},
+            'molmo_ground_ros/frames/helpers.py: is in no room: add it to ROOMS in test_layers.py',
+            id='file in a room whose map does not name it',
         ),
     ],
 )
@@ -320,8 +470,10 @@ def test_violation_is_named_with_file_line_import_and_rule(tmp_path, sources, me
 def test_imports_downwards_and_of_the_standard_library_are_fine(tmp_path):
     sources = {
         'types.py': 'import dataclasses\nimport numpy as np\n',
-        'session.py': 'from molmo_ground_ros import types\nfrom molmo_ground_ros.types import X\n',
+        'grounding/session.py': 'from molmo_ground_ros import types\n'
+        'from molmo_ground_ros.types import X\n',
         'backends/hf.py': 'import torch\n',
-        'ros/node.py': 'from molmo_ground_ros.srv import Ground\nfrom ..session import Session\n',
+        'ros/node.py': 'from molmo_ground_ros.srv import Ground\n'
+        'from ..grounding.session import Session\n',
     }
     assert violations(package_with(tmp_path, sources)) == []

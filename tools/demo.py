@@ -29,8 +29,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from molmo_ground_ros import bag, image, report
 from molmo_ground_ros.errors import ErrorCode
+from molmo_ground_ros.frames import image
+from molmo_ground_ros.recording import ImageMessage, open_recording
+from molmo_ground_ros.reports.answer_table import POINT_HEADER, point_rows, score_text, text_table
+from molmo_ground_ros.reports.contact_sheet import Tile, contact_sheet, save_png
 from molmo_ground_ros.srv import Ground
 from molmo_ground_ros.types import CompressedImage as EncodedCompressed
 from molmo_ground_ros.types import Point
@@ -46,9 +49,9 @@ def main() -> int:
     """Run the demo; returns the exit code."""
     options = _options()
     truth = json.loads(options.truth.read_text())
-    with bag.Bag(options.bag) as recording:
-        topic = recording.choose()
-        pictures = list(recording.pictures(topic))
+    with open_recording(options.bag) as recording:
+        topic = recording.topic
+        pictures = list(recording.messages())
     rclpy.init()
     asker = Node('planner')
     executor = SingleThreadedExecutor()
@@ -98,7 +101,7 @@ def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
             process.kill()
 
 
-def _play(node: Node, topic: str, pictures: Sequence[bag.Picture], rate: float) -> None:
+def _play(node: Node, topic: str, pictures: Sequence[ImageMessage], rate: float) -> None:
     """Publish the recording with its own stamps, `rate` times as fast as it was recorded."""
     kind = CompressedImage if isinstance(pictures[0].image, EncodedCompressed) else Image
     publisher = node.create_publisher(kind, topic, 10)
@@ -117,7 +120,7 @@ def _play(node: Node, topic: str, pictures: Sequence[bag.Picture], rate: float) 
     time.sleep(0.2)
 
 
-def _message(picture: bag.Picture) -> Any:
+def _message(picture: ImageMessage) -> Any:
     stamp = Time(sec=picture.stamp_ns // 10**9, nanosec=picture.stamp_ns % 10**9)
     header = Header(stamp=stamp, frame_id=picture.frame_id)
     encoded = picture.image
@@ -159,7 +162,7 @@ def _wait(ready: Any, what: str, timeout_s: float = START_TIMEOUT_S) -> None:
 
 
 def _report(
-    options: argparse.Namespace, reply: Any, truth: Any, pictures: Sequence[bag.Picture]
+    options: argparse.Namespace, reply: Any, truth: Any, pictures: Sequence[ImageMessage]
 ) -> int:
     if reply.error_code != ErrorCode.OK:
         print(f'{ErrorCode(reply.error_code).name}: {reply.error_msg}', file=sys.stderr)
@@ -168,16 +171,16 @@ def _report(
     points = [_point(point) for point in reply.points.points]
     grasps = [grasp for grasp in truth['grasps'] if grasp['colour'] == 'red']
     zero_ns = pictures[0].stamp_ns
-    header = (*report.POINT_HEADER, 'true grasp', 'off by')
+    header = (*POINT_HEADER, 'true grasp', 'off by')
     rows = list(_rows(points, grasps, zero_ns))
-    print(report.table(header, rows))
+    print(text_table(header, rows))
     latency_s = reply.latency.sec + reply.latency.nanosec / 1e9
     print(
         f'\ncount: {reply.points.count}   truth: {len(grasps)}   '
         f'latency: {latency_s:.2f} s   frames: {reply.frames_used} of {reply.frames_expected}'
     )
-    verdict = f'count: {reply.points.count}   (truth: {len(grasps)})'
-    _sheet(options, verdict, points, pictures)
+    summary = f'count: {reply.points.count}   (truth: {len(grasps)})'
+    _sheet(options, summary, points, pictures)
     return 0 if reply.points.count >= 0 else 1
 
 
@@ -191,7 +194,7 @@ def _rows(
 ) -> Iterator[tuple[str, ...]]:
     """The answer's points with the nearest true grasp beside each, then the grasps not found."""
     found = set()
-    for point, cells in zip(points, report.point_rows(points, zero_ns), strict=True):
+    for point, cells in zip(points, point_rows(points, zero_ns), strict=True):
         nearest = min(grasps, key=lambda g: abs(g['stamp_ns'] - point.stamp_ns), default=None)
         off_s = (point.stamp_ns - nearest['stamp_ns']) / 1e9 if nearest else math.inf
         if nearest is None or abs(off_s) > MATCH_S or nearest['stamp_ns'] in found:
@@ -214,22 +217,22 @@ def _rows(
 
 def _sheet(
     options: argparse.Namespace,
-    verdict: str,
+    summary: str,
     points: Sequence[Point],
-    pictures: Sequence[bag.Picture],
+    pictures: Sequence[ImageMessage],
 ) -> None:
     by_stamp = {picture.stamp_ns: picture for picture in pictures}
     zero_ns = pictures[0].stamp_ns
     tiles = []
     for point in points:
         seconds = (point.stamp_ns - zero_ns) / 1e9
-        caption = f'#{point.id}   {seconds:.1f} s   score {report.score_text(point.score)}'
+        caption = f'#{point.id}   {seconds:.1f} s   score {score_text(point.score)}'
         decoded = image.decode(by_stamp[point.stamp_ns].image)
-        tiles.append(report.Tile(decoded, caption, point.stamp_ns, (point,)))
+        tiles.append(Tile(decoded, caption, point.stamp_ns, (point,)))
     span_ns = (zero_ns, pictures[-1].stamp_ns)
     options.sheet.parent.mkdir(parents=True, exist_ok=True)
-    sheet = report.contact_sheet(options.question, verdict, tiles, span_ns)
-    report.save_png(sheet, str(options.sheet))
+    sheet = contact_sheet(options.question, summary, tiles, span_ns)
+    save_png(sheet, str(options.sheet))
     print(f'contact sheet: {options.sheet}')
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.engines import Built, Step, Target, build_engines
-from molmo_ground_ros.backends.molmo2.trt.formats import computed
+from molmo_ground_ros.backends.molmo2.trt.precision import computed
 from molmo_ground_ros.errors import GroundError
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from molmo_ground_ros.backends.base import SAVE_ALL
 from molmo_ground_ros.backends.molmo2 import memory
-from molmo_ground_ros.backends.molmo2.memory import Model, Need, Window
+from molmo_ground_ros.backends.molmo2.memory import Model, Need, WindowSize
 from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOKENS, PUBLISHED
 
 BOARDS_GB = (8, 16, 32, 64)
@@ -60,7 +60,7 @@ def plans_table() -> str:
     return '\n'.join(rows)
 
 
-def _need(name: str, dtype: str, seconds: float) -> tuple[Window, Need]:
+def _need(name: str, dtype: str, seconds: float) -> tuple[WindowSize, Need]:
     model = model_of(name)
     window = memory.window_of(seconds, model)
     return window, memory.need(model, dtype, window, features=FEATURES)

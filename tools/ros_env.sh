@@ -21,6 +21,9 @@ fi
 unset CMAKE_PREFIX_PATH COLCON_PREFIX_PATH CYCLONEDDS_URI FASTDDS_DEFAULT_PROFILES_FILE \
   FASTRTPS_DEFAULT_PROFILES_FILE PYTHONHOME PYTHONPATH ROS_DISCOVERY_SERVER ROS_LOCALHOST_ONLY \
   ROS_SECURITY_ENABLE ROS_STATIC_PEERS
+# The set-up leaves it to the first import to compile a module. If that is not kept, every process
+# compiles torch again, which takes it three seconds.
+unset PYTHONDONTWRITEBYTECODE
 
 libraries=$venv/lib
 for folder in "$venv"/lib/python3.*/site-packages/ros_*.libs; do

@@ -42,7 +42,7 @@ def main() -> int:
     return 0
 
 
-def takes(limits: config.Limits) -> str:
+def takes(limits: config.Bounds) -> str:
     """The values a setting takes, in words; '' where any will do."""
     if limits.choices:
         return ', '.join(limits.choices)

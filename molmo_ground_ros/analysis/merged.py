@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from molmo_ground_ros import prompts
-from molmo_ground_ros.analysis.values import Finding
-from molmo_ground_ros.stitch import State
+from molmo_ground_ros.analysis.findings import Finding
+from molmo_ground_ros.analysis.stitch import WindowState
+from molmo_ground_ros.language import prompts
 from molmo_ground_ros.types import Answer, Track
 
 
@@ -20,7 +20,7 @@ def merged(finding: Finding, model: str) -> Answer:
     """
     stitched = finding.stitched
     windows = stitched.windows
-    answered = [window for window in windows if window.state is not State.FAILED]
+    answered = [window for window in windows if window.state is not WindowState.FAILED]
     stated = [window.stated for window in answered if window.stated is not None]
     count = stitched.count if len(windows) > 1 and stated else next(iter(stated), None)
     points = [event.shown.point for event in stitched.events]
@@ -55,6 +55,6 @@ def merged(finding: Finding, model: str) -> Answer:
         truncated=any(window.truncated for window in windows),
         model=model,
         latency_ns=sum(window.latency_ns for window in windows),
-        refused=bool(answered) and all(window.state is State.REFUSED for window in answered),
+        refused=bool(answered) and all(window.state is WindowState.REFUSED for window in answered),
         rejected=tuple(rejection for window in windows for rejection in window.rejected),
     )

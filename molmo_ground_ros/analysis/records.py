@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import prompts
-from molmo_ground_ros.analysis.values import Analysis, Finding
+from molmo_ground_ros.analysis.findings import Analysis, Finding
+from molmo_ground_ros.analysis.stitch import Mark, Sighting
 from molmo_ground_ros.errors import BadSetting
-from molmo_ground_ros.replace import replacing
-from molmo_ground_ros.stitch import Mark, Sighting
+from molmo_ground_ros.language import prompts
+from molmo_ground_ros.storage.atomic import atomic_file
 
 Record = dict[str, Any]
 
@@ -88,7 +88,7 @@ def records(analysis: Analysis) -> Iterator[Record]:
 
 def write_jsonl(analysis: Analysis, path: str | Path) -> None:
     """Write `records` to a file, one a line. Raises OSError, and leaves an older file as it was."""
-    with replacing(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
+    with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
         for record in records(analysis):
             file.write(json.dumps(record) + '\n')
 

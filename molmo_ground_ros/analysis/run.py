@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from molmo_ground_ros import prompts
+from molmo_ground_ros.analysis.findings import Analysis, Finding
+from molmo_ground_ros.analysis.stitch import Stitched, Stitcher
+from molmo_ground_ros.analysis.stitch.assign import solver
 from molmo_ground_ros.analysis.store import Done, Key, Store
-from molmo_ground_ros.analysis.values import Analysis, Finding
-from molmo_ground_ros.analysis.window import Asked, Asker, Failure, Span, Work
+from molmo_ground_ros.analysis.window import Failure, Span, WindowAnswers, WindowRunner, Work
 from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
+from molmo_ground_ros.language import prompts
 from molmo_ground_ros.recording import Recording
-from molmo_ground_ros.stitch import Stitched, Stitcher
-from molmo_ground_ros.stitch.assign import solver
 from molmo_ground_ros.types import Answer, Query
-from molmo_ground_ros.windows import MAX_WINDOW_NS, OVERLAP_NS
 
 MIN_WINDOW_NS = 2 * OVERLAP_NS  # what it shares with its neighbours is not all of it
 NOT_REACHED = 'not asked: the run was interrupted'
@@ -104,7 +104,7 @@ def left(what: Plan, store: Store | None = None) -> list[Work]:
 def analyze(
     what: Plan,
     recordings: Mapping[str, Recording],
-    asker: Asker,
+    asker: WindowRunner,
     store: Store | None = None,
     on_window: OnWindow = _tell_nobody,
 ) -> Analysis:
@@ -176,7 +176,7 @@ class _Run:
                 self.done[key] = done.answer
                 self._read(camera, span, done.frames, done.undecodable)
 
-    def take(self, asked: Asked) -> None:
+    def take(self, asked: WindowAnswers) -> None:
         """Keep what came of a window. Raises OSError."""
         camera, span = asked.work.camera, asked.work.span
         self.timing_s['read'] += asked.read_s

@@ -14,12 +14,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from molmo_ground_ros.analysis.lines import Lines, files
-from molmo_ground_ros.analysis.lock import lock
 from molmo_ground_ros.analysis.window import Span
+from molmo_ground_ros.storage.closing import Closing
+from molmo_ground_ros.storage.folder_lock import lock
+from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
 from molmo_ground_ros.types import Answer, Point, Query, Rejection, Task, Track
 
 FORMAT = 1  # of the lines; another one is another run
@@ -35,38 +35,30 @@ class Done:
     undecodable: tuple[tuple[int, str], ...]  # (stamp, why), first found in this window
 
 
-class Store:
+class Store(Closing):
     """The finished windows of one run. Use as a context manager; for one thread."""
 
     def __init__(self, folder: str | Path, digest: str, *, resume: bool) -> None:
         """Open the run's file in `folder`, which is made; without `resume` it begins anew.
 
-        See `Lines`. The folder is this run's alone until it is closed. Raises BadSetting where it
-        is another's, OSError.
+        See `JsonLinesFile`. The folder is this run's alone until it is closed. Raises BadSetting
+        where it is another's, OSError.
         """
         self.path = Path(folder) / f'windows-{digest[:16]}.jsonl'
         self.done: dict[Key, Done] = {}
         self._lock = lock(self.path.parent)
         try:
-            self._lines = Lines(self.path, digest, resume=resume)
+            self._lines = JsonLinesFile(self.path, digest, resume=resume)
         except BaseException:
             self._lock.close()
             raise
         for entry in self._lines.kept:
             self._read(entry)
 
-    def __enter__(self) -> Store:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file, which stays, and leave the folder to others."""
-        with self._lock:  # closing writes what a full disk has held back
+    def close(self) -> None:
+        """Close the file, which stays, and release the folder to other runs."""
+        # Closing writes what is still buffered, which may fail on a full disk.
+        with self._lock:
             self._lines.close()
 
     def add(self, key: Key, done: Done) -> None:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Protocol
 
 from molmo_ground_ros.errors import BackendError, GroundError
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.types import Answer, Clip, Query
 
@@ -41,7 +41,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WindowAnswers:
     """What came of a window: for each question an answer or a failure."""
 
     work: Work
@@ -53,7 +53,7 @@ class Asked:
     ask_s: float = 0.0
 
 
-class Asker(Protocol):
+class WindowRunner(Protocol):
     """Whatever puts the questions."""
 
     @property
@@ -61,12 +61,12 @@ class Asker(Protocol):
         """What answers say they came from."""
         ...
 
-    def ask(self, works: Sequence[Work]) -> Iterator[Asked]:
+    def ask(self, works: Sequence[Work]) -> Iterator[WindowAnswers]:
         """What came of each window, once, in any order. Raises only what ends the run."""
         ...
 
 
-class Here:
+class LocalRunner:
     """Asks in this process, window after window."""
 
     def __init__(
@@ -81,12 +81,12 @@ class Here:
         """What answers say they came from."""
         return self._grounder.model
 
-    def ask(self, works: Sequence[Work]) -> Iterator[Asked]:
+    def ask(self, works: Sequence[Work]) -> Iterator[WindowAnswers]:
         """What came of each window, in their order."""
         for work in works:
             yield self.ask_one(work)
 
-    def ask_one(self, work: Work) -> Asked:
+    def ask_one(self, work: Work) -> WindowAnswers:
         """What came of a window."""
         recording = self._recordings[work.camera]
         known = len(recording.undecodable)
@@ -105,7 +105,7 @@ class Here:
                 answers[question] = given
             else:
                 failures[question] = given
-        return Asked(
+        return WindowAnswers(
             work=work,
             answers=answers,
             failures=failures,
@@ -139,6 +139,8 @@ def failure(error: Exception) -> Failure:
     return Failure(BackendError(f'{type(error).__name__}: {error}'), trace)
 
 
-def failed(work: Work, why: Failure, undecodable: tuple[tuple[int, str], ...] = ()) -> Asked:
+def failed(
+    work: Work, why: Failure, undecodable: tuple[tuple[int, str], ...] = ()
+) -> WindowAnswers:
     """A window without any answer."""
-    return Asked(work, {}, dict.fromkeys(work.questions, why), undecodable=undecodable)
+    return WindowAnswers(work, {}, dict.fromkeys(work.questions, why), undecodable=undecodable)

@@ -24,14 +24,14 @@ from molmo_ground_ros.backends.base import (
     Token,
 )
 from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_processor
-from molmo_ground_ros.backends.device import choose_device, choose_dtype
 from molmo_ground_ros.backends.features import fingerprint
+from molmo_ground_ros.backends.host.device import choose_device, choose_dtype
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
-from molmo_ground_ros.backends.prompt import TURN_END, PromptEncoder, PromptIds
-from molmo_ground_ros.backends.text import TextStream
+from molmo_ground_ros.backends.prompt_ids import TURN_END, PromptEncoder, PromptIds
+from molmo_ground_ros.backends.text_stream import TextStream
 from molmo_ground_ros.backends.weights import load_network, load_tokenizer
 from molmo_ground_ros.errors import BackendError, BadModel
-from molmo_ground_ros.lru import LruCache
+from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
 

@@ -33,7 +33,7 @@ def pieces(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordedAnswer:
     """One answer; without `match` it is used once and in order, with it as often as it matches."""
 
     text: str
@@ -61,13 +61,13 @@ class ReplayBackend:
 
     def __init__(
         self,
-        answers: Iterable[str | Recording],
+        answers: Iterable[str | RecordedAnswer],
         *,
         model: str = 'replay',
         repeat: bool = False,
         delay: Callable[[], None] | None = None,
     ) -> None:
-        recordings = [Recording(a) if isinstance(a, str) else a for a in answers]
+        recordings = [RecordedAnswer(a) if isinstance(a, str) else a for a in answers]
         self.model = model
         self.asked: list[str] = []
         self._matched = [r for r in recordings if r.match]
@@ -83,8 +83,8 @@ class ReplayBackend:
             text = Path(path).expanduser().read_text(encoding='utf-8')
         except (OSError, UnicodeDecodeError) as err:
             raise BadModel(path, f'cannot read the answers file: {err}') from err
-        parse = _from_json if path.endswith('.jsonl') else Recording
-        answers: list[Recording] = []
+        parse = _from_json if path.endswith('.jsonl') else RecordedAnswer
+        answers: list[RecordedAnswer] = []
         for number, line in enumerate(text.split('\n'), start=1):
             try:
                 answers += [parse(line.rstrip('\r'))] if line.strip() else []
@@ -130,7 +130,7 @@ class ReplayBackend:
             stopped=stopped,
         )
 
-    def _next(self, prompt: str) -> Recording:
+    def _next(self, prompt: str) -> RecordedAnswer:
         for recording in self._matched:
             if re.search(recording.match, prompt):
                 return recording
@@ -145,7 +145,7 @@ class ReplayBackend:
         )
 
 
-def _from_json(line: str) -> Recording:
+def _from_json(line: str) -> RecordedAnswer:
     """A line of a `.jsonl` file; raises ValueError for what is not an answer."""
     entry = json.loads(line)
     if not isinstance(entry, dict) or not isinstance(entry.get('text'), str):
@@ -155,4 +155,4 @@ def _from_json(line: str) -> Recording:
         raise ValueError(f'unknown keys {sorted(unknown)}')
     found = entry.get('logprobs', [])
     logprobs = found if isinstance(found, list) else [found]
-    return Recording(entry['text'], str(entry.get('match', '')), tuple(map(float, logprobs)))
+    return RecordedAnswer(entry['text'], str(entry.get('match', '')), tuple(map(float, logprobs)))

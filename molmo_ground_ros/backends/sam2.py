@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from molmo_ground_ros.backends.checkpoint import find_folder, read_json
-from molmo_ground_ros.backends.device import choose_device, choose_dtype, guarded
+from molmo_ground_ros.backends.host.device import choose_device, choose_dtype, guarded
 from molmo_ground_ros.backends.weights import load_class
 from molmo_ground_ros.errors import BadModel, BadSetting, ImageError
-from molmo_ground_ros.masks import Mask, mask_of
+from molmo_ground_ros.frames.masks import Mask, mask_of
 
 # After `weights`, which says what is wrong with a transformers that cannot be used.
 from transformers import Sam2VideoInferenceSession, Sam2VideoModel  # isort: skip

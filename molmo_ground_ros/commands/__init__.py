@@ -1,11 +1,20 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The subcommands of `molmo-ground`, one file each with the same two functions.
+"""The subcommands of `molmo-ground`: one file each, named for its command.
 
-    add_arguments(parser)      what it takes
-    run(arguments) -> int      does it, prints, gives the exit code; raises errors of errors.py
+Each of them has the same two functions:
 
-A file is imported when its command is chosen, and no sooner.
+    add_arguments(parser)      declares its arguments and options
+    run(arguments) -> int      does the work, prints, and returns the exit code; raises errors
+
+The file of a command is imported only when that command is chosen. Other files of this folder:
+
+    settings    options that stand for settings, and the older spelling of options
+    questions   reads the questions of `analyze --questions` from a file
+    progress    shows how far a command has come
+    estimate    guesses the time and the disk space that a build takes
+    checks      the checks of `doctor`
+    probes      programs that these checks run in another process
 """
 
 from __future__ import annotations

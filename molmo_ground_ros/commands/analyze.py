@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground analyze`: questions about recordings of any length, answered on the terminal."""
+"""`molmo-ground analyze`: answers questions about recordings of any length on the terminal."""
 
 from __future__ import annotations
 
@@ -13,30 +13,43 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import backends, config, prompts, report
+from molmo_ground_ros import backends, config
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
+from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.merged import merged
-from molmo_ground_ros.analysis.pictures import pictures_of, shown_stamps
-from molmo_ground_ros.analysis.spread import cluster
-from molmo_ground_ros.analysis.spread.workers import spread
+from molmo_ground_ros.analysis.ray import cluster
+from molmo_ground_ros.analysis.ray.workers import spread
+from molmo_ground_ros.analysis.stitch import Mark
 from molmo_ground_ros.analysis.store import Store, digest
-from molmo_ground_ros.analysis.values import Analysis, Finding
-from molmo_ground_ros.analysis.window import Asker, Here
-from molmo_ground_ros.commands.progress import Progress
+from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
+from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
+from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, BagError
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.language import prompts
 from molmo_ground_ros.recording import Recording, open_cameras, open_recording
-from molmo_ground_ros.stitch import Mark
+from molmo_ground_ros.reports.answer_record import answer_record
+from molmo_ground_ros.reports.answer_table import (
+    POINT_HEADER,
+    answer_summary,
+    point_rows,
+    text_table,
+)
+from molmo_ground_ros.reports.contact_sheet import contact_sheet, save_png, tiles_of
+from molmo_ground_ros.reports.pictures import pictures_of, shown_stamps
 from molmo_ground_ros.types import Answer, Point, Query, Task
-from molmo_ground_ros.windows import MAX_WINDOW_NS
 
 RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'
 OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
-MOST_REJECTED = 20  # printed of an answer
-MOST_POINTS = 200  # printed of an answer, or of a track; the first and the last of more
-INTERRUPTED = 130  # exit code, as of a shell
+# Rejections of an answer that are printed.
+MOST_REJECTED = 20
+# Points of an answer or of a track that are printed; of more, the first and the last ones.
+MOST_POINTS = 200
+# The exit code that shells give a command that SIGINT ended.
+INTERRUPTED = 130
 
 _SETTINGS = (
     *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
@@ -44,7 +57,7 @@ _SETTINGS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What it takes."""
+    """Declare the arguments and options of the command."""
     parser.add_argument(
         'bag', metavar='BAG', nargs='+',
         help='rosbag2 folder, .mcap or .db3 file, or a video; several are one recording, by stamp',
@@ -93,11 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
-    defaults = config.Settings()
-    for name in _SETTINGS:
-        value = getattr(defaults, name)
-        text = f'{config.limits()[name].text} Default: {value}.'
-        parser.add_argument(f'--{name}', type=type(value), default=value, help=text)
+    add_settings(parser, _SETTINGS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -152,8 +161,8 @@ def _asker(
     plan: windows_of.Plan,
     recordings: Mapping[str, Recording],
     stack: ExitStack,
-) -> Asker:
-    """The backend in this process, or workers; `stack` ends it."""
+) -> WindowRunner:
+    """What answers a window: a backend in this process, or workers on Ray; `stack` closes it."""
     chosen = backends.settings_of(settings)
     limits = settings.max_new_tokens, settings.answer_format
     if arguments.ray:
@@ -163,7 +172,7 @@ def _asker(
         )
     backend = backends.load(settings.backend, chosen)
     stack.callback(backend.close)
-    return Here(recordings, Grounder(backend, *limits), plan.queries)
+    return LocalRunner(recordings, Grounder(backend, *limits), plan.queries)
 
 
 def _write_files(
@@ -173,11 +182,14 @@ def _write_files(
     folder: Path,
     video: bool,
 ) -> None:
-    """All that is made of an analysis; each file is whole or is the one that was there before."""
-    from molmo_ground_ros.analysis.outputs.bag import write_bag
-    from molmo_ground_ros.analysis.outputs.page import write_page
-    from molmo_ground_ros.analysis.outputs.table import write_csv
-    from molmo_ground_ros.analysis.outputs.video import write_video
+    """Write the records, the table, the page, the overlay and, if `video`, the video.
+
+    An error leaves the older file in place.
+    """
+    from molmo_ground_ros.reports.bag import write_bag
+    from molmo_ground_ros.reports.page import write_page
+    from molmo_ground_ros.reports.table import write_csv
+    from molmo_ground_ros.reports.video import write_video
 
     pictures = pictures_of(recordings)
     records.write_jsonl(analysis, folder / RECORDS)
@@ -196,14 +208,16 @@ def _queries(arguments: argparse.Namespace) -> list[Query]:
     if not queries:
         raise BadSetting('query', '', 'ask something, with --query or --questions')
     for query in queries:
-        prompts.prompt(query.text, query.task)  # a bad one is told before anything is read
+        # Refuses an empty or overlong question before any recording is read.
+        prompts.prompt(query.text, query.task)
     return queries
 
 
 def _span(arguments: argparse.Namespace) -> tuple[int, int | None]:
-    """From the start of the recording, ns."""
+    """(start, end) in nanoseconds after the start of the recording; an end of None is its end."""
     start_s, end_s = arguments.start, arguments.end
-    if not 0 <= start_s < (math.inf if end_s is None else end_s):  # also refuses nan
+    # `not (0 <= start_s)` also refuses nan.
+    if not 0 <= start_s < (math.inf if end_s is None else end_s):
         names = ', '.join(arguments.bag)
         raise BagError(names, f'bad span: from {start_s} s to {end_s} s')
     infinite = end_s is None or math.isinf(end_s)
@@ -233,39 +247,39 @@ def _open(paths: Sequence[str], topics: Sequence[str]) -> dict[str, Recording]:
 def _analyze(
     plan: windows_of.Plan,
     recordings: Mapping[str, Recording],
-    asker: Asker,
+    asker: WindowRunner,
     store: Store | None,
 ) -> Analysis:
-    """With progress on stderr where there is more than one window."""
+    """Ask about every window, and show the progress on stderr if there are several."""
     name = 'windows'
-    progress = Progress([(name, 1.0)], sys.stderr)
-    shown = False
+    progress = ProgressLine([(name, 1.0)], sys.stderr)
+    has_progress = False
 
-    def show(asked: int, total: int) -> None:
-        nonlocal shown
+    def show(done: int, total: int) -> None:
+        nonlocal has_progress
         if total > 1:
-            shown = True
-            progress.show(name, asked, total)
+            has_progress = True
+            progress.show(name, done, total)
 
     try:
         return windows_of.analyze(plan, recordings, asker, store, show)
     finally:
-        if shown:
+        if has_progress:
             progress.close()
 
 
 def _write_sheet(analysis: Analysis, recordings: Mapping[str, Recording], path: str) -> None:
     answer = merged(analysis.findings[0], analysis.model)
     picture = pictures_of(recordings)
-    tiles = report.tiles_of(
+    tiles = tiles_of(
         answer, analysis.span_ns[0], lambda stamp_ns: picture(answer.camera, stamp_ns).image
     )
-    heading = answer.query.text, report.verdict(answer)
-    report.save_png(report.contact_sheet(*heading, tiles, analysis.span_ns), path)
+    heading = answer.query.text, answer_summary(answer)
+    save_png(contact_sheet(*heading, tiles, analysis.span_ns), path)
 
 
 def _record(analysis: Analysis) -> dict[str, Any]:
-    """Of one question about one camera its answer; of several a list of them, in `answers`."""
+    """The answer to a single question about a single camera, else all of them in `answers`."""
     answers = [_answer_record(finding, analysis.model) for finding in analysis.findings]
     answered = answers[0] if len(answers) == 1 else {'answers': answers}
     return {**answered, 'losses': list(analysis.losses), 'complete': analysis.complete}
@@ -274,7 +288,7 @@ def _record(analysis: Analysis) -> dict[str, Any]:
 def _answer_record(finding: Finding, model: str) -> dict[str, Any]:
     stitched = finding.stitched
     return {
-        **report.answer_record(merged(finding, model)),
+        **answer_record(merged(finding, model)),
         'camera': finding.camera,
         'count_least': stitched.count_least,
         'count_most': stitched.count_most,
@@ -308,7 +322,7 @@ def _print(analysis: Analysis) -> None:
 def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: bool) -> None:
     stitched = finding.stitched
     print(f'{answer.query.text} ({finding.camera})' if name_camera else answer.query.text)
-    print(report.verdict(answer) + _doubt(finding))
+    print(answer_summary(answer) + _doubt(finding))
     if answer.points:
         _print_points(answer.points, zero_ns)
     for track in answer.tracks:
@@ -332,11 +346,11 @@ def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: 
 
 
 def _print_points(points: Sequence[Point], zero_ns: int) -> None:
-    rows = report.point_rows(points, zero_ns)
+    rows = point_rows(points, zero_ns)
     if len(rows) > MOST_POINTS:
         half, more = MOST_POINTS // 2, f'({len(rows) - MOST_POINTS} more: --json or --out)'
         rows[half:-half] = [('...', more, '', '', '')]
-    print(report.table(report.POINT_HEADER, rows))
+    print(text_table(POINT_HEADER, rows))
 
 
 def _print_marks(name: str, marks: Sequence[Mark]) -> None:
@@ -345,7 +359,7 @@ def _print_marks(name: str, marks: Sequence[Mark]) -> None:
 
 
 def _doubt(finding: Finding) -> str:
-    """Of several windows what each states, and between what the merged number lies."""
+    """Of several windows: the count that each states, and the bounds of the merged count."""
     stitched = finding.stitched
     stated = [window.stated for window in stitched.windows if window.stated is not None]
     if len(stitched.windows) < 2 or not stated:

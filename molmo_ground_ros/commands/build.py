@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground build`: what a backend runs, written once from a checkpoint. Needs no network.
+"""`molmo-ground build`: writes the graphs or engines of a checkpoint. Needs no network.
 
-Says first what it will do and what that takes, and refuses what will not fit. A step that was
-finished is not done again, so a build that was broken off goes on where it was.
+It first prints what it will do and how much memory, disk and time that takes, and refuses a build
+that will not fit. Finished steps are not repeated, so an interrupted build goes on where it ended.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.backends import machine, ram
 from molmo_ground_ros.backends.base import SAVE_ALL, BackendSettings
+from molmo_ground_ros.backends.host import machine, ram
 from molmo_ground_ros.backends.molmo2 import memory
-from molmo_ground_ros.backends.molmo2.exported import State, state
+from molmo_ground_ros.backends.molmo2.exported import GraphState, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
-from molmo_ground_ros.backends.molmo2.memory import Need, Window
+from molmo_ground_ros.backends.molmo2.memory import Need, WindowSize
 from molmo_ground_ros.commands.estimate import (
     CHECK,
     CHECK_FRAMES,
+    Steps,
     disk_bytes,
     exporting,
     onnx_steps,
     tensorrt_steps,
 )
-from molmo_ground_ros.commands.progress import Progress, duration
+from molmo_ground_ros.commands.progress import ProgressLine, duration
 from molmo_ground_ros.errors import (
     BadEngine,
     BadModel,
@@ -51,19 +52,20 @@ DTYPES = {
 """Formats of the weights by backend, the default first."""
 
 _MOLMO2 = 'molmo_ground_ros.backends.molmo2'
-_NEEDED = ('torch', 'onnx', 'onnxscript')  # to export
+# The packages that exporting graphs needs.
+_NEEDED = ('torch', 'onnx', 'onnxscript')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What it takes."""
+    """Declare the arguments and options of the command."""
     parser.add_argument('folder', metavar='FOLDER', help='a checkpoint; what is written goes there')
     parser.add_argument('--backend', required=True, choices=sorted(DTYPES), help='what will run it')
     parser.add_argument(
         '--dtype',
         default='auto',
-        choices=['auto', *dict.fromkeys(one for some in DTYPES.values() for one in some)],
+        choices=['auto', *dict.fromkeys(dtype for dtypes in DTYPES.values() for dtype in dtypes)],
         help='format of the weights; auto: '
-        + ', '.join(f'{some[0]} for {name}' for name, some in DTYPES.items()),
+        + ', '.join(f'{dtypes[0]} for {name}' for name, dtypes in DTYPES.items()),
     )
     parser.add_argument(
         '--window',
@@ -84,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Say what will be done, do it, say where it is."""
+    """Print the plan, carry it out, and print the files that were written."""
     plan = _plan(arguments)
     for line in plan.lines():
         print(line)
@@ -92,8 +94,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return 0
     sys.stdout.flush()
-    logging.getLogger('torch.onnx').setLevel(logging.ERROR)  # it warns of what it does not need
-    progress = Progress(plan.steps, sys.stderr)
+    # torch.onnx warns of optional packages that this export does not need.
+    logging.getLogger('torch.onnx').setLevel(logging.ERROR)
+    progress = ProgressLine(plan.steps, sys.stderr)
     try:
         written = _BUILD[plan.backend](plan, progress)
     except KeyboardInterrupt:
@@ -108,21 +111,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """All that is known before anything is done."""
+    """What a build will do and need, worked out before it begins."""
 
-    checkpoint: Any  # an engine.Checkpoint, whose file needs tokenizers
+    # An engine.Checkpoint; its type is not imported because its module needs tokenizers.
+    checkpoint: Any
     backend: str
     dtype: str
     capability: str
-    window: Window
+    window: WindowSize
     need: Need
-    free: int | None  # bytes where it will run; None where that is not here, or not known
+    # Free bytes of the memory that will hold the model; None if it is elsewhere or unreadable.
+    free: int | None
+    # The name of that memory, for messages.
     where: str
-    disk: int  # bytes that will be written
-    steps: tuple[tuple[str, float], ...]  # what a step's name begins with, guessed seconds
+    disk: int  # bytes
+    steps: Steps
 
     def lines(self) -> list[str]:
-        """For people, before anything is done."""
+        """The plan as text for a person."""
         window, folder = self.window, self.checkpoint.folder
         free = 'not known here' if self.free is None else f'{size(self.free)} are free'
         guessed = duration(sum(seconds for _, seconds in self.steps))
@@ -139,10 +145,10 @@ class _Plan:
         ]
 
     def check(self) -> None:
-        """Raise DoesNotFit where memory or disk will not do."""
+        """Raise DoesNotFit where memory or disk is too small."""
         if self.free is not None:
-            # Not fp8: it takes what int8 does, and not every GPU has it.
-            others = [one for one in DTYPES[self.backend] if one not in (self.dtype, 'fp8')]
+            # fp8 is not suggested: it takes as much memory as int8, and not every GPU has it.
+            others = [dtype for dtype in DTYPES[self.backend] if dtype not in (self.dtype, 'fp8')]
             memory.fit(
                 self.checkpoint.sizes,
                 self.dtype,
@@ -167,7 +173,8 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         raise BadSetting('dtype', dtype, f'{backend} has {", ".join(DTYPES[backend])}')
     if arguments.capability and backend != 'tensorrt':
         raise BadSetting('capability', arguments.capability, f'{backend} builds for no GPU')
-    if not Path(arguments.folder).is_dir():  # a hub id would be looked for on the network
+    # Only a folder: a hub id would be looked up on the network.
+    if not Path(arguments.folder).is_dir():
         raise BadModel(arguments.folder, 'no such folder')
     engine = _import('engine', 'onnx')
     checkpoint = engine.open_checkpoint(BackendSettings(arguments.folder))
@@ -198,7 +205,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
 
 
 def _memory(backend: str, capability: str) -> tuple[int | None, str]:
-    """Bytes that are free where it will run, and what of."""
+    """(free bytes of the memory that will hold the model, its name); None if not readable here."""
     if capability:
         return None, f'the memory of a {capability} GPU'
     if backend == 'onnx' or machine.jetson():
@@ -220,11 +227,11 @@ def _is_current(checkpoint: Any, part: str, dtype: str) -> bool:
         weights.read_index(checkpoint.model, checkpoint.folder), checkpoint.config
     )
     path = checkpoint.folder / graph_file(part, dtype, 'fused')
-    return state(path, digest) is State.CURRENT
+    return state(path, digest) is GraphState.CURRENT
 
 
-def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
-    """Export what is not there, and hold it to torch in float32."""
+def _build_onnx(plan: _Plan, progress: ProgressLine) -> list[str]:
+    """Export the missing graphs, and compare their logits with torch in float32."""
     for package in (*_NEEDED, 'onnxruntime'):
         if importlib.util.find_spec(package) is None:
             raise MissingPackage(package, 'onnx' if package == 'onnxruntime' else 'export')
@@ -240,14 +247,14 @@ def _build_onnx(plan: _Plan, progress: Progress) -> list[str]:
         export.export_graphs(plan.checkpoint.model, folder, plan.dtype, parts=[part])
         progress.show(step, 1, 1)
     progress.show(CHECK, 0, 1)
-    said = _checked_onnx(plan, paths)
+    comparison = _checked_onnx(plan, paths)
     progress.show(CHECK, 1, 1)
-    return [*(f'graph     {path}, {size(path.stat().st_size)}' for path in paths), said]
+    return [*(f'graph     {path}, {size(path.stat().st_size)}' for path in paths), comparison]
 
 
 def _checked_onnx(plan: _Plan, paths: Sequence[Path]) -> str:
-    """Compare the graphs with torch; those that are refused are deleted. Raises BadEngine."""
-    from molmo_ground_ros.backends.device import choose_device, choose_dtype
+    """Compare the graphs with torch; delete them and raise BadEngine where they differ."""
+    from molmo_ground_ros.backends.host.device import choose_device, choose_dtype
 
     selfcheck, checkpoint = _import('selfcheck', 'onnx'), plan.checkpoint
     tolerance, cpu = selfcheck.TOLERANCES[plan.dtype], choose_device('cpu')
@@ -258,25 +265,26 @@ def _checked_onnx(plan: _Plan, paths: Sequence[Path]) -> str:
         try:
             runtime = _import('runtimes.onnx', 'onnx').OnnxRuntime(checkpoint, plan.dtype)
             with closing(runtime):
-                found = selfcheck.check(checkpoint, runtime, reference, tolerance)
+                comparison = selfcheck.check(checkpoint, runtime, reference, tolerance)
         except BadEngine:
             for path in paths:
                 path.unlink()
                 print(f'deleted   {path}', file=sys.stderr)
             raise
-    return _compared(found)
+    return _compared(comparison)
 
 
-def _compared(found: Any) -> str:
+def _compared(comparison: Any) -> str:
     return (
-        f'compared  {found.rows} rows of logits with torch in float32: at most '
-        f'{found.largest:.2g} standard deviations apart ({found.tolerance:g} are allowed), '
-        f'{found.same} of {found.rows} likeliest tokens are the same'
+        f'compared  {comparison.rows} rows of logits with torch in float32: at most '
+        f'{comparison.largest:.2g} standard deviations apart '
+        f'({comparison.tolerance:g} are allowed), '
+        f'{comparison.same} of {comparison.rows} likeliest tokens are the same'
     )
 
 
-def _build_tensorrt(plan: _Plan, progress: Progress) -> list[str]:
-    """All of it is done by `engines.build_engines`."""
+def _build_tensorrt(plan: _Plan, progress: ProgressLine) -> list[str]:
+    """Build the engines, and return a line for each."""
     engines = _import('engines', 'export')
     target = engines.Target(
         dtype=plan.dtype,
@@ -288,9 +296,10 @@ def _build_tensorrt(plan: _Plan, progress: Progress) -> list[str]:
         plan.checkpoint, target, lambda step: progress.show(step.name, step.done, step.total)
     )
     return [
-        f'engine    {one.path}, {size(one.nbytes)}: {one.part}, built in {duration(one.seconds)}, '
-        f'{one.fused_attention} fused attentions, {one.in_place_kv} caches in place'
-        for one in built
+        f'engine    {engine.path}, {size(engine.nbytes)}: {engine.part}, '
+        f'built in {duration(engine.seconds)}, {engine.fused_attention} fused attentions, '
+        f'{engine.in_place_kv} caches in place'
+        for engine in built
     ]
 
 
@@ -298,7 +307,7 @@ _BUILD = {'onnx': _build_onnx, 'tensorrt': _build_tensorrt}
 
 
 def _import(module: str, extra: str) -> Any:
-    """A module of our own that needs packages of an extra. Raises MissingPackage."""
+    """Import a module of `backends.molmo2`; raise MissingPackage where its extra is missing."""
     try:
         return importlib.import_module(f'{_MOLMO2}.{module}')
     except ModuleNotFoundError as err:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `molmo-ground doctor` checks: this machine, its packages, ROS 2, and a model's folder.
 
-Nothing that is broken ends it, and it asks no network. Packages are loaded in processes of their
-own.
+A check that fails becomes a line of the page, and the other checks go on. No check uses the
+network. Packages are imported in other processes, so that a broken one cannot end this one.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-from molmo_ground_ros.backends import installed, machine, ram
-from molmo_ground_ros.backends.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
+from molmo_ground_ros.backends.host import installed, machine, ram
+from molmo_ground_ros.backends.host.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
 from molmo_ground_ros.backends.molmo2.trt.plans import damage, entries
+from molmo_ground_ros.commands.probes import ENGINE, TORCH_GPU
 from molmo_ground_ros.errors import GroundError, size
 
-Found = TypeVar('Found')
+Result = TypeVar('Result')
 
 LEAST_PYTHON = (3, 11)
 BACKENDS = ('tensorrt', 'onnx', 'torch', 'transformers')
@@ -32,7 +34,8 @@ TENSORRT = (
     Package('tensorrt-rtx', '1.7', 'import tensorrt_rtx'),
 )
 _CUDA = Package('cuda-bindings', '13', 'import cuda.bindings')
-_FORMATS = ('float32', 'float16')  # of graphs that ONNX Runtime runs
+# Number formats of the graphs that ONNX Runtime runs.
+_FORMATS = ('float32', 'float16')
 _ROS_PACKAGES = (
     'builtin_interfaces',
     'diagnostic_msgs',
@@ -43,45 +46,28 @@ _ROS_PACKAGES = (
 _NO_GPU = 'without an NVIDIA GPU and its driver: --backend onnx, on the CPU'
 _MENDED = 'mend what the message names'
 _INTERFACES = 'colcon build --packages-select molmo_ground_ros, then source install/setup.bash'
-_TORCH_GPU = """
-import torch
-if torch.cuda.is_available():
-    found = torch.cuda.get_device_properties(0)
-    print(f'{found.name}, compute capability {found.major}.{found.minor}, '
-          f'{found.total_memory / 1e9:.2f} GB, CUDA {torch.version.cuda}')
-"""
-_ENGINE = """
-import sys
-from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
-from molmo_ground_ros.backends.molmo2.trt.choose import choose
-from molmo_ground_ros.backends.molmo2.trt.cuda_memory import find_gpu
-from molmo_ground_ros.backends.molmo2.trt.find import installed
-made = choose(
-    open_checkpoint(BackendSettings(sys.argv[1])), 'auto', installed(), find_gpu(0)
-).decoder.recipe
-print(f'{made.weights}, capacity {made.capacity}, by {made.tensorrt}')
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One check."""
+    """The result of one check; `advice` says what to do where it failed."""
 
     section: str
     name: str
     ok: bool
-    text: str  # what was found
-    advice: str = ''  # what to do where it failed
+    text: str
+    advice: str = ''
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All checks, and what follows from them."""
+    """All checks, the backends that can run the model, and the chosen one."""
 
     lines: tuple[Line, ...]
-    can_run: dict[str, bool]  # by backend; why not is in its line
-    chosen: str  # what `backend: auto` takes; '' without a model
+    # By name of the backend; the reason for a False is in the backend's line.
+    can_run: dict[str, bool]
+    # The backend that `auto` chooses; '' where no model is named.
+    chosen: str
 
     @property
     def code(self) -> int:
@@ -90,7 +76,12 @@ class Report:
 
 
 class Doctor:
-    """The checks. What they ask of the machine can be put in another's place."""
+    """Makes the checks.
+
+    attempt: runs this Python with arguments and returns its output; raises OSError.
+    ask: runs a command and returns its output; raises OSError.
+    root: the folder that stands for `/` when files of the system are read.
+    """
 
     def __init__(
         self,
@@ -121,7 +112,7 @@ class Doctor:
         able = [line.name for line in verdicts if line.ok]
         chosen = (_outcome(self._chosen)[0] or '') if self._model else ''
         lines += [*verdicts, self._choice(able, chosen)]
-        return Report(tuple(lines), {one.name: one.ok for one in verdicts}, chosen)
+        return Report(tuple(lines), {verdict.name: verdict.ok for verdict in verdicts}, chosen)
 
     @staticmethod
     def _tried(section: str, name: str, check: Callable[[], list[Line]]) -> list[Line]:
@@ -131,32 +122,32 @@ class Doctor:
 
     def _machine(self) -> list[Line]:
         version, cores = platform.python_version(), os.cpu_count() or 0
-        least = '.'.join(str(one) for one in LEAST_PYTHON)
+        least = '.'.join(str(number) for number in LEAST_PYTHON)
         free, total = ram.available_bytes(self._root), ram.total_bytes(self._root)
-        known = free is not None and total is not None
+        is_known = free is not None and total is not None
         return [
             Line('machine', 'Python', sys.version_info >= LEAST_PYTHON,
                  f'{version} at {sys.executable}', f'use Python {least} or later'),
             Line('machine', 'system', platform.system() == 'Linux',
                  f'{platform.system()} {platform.release()} {platform.machine()}, {cores} cores',
                  'only Linux is tested'),
-            Line('machine', 'memory', known,
-                 f'{size(total or 0)}, {size(free or 0)} are free' if known else 'not told',
+            Line('machine', 'memory', is_known,
+                 f'{size(total or 0)}, {size(free or 0)} are free' if is_known else 'not told',
                  'what fits cannot be checked: this is read from /proc/meminfo'),
         ]  # fmt: skip
 
     def _gpus(self) -> list[Line]:
-        """By nvidia-smi, else by torch; and whether torch sees what nvidia-smi does."""
+        """Lines for the GPUs: from nvidia-smi, else from torch; and whether torch sees a GPU."""
         board = machine.jetson(self._root)
         lines = [Line('machine', 'Jetson', True, board)] if board else []
         in_torch = self._torch_gpu()
         try:
-            found = machine.gpus(self._ask)
+            gpus = machine.gpus(self._ask)
         except OSError as err:
             if in_torch:
                 return [*lines, Line('machine', 'GPU', True, in_torch)]
             return [*lines, Line('machine', 'GPU', False, f'none: {err}', _NO_GPU)]
-        for gpu in found:
+        for gpu in gpus:
             memory = 'the memory of the machine'
             if gpu.total is not None:
                 memory = f'{size(gpu.total)}, {size(gpu.free or 0)} are free'
@@ -169,22 +160,22 @@ class Doctor:
         return lines
 
     def _in_torch(self) -> str:
-        """The GPU that torch sees, '' for none."""
+        """The GPU as torch describes it, '' for none."""
         return '' if self._wrong(TORCH) else (_outcome(self._ask_torch)[0] or '')
 
     def _ask_torch(self) -> str:
-        return self._attempt(['-c', _TORCH_GPU]).strip()
+        return self._attempt(['-c', TORCH_GPU]).strip()
 
     def _load_packages(self) -> None:
-        """Load all of them at once: each takes seconds, and most of that is waiting."""
-        named = {*CORE, *TENSORRT, _CUDA, *(one for some in EXTRAS.values() for one in some)}
+        """Try to import all packages at once: each import takes seconds, mostly of waiting."""
+        packages = {*CORE, *TENSORRT, _CUDA, *chain.from_iterable(EXTRAS.values())}
         with ThreadPoolExecutor() as pool:
-            list(pool.map(self._wrong, named))
+            list(pool.map(self._wrong, packages))
 
     def _wrong_with(self, package: Package) -> str:
-        """Why a package cannot be used, whatever goes wrong in finding out."""
-        found, why = _outcome(lambda: installed.wrong_with(package, self._attempt))
-        return why if found is None else found
+        """Why a package cannot be used, '' if it can; also where the check itself fails."""
+        fault, why = _outcome(lambda: installed.wrong_with(package, self._attempt))
+        return why if fault is None else fault
 
     def _packages(self) -> list[Line]:
         lines = [self._package_line('packages', 'core', CORE)]
@@ -193,21 +184,23 @@ class Doctor:
         return [*lines, self._package_line('packages', 'tensorrt', self._of_tensorrt())]
 
     def _of_tensorrt(self) -> list[Package]:
-        """What the flavours that are here need; the full one where none is."""
-        flavours = [one for one in TENSORRT if not self._wrong(one)] or TENSORRT[:1]
+        """The packages of the installed kinds of TensorRT; of the full one if none is installed."""
+        flavours = [flavour for flavour in TENSORRT if not self._wrong(flavour)] or TENSORRT[:1]
         return [*flavours, _CUDA, TOKENIZERS]
 
     def _package_line(self, section: str, name: str, packages: Sequence[Package]) -> Line:
-        wrong = {one: why for one in packages if (why := self._wrong(one))}
+        wrong = {package: why for package in packages if (why := self._wrong(package))}
         versions = [
-            f'{one.name} {installed.version_of(one)}' for one in packages if one not in wrong
+            f'{package.name} {installed.version_of(package)}'
+            for package in packages
+            if package not in wrong
         ]
-        text = '; '.join([*(f'{one.name} {why}' for one, why in wrong.items()), *versions])
-        advice = 'pip install ' + ' '.join(f"'{one.requirement}'" for one in wrong)
+        text = '; '.join([*(f'{package.name} {why}' for package, why in wrong.items()), *versions])
+        advice = 'pip install ' + ' '.join(f"'{package.requirement}'" for package in wrong)
         return Line(section, name, not wrong, text, advice)
 
     def _ros(self) -> list[Line]:
-        """rclpy, the messages of others, ours, and the middleware."""
+        """Lines for rclpy with its middleware, the message packages, and our own interfaces."""
         code = 'import rclpy; print(rclpy.get_rmw_implementation_identifier())'
         sourced = 'source /opt/ros/jazzy/setup.bash (only the node needs ROS 2)'
         checks = (
@@ -218,16 +211,16 @@ class Doctor:
         lines = []
         for name, program, advice in checks:
             try:
-                said = self._attempt(['-c', program])
+                output = self._attempt(['-c', program])
             except OSError as err:
                 lines.append(Line('ROS 2', name, False, str(err), advice))
             else:
-                lines.append(Line('ROS 2', name, True, said.strip() or 'there'))
+                lines.append(Line('ROS 2', name, True, output.strip() or 'there'))
         return lines
 
     def _folder(self) -> list[Line]:
         """Files, config, weights, graphs and engines of the model's folder."""
-        folder = self._found()
+        folder = self._find_folder()
         return [
             Line('model', 'folder', True, str(folder)),
             *self._tried('model', 'files', lambda: self._files(folder)),
@@ -235,8 +228,8 @@ class Doctor:
             *self._tried('model', 'engines', lambda: self._engines(folder)),
         ]
 
-    def _found(self) -> Path:
-        """The model's folder; one named by a hub id is looked up in the cache alone."""
+    def _find_folder(self) -> Path:
+        """The model's folder; a hub id is looked up in the local cache, never on the network."""
         from molmo_ground_ros.backends.checkpoint import find_folder
 
         os.environ['HF_HUB_OFFLINE'] = '1'
@@ -267,8 +260,8 @@ class Doctor:
         return digest(read_index(self._model, folder), read_config(self._model, folder))
 
     def _graphs(self, folder: Path) -> list[Line]:
-        """The graphs in every format of which one is there; else those of the default one."""
-        from molmo_ground_ros.backends.molmo2.exported import State, state
+        """A line for each number format that has a graph; without any, one for the default."""
+        from molmo_ground_ros.backends.molmo2.exported import GraphState, state
         from molmo_ground_ros.backends.molmo2.files import PARTS, graph_files
 
         digest, lines = self._digest(folder), []
@@ -276,61 +269,66 @@ class Doctor:
             states = {}
             for part in PARTS:
                 paths = [folder / name for name in graph_files(part, dtype)]
-                path = next((one for one in paths if one.is_file()), paths[0])
-                states[part] = state(path, digest)
-            if dtype == _FORMATS[0] or set(states.values()) != {State.MISSING}:
-                text = ', '.join(f'{part} {one.value}' for part, one in states.items())
-                current = set(states.values()) == {State.CURRENT}
+                graph = next((path for path in paths if path.is_file()), paths[0])
+                states[part] = state(graph, digest)
+            if dtype == _FORMATS[0] or set(states.values()) != {GraphState.MISSING}:
+                text = ', '.join(f'{part} {status.value}' for part, status in states.items())
+                current = set(states.values()) == {GraphState.CURRENT}
                 advice = f'molmo-ground build {folder} --backend onnx --dtype {dtype}'
                 lines.append(Line('model', f'graphs {dtype}', current, text, advice))
         return lines
 
     def _engines(self, folder: Path) -> list[Line]:
-        """Each kept engine: is it whole, and of this checkpoint. Whether it runs here is asked."""
-        digest, (found, wrong) = self._digest(folder), entries(folder)
+        """A line for each stored engine: its plan is undamaged and belongs to this checkpoint.
+
+        Whether it runs on this machine is checked with the backend.
+        """
+        digest, (plans, wrong) = self._digest(folder), entries(folder)
         advice = f'molmo-ground build {folder} --backend tensorrt'
         lines = [Line('model', 'engine', False, why, advice) for why in wrong]
-        for one in found:
-            made = one.recipe
-            why = damage(one.plan)
-            if made.checkpoint != digest:
+        for entry in plans:
+            recipe = entry.recipe
+            why = damage(entry.plan)
+            if recipe.checkpoint != digest:
                 why = 'of another checkpoint'
-            text = f'{made.part} {made.weights}, {made.capability}, by {made.tensorrt}: '
+            text = f'{recipe.part} {recipe.weights}, {recipe.capability}, by {recipe.tensorrt}: '
             lines.append(Line('model', 'engine', not why, text + (why or 'whole'), advice))
         return lines or [Line('model', 'engines', False, 'none', advice)]
 
     def _verdict(self, backend: str) -> Line:
-        """Whether a backend can run the model, or any model where none was named."""
+        """The line that says whether a backend can run the model, or any model if none is named."""
         lacks, why = _outcome(lambda: self._lacks(backend))
         text, advice = (why, _MENDED) if lacks is None else lacks
         what = 'this model' if self._model else 'a model'
         return Line('backends', backend, not text, text or f'can run {what}', advice)
 
     def _lacks(self, backend: str) -> tuple[str, str]:
-        """What a backend lacks to run the model, and what to do; '' where it lacks nothing."""
+        """(what a backend lacks to run the model, what to do about it), or two empty texts."""
         needed = [*CORE, *(self._of_tensorrt() if backend == 'tensorrt' else EXTRAS[backend])]
         packages = self._package_line('backends', backend, needed)
         if not packages.ok:
             return packages.text, packages.advice
-        if backend == 'tensorrt' and not any(one.name == 'GPU' and one.ok for one in self._gpus()):
+        if backend == 'tensorrt' and not any(
+            line.name == 'GPU' and line.ok for line in self._gpus()
+        ):
             return 'no GPU', _NO_GPU
         if not self._model:
             return '', ''
-        folder = self._found()
+        folder = self._find_folder()
         self._files(folder)
         build = f'molmo-ground build {folder} --backend {backend}'
         if backend == 'tensorrt':
             try:
-                self._attempt(['-c', _ENGINE, str(folder)])
+                self._attempt(['-c', ENGINE, str(folder)])
             except OSError as err:
-                return _said(err), build
+                return _process_message(err), build
             return '', ''
         if backend == 'onnx' and not any(line.ok for line in self._graphs(folder)):
             return 'no current graphs in the folder', build
         return self._too_large(folder, backend)
 
     def _too_large(self, folder: Path, backend: str) -> tuple[str, str]:
-        """Where no window at all fits the memory of this machine."""
+        """(reason, advice) where no window fits this machine's memory, else two empty texts."""
         from molmo_ground_ros.backends.base import BackendSettings
         from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
         from molmo_ground_ros.backends.molmo2.memory import longest_window
@@ -342,24 +340,24 @@ class Doctor:
         return why, 'a smaller model, or int4 engines: docs/jetson.md'
 
     def _free(self, backend: str) -> int | None:
-        """The most that one device has."""
-        found = [ram.available_bytes(self._root) or 0]
+        """Free bytes of the device that has most of them; None where none could be read."""
+        free_bytes = [ram.available_bytes(self._root) or 0]
         if backend != 'onnx':
             try:
-                found += [gpu.free or 0 for gpu in machine.gpus(self._ask)]
+                free_bytes += [gpu.free or 0 for gpu in machine.gpus(self._ask)]
             except OSError:
-                return found[0] or None
-        return max(found) or None
+                return free_bytes[0] or None
+        return max(free_bytes) or None
 
     def _chosen(self) -> str:
         """What `backend: auto` takes for this folder."""
         from molmo_ground_ros import backends
         from molmo_ground_ros.backends.base import BackendSettings
 
-        return backends.choose(backends.AUTO, BackendSettings(str(self._found())))
+        return backends.choose(backends.AUTO, BackendSettings(str(self._find_folder())))
 
     def _choice(self, able: Sequence[str], chosen: str) -> Line:
-        """What would be taken, and whether it can run the model."""
+        """The line that names the backend `auto` chooses, and whether it can run the model."""
         if not able:
             return Line('backends', 'chosen', False, 'none can run it', 'mend one of those above')
         if chosen and chosen not in able:
@@ -368,16 +366,16 @@ class Doctor:
         return Line('backends', 'chosen', True, f'auto takes {chosen or able[0]}')
 
 
-def _said(err: OSError) -> str:
-    """What another process ended with; of our own errors the text without the name."""
+def _process_message(err: OSError) -> str:
+    """The error that another process ended with; an error of this package without its name."""
     text = str(err)
     return text.partition(': ')[2] if text.startswith('molmo_ground_ros.errors.') else text
 
 
-def _outcome(check: Callable[[], Found]) -> tuple[Found | None, str]:
-    """What a check gives, or None and why it failed.
+def _outcome(check: Callable[[], Result]) -> tuple[Result | None, str]:
+    """(result, '') of a check, or (None, why it failed).
 
-    The one place where any error is caught: whatever is broken on a machine, the page goes on.
+    Catches every error: whatever is broken on a machine, the other checks are still made.
     """
     try:
         return check(), ''

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground convert`: masks or boxes of plain data, as pointing or tracking data for Molmo2.
+"""`molmo-ground convert`: turns masks or boxes into pointing or tracking data for Molmo2.
 
-Records are written as they are made, to a file that takes its name when all are there. What could
-not be used is told on stderr, one line each. The same data, seed and weights give the same file.
+Records are written one by one to a temporary file, which gets its final name after the last one.
+What cannot be used is named on stderr, a line each. The same data, seed and weights give the same
+file.
 """
 
 from __future__ import annotations
@@ -21,24 +22,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.segmenter import load_segmenter
-from molmo_ground_ros.conversions.boxes import LEAST_IOU, segment
-from molmo_ground_ros.conversions.points import pointing_record
-from molmo_ground_ros.conversions.tracks import tracking_record
-from molmo_ground_ros.conversions.upsample import upsampled
-from molmo_ground_ros.datasets import ANNOTATED, read_annotated, write
-from molmo_ground_ros.datasets.media import MediaFolder
-from molmo_ground_ros.datasets.values import Annotated, BoxTrack
+from molmo_ground_ros.benchmarks.conversions.boxes import LEAST_IOU, segment
+from molmo_ground_ros.benchmarks.conversions.points import pointing_record
+from molmo_ground_ros.benchmarks.conversions.tracks import tracking_record
+from molmo_ground_ros.benchmarks.conversions.upsample import upsampled
+from molmo_ground_ros.benchmarks.datasets import ANNOTATED, read_annotated, write
+from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack
+from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
 from molmo_ground_ros.errors import BadRecord, BadSetting, ImageError, NoFrames
 
 Record = dict[str, Any]
 
 _KINDS = ('videopoint', 'videotrack', 'videotrackeval')
-_EVERY_S = 30.0  # between lines of progress where there is no terminal
-_REDRAWN_S = 0.2  # and where there is one
+# Seconds between two lines of progress where stderr is no terminal, and between two redraws of
+# the line where it is one.
+_EVERY_S = 30.0
+_REDRAWN_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What it takes."""
+    """Declare the arguments and options of the command."""
     parser.add_argument('what', choices=('masks', 'boxes'), help='what the data holds')
     parser.add_argument('data', metavar='DATA', help='its folder')
     parser.add_argument(
@@ -73,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read, convert, write and print what was done.
+    """Read the data, convert and write it, and print a summary.
 
     Raises BadSetting where settings do not go together and where nothing could be converted, and
     with --strict BadRecord at the first fault; then nothing is written.
@@ -93,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class Log:
-    """What was done and what was not: counted, and told on a stream line by line."""
+    """Counts what was converted and what was skipped, and writes lines about it to a stream."""
 
     def __init__(
         self, stream: TextIO, *, strict: bool, clock: Callable[[], float] = time.monotonic
@@ -102,40 +105,40 @@ class Log:
         self._stream = stream
         self._strict = strict
         self._clock = clock
-        self._shown_s = clock()
+        self._last_shown_s = clock()
         self._drawn = False
 
     def skip(self, error: BadRecord) -> None:
-        """Something cannot be used. Raises it where that is strictly no."""
+        """Count and print a record that cannot be used; raise it if `strict`."""
         if self._strict:
             raise error
         self.counts['skipped'] += 1
         self.tell(f'skipped: {error}')
 
     def tell(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that no later progress overwrites."""
         self.clear()
         print(text, file=self._stream)
 
     def show(self, text: str) -> None:
-        """Where the work is: redrawn on a terminal, a line now and then elsewhere."""
+        """Show the progress: a line redrawn on a terminal, a line now and then elsewhere."""
         terminal, now_s = self._stream.isatty(), self._clock()
-        if now_s - self._shown_s < (_REDRAWN_S if terminal else _EVERY_S):
+        if now_s - self._last_shown_s < (_REDRAWN_S if terminal else _EVERY_S):
             return
-        self._shown_s = now_s
+        self._last_shown_s = now_s
         self._drawn = terminal
         self._stream.write(f'\r\033[K{text}' if terminal else f'{text}\n')
         self._stream.flush()
 
     def clear(self) -> None:
-        """What is printed next begins on its own line."""
+        """Erase the line of progress, so that what is printed next begins on its own line."""
         if self._drawn:
             self._stream.write('\r\033[K')
             self._drawn = False
 
 
 class _Segmenting:
-    """Boxes to masks."""
+    """Turns the boxes of a video into masks with SAM 2."""
 
     def __init__(self, arguments: argparse.Namespace, log: Log) -> None:
         data = Path(arguments.data)
@@ -144,56 +147,61 @@ class _Segmenting:
         self._reprompt = arguments.reprompt
         self._log = log
 
-    def __call__(self, annotated: Annotated) -> Annotated:
-        """Raises BadRecord for a video without boxes, BadSetting, ImageError, NoFrames, OSError."""
-        if not any(isinstance(one, BoxTrack) and one.boxes for one in annotated.tracks):
-            raise _about(annotated, 'no object has a box')
-        made = segment(annotated, self._frames(annotated), self._segmenter, reprompt=self._reprompt)
-        for one in made.dropped:
-            told = f"object {one.id} '{one.label}' dropped: IoU {one.iou:.3f} with its boxes"
-            self._log.tell(f'{annotated.name}: {told}')
-        for lost in made.unsaid:
-            self._log.tell(f'{annotated.name}: {lost.text!r} left out: it means a dropped track')
-        boxed = sum(isinstance(one, BoxTrack) for one in annotated.tracks)
-        self._log.counts['tracks'] += boxed
-        self._log.counts['dropped'] += len(made.dropped)
-        self._log.counts['unsaid'] += len(made.unsaid)
-        return made.annotated
+    def __call__(self, annotated: AnnotatedVideo) -> AnnotatedVideo:
+        """The video with masks in place of boxes.
 
-    def _frames(self, annotated: Annotated) -> Iterator[NDArray[np.uint8]]:
-        """As many as the record says, of its size."""
+        Raises BadRecord for a video without boxes, BadSetting, ImageError, NoFrames, OSError.
+        """
+        if not any(isinstance(track, BoxTrack) and track.boxes for track in annotated.tracks):
+            raise _about(annotated, 'no object has a box')
+        segmentation = segment(
+            annotated, self._frames(annotated), self._segmenter, reprompt=self._reprompt
+        )
+        for track in segmentation.dropped:
+            told = f"object {track.id} '{track.label}' dropped: IoU {track.iou:.3f} with its boxes"
+            self._log.tell(f'{annotated.name}: {told}')
+        for lost in segmentation.unsaid:
+            self._log.tell(f'{annotated.name}: {lost.text!r} left out: it means a dropped track')
+        boxed = sum(isinstance(track, BoxTrack) for track in annotated.tracks)
+        self._log.counts['tracks'] += boxed
+        self._log.counts['dropped'] += len(segmentation.dropped)
+        self._log.counts['unsaid'] += len(segmentation.unsaid)
+        return segmentation.annotated
+
+    def _frames(self, annotated: AnnotatedVideo) -> Iterator[NDArray[np.uint8]]:
+        """The frames of a video, as many as its record says. Raises ImageError for another size."""
         size = annotated.height, annotated.width
         frames = islice(self._media.pictures(annotated.media), annotated.frames)
         for index, frame in enumerate(frames):
             if frame.shape[:2] != size:
-                told = f'frame {index} is {frame.shape[1]} x {frame.shape[0]} pixels'
-                raise ImageError(f'{told}, its record says {annotated.width} x {annotated.height}')
+                fault = f'frame {index} is {frame.shape[1]} x {frame.shape[0]} pixels'
+                raise ImageError(f'{fault}, its record says {annotated.width} x {annotated.height}')
             self._log.show(f'{annotated.name}: frame {index + 1} of {annotated.frames}')
             yield frame
 
 
-def _as_they_are(annotated: Annotated) -> Annotated:
-    """Masks are there."""
+def _as_they_are(annotated: AnnotatedVideo) -> AnnotatedVideo:
+    """The video unchanged: it has masks already."""
     return annotated
 
 
 def _records(
-    arguments: argparse.Namespace, masked: Callable[[Annotated], Annotated], log: Log
+    arguments: argparse.Namespace, masked: Callable[[AnnotatedVideo], AnnotatedVideo], log: Log
 ) -> Iterator[Record]:
-    """All records, one at a time."""
-    for one in _first_videos(read_annotated(arguments.format, arguments.data), arguments.limit):
-        if isinstance(one, BadRecord):
-            log.skip(one)
+    """The records of all videos, made one at a time."""
+    for video in _first_videos(read_annotated(arguments.format, arguments.data), arguments.limit):
+        if isinstance(video, BadRecord):
+            log.skip(video)
             continue
         log.counts['videos'] += 1
         log.show(f'{log.counts["videos"]} videos, {log.counts["records"]} records')
-        if not one.expressions:
-            log.skip(_about(one, 'nothing is said of its objects'))
+        if not video.expressions:
+            log.skip(_about(video, 'nothing is said of its objects'))
             continue
         try:
-            annotated = masked(one)
+            annotated = masked(video)
         except (BadRecord, BadSetting, ImageError, NoFrames, OSError) as error:
-            log.skip(_about(one, error))
+            log.skip(_about(video, error))
             continue
         yield from _of_video(arguments, annotated, log)
     log.clear()
@@ -201,7 +209,9 @@ def _records(
         raise BadSetting('data', arguments.data, 'nothing in it could be converted')
 
 
-def _of_video(arguments: argparse.Namespace, annotated: Annotated, log: Log) -> Iterator[Record]:
+def _of_video(
+    arguments: argparse.Namespace, annotated: AnnotatedVideo, log: Log
+) -> Iterator[Record]:
     for number, expression in enumerate(annotated.expressions):
         try:
             if arguments.to == 'videopoint':
@@ -250,19 +260,19 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _first_videos(
-    found: Iterable[Annotated | BadRecord], limit: int | None
-) -> Iterator[Annotated | BadRecord]:
-    """What comes up to so many videos; what is broken does not count."""
-    taken = 0
-    for one in found:
-        yield one
-        taken += isinstance(one, Annotated)
-        if taken == limit:
+    videos: Iterable[AnnotatedVideo | BadRecord], limit: int | None
+) -> Iterator[AnnotatedVideo | BadRecord]:
+    """The videos up to `limit` usable ones; broken records among them do not count."""
+    usable = 0
+    for video in videos:
+        yield video
+        usable += isinstance(video, AnnotatedVideo)
+        if usable == limit:
             return
 
 
-def _about(annotated: Annotated, error: Exception | str) -> BadRecord:
-    """What is wrong with a video, with its place."""
+def _about(annotated: AnnotatedVideo, error: Exception | str) -> BadRecord:
+    """The error of a video as a BadRecord, with the file and the row of the video."""
     if isinstance(error, BadRecord):
         return error
     return BadRecord(annotated.file or annotated.name, annotated.row, f'{annotated.name}: {error}')

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground doctor`: what this machine can run, and what is missing, on one page.
+"""`molmo-ground doctor`: prints on one page what this machine can run, and what is missing.
 
-Every line is a check; one that fails says what to do. Exit code 0 if a backend can run the model,
-else 2.
+Every line is a check, and a check that fails is followed by advice. The exit code is 0 if a backend
+can run the model, else 2.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from molmo_ground_ros.commands.checks import Doctor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What it takes."""
+    """Declare the arguments and options of the command."""
     parser.add_argument('--model', default='', metavar='FOLDER', help='a checkpoint to look at')
     parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the page."""
+    """Make the checks and print the page, or one JSON object."""
     report = Doctor(arguments.model).report()
     if arguments.json:
         print(json.dumps({**asdict(report), 'exit_code': report.code}))

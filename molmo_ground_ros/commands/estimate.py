@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How long a build will take and how much it writes: guesses, made before anything was measured.
+"""Guesses how long a build will take and how many bytes it writes, before the build begins.
 
-Measured: 18 s to export the 36 layers of the 4B on 2 CPU cores; 2 to 4 s a layer of its size to
-build ahead of time with TensorRT-RTX, half a second a layer of the vision tower (tensorrt.md 0.4
-and 1). An engine that is built on the GPU it runs on has its kernels timed too: not run yet.
+The rates below come from these measurements: exporting the 36 layers of the 4B model takes 18 s on
+2 CPU cores; building ahead of time with TensorRT-RTX takes 2 to 4 s a layer of that size, and half
+a second a layer of the vision tower (tensorrt.md 0.4 and 1). A build on the GPU that will run the
+engine also times its kernels; that was not measured yet.
 """
 
 from __future__ import annotations
@@ -15,28 +16,34 @@ from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.memory import Model
 
 CHECK = 'comparing with the reference'
-CHECK_FRAMES = 4  # of the self-check's clip: selfcheck.SECONDS
+# Frames of the self-check's clip: the length of `selfcheck.SECONDS`.
+CHECK_FRAMES = 4
 
 Steps = tuple[tuple[str, float], ...]
-"""What a step's name begins with, and guessed seconds."""
+"""For each step, what its name begins with, and its guessed length in seconds."""
 
 _EXPORT_S, _EXPORT_LAYER_S = 4.0, 0.4
 _BUILD_LAYER_S, _BUILD_VISION_LAYER_S = 3.0, 0.6
-_ROUNDED_A_SECOND = 3e7  # weights
-_BYTES_A_SECOND = 3e8  # hashed
-_OPERATIONS_A_SECOND = 3e10  # of the reference, on a CPU
-_GRAPH_BYTES = 10 * 2**20  # of the exported graphs: they hold no weights
-_KERNEL_BYTES = 64 * 2**20  # of a plan
+# Weights that are quantised a second.
+_ROUNDED_A_SECOND = 3e7
+# Bytes of weights that are read and hashed a second.
+_BYTES_A_SECOND = 3e8
+# Operations a second of the reference runtime on a CPU.
+_OPERATIONS_A_SECOND = 3e10
+# The exported graphs hold no weights.
+_GRAPH_BYTES = 10 * 2**20
+# The compiled kernels in one plan.
+_KERNEL_BYTES = 64 * 2**20
 _QUANTISED = ('int8', 'fp8', 'int4')
 
 
 def exporting(part: str) -> str:
-    """The step's name."""
+    """The name of the step that exports a part of the model: 'decoder' or 'vision'."""
     return f'exporting {part}'
 
 
 def onnx_steps(sizes: Model, missing: Collection[str]) -> Steps:
-    """Of a build for ONNX Runtime; missing: the graphs that are not there yet."""
+    """The steps of a build for ONNX Runtime; missing: the parts whose graphs must be exported."""
     config = sizes.config
     layers = {'decoder': config.text.layers, 'vision': config.vision.layers}
     export = (
@@ -46,7 +53,7 @@ def onnx_steps(sizes: Model, missing: Collection[str]) -> Steps:
 
 
 def tensorrt_steps(sizes: Model, dtype: str, *, runs_here: bool) -> Steps:
-    """Of a build of engines: the steps of engines.build_engines, in its order."""
+    """The steps of `engines.build_engines`, in its order; runs_here: it ends with a self-check."""
     config = sizes.config
     nbytes = dict(memory.weights(config, dtype).parts)
     rounding = _layer_weights(sizes) / _ROUNDED_A_SECOND if dtype in _QUANTISED else 0.0
@@ -62,7 +69,7 @@ def tensorrt_steps(sizes: Model, dtype: str, *, runs_here: bool) -> Steps:
 
 
 def disk_bytes(sizes: Model, backend: str, dtype: str) -> int:
-    """What is written: graphs; of engines the two plans, and the quantised weights beside them."""
+    """Bytes that a build writes: graphs, or two plans and the quantised weights beside them."""
     if backend == 'onnx':
         return _GRAPH_BYTES
     nbytes = dict(memory.weights(sizes.config, dtype).parts)
@@ -75,7 +82,7 @@ def _export_s(layers: int) -> float:
 
 
 def _check_s(sizes: Model) -> float:
-    """A clip and two questions, read by two runtimes: two operations a weight and token."""
+    """Two runtimes read the self-check's clip: two operations for each weight and token."""
     config = sizes.config
     vision = memory.vision_weights(config) * config.vision.positions * CHECK_FRAMES
     tokens = CHECK_FRAMES * sizes.frame_tokens + memory.QUESTION_TOKENS

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground evaluate`: models' scores on a data set, as a table like the article's."""
+"""`molmo-ground evaluate`: scores models on a data set, and prints a table like the article's."""
 
 from __future__ import annotations
 
@@ -16,46 +16,59 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import backends, config, datasets
-from molmo_ground_ros.analysis.lock import lock
+from molmo_ground_ros import backends, config
 from molmo_ground_ros.backends.segmenter import load_segmenter
 from molmo_ground_ros.backends.server.endpoint import is_address
-from molmo_ground_ros.commands.progress import Progress
-from molmo_ground_ros.datasets.media import MediaFolder
-from molmo_ground_ros.errors import BadRecord, BadSetting, listed
-from molmo_ground_ros.evaluation.data import Data
-from molmo_ground_ros.evaluation.kept import Kept, digest
-from molmo_ground_ros.evaluation.page import write_page
-from molmo_ground_ros.evaluation.predict import Asking, predict
-from molmo_ground_ros.evaluation.predictions import read_predictions, write_predictions
-from molmo_ground_ros.evaluation.published import (
+from molmo_ground_ros.benchmarks import datasets
+from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
+from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, settings_digest
+from molmo_ground_ros.benchmarks.scoring.evaluation import (
+    AddMaskScores,
+    Evaluation,
+    evaluate,
+    unreached,
+)
+from molmo_ground_ros.benchmarks.scoring.evaluation_data import EvaluationData
+from molmo_ground_ros.benchmarks.scoring.page import write_page
+from molmo_ground_ros.benchmarks.scoring.predict import Asking, predict
+from molmo_ground_ros.benchmarks.scoring.prediction_files import read_predictions, write_predictions
+from molmo_ground_ros.benchmarks.scoring.predictions import Predictions
+from molmo_ground_ros.benchmarks.scoring.published import (
     PublishedRow,
     benchmarks,
     published,
     published_beside,
 )
-from molmo_ground_ros.evaluation.result import write_results
-from molmo_ground_ros.evaluation.run import Evaluation, Segmented, evaluate, not_asked
-from molmo_ground_ros.evaluation.score import Rules, rules_of
-from molmo_ground_ros.evaluation.segmenting import segmented
-from molmo_ground_ros.evaluation.table import Table, notes, tables
-from molmo_ground_ros.evaluation.values import Answers
-from molmo_ground_ros.grammar import format_of
-from molmo_ground_ros.replace import replacing
+from molmo_ground_ros.benchmarks.scoring.result import write_results
+from molmo_ground_ros.benchmarks.scoring.result_tables import Table, notes, tables
+from molmo_ground_ros.benchmarks.scoring.score import Rules, rules_of
+from molmo_ground_ros.benchmarks.scoring.segmenting import with_mask_scores
+from molmo_ground_ros.commands.progress import StepProgress
+from molmo_ground_ros.commands.settings import add_settings
+from molmo_ground_ros.errors import BadRecord, BadSetting, listed
+from molmo_ground_ros.language.grammar import format_of
+from molmo_ground_ros.storage.atomic import atomic_file
+from molmo_ground_ros.storage.folder_lock import lock
 
 RESULTS, TABLE = 'results.json', 'table.md'
-INTERRUPTED = 130  # exit code, as of a shell
-MOST_SAID = 100  # broken records named on stderr; results.json has them all
-MOST_PROCESSES = 8  # where --processes does not say: more would wait for the one that reads
-_QUIET = 200  # examples that are scored without a progress bar
-_BESIDE = '.'  # --published without a name: what belongs beside the data
+# The exit code that shells give a command that SIGINT ended.
+INTERRUPTED = 130
+# Records that cannot be used and are named on stderr; results.json names all of them.
+MOST_COMPLAINTS = 100
+# The default of --processes: more would wait for the process that reads the examples.
+MOST_PROCESSES = 8
+# Up to so many examples are scored without a progress bar.
+_QUIET = 200
+# The value of --published without a name: the published rows of the data set's own benchmark.
+_BESIDE = '.'
 
-_ASKING = ('backend', 'device', 'dtype', 'threads', 'max_new_tokens')  # of no use to predictions
+# Settings that matter only where a model is asked.
+_ASKING = ('backend', 'device', 'dtype', 'threads', 'max_new_tokens')
 _SETTINGS = (*_ASKING, 'answer_format')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What it takes."""
+    """Declare the arguments and options of the command."""
     parser.add_argument('--data', required=True, metavar='DIR', help='the data set, a folder')
     parser.add_argument(
         '--format', required=True, metavar='NAME', help=f'one of {", ".join(datasets.FORMATS)}'
@@ -100,19 +113,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--processes', type=int, default=min(os.cpu_count() or 1, MOST_PROCESSES), metavar='N',
         help='that score, where there are many examples. Default: %(default)s.',
     )  # fmt: skip
-    defaults = config.Settings()
-    for name in _SETTINGS:
-        value = getattr(defaults, name)
-        text = f'{config.limits()[name].text} Default: {value}.'
-        flags = dict.fromkeys((f'--{name.replace("_", "-")}', f'--{name}'))
-        parser.add_argument(*flags, type=type(value), default=value, help=text)
+    add_settings(parser, _SETTINGS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask or read, score, print, write the files."""
+    """Ask the models or read predictions, score them, print the tables, write the files."""
     _check(arguments)
-    given = frozenset(Path(path).resolve() for _, path in map(_named, arguments.predictions))
-    data = Data(arguments.format, arguments.data, arguments.limit, given)
+    predictions = frozenset(Path(path).resolve() for _, path in map(_named, arguments.predictions))
+    data = EvaluationData(arguments.format, arguments.data, arguments.limit, predictions)
     rules = rules_of(data.name, arguments.parity, arguments.answer_format)
     media = MediaFolder(arguments.media or _folder(arguments.data))
     complaints = _Complaints(arguments.strict)
@@ -123,36 +131,40 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _evaluate(
     arguments: argparse.Namespace,
-    data: Data,
+    data: EvaluationData,
     media: MediaFolder,
     rules: Rules,
     complaints: _Complaints,
-    follow: Segmented | None,
+    follow: AddMaskScores | None,
 ) -> int:
     if arguments.predictions:
         models = _read(arguments, complaints)
     else:
         models = _ask(arguments, data, media, complaints)
-    total = max((len(one.said) for one in models), default=0)
-    with _Bar('scoring', total, shown=total > _QUIET or follow is not None) as bar:
-        found = evaluate(data, models, rules, arguments.processes, complaints, bar.show, follow)
+    total = max((len(model.said) for model in models), default=0)
+    with StepProgress(
+        'scoring', total, sys.stderr, is_shown=total > _QUIET or follow is not None
+    ) as progress:
+        evaluation = evaluate(
+            data, models, rules, arguments.processes, complaints, progress.show, follow
+        )
     complaints.close()
-    if not found.results[0].outcomes and not found.skipped:
+    if not evaluation.results[0].outcomes and not evaluation.skipped:
         raise BadSetting('data', arguments.data, 'holds no example')
-    shown = tables(data.name, found.results, _published(arguments, data.name))
-    lines = notes(found.results, found.skipped, rules)
+    printed_tables = tables(data.name, evaluation.results, _published(arguments, data.name))
+    lines = notes(evaluation.results, evaluation.skipped, rules)
     about = _about(arguments)
     if _out(arguments):
-        _write_files(arguments, about, found, shown, lines)
+        _write_files(arguments, about, evaluation, printed_tables, lines)
     if arguments.html:
         facts = {name: _fact(value) for name, value in about.items() if value}
-        what = shown, lines, rules, media.picture
-        write_page(f'{data.name}: {arguments.data}', facts, found, *what, arguments.html)
+        what = printed_tables, lines, rules, media.picture
+        write_page(f'{data.name}: {arguments.data}', facts, evaluation, *what, arguments.html)
     if arguments.json:
-        print(json.dumps(_record(found)))
+        print(json.dumps(_record(evaluation)))
     else:
-        print('\n\n'.join([*(one.text() for one in shown), '\n'.join(lines)]))
-    return _exit_code(found)
+        print('\n\n'.join([*(table.text() for table in printed_tables), '\n'.join(lines)]))
+    return _exit_code(evaluation)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -169,61 +181,44 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _folder(data: str) -> str:
-    """Where videos are looked for: the folder of the data."""
+    """The folder of the data, where videos are looked for if --media is missing."""
     path = Path(data)
     return data if path.is_dir() else str(path.parent)
 
 
 class _Complaints:
-    """Names what cannot be used on stderr, each once; or raises it."""
+    """Names each record that cannot be used on stderr, once; raises it if `strict`."""
 
     def __init__(self, strict: bool) -> None:
         self._strict = strict
-        self._said: set[str] = set()
+        self._named_faults: set[str] = set()
 
     def __call__(self, bad: BadRecord) -> None:
         text = str(bad)
         if self._strict:
             raise bad
-        if text in self._said:
+        if text in self._named_faults:
             return
-        self._said.add(text)
-        if len(self._said) <= MOST_SAID:
+        self._named_faults.add(text)
+        if len(self._named_faults) <= MOST_COMPLAINTS:
             print(f'molmo-ground: skipped {" ".join(text.split())}', file=sys.stderr)
 
     def close(self) -> None:
-        """Say how many were not named."""
-        if len(self._said) > MOST_SAID:
-            print(f'molmo-ground: skipped {len(self._said) - MOST_SAID} more', file=sys.stderr)
+        """Print how many records over MOST_COMPLAINTS were not named."""
+        if len(self._named_faults) > MOST_COMPLAINTS:
+            print(
+                f'molmo-ground: skipped {len(self._named_faults) - MOST_COMPLAINTS} more',
+                file=sys.stderr,
+            )
 
 
-class _Bar:
-    """Progress of one step on stderr, if it is to be shown."""
-
-    def __init__(self, name: str, total: int, *, shown: bool) -> None:
-        self._name, self._total, self._shown = name, total, shown
-        self._progress = Progress([(name, 1.0)], sys.stderr)
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            self._progress.close()
-
-    def show(self, done: int) -> None:
-        """So many are done."""
-        if self._shown:
-            self._progress.show(self._name, done, max(self._total, done))
-
-
-def _read(arguments: argparse.Namespace, complaints: _Complaints) -> list[Answers]:
-    """Ready predictions. A single row without a name takes that of the model, if one is named."""
-    given = [_named(one) for one in arguments.predictions]
-    if len(given) == 1 and not given[0][0] and len(arguments.model) == 1:
-        given = [(_label(arguments.model[0]), given[0][1])]
-    files = [path for _, path in given]
-    names = _unique([name or Path(path).stem for name, path in given], files)
+def _read(arguments: argparse.Namespace, complaints: _Complaints) -> list[Predictions]:
+    """Read predictions from files. A single file without a name is named for --model, if given."""
+    sources = [_named(argument) for argument in arguments.predictions]
+    if len(sources) == 1 and not sources[0][0] and len(arguments.model) == 1:
+        sources = [(_label(arguments.model[0]), sources[0][1])]
+    files = [path for _, path in sources]
+    names = _unique([name or Path(path).stem for name, path in sources], files)
     models = [read_predictions(path, name) for name, path in zip(names, files, strict=True)]
     for model in models:
         for bad in model.bad:
@@ -231,69 +226,71 @@ def _read(arguments: argparse.Namespace, complaints: _Complaints) -> list[Answer
     return models
 
 
-def _named(given: str) -> tuple[str, str]:
-    """(name, file) of NAME=FILE; a file that is there is one, whatever its name."""
-    name, equals, path = given.partition('=')
-    return (name, path) if equals and not Path(given).exists() else ('', given)
+def _named(argument: str) -> tuple[str, str]:
+    """(name, file) of NAME=FILE; ('', argument) where a file has just that name."""
+    name, equals, path = argument.partition('=')
+    return (name, path) if equals and not Path(argument).exists() else ('', argument)
 
 
 def _label(model: str) -> str:
-    """What a model is called in a table."""
+    """The name of a model in a table."""
     if is_address(model):
         return model.rpartition('#')[2] or model
     return Path(model).name or model
 
 
 def _unique(names: Sequence[str], longer: Sequence[str]) -> list[str]:
-    """The names, and the longer ones of those that there are twice; of equals a number tells."""
+    """Distinct names: the longer form of a name that occurs twice, and then with a number."""
     counts = Counter(names)
-    found: list[str] = []
+    uniques: list[str] = []
     for name, long in zip(names, longer, strict=True):
-        wanted = long if counts[name] > 1 else name
-        number, unique = 1, wanted
-        while unique in found:
+        base = long if counts[name] > 1 else name
+        number, unique = 1, base
+        while unique in uniques:
             number += 1
-            unique = f'{wanted} ({number})'
-        found.append(unique)
-    return found
+            unique = f'{base} ({number})'
+        uniques.append(unique)
+    return uniques
 
 
 def _ask(
-    arguments: argparse.Namespace, data: Data, media: MediaFolder, complaints: _Complaints
-) -> list[Answers]:
-    """What each model says, one model after the other. Ctrl-C ends the asking, not the scoring."""
+    arguments: argparse.Namespace, data: EvaluationData, media: MediaFolder, complaints: _Complaints
+) -> list[Predictions]:
+    """The predictions of each model, asked in turn. After Ctrl-C the finished ones are scored."""
     total = _look(arguments, data, media, complaints)
     names = _unique([_label(model) for model in arguments.model], arguments.model)
-    found: list[Answers] = []
+    predictions: list[Predictions] = []
     for number, (name, model) in enumerate(zip(names, arguments.model, strict=True), start=1):
         if not total:
-            found.append(Answers(name, {}))
+            predictions.append(Predictions(name, {}))
             continue
-        if found and not found[-1].complete:
-            found.append(not_asked(name))
+        if predictions and not predictions[-1].complete:
+            predictions.append(unreached(name))
             continue
-        given = {key: getattr(arguments, key) for key in _SETTINGS} | {'model': model}
-        settings = config.settings(given)
-        named = {key: str(getattr(settings, key)) for key in given}
+        chosen = {key: getattr(arguments, key) for key in _SETTINGS} | {'model': model}
+        settings = config.settings(chosen)
+        named = {key: str(getattr(settings, key)) for key in chosen}
         named |= {'format': data.name, 'media': str(media.folder.resolve())}
         with ExitStack() as stack:
-            kept = stack.enter_context(
-                Kept(_out(arguments), digest(named), resume=arguments.resume)
+            store = stack.enter_context(
+                AnswerStore(_out(arguments), settings_digest(named), resume=arguments.resume)
             )
             backend = backends.load(settings.backend, backends.settings_of(settings))
             stack.callback(backend.close)
             which = f'{number}/{len(names)} {name}' if len(names) > 1 else name
-            bar = stack.enter_context(_Bar(which, total, shown=True))
+            progress = stack.enter_context(StepProgress(which, total, sys.stderr, is_shown=True))
             answers = format_of(settings.answer_format)
             asking = Asking(backend, settings.max_new_tokens, answers)
-            found.append(predict(name, data.examples(), asking, media.clip, kept, bar.show))
-    return found
+            predictions.append(
+                predict(name, data.examples(), asking, media.clip, store, progress.show)
+            )
+    return predictions
 
 
 def _look(
-    arguments: argparse.Namespace, data: Data, media: MediaFolder, complaints: _Complaints
+    arguments: argparse.Namespace, data: EvaluationData, media: MediaFolder, complaints: _Complaints
 ) -> int:
-    """How many examples there are. Names what is broken or missing before anything is asked."""
+    """Count the examples, and name broken records and missing media before any model is asked."""
     report = media.missing(data.examples(complaints))
     if report.names:
         if report.examples == report.of_examples and not arguments.resume:
@@ -302,13 +299,15 @@ def _look(
     return report.of_examples
 
 
-def _segmenter(arguments: argparse.Namespace, media: MediaFolder, rules: Rules) -> Segmented | None:
-    """What makes masks of tracks for J&F, if it is asked for."""
+def _segmenter(
+    arguments: argparse.Namespace, media: MediaFolder, rules: Rules
+) -> AddMaskScores | None:
+    """The function that turns tracks into masks for J&F; None without --sam2."""
     if not arguments.sam2:
         return None
     segmenter = load_segmenter(arguments.sam2, arguments.device)
     return functools.partial(
-        segmented,
+        with_mask_scores,
         segmenter=segmenter,
         frames=lambda example: media.pictures(example.media),
         rules=rules,
@@ -316,7 +315,7 @@ def _segmenter(arguments: argparse.Namespace, media: MediaFolder, rules: Rules) 
 
 
 def _published(arguments: argparse.Namespace, name: str) -> Sequence[PublishedRow]:
-    """The published rows that are asked for. Raises BadSetting where there are none."""
+    """The published rows that --published names. Raises BadSetting where there are none."""
     if arguments.published is None:
         return ()
     if arguments.published != _BESIDE:
@@ -328,18 +327,18 @@ def _published(arguments: argparse.Namespace, name: str) -> Sequence[PublishedRo
 
 
 def _out(arguments: argparse.Namespace) -> str:
-    """The folder of what is written; '' for none."""
+    """The output folder; '' where nothing is written."""
     if arguments.out or arguments.predictions:
         return str(arguments.out)
     return f'evaluation-{_plain(arguments.format.lower())}'
 
 
 def _about(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What was evaluated, and how."""
+    """The arguments that decide the result, for the results file and the page."""
     names = ['data', 'format', 'media', 'limit', 'predictions', 'answer_format', 'sam2']
     names += [] if arguments.predictions else ['model', *_ASKING]
-    given = {name: getattr(arguments, name) for name in names}
-    return {**given, 'rules': 'parity' if arguments.parity else 'default'}
+    facts = {name: getattr(arguments, name) for name in names}
+    return {**facts, 'rules': 'parity' if arguments.parity else 'default'}
 
 
 def _fact(value: object) -> str:
@@ -349,41 +348,42 @@ def _fact(value: object) -> str:
 def _write_files(
     arguments: argparse.Namespace,
     about: Mapping[str, Any],
-    found: Evaluation,
-    shown: Sequence[Table],
+    evaluation: Evaluation,
+    printed_tables: Sequence[Table],
     lines: Sequence[str],
 ) -> None:
-    """Results, tables and what was said; each file is whole or is the one that was there before."""
+    """Write results, tables and predictions; an error leaves the older file in place."""
     out = Path(_out(arguments))
     out.mkdir(parents=True, exist_ok=True)
-    write_results(found.results, found.skipped, about, out / RESULTS)
-    parts = [one.markdown() for one in shown] + ['\n'.join(f'- {line}' for line in lines)]
-    with replacing(out / TABLE) as partial:
+    write_results(evaluation.results, evaluation.skipped, about, out / RESULTS)
+    parts = [table.markdown() for table in printed_tables]
+    parts.append('\n'.join(f'- {line}' for line in lines))
+    with atomic_file(out / TABLE) as partial:
         partial.write_text('\n\n'.join(parts) + '\n', encoding='utf-8')
     if not arguments.predictions:
-        names = [_plain(result.name) for result in found.results]
-        for result, name in zip(found.results, _unique(names, names), strict=True):
+        names = [_plain(result.name) for result in evaluation.results]
+        for result, name in zip(evaluation.results, _unique(names, names), strict=True):
             write_predictions(result.said(), out / f'predictions-{name}.jsonl')
 
 
 def _plain(name: str) -> str:
-    """A name as part of a file's."""
+    """A name with only the characters that are safe in a file name."""
     return re.sub(r'[^A-Za-z0-9._()-]+', '-', name).strip('-') or 'model'
 
 
-def _record(found: Evaluation) -> dict[str, Any]:
-    """Of one model its numbers; of several an object of them by name."""
-    each = {result.name: result.numbers(len(found.skipped)) for result in found.results}
+def _record(evaluation: Evaluation) -> dict[str, Any]:
+    """The numbers of a single model; of several models a mapping from name to numbers."""
+    each = {result.name: result.numbers(len(evaluation.skipped)) for result in evaluation.results}
     return next(iter(each.values())) if len(each) == 1 else each
 
 
-def _exit_code(found: Evaluation) -> int:
-    """0; 130 where the run was interrupted; 2 where no example could be scored."""
-    if not all(result.complete for result in found.results):
+def _exit_code(evaluation: Evaluation) -> int:
+    """130 where the run was interrupted, 2 where no example could be scored, else 0."""
+    if not all(result.complete for result in evaluation.results):
         text = 'interrupted; finished answers were kept; --resume goes on from them'
         print(f'molmo-ground: {text}', file=sys.stderr)
         return INTERRUPTED
-    if not any(result.summary.all.examples for result in found.results):
+    if not any(result.summary.all.examples for result in evaluation.results):
         print('molmo-ground: no example could be scored', file=sys.stderr)
         return 2
     return 0

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground export`: answers that a person confirmed or corrected, as training data.
+"""`molmo-ground export`: writes training data from answers that a person confirmed or corrected.
 
-A file of records is JSON Lines, or CSV with the same columns where its name ends in .csv; it holds
-one recording, and is its name. Rows that cannot be used are told on stderr, one line each.
+A file of records is JSON Lines, or CSV with the same columns if its name ends in .csv. It holds one
+recording, which is named for the file. Rows that cannot be used are named on stderr, a line each.
 """
 
 from __future__ import annotations
@@ -16,16 +16,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import datasets
-from molmo_ground_ros.analysis.outputs.table import meant
+from molmo_ground_ros.benchmarks import datasets
+from molmo_ground_ros.benchmarks.feedback.labels import (
+    LabelRow,
+    UnreadableRow,
+    read_row,
+    read_unreadable,
+)
+from molmo_ground_ros.benchmarks.feedback.training_data import (
+    Record,
+    SkippedAnswer,
+    TrainingRecords,
+    convert,
+)
 from molmo_ground_ros.errors import BadSetting, GroundError, seconds
-from molmo_ground_ros.replace import replacing
-from molmo_ground_ros.training_data import Converted, LeftOut, Record, convert
-from molmo_ground_ros.verdicts import Row, Torn, read_row, read_torn
+from molmo_ground_ros.reports.table import meant
+from molmo_ground_ros.storage.atomic import atomic_file
 
 POINTS, TRACKS, CLIPS = 'videopoint.jsonl', 'videotrack.jsonl', 'clips.jsonl'
-_CELL = 2**24  # characters in a CSV cell: the csv module stops at 2**17
-_COMPLAINT = 200  # characters shown of one
+# Characters that a CSV cell may have: the csv module's own limit is 2**17.
+_CELL = 2**24
+# Characters of a complaint that are printed.
+_COMPLAINT = 200
 _KINDS = {
     'both': ('event', 'track_point'),
     'videopoint': ('event',),
@@ -34,7 +46,7 @@ _KINDS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What it takes."""
+    """Declare the arguments and options of the command."""
     parser.add_argument(
         'records', nargs='+', metavar='RECORDS', help='.jsonl or .csv with its verdict column'
     )
@@ -46,7 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Read, convert, write and print what was done. Raises BadSetting if nothing could be read."""
+    """Read the records, convert and write them, and print a summary.
+
+    Raises BadSetting where no record could be read.
+    """
     reading = Reading()
     paths = [Path(name) for name in arguments.records]
     for path, source in zip(paths, sources(paths), strict=True):
@@ -56,33 +71,39 @@ def run(arguments: argparse.Namespace) -> int:
     if reading.complaints and not reading.rows:
         raise BadSetting('records', ', '.join(arguments.records), 'nothing could be read')
     kinds = _KINDS[arguments.to]
-    wanted = [row for row in reading.rows if row.asked.kind in kinds]
-    made = convert(wanted, reading.torn)
+    rows = [row for row in reading.rows if row.asked.kind in kinds]
+    converted = convert(rows, reading.torn)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     for kind, name, records in (
-        ('event', POINTS, made.points),
-        ('track_point', TRACKS, made.tracks),
+        ('event', POINTS, converted.points),
+        ('track_point', TRACKS, converted.tracks),
     ):
         if kind in kinds:
             path = (folder / name).with_suffix(f'.{arguments.suffix}')
             datasets.write(path, records, path.stem)
-    write(folder / CLIPS, made.clips)
-    _print(made, folder, len(reading.complaints))
+    write(folder / CLIPS, converted.clips)
+    _print(converted, folder, len(reading.complaints))
     return 0
 
 
 class Reading:
-    """The rows of all files, and a line for everything that could not be used."""
+    """Collects the rows of all files, and a complaint for each row or file that cannot be used.
+
+    rows: the usable rows. torn: where the rows that cannot be read belong, as far as they say.
+    """
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.torn: list[Torn] = []
+        self.rows: list[LabelRow] = []
+        self.torn: list[UnreadableRow] = []
         self.complaints: list[str] = []
-        self._known: dict[object, Row] = {}
+        self._first_rows: dict[object, LabelRow] = {}
 
     def read(self, path: Path, source: str) -> None:
-        """Read a file as far as it goes. A row that is told twice, and differently, is torn."""
+        """Read a file up to its end, or to the first error of the file itself.
+
+        Two rows about the same point that differ are both unusable.
+        """
         try:
             for number, record in _records(path):
                 try:
@@ -100,39 +121,39 @@ class Reading:
         try:
             row = read_row(record, source)
         except GroundError:
-            torn = read_torn(record, source)
+            torn = read_unreadable(record, source)
             self.torn += [torn] if torn else []
             raise
-        known = self._known.setdefault(row.key, row)
-        if known is row:
+        first_row = self._first_rows.setdefault(row.key, row)
+        if first_row is row:
             self.rows.append(row)
             return
-        if known == row:
+        if first_row == row:
             raise BadSetting('id', row.id, 'the same row was there before')
-        self.torn += [Torn(one.asked, one.stamp_ns) for one in (known, row)]
+        self.torn += [UnreadableRow(twin.asked, twin.stamp_ns) for twin in (first_row, row)]
         raise BadSetting('id', row.id, 'another row of this point was there before, and differs')
 
 
 def sources(paths: Sequence[Path]) -> list[str]:
-    """A name for each recording: its file's, with the folder's where files share a name."""
+    """A name for each recording: its file's, preceded by its folder's where files share one."""
     names: list[str] = []
     for path in paths:
         shared = sum(path.stem == other.stem for other in paths) > 1
-        wanted = f'{path.resolve().parent.name}-{path.stem}' if shared else path.stem
-        same = sum(name == wanted or name.startswith(f'{wanted}#') for name in names)
-        names.append(f'{wanted}#{same + 1}' if same else wanted)
+        base = f'{path.resolve().parent.name}-{path.stem}' if shared else path.stem
+        same = sum(name == base or name.startswith(f'{base}#') for name in names)
+        names.append(f'{base}#{same + 1}' if same else base)
     return names
 
 
 def write(path: Path, records: Iterable[Record]) -> None:
     """Write JSON Lines. Raises OSError, and leaves an older file as it was."""
-    with replacing(path) as partial, partial.open('w', encoding='utf-8') as file:
+    with atomic_file(path) as partial, partial.open('w', encoding='utf-8') as file:
         for record in records:
             file.write(json.dumps(record, allow_nan=False) + '\n')
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line, what it holds): a dict, another JSON value, or the error in place of one."""
+    """(line number, JSON value) of each record; an error in place of what is not JSON."""
     if path.suffix.lower() == '.csv':
         yield from _csv(path)
         return
@@ -161,21 +182,21 @@ def _csv(path: Path) -> Iterator[tuple[int, Any]]:
             )
 
 
-def _print(made: Converted, folder: Path, skipped: int) -> None:
-    points = sum(record['count'] for record in made.points)
-    objects = sum(len(record['mask_id']) for record in made.tracks)
-    print(f'{len(made.points)} VideoPoint records, {points} points')
-    print(f'{len(made.tracks)} VideoTrack records, {objects} objects')
-    print(f'{len(made.clips)} clips to cut: {folder / CLIPS}')
-    unseen = sum(not one.why for one in made.left_out)
-    print(f'not looked at: {unseen} answers')
-    print(f'incomplete: {len(made.left_out) - unseen} answers')
-    for one in made.left_out:
-        if one.why:
-            print(f'  {_told(one)}: {one.why}')
+def _print(converted: TrainingRecords, folder: Path, skipped: int) -> None:
+    points = sum(record['count'] for record in converted.points)
+    objects = sum(len(record['mask_id']) for record in converted.tracks)
+    print(f'{len(converted.points)} VideoPoint records, {points} points')
+    print(f'{len(converted.tracks)} VideoTrack records, {objects} objects')
+    print(f'{len(converted.clips)} clips to cut: {folder / CLIPS}')
+    unlabelled = sum(not omission.why for omission in converted.left_out)
+    print(f'not looked at: {unlabelled} answers')
+    print(f'incomplete: {len(converted.left_out) - unlabelled} answers')
+    for omission in converted.left_out:
+        if omission.why:
+            print(f'  {_described(omission)}: {omission.why}')
     print(f'skipped: {skipped} rows or files')
 
 
-def _told(one: LeftOut) -> str:
-    span = f'{seconds(one.start_ns)} to {seconds(one.end_ns)}'
-    return f'{one.asked.source} {one.asked.camera} {span} {one.query!r}'
+def _described(omission: SkippedAnswer) -> str:
+    span = f'{seconds(omission.start_ns)} to {seconds(omission.end_ns)}'
+    return f'{omission.asked.source} {omission.asked.camera} {span} {omission.query!r}'

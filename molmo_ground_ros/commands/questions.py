@@ -1,10 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Questions from a file: a YAML list, or plain text with one a line.
+"""Reads the questions of `--questions` from a file: a YAML list, or text with one question a line.
 
-- How many times was the red block grasped?
-- query: the blue cup
-task: track
+An entry of a YAML list is a text, or a mapping with the key `query` and, optionally, `task`:
+
+    - How many times was the red block grasped?
+    - query: the blue cup
+      task: track
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ YAML = ('.yaml', '.yml')
 
 
 def read_questions(path: str, task: Task) -> list[Query]:
-    """The questions of a file; `task` is that of those which name none.
+    """Read the questions of a file; `task` is the task of the questions that name none.
 
-    In plain text blank lines are skipped, and those that begin with '#'. Raises OSError,
-    BadSetting, UnknownTask, MissingPackage.
+    In a text file, blank lines and lines that begin with '#' are skipped. Raises OSError for a
+    file that cannot be read, BadSetting for one without questions or in another format,
+    UnknownTask, and MissingPackage where a YAML file needs ruamel.yaml.
     """
     try:
         text = Path(path).read_text(encoding='utf-8')
@@ -45,12 +48,12 @@ def _entries(path: str, text: str) -> list[Any]:
     except ModuleNotFoundError as err:
         raise MissingPackage('ruamel.yaml', 'bag') from err
     try:
-        found = yaml.YAML(typ='safe', pure=True).load(text)
+        entries = yaml.YAML(typ='safe', pure=True).load(text)
     except YAMLError as err:
         raise BadSetting('questions', path, f'it is not YAML: {err}') from err
-    if not isinstance(found, list):
+    if not isinstance(entries, list):
         raise BadSetting('questions', path, 'it is not a list')
-    return found
+    return entries
 
 
 def _query(path: str, entry: Any, task: Task) -> Query:
@@ -62,7 +65,7 @@ def _query(path: str, entry: Any, task: Task) -> Query:
     if unknown:
         raise BadSetting('questions', path, f'unknown keys {unknown}')
     name = entry.get('task', task.name.lower())
-    known = [one.name.lower() for one in Task]
-    if name not in known:
-        raise UnknownTask(name, known)
+    names = [task_value.name.lower() for task_value in Task]
+    if name not in names:
+        raise UnknownTask(name, names)
     return Query(entry['query'], Task[name.upper()])

@@ -1,27 +1,39 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings without ROS: rosbag2 folders and files, videos; whole or damaged, of any length.
+"""Recordings without ROS: bags and videos, intact or damaged, of any length.
 
 with open_recording(['monday', 'tuesday'], '/camera/image') as recording:
     for start_ns, end_ns in recording.windows():
         clip = recording.clip(start_ns, end_ns)
     for loss in recording.loss:
         print(loss)
+
+recording.py  one camera: its messages, windows and clips
+index.py      the files of a recording: its cameras, where their messages lie, what is lost
+files.py      the files that a path means
+metadata.py   the message counts of metadata.yaml
+source.py     the seam to the kinds of files, and the index of one topic in one file
+mcap.py       MCAP files, with records.py: the records of a file or chunk, across damage
+sqlite.py     SQLite files (.db3), with pages.py: the rows of a damaged one
+video.py      videos
+unpack.py     zstd and LZ4
+cdr.py        image messages as bytes
+timeline.py   one camera's messages of all files, in order, each stamp once
+loss.py       what is lost
 """
 
-from molmo_ground_ros.recording.bags import Bags, Camera, SeveralCameras
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, Picture
+from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
+from molmo_ground_ros.recording.index import Camera, SeveralCameras
 from molmo_ground_ros.recording.loss import Loss, LossKind
 from molmo_ground_ros.recording.recording import Recording, open_cameras, open_recording
 
 __all__ = [
     'COMPRESSED',
     'RAW',
-    'Bags',
     'Camera',
+    'ImageMessage',
     'Loss',
     'LossKind',
-    'Picture',
     'Recording',
     'SeveralCameras',
     'open_cameras',

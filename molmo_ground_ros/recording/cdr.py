@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The two image messages as they lie in a recording: stamps and pictures, without decoding.
+"""The two image messages as they lie in a recording: their stamps and encoded images.
 
-Restates CDR (OMG Common Data Representation) for `sensor_msgs/Image` and `CompressedImage` alone,
-whose fields are the same in every ROS 2, so that the definitions in a recording, which may be
-missing or damaged, are not needed. A stamp takes 12 bytes of a message, a picture copies none.
+Restates CDR (OMG Common Data Representation) for `sensor_msgs/Image` and `CompressedImage` alone.
+It is ours because a library needs the definitions that a recording carries, which may be missing
+or damaged; these two have the same fields in every ROS 2. A stamp is read from the first 12 bytes
+of a message, and an image is a view of the message: no byte is copied.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import struct
 from dataclasses import dataclass
 
 from molmo_ground_ros.errors import ImageError
-from molmo_ground_ros.image import ENCODINGS
+from molmo_ground_ros.frames.image import ENCODINGS
 from molmo_ground_ros.types import CompressedImage, EncodedImage, RawImage
 
 RAW = 'sensor_msgs/msg/Image'
@@ -31,7 +32,7 @@ _COMPRESSED_STARTS = (b'\xff\xd8', b'\x89PNG')
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ImageMessage:
     """One image message of a recording, undecoded."""
 
     stamp_ns: int  # header stamp
@@ -40,7 +41,7 @@ class Picture:
 
 
 def stamp_of(head: bytes | memoryview) -> int | None:
-    """The header stamp of a message's first STAMP_BYTES, in ns; None if it begins as none does."""
+    """The header stamp in a message's first STAMP_BYTES, ns; None if it is no image message."""
     order = _ORDERS.get(head[1]) if len(head) >= STAMP_BYTES and head[0] == 0 else None
     if order is None:
         return None
@@ -50,28 +51,33 @@ def stamp_of(head: bytes | memoryview) -> int | None:
     return int(second * _SECOND_NS + nanosecond)
 
 
-def picture(message: bytes | memoryview, kind: str) -> Picture:
-    """The message of type `kind`, RAW or COMPRESSED. Holds `message`. Raises ImageError."""
+def image_message(message: bytes | memoryview, kind: str) -> ImageMessage:
+    """Read a message of type `kind`, RAW or COMPRESSED. Raises ImageError.
+
+    Its image is a view of `message`.
+    """
     stamp_ns = stamp_of(message[:STAMP_BYTES])
     if stamp_ns is None:
         raise ImageError(f'the message of {len(message)} bytes does not begin as {kind}')
     reader = _Reader(memoryview(message), STAMP_BYTES)
     frame_id = reader.text('frame id')
     if kind == COMPRESSED:
-        return Picture(stamp_ns, frame_id, CompressedImage(reader.text('format'), reader.data()))
+        return ImageMessage(
+            stamp_ns, frame_id, CompressedImage(reader.text('format'), reader.data())
+        )
     height, width = reader.number(), reader.number()
     encoding = reader.text('encoding')
     is_bigendian = bool(reader.byte())
     step = reader.number()
     image = RawImage(width, height, encoding, step, reader.data(), is_bigendian)
-    return Picture(stamp_ns, frame_id, image)
+    return ImageMessage(stamp_ns, frame_id, image)
 
 
 def kind_of(message: bytes | memoryview) -> str:
-    """RAW or COMPRESSED, told by the content of a message alone; '' for anything else."""
+    """RAW or COMPRESSED by the content of a message alone; '' for anything else."""
     for kind in (RAW, COMPRESSED):
         try:
-            image = picture(message, kind).image
+            image = image_message(message, kind).image
         except ImageError:
             continue
         if isinstance(image, RawImage):
@@ -83,18 +89,19 @@ def kind_of(message: bytes | memoryview) -> str:
 
 
 class _Reader:
-    """Reads fields one after the other. Raises ImageError where they do not fit."""
+    """Reads the fields of a message one after the other. Raises ImageError where one is cut off."""
 
-    def __init__(self, message: memoryview, at: int) -> None:
+    def __init__(self, message: memoryview, offset: int) -> None:
         self._message = message
-        self._at = at
+        self._offset = offset
         self._order = _ORDERS[message[1]]
 
     def byte(self) -> int:
         return self._take(1)[0]
 
     def number(self) -> int:
-        self._at += -self._at % 4  # the encapsulation header's 4 bytes keep the alignment
+        # The encapsulation header has 4 bytes, so offsets in the message are aligned as well.
+        self._offset += -self._offset % 4
         return int(_U32[self._order].unpack(self._take(4))[0])
 
     def text(self, name: str) -> str:
@@ -111,9 +118,9 @@ class _Reader:
         return self._take(self.number())
 
     def _take(self, count: int) -> memoryview:
-        taken = self._message[self._at : self._at + count]
-        if len(taken) != count:
-            size = len(self._message)
-            raise ImageError(f'the message of {size} bytes needs {count} from byte {self._at} on')
-        self._at += count
-        return taken
+        field = self._message[self._offset : self._offset + count]
+        if len(field) != count:
+            size, first = len(self._message), self._offset
+            raise ImageError(f'the message of {size} bytes needs {count} from byte {first} on')
+        self._offset += count
+        return field

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which files a path means: a rosbag2 folder's, one file, one that is packed as a whole."""
+"""The files that a path means: those of a rosbag2 folder, or one file, packed or not."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError
-from molmo_ground_ros.lru import LruCache
 from molmo_ground_ros.recording import mcap, metadata, pages, sqlite, video
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
 from molmo_ground_ros.recording.source import Source
 from molmo_ground_ros.recording.unpack import unpack_file
+from molmo_ground_ros.storage.lru import LruCache
 
 _MCAP, _SQLITE, _PACKED = '.mcap', '.db3', '.zstd'
-_KNOWN = 'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd or a video'
+_READABLE = 'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd or a video'
 
 
 @dataclass(slots=True)
-class File:
-    """A file that may be read, with what was found so far."""
+class SourceFile:
+    """A file that may be read, with the losses of it so far."""
 
     source: Source
     loss: LossLog
 
 
 @dataclass(slots=True)
-class Files:
-    """Finds and opens files; holds what was unpacked until it is closed."""
+class SourceFiles:
+    """Finds and opens the files of paths. Files that it unpacks exist until it is closed."""
 
-    cache: LruCache[tuple[str, int], memoryview]
-    epoch_ns: int
+    cache: LruCache[tuple[str, int], memoryview]  # of unpacked chunks, for MCAP files
+    epoch_ns: int  # the stamp of a video's time 0
     losses: list[Loss] = field(default_factory=list)  # of folders, not of one file
     counted: dict[Path, dict[str, int]] = field(default_factory=dict)  # messages, by metadata.yaml
     _unpacked: TemporaryDirectory[str] | None = None
 
-    def open(self, path: Path) -> Iterator[File]:
+    def open(self, path: Path) -> Iterator[SourceFile]:
         """Every file that `path` means. Raises BagError, OSError, MissingPackage."""
         if not path.exists():
             raise BagError(str(path), 'no such file or folder')
@@ -59,9 +59,12 @@ class Files:
             self._unpacked = None
 
     def _files(self, folder: Path) -> list[Path]:
-        """Those that are there, in the order of their numbers."""
+        """The files that are in the folder, in the order of their numbers.
+
+        What metadata.yaml names and is missing is a loss.
+        """
         loss = LossLog(str(folder))
-        there = [path for path in folder.iterdir() if path.is_file() and _kind(path)]
+        present = [path for path in folder.iterdir() if path.is_file() and _kind(path)]
         try:
             stated = metadata.read(folder)
         except FileNotFoundError:
@@ -70,33 +73,34 @@ class Files:
             loss.add(LossKind.BAD_METADATA, detail=str(err))
         else:
             self.counted[folder] = stated.messages
-            for name in sorted(set(stated.files) - {path.name for path in there}):
+            for name in sorted(set(stated.files) - {path.name for path in present}):
                 loss.add(LossKind.MISSING_FILE, detail=name)
-        self.losses += loss.found
-        return sorted(there, key=_in_order)
+        self.losses += loss.losses
+        return sorted(present, key=_in_order)
 
-    def _file(self, path: Path) -> File:
+    def _file(self, path: Path) -> SourceFile:
         if not path.is_file():
             raise BagError(str(path), 'neither a file nor a folder')
         loss = LossLog(str(path))
-        kind, inner = _kind(path) or _sniffed(path), path
+        kind, inner = _kind(path) or _kind_by_content(path), path
         if path.suffix == _PACKED:
             inner = self._unpack(path, loss)
         if kind == _MCAP:
-            return File(mcap.McapSource(inner, str(path), self.cache), loss)
+            return SourceFile(mcap.McapSource(inner, str(path), self.cache), loss)
         if kind == _SQLITE:
-            return File(sqlite.SqliteSource(inner, str(path)), loss)
+            return SourceFile(sqlite.SqliteSource(inner, str(path)), loss)
         if kind:
-            return File(video.VideoSource(inner, str(path), self.epoch_ns), loss)
-        raise BagError(str(path), f'its name and first bytes are not those of {_KNOWN}')
+            return SourceFile(video.VideoSource(inner, str(path), self.epoch_ns), loss)
+        raise BagError(str(path), f'its name and first bytes are not those of {_READABLE}')
 
     def _unpack(self, path: Path, loss: LossLog) -> Path:
+        """Unpack a file into the temporary folder, as far as it goes; returns its path there."""
         if self._unpacked is None:
             self._unpacked = TemporaryDirectory(prefix='molmo_ground_')
         folder = Path(self._unpacked.name)
         target = folder / f'{len(list(folder.iterdir()))}_{path.stem}'
-        if wrong := unpack_file(path, target):
-            loss.add(LossKind.BAD_COMPRESSION, detail=wrong)
+        if fault := unpack_file(path, target):
+            loss.add(LossKind.BAD_COMPRESSION, detail=fault)
         return target
 
 
@@ -107,7 +111,8 @@ def _kind(path: Path) -> str:
     return suffix if suffix in {_MCAP, _SQLITE} | video.SUFFIXES else ''
 
 
-def _sniffed(path: Path) -> str:
+def _kind_by_content(path: Path) -> str:
+    """'.mcap' or '.db3' by the first bytes; '' for anything else."""
     with path.open('rb') as file:
         head = file.read(16)
     if head.startswith(mcap.MAGIC):
@@ -116,6 +121,6 @@ def _sniffed(path: Path) -> str:
 
 
 def _in_order(path: Path) -> list[tuple[int, str]]:
-    """run_2 before run_10."""
+    """A key that sorts run_2 before run_10."""
     parts = re.split(r'(\d+)', path.name)
     return [(int(part), '') if part.isdigit() else (-1, part) for part in parts]

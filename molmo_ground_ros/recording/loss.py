@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a damaged recording has lost, as far as that can be known. Knows no file formats."""
+"""What a damaged recording has lost, as far as it can be worked out. Knows no file formats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from molmo_ground_ros.errors import seconds
 
 
 class LossKind(enum.Enum):
-    """What was found; the value is said to a person."""
+    """The kinds of damage. The value is printed to a person."""
 
     MISSING_FILE = 'a file that metadata.yaml names is missing'
     UNREADABLE = 'the file cannot be read at all'
@@ -36,7 +36,7 @@ class LossKind(enum.Enum):
     DUPLICATE = 'messages with a stamp that another one has; the first was taken'
 
 
-# Told, but nothing is missing because of it.
+# These are reported, but nothing is missing because of them.
 HARMLESS = frozenset({
     LossKind.NOT_CLOSED, LossKind.NO_METADATA, LossKind.BAD_METADATA, LossKind.NAME_INVENTED,
     LossKind.JOURNAL, LossKind.OUT_OF_ORDER, LossKind.DUPLICATE,
@@ -45,16 +45,16 @@ HARMLESS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """One kind of damage in one file, however many times it was found there."""
+    """One kind of damage to one topic in one file, however many times it occurs there."""
 
     kind: LossKind
     path: str
-    topic: str = ''  # '' where it is not known, or concerns them all
+    topic: str = ''  # '' where no topic, or every topic, is meant
     times: int = 1
-    messages: int = 0  # lost or concerned, as far as they can be counted
-    nbytes: int = 0  # skipped
-    at_byte: int | None = None  # the first place, counted in the file as it was read
-    log_span_ns: tuple[int, int] | None = None  # when it was recorded: log time, not header stamps
+    messages: int = 0  # lost or affected, as far as they can be counted
+    nbytes: int = 0  # bytes that were skipped
+    at_byte: int | None = None  # of the first time, in the file as it was read
+    log_span_ns: tuple[int, int] | None = None  # log time of the recorder, not header stamps
     detail: str = ''  # of the first time
 
     @property
@@ -77,11 +77,11 @@ class Loss:
 
 
 class LossLog:
-    """Collects the losses of one file. Bounded: one entry for a kind and topic."""
+    """Collects the losses of one file: one entry for each kind and topic."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._found: dict[tuple[LossKind, str], Loss] = {}
+        self._losses: dict[tuple[LossKind, str], Loss] = {}
 
     def add(
         self,
@@ -94,15 +94,15 @@ class LossLog:
         log_span_ns: tuple[int, int] | None = None,
         detail: str = '',
     ) -> None:
-        """Count one more."""
+        """Add an occurrence. See Loss for the fields."""
         new = Loss(kind, self.path, topic, 1, messages, nbytes, at_byte, log_span_ns, detail)
-        old = self._found.get((kind, topic))
-        self._found[kind, topic] = new if old is None else _joined(old, new)
+        old = self._losses.get((kind, topic))
+        self._losses[kind, topic] = new if old is None else _joined(old, new)
 
     @property
-    def found(self) -> tuple[Loss, ...]:
-        """In the order of their first time."""
-        return tuple(self._found.values())
+    def losses(self) -> tuple[Loss, ...]:
+        """In the order in which they first occurred."""
+        return tuple(self._losses.values())
 
 
 def _joined(old: Loss, new: Loss) -> Loss:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a rosbag2 folder's metadata.yaml says that its files do not: how much there should be.
+"""What a rosbag2 folder's metadata.yaml adds to its files: how many messages there should be.
 
-Read line by line, in the one layout that recorders write: a damaged file makes a YAML library
-raise and warn nearly anything, and a recording split into a thousand files takes it seconds.
+It is read line by line, in the one layout that recorders write. A YAML library raises and warns
+nearly anything on a damaged file, and takes seconds for a recording of a thousand files.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ _FIELD = re.compile(r' *(?:- )?(name|type|message_count): (.+)')
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class Metadata:
     """What a recorder wrote when it closed the recording."""
 
     files: tuple[str, ...]  # names, without their folder
     messages: dict[str, int]  # by image topic
 
 
-def read(folder: Path) -> Stated:
-    """Raises FileNotFoundError, and ValueError for what cannot be understood."""
+def read(folder: Path) -> Metadata:
+    """Read the metadata.yaml of a folder.
+
+    Raises FileNotFoundError, and ValueError where it cannot be understood.
+    """
     path = folder / NAME
     if path.stat().st_size > _LIMIT:
         raise ValueError(f'larger than {_LIMIT} bytes')
@@ -44,17 +47,17 @@ def read(folder: Path) -> Stated:
     if 'relative_file_paths' not in sections:
         raise ValueError('it names no file')
     items = map(_ITEM.fullmatch, sections['relative_file_paths'])
-    files = tuple(PurePath(_plain(item[2])).name for item in items if item)
+    files = tuple(PurePath(_unquoted(item[2])).name for item in items if item)
     messages: dict[str, int] = {}
     for topic in _topics(sections.get('topics_with_message_count', [])):
         if topic.get('type') in (RAW, COMPRESSED) and 'name' in topic:
             count = int(topic.get('message_count', '0'))
             messages[topic['name']] = messages.get(topic['name'], 0) + count
-    return Stated(files, messages)
+    return Metadata(files, messages)
 
 
 def _sections(lines: list[str]) -> dict[str, list[str]]:
-    """The lines below each key."""
+    """The lines below each key of the file."""
     sections: dict[str, list[str]] = {}
     for line in lines:
         if key := _SECTION.match(line):
@@ -65,7 +68,7 @@ def _sections(lines: list[str]) -> dict[str, list[str]]:
 
 
 def _topics(lines: list[str]) -> Iterator[dict[str, str]]:
-    """The fields of each topic."""
+    """The fields name, type and message_count of each topic, as far as it has them."""
     first = next(filter(None, map(_ITEM.match, lines)), None)
     indent = first[1] if first else ''
     topic: dict[str, str] = {}
@@ -74,9 +77,9 @@ def _topics(lines: list[str]) -> Iterator[dict[str, str]]:
             yield topic
             topic = {}
         if field := _FIELD.fullmatch(line):
-            topic.setdefault(field[1], _plain(field[2]))
+            topic.setdefault(field[1], _unquoted(field[2]))
     yield topic
 
 
-def _plain(text: str) -> str:
+def _unquoted(text: str) -> str:
     return text.strip().strip('\'"')

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of a damaged SQLite file, page by page, without its trees.
 
-SQLite itself stops at the first damaged page of a tree, and its own recovery is not part of
-Python's module. A row lies in a leaf page; what does not fit goes to a chain of overflow pages
-(SQLite file format, sections 1.6 and 2.1). So every leaf that is there gives its rows, whatever
-became of the pages above it.
+It is ours because SQLite itself stops at the first damaged page of a tree, and its own recovery is
+not part of Python's module. A row lies in a leaf page; what does not fit there lies in a chain of
+overflow pages (SQLite file format, sections 1.6 and 2.1). So the rows of every leaf page can be
+read, whatever happened to the pages above it.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ Value = int | bytes | None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row of any table: what of it lies in its leaf page."""
+class SqliteRow:
+    """A row of any table, as far as it lies in its leaf page."""
 
     page: int  # number of its leaf, from 0
     cell: int
     number: int  # of the row in its table
-    values: tuple[Value, ...]  # integers and bytes; of the last one, what lies in the leaf
+    values: tuple[Value, ...]  # of the last one, the bytes in the leaf page
     missing: int  # bytes that lie in overflow pages
-    overflow: int  # the first overflow page, from 1; of no meaning where nothing is missing
+    overflow: int  # the first overflow page, from 1; meaningless where nothing is missing
 
 
 class Pages:
     """The pages of a file."""
 
     def __init__(self, data: OpenFile) -> None:
-        """Learn the page size from the file's head, where it can be believed."""
+        """Take the page size from the file's head, or the usual size where the head is damaged."""
         self._data = data
         head = bytes(data.read(0, _FILE_HEAD))
-        believed = head.startswith(MAGIC) and len(head) == _FILE_HEAD
-        size = int.from_bytes(head[16:18], 'big') if believed else 0
+        intact = head.startswith(MAGIC) and len(head) == _FILE_HEAD
+        size = int.from_bytes(head[16:18], 'big') if intact else 0
         size = 1 << 16 if size == 1 else size
         self.size = size if size >= _SMALLEST_PAGE and size & (size - 1) == 0 else _USUAL_PAGE
         reserved = head[20] if size else 0
         self._usable = self.size - (reserved if reserved <= 32 else 0)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SqliteRow]:
         """Every row of every leaf page, in the order of the file."""
         count = -(-self._data.size // self.size)
         for first in range(0, count, _PAGES_AT_ONCE):
@@ -64,16 +64,17 @@ class Pages:
                 if block[at : at + 1] == b'\x0d' or number == 0:
                     yield from self._leaf(number, block[at : at + self.size])
 
-    def row(self, page: int, cell: int) -> Row | None:
-        """One row again."""
+    def row(self, page: int, cell: int) -> SqliteRow | None:
+        """Read one row again. None where the cell holds none."""
         return self._cell(page, cell, self._data.read(page * self.size, self.size))
 
-    def last_value(self, row: Row) -> bytes:
-        """The last value of a row, or what of it can be followed."""
+    def last_value(self, row: SqliteRow) -> bytes:
+        """The last value of a row, as far as its overflow pages can be followed."""
         last = row.values[-1]
         pieces = [last if isinstance(last, bytes) else b'']
         missing, page = row.missing, row.overflow
-        while missing > 0 and page > 0:  # a circle ends too: what is missing shrinks
+        # A circle of pages ends as well, because `missing` shrinks in every step.
+        while missing > 0 and page > 0:
             raw = self._data.read((page - 1) * self.size, self._usable)
             if len(raw) < 5:
                 break
@@ -82,7 +83,7 @@ class Pages:
             page = int.from_bytes(raw[:4], 'big')
         return b''.join(pieces)
 
-    def _leaf(self, number: int, page: bytes) -> Iterator[Row]:
+    def _leaf(self, number: int, page: bytes) -> Iterator[SqliteRow]:
         start = _FILE_HEAD if number == 0 else 0
         if page[start : start + 1] != bytes([_LEAF]):
             return
@@ -92,8 +93,8 @@ class Pages:
             if row is not None:
                 yield row
 
-    def _cell(self, number: int, cell: int, page: bytes) -> Row | None:
-        """A row; None where it makes no sense."""
+    def _cell(self, number: int, cell: int, page: bytes) -> SqliteRow | None:
+        """The row in a cell of a page; None where the bytes make no sense as a row."""
         start = (_FILE_HEAD if number == 0 else 0) + _PAGE_HEAD + 2 * cell
         at = int.from_bytes(page[start : start + 2], 'big')
         payload, at = _varint(page, at)
@@ -106,7 +107,7 @@ class Pages:
         values = _columns(inside)
         if values is None:
             return None
-        return Row(number, cell, row_number, values, payload - local, overflow)
+        return SqliteRow(number, cell, row_number, values, payload - local, overflow)
 
     def _local(self, payload: int) -> int:
         """How many bytes of a payload lie in the leaf (file format, section 1.6)."""
@@ -131,7 +132,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _columns(payload: bytes) -> tuple[Value, ...] | None:
-    """The values of a record, the last one as far as it is there; None if they do not fit it."""
+    """The values of a record, the last one as far as it lies here; None if they do not fit."""
     size, at = _varint(payload, 0)
     kinds = list[int]()
     while at < size <= len(payload) and len(kinds) < _COLUMNS:

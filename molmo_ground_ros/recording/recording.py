@@ -2,77 +2,60 @@
 # SPDX-License-Identifier: Apache-2.0
 """One camera of a recording, however many files and hours it has.
 
-Opening reads every file once and keeps 20 bytes a picture; a clip reads and decodes only the
-frames that sampling picks. Time is the messages' header stamps, never their log times.
+Opening reads every file once and holds 20 bytes for a message. A clip reads and decodes only the
+frames that sampling picks. Time is the messages' header stamps, never the time of recording.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros import image as pictures
-from molmo_ground_ros.clip import sampled_clip
-from molmo_ground_ros.errors import (
-    BadSpan,
-    BagError,
-    ImageError,
-    NoFrames,
-    seconds,
-)
-from molmo_ground_ros.recording.bags import Bags, Camera, Paths
-from molmo_ground_ros.recording.cdr import Picture
+from molmo_ground_ros.errors import BadClipSpan, BadSpan, BagError, ImageError, NoFrames, seconds
+from molmo_ground_ros.frames import image
+from molmo_ground_ros.frames.clip_buffer import sampled_clip
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
+from molmo_ground_ros.recording.cdr import ImageMessage
+from molmo_ground_ros.recording.index import Camera, Paths, RecordingIndex
 from molmo_ground_ros.recording.loss import Loss
+from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.types import Clip, Frame
-from molmo_ground_ros.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 
 
-class Recording:
-    """One camera's pictures. Use as a context manager; for one thread at a time."""
+class Recording(Closing):
+    """One camera's messages. Use as a context manager, from one thread at a time."""
 
-    def __init__(self, bags: Bags, topic: str) -> None:
-        """One camera of `bags`, which it closes with itself. See open_recording."""
-        self.topic = bags.choose(topic)
-        self._bags = bags
-        self._timeline = bags.timelines[self.topic]
-        self._failed = bags.undecodable[self.topic]  # why, by stamp
-        self._kept: dict[int, Frame] = {}  # by stamp, of the last clip: where the next one begins
-
-    def __enter__(self) -> Recording:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        self.close()
+    def __init__(self, index: RecordingIndex, topic: str) -> None:
+        """One camera of `index`, which is closed with it. See open_recording."""
+        self.topic = index.choose(topic)
+        self._index = index
+        self._timeline = index.timelines[self.topic]
+        self._failed = index.undecodable[self.topic]  # the reason, by stamp
+        # Frames at the end of the last clip, by stamp: the next window begins with them.
+        self._overlap: dict[int, Frame] = {}
 
     def close(self) -> None:
-        """Delete what was unpacked. The other cameras of the same files can no longer be read."""
-        self._bags.close()
+        """Close the files. The other cameras of the same files can no longer be read."""
+        self._index.close()
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
         """Every image topic of the recording, depth included, by name."""
-        return self._bags.cameras
+        return self._index.cameras
 
     @property
     def stamps(self) -> NDArray[np.int64]:
-        """(N,) header stamps of the pictures, ns, ascending, each once. Do not change it."""
+        """(N,) header stamps of the messages, ns, ascending, each once. Do not change it."""
         return self._timeline.stamps
 
     @property
     def span(self) -> tuple[int, int]:
-        """Stamps of the first and last picture, ns; both 0 where there is none."""
-        return self._bags.cameras[self.topic].span_ns
+        """Stamps of the first and last message, ns; both 0 where there is none."""
+        return self._index.cameras[self.topic].span_ns
 
     @property
     def anchor_ns(self) -> int:
@@ -81,17 +64,17 @@ class Recording:
 
     @property
     def loss(self) -> tuple[Loss, ...]:
-        """What was lost, of all cameras and files; grows where pictures turn out to be corrupt."""
-        return self._bags.loss
+        """What was lost, of all cameras and files. It grows where images cannot be decoded."""
+        return self._index.loss
 
     @property
     def undecodable(self) -> Mapping[int, str]:
-        """Why, by stamp, the pictures so far cannot be decoded, in the order they were found."""
+        """The messages that could not be decoded so far: the reason by stamp, as they came up."""
         return self._failed
 
     def note_undecodable(self, stamp_ns: int, why: str) -> None:
-        """Take from an earlier reading that a picture cannot be decoded; counted in `loss`."""
-        self._tell(stamp_ns, ImageError(why))
+        """Count a message in `loss` that an earlier reading could not decode."""
+        self._failed.setdefault(stamp_ns, why)
 
     def windows(
         self,
@@ -100,10 +83,11 @@ class Recording:
         length_ns: int = MAX_WINDOW_NS,
         overlap_ns: int = OVERLAP_NS,
     ) -> list[tuple[int, int]]:
-        """Windows (start, end) that cover the pictures of [start_ns, end_ns]; None is the whole.
+        """Windows (start, end) that cover the messages of [start_ns, end_ns]; None is the end.
 
-        As windows.split, but over each stretch by itself: a pause longer than `length_ns` (bags of
-        two days, a clock that was set) is in no window. Raises BadSpan, BadSetting.
+        As windows.split, but over each stretch by itself. A pause longer than `length_ns` (between
+        bags of two days, or where the clock was set) is in no window.
+        Raises BadSpan, BadSetting.
         """
         first_ns = self.span[0] if start_ns is None else start_ns
         last_ns = self.span[1] if end_ns is None else end_ns
@@ -122,8 +106,8 @@ class Recording:
     def clip(self, start_ns: int, end_ns: int) -> Clip:
         """The sampled, decoded frames of a window of at most 63 s (windows.sample).
 
-        A picture that cannot be decoded is replaced by its neighbour, as ClipBuffer does, and
-        counted in `loss`. Raises BadSpan, and NoFrames where there is none in the window.
+        A message that cannot be decoded is replaced by its neighbour, as ClipBuffer does, and
+        counted in `loss`. Raises BadSpan, and NoFrames where the window has no message.
         """
         check_span(start_ns, end_ns)
         first, last = (int(i) for i in np.searchsorted(self.stamps, [start_ns, end_ns + 1]))
@@ -137,57 +121,78 @@ class Recording:
             )
         finally:
             for stamp_ns, error in failed.items():
-                self._tell(stamp_ns, error)
-        self._kept = {f.stamp_ns: f for f in clip.frames if f.stamp_ns >= end_ns - OVERLAP_NS}
+                self.note_undecodable(stamp_ns, str(error))
+        self._overlap = {f.stamp_ns: f for f in clip.frames if f.stamp_ns >= end_ns - OVERLAP_NS}
         return clip
 
-    def picture(self, stamp_ns: int) -> Picture:
-        """The picture with this stamp, undecoded. Raises NoFrames if there is none, ImageError."""
-        at = bisect_left(self.stamps, stamp_ns)
-        if at == len(self.stamps) or self.stamps[at] != stamp_ns:
-            raise NoFrames(self.topic, f'none has the stamp {stamp_ns}')
-        number = int(self._timeline.sources[at])
-        place = int(self._timeline.places[at])
-        found = self._bags.sources[number].picture(place, self._timeline.kinds[number])
-        if found.stamp_ns != stamp_ns:
-            raise ImageError(f'the picture of {seconds(stamp_ns)} has become another')
-        return found
+    def clip_of_seconds(self, start_s: float = 0.0, end_s: float | None = None) -> Clip:
+        """As `clip`, between two times in seconds from the first message; None is the end.
 
-    def pictures(self) -> Iterator[Picture]:
-        """All of them in the order of their stamps, undecoded; what cannot be read is left out."""
+        Raises BadClipSpan where the times are no span, BadSpan where it is longer than 63 s, and
+        NoFrames where it has no message.
+        """
+        # A NaN fails the comparison as well.
+        if not 0 <= start_s < (math.inf if end_s is None else end_s):
+            raise BadClipSpan(self._index.path, start_s, end_s)
+        first_ns, last_ns = self.span
+        if not len(self.stamps):
+            raise NoFrames(self.topic, f"bag '{self._index.path}' holds no picture of it")
+        start_ns = first_ns + round(start_s * 1e9)
+        end_ns = last_ns if end_s is None else min(first_ns + round(end_s * 1e9), last_ns)
+        if start_ns > end_ns:
+            raise NoFrames(self.topic, f'it ends at {(last_ns - first_ns) / 1e9:.3f} s')
+        if end_ns - start_ns > MAX_WINDOW_NS:
+            why = f'longer than {MAX_WINDOW_NS / 1e9:g} s; give --start and --end'
+            raise BadSpan(start_ns - first_ns, end_ns - first_ns, why)
+        return self.clip(start_ns, end_ns)
+
+    def message(self, stamp_ns: int) -> ImageMessage:
+        """The message with this stamp, undecoded. Raises NoFrames if there is none, ImageError."""
+        index = bisect_left(self.stamps, stamp_ns)
+        if index == len(self.stamps) or self.stamps[index] != stamp_ns:
+            raise NoFrames(self.topic, f'none has the stamp {stamp_ns}')
+        number = int(self._timeline.sources[index])
+        place = int(self._timeline.places[index])
+        message = self._index.sources[number].message(place, self._timeline.kinds[number])
+        if message.stamp_ns != stamp_ns:
+            raise ImageError(f'the picture of {seconds(stamp_ns)} has become another')
+        return message
+
+    def messages(self) -> Iterator[ImageMessage]:
+        """All messages in the order of their stamps, undecoded.
+
+        One that cannot be read is left out and counted in `loss`.
+        """
         for stamp_ns in self.stamps.tolist():
             try:
-                yield self.picture(stamp_ns)
+                yield self.message(stamp_ns)
             except ImageError as err:
-                self._tell(stamp_ns, err)
+                self.note_undecodable(stamp_ns, str(err))
 
     def _frame(self, stamp_ns: int) -> Frame:
-        """Decoded. Raises ImageError."""
-        if stamp_ns in self._kept:
-            return self._kept[stamp_ns]
+        """The decoded message with this stamp. Raises ImageError."""
+        if stamp_ns in self._overlap:
+            return self._overlap[stamp_ns]
         if stamp_ns in self._failed:
             raise ImageError(self._failed[stamp_ns])
-        found = self.picture(stamp_ns)
-        return Frame(stamp_ns, pictures.decode(found.image), found.frame_id)
-
-    def _tell(self, stamp_ns: int, error: ImageError) -> None:
-        self._failed.setdefault(stamp_ns, str(error))
+        message = self.message(stamp_ns)
+        return Frame(stamp_ns, image.decode(message.image), message.frame_id)
 
 
 def open_recording(paths: Paths, topic: str = '', *, epoch_ns: int = 0) -> Recording:
     """Open one camera of rosbag2 folders, .mcap and .db3 files (packed ones too), and videos.
 
-    Several paths are one recording: pictures are ordered by stamp, and each stamp is taken once.
+    Several paths are one recording: messages are ordered by stamp, and each stamp is taken once.
     Without `topic` the only camera is taken that is not a depth camera. A video's time 0 gets the
-    stamp `epoch_ns`. Damaged files are read as far as they go; see Recording.loss.
-    Raises BagError (SeveralCameras, TopicNotFound; what cannot be read at all), MissingPackage,
+    stamp `epoch_ns`. Damaged files are read as far as they can be; see Recording.loss.
+    Raises BagError (SeveralCameras, TopicNotFound, or nothing can be read), MissingPackage,
     OSError (a full disk where a file has to be unpacked).
     """
-    bags = Bags(paths, epoch_ns=epoch_ns)
+    index = RecordingIndex(paths, epoch_ns=epoch_ns)
     try:
-        return Recording(bags, topic)
+        return Recording(index, topic)
     except BagError:
-        bags.close()
+        index.close()
         raise
 
 
@@ -198,9 +203,9 @@ def open_cameras(
 
     Without `topics`: all that are not depth cameras. Closing one of them closes all.
     """
-    bags = Bags(paths, epoch_ns=epoch_ns)
+    index = RecordingIndex(paths, epoch_ns=epoch_ns)
     try:
-        return {topic: Recording(bags, topic) for topic in topics or bags.colour() or ['']}
+        return {topic: Recording(index, topic) for topic in topics or index.colour() or ['']}
     except BagError:
-        bags.close()
+        index.close()
         raise

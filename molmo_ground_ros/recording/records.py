@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The records of an MCAP file or chunk, one after the other, over damage. Knows no topics.
+"""The records of an MCAP file or chunk, one after the other, across damage. Knows no topics.
 
 A record is an opcode, the length of its content, and the content (MCAP specification, Records).
-One is believed if it fits and what follows it may be a record too, or the end. Where that fails,
-the next place that may be believed is searched for: the reader does without the file's index, and
-what a cut, a hole or a wrong length leaves is found.
+It is accepted if it fits into the data and is followed by another record or the end. Otherwise the
+next place where a record can be accepted is searched for. No index of the file is used, so all
+that a cut, a hole or a wrong length leaves intact is read.
 """
 
 from __future__ import annotations
@@ -23,41 +23,42 @@ HEAD_BYTES = 9  # an opcode and a length
 
 _FIRST_PRIVATE = 0x80  # opcodes from here on are for applications; they are skipped
 _HEAD = struct.Struct('<BQ')
-# The head of a record shorter than 4 GiB, wherever it begins: a look ahead finds overlapping ones.
+# The head of a record shorter than 4 GiB. It is a lookahead, so that matches may overlap.
 _NEXT = re.compile(rb'(?=[\x03-\x0f]....\0{4})', re.DOTALL)
 _FIRST_WINDOW, _LARGEST_WINDOW = 1 << 12, 1 << 22  # bytes that a search reads at once
 
-Gap = Callable[[int, int], None]  # is told of bytes that are no record: from, to
+# Called with the first byte and the end of a stretch that holds no record.
+ReportGap = Callable[[int, int], None]
 
 
 class Bytes(Protocol):
-    """A file or a piece of memory."""
+    """A file or a piece of memory that is read by place."""
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """How many bytes there are."""
         ...
 
     def read(self, at: int, count: int) -> bytes | memoryview:
-        """Bytes from `at` on; fewer at the end."""
+        """`count` bytes from `at` on; fewer at the end."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class BytesReader:
     """The bytes of an unpacked chunk."""
 
     data: memoryview
     size: int
 
     def read(self, at: int, count: int) -> memoryview:
-        """A view."""
+        """A view of the bytes."""
         return self.data[at : at + count]
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open file, read without a place of its own and without a buffer."""
+    """An open file. Reading does not move its position and fills no buffer."""
 
     descriptor: int
     size: int
@@ -69,7 +70,7 @@ class OpenFile:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Where a record lies."""
+    """Where a record lies in the data."""
 
     opcode: int
     at: int  # of its opcode
@@ -81,10 +82,10 @@ class Record:
         return self.at + HEAD_BYTES
 
 
-def records(data: Bytes, at: int, gap: Gap) -> Iterator[Record]:
-    """Every record from `at` on that can be believed; `gap` is told what was skipped.
+def records(data: Bytes, at: int, report_gap: ReportGap) -> Iterator[Record]:
+    """Every record from byte `at` on that can be accepted; `report_gap` gets what is skipped.
 
-    A chunk that the end of the data cuts off is given too, with the end of the data as its end.
+    A chunk that the end of the data cuts off is a record too, whose end is that of the data.
     """
     head = _head(data, at)
     while at < data.size:
@@ -96,20 +97,20 @@ def records(data: Bytes, at: int, gap: Gap) -> Iterator[Record]:
             at, head = end, follower
             continue
         if opcode == CHUNK:
-            # It states its size twice, and this one may be damaged.
-            whole = _chunk_end(data, at)
-            follower = _head(data, whole) if 0 < whole < data.size else None
-            if follower and _may_begin(data, whole, follower):
-                yield Record(CHUNK, at, whole)
-                at, head = whole, follower
+            # A chunk states its size twice, and the length of the record may be damaged.
+            inner_end = _chunk_end(data, at)
+            follower = _head(data, inner_end) if 0 < inner_end < data.size else None
+            if follower and _may_begin(data, inner_end, follower):
+                yield Record(CHUNK, at, inner_end)
+                at, head = inner_end, follower
                 continue
-        found = _find(data, at + 1)
-        if end and end <= found:
+        following = _next_record(data, at + 1)
+        if end and end <= following:
             yield Record(opcode, at, end)
-            gap(end, found)
+            report_gap(end, following)
         else:
-            gap(at, found)
-        at, head = found, _head(data, found)
+            report_gap(at, following)
+        at, head = following, _head(data, following)
 
 
 def _head(data: Bytes, at: int) -> tuple[int, int] | None:
@@ -119,28 +120,29 @@ def _head(data: Bytes, at: int) -> tuple[int, int] | None:
 
 
 def _end(data: Bytes, at: int, head: tuple[int, int] | None) -> int:
-    """Where the record at `at` ends; 0 if it is none or does not fit.
+    """Where the record at `at` ends; 0 if it is no record or does not fit into the data.
 
-    A chunk whose two sizes agree that it is cut off ends with the data; where they do not agree
-    and only the inner one fits, it is believed.
+    A chunk states its size twice. Where both agree that the end of the data cuts it off, it ends
+    with the data. Where only the inner size fits, that one is used.
     """
     if head is None or not (HEADER <= head[0] <= DATA_END or head[0] >= _FIRST_PRIVATE):
         return 0
     end = at + HEAD_BYTES + head[1]
     if end <= data.size:
         return end
-    whole = _chunk_end(data, at) if head[0] == CHUNK else 0
-    if whole == end:
+    inner_end = _chunk_end(data, at) if head[0] == CHUNK else 0
+    if inner_end == end:
         return data.size
-    return whole if whole <= data.size else 0
+    return inner_end if inner_end <= data.size else 0
 
 
 def _may_begin(data: Bytes, at: int, head: tuple[int, int] | None) -> bool:
+    """Whether a record with this head may begin at `at`, or the data ends there."""
     return at == data.size or _end(data, at, head) != 0
 
 
-def _find(data: Bytes, at: int) -> int:
-    """The next place from `at` on where a record can be believed; the size if there is none."""
+def _next_record(data: Bytes, at: int) -> int:
+    """The next place from `at` on where a record can be accepted, or the end of the data."""
     window = _FIRST_WINDOW
     while at < data.size:
         raw = data.read(at, window)
@@ -164,7 +166,7 @@ _CHUNK_START = CHUNK_TIMES.size + 4 + 4 + 8  # bytes, with the longest name
 
 @dataclass(frozen=True, slots=True)
 class ChunkHead:
-    """What stands before a chunk's data."""
+    """The fields before a chunk's data."""
 
     first_ns: int  # log time
     last_ns: int
@@ -176,7 +178,7 @@ class ChunkHead:
 
 
 def chunk_head(data: Bytes, at: int) -> ChunkHead | None:
-    """Of the chunk record at `at`; None if it is damaged."""
+    """The head of the chunk record at `at`; None if it is damaged."""
     raw = bytes(data.read(at + HEAD_BYTES, _CHUNK_START))
     for name in _COMPRESSIONS:
         place = CHUNK_TIMES.size

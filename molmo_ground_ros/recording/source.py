@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What every kind of file gives: where its pictures lie, and one picture at a time."""
+"""The seam to the kinds of files: each says where its image messages lie, and reads one of them."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from molmo_ground_ros.recording.cdr import Picture
+from molmo_ground_ros.recording.cdr import ImageMessage
 from molmo_ground_ros.recording.loss import LossLog
 
-Place = int  # where a picture lies; only the source that gave it knows what it means
+# Where a message lies in its file. Only the source that made the number knows what it means.
+Place = int
 
 
 @dataclass(slots=True)
-class Found:
-    """The pictures of one topic in one file, in the order of the file. 16 bytes a picture."""
+class MessageIndex:
+    """Where the messages of one topic lie in one file, in the order of the file.
+
+    It takes 16 bytes for a message.
+    """
 
     topic: str
-    kind: str  # RAW or COMPRESSED
+    kind: str  # message type: RAW or COMPRESSED
     stamps: array[int] = field(default_factory=lambda: array('q'))  # header stamps, ns
     places: array[int] = field(default_factory=lambda: array('q'))
-    counted: int | None = None  # how many the file itself says it has
-    broken: int = 0  # messages that do not begin as one does
-    zero: int = 0  # messages without a stamp
+    counted: int | None = None  # how many messages the file itself says that it has
+    broken: int = 0  # messages that do not begin as an image message does
+    zero: int = 0  # messages whose stamp is 0: it was never set
 
     def add(self, stamp_ns: int | None, place: Place) -> None:
-        """One more message: a stamp of None is broken, of 0 was not set."""
+        """Add a message. A stamp of None means that the message is broken, 0 that it has none."""
         if stamp_ns is None:
             self.broken += 1
         elif stamp_ns == 0:
@@ -38,24 +42,27 @@ class Found:
 
     @property
     def messages(self) -> int:
-        """All that are there, whether they can be used or not."""
+        """How many messages are in the file, whether they can be used or not."""
         return len(self.stamps) + self.broken + self.zero
 
 
 class Source(Protocol):
-    """One file."""
+    """One file of a recording."""
 
-    def index(self, loss: LossLog) -> list[Found]:
-        """Read it once, as far as it goes, and tell what is lost. Decodes no picture.
+    def index(self, loss: LossLog) -> list[MessageIndex]:
+        """Read the file once, as far as it can be read, and log what is lost. Decodes no image.
 
         Raises BagError where nothing of it can be read, MissingPackage.
         """
         ...
 
-    def picture(self, place: Place, kind: str) -> Picture:
-        """One picture, undecoded. Raises ImageError where it cannot be read."""
+    def message(self, place: Place, kind: str) -> ImageMessage:
+        """The message at a place of the index, undecoded; `kind`: the type that the index names.
+
+        Raises ImageError where it cannot be read.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Close files and delete temporary ones."""
         ...

@@ -1,6 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of one SQLite file (.db3), whole or damaged. The file is never written to."""
+"""Image messages of one SQLite file (.db3), intact or damaged. The file is never written to.
+
+SQLite reads an intact file. A damaged one is read page by page (see pages), because SQLite stops
+at the first damaged page.
+"""
 
 from __future__ import annotations
 
@@ -13,36 +17,36 @@ from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.recording import cdr
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, Picture
+from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.pages import Pages, Row, Value
+from molmo_ground_ros.recording.pages import Pages, SqliteRow, Value
 from molmo_ground_ros.recording.records import OpenFile
-from molmo_ground_ros.recording.source import Found, Place
+from molmo_ground_ros.recording.source import MessageIndex, Place
 from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack, zstd_head
 
 MESSAGE_LIMIT = 1 << 28  # bytes of a message
 
-# The module decodes SQLite's own messages, which may quote a damaged name.
+# sqlite3 raises UnicodeDecodeError where an error message of SQLite quotes a damaged name.
 _ERRORS = (sqlite3.Error, UnicodeDecodeError)
 _JOURNALS = ('-wal', '-journal')
-_HEAD_BYTES = 1 << 12  # of a message; a stamp needs 12, more where it is packed
+_HEAD_BYTES = 1 << 12  # read of a message; a stamp needs 12, more where it is compressed
 _CELL_BITS = 16  # a page has fewer cells
 _MESSAGE_COLUMNS = 4  # id, topic, log time, data
-_GUESSES = 3  # messages that are looked at to tell a type that is lost
+_GUESSES = 3  # messages that are read to work out a type that is lost
 _CACHE_KIB = 4096
 
 
 class SqliteSource:
-    """Satisfies Source. A place is a row's number, or ~(page, cell) in a damaged file."""
+    """A Source whose places are numbers of rows, or ~(page, cell) in a damaged file."""
 
-    def __init__(self, path: Path, shown: str) -> None:
-        """Read `path`, called `shown` in messages."""
+    def __init__(self, path: Path, name: str) -> None:
+        """Read `path`, called `name` in messages."""
         self._path = path
-        self._shown = shown
+        self._name = name
         self._copied: TemporaryDirectory[str] | None = None
         self._connection: sqlite3.Connection | None = None
 
-    def index(self, loss: LossLog) -> list[Found]:
+    def index(self, loss: LossLog) -> list[MessageIndex]:
         """See Source."""
         self._apply_journal(loss)
         try:
@@ -51,13 +55,13 @@ class SqliteSource:
             loss.add(LossKind.BAD_PAGES, detail=str(err))
         return self._by_pages(loss)
 
-    def picture(self, place: Place, kind: str) -> Picture:
+    def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source."""
         try:
             message = self._from_page(~place) if place < 0 else self._from_row(place)
         except (OSError, *_ERRORS) as err:
-            raise ImageError(f'{self._shown}: row {place}: {err}') from err
-        return cdr.picture(_plain(message), kind)
+            raise ImageError(f'{self._name}: row {place}: {err}') from err
+        return cdr.image_message(_unpacked(message), kind)
 
     def close(self) -> None:
         """Close the database and delete what was copied."""
@@ -69,7 +73,7 @@ class SqliteSource:
             self._copied = None
 
     def _apply_journal(self, loss: LossLog) -> None:
-        """Where the recorder left a journal, let SQLite apply it to a copy."""
+        """Where the recorder left a journal, let SQLite apply it to a copy of the file."""
         journals = [Path(f'{self._path}{end}') for end in _JOURNALS]
         left = [path for path in journals if path.exists() and path.stat().st_size]
         if not left:
@@ -93,41 +97,49 @@ class SqliteSource:
         if self._connection is None:
             address = f'{self._path.resolve().as_uri()}?immutable=1'
             database = sqlite3.connect(address, uri=True, check_same_thread=False)
-            database.text_factory = bytes  # a damaged text is not always UTF-8
+            # A damaged text is not always UTF-8.
+            database.text_factory = bytes
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MESSAGE_LIMIT)
             database.execute(f'PRAGMA cache_size = -{_CACHE_KIB}')
             self._connection = database
         return self._connection
 
-    def _by_rows(self, loss: LossLog) -> list[Found]:
+    def _by_rows(self, loss: LossLog) -> list[MessageIndex]:
+        """The indexes as SQLite reads them. Raises an error of SQLite where a page is damaged."""
         database = self._database()
         topics = {
             number: (_decoded(name), _decoded(kind))
             for number, name, kind in database.execute('SELECT id, name, type FROM topics')
             if isinstance(number, int)
         }
-        images = {n: Found(*named) for n, named in topics.items() if named[1] in (RAW, COMPRESSED)}
-        wanted = ','.join(str(number) for number in images) or 'NULL'
+        images = {
+            number: MessageIndex(topic, kind)
+            for number, (topic, kind) in topics.items()
+            if kind in (RAW, COMPRESSED)
+        }
+        numbers = ','.join(str(number) for number in images) or 'NULL'
         rows = database.execute(
-            f'SELECT id, topic_id, CASE WHEN topic_id IN ({wanted}) '
+            f'SELECT id, topic_id, CASE WHEN topic_id IN ({numbers}) '
             f'THEN substr(data, 1, {_HEAD_BYTES}) END FROM messages ORDER BY id'
         )
-        seen, last, unknown = 0, 0, 0
+        count, last, nameless = 0, 0, 0
         for last, topic, head in rows:
-            seen += 1
+            count += 1
             if topic in images:
                 images[topic].add(_stamp(head), last)
             elif topic not in topics:
-                unknown += 1
-        if unknown:
-            loss.add(LossKind.UNKNOWN_TOPIC, messages=unknown)
-        if last > seen:  # rows are numbered from 1 on
-            loss.add(LossKind.FEWER_MESSAGES, messages=last - seen, detail='of all topics')
+                nameless += 1
+        if nameless:
+            loss.add(LossKind.UNKNOWN_TOPIC, messages=nameless)
+        # Rows are numbered from 1 on.
+        if last > count:
+            loss.add(LossKind.FEWER_MESSAGES, messages=last - count, detail='of all topics')
         return list(images.values())
 
-    def _by_pages(self, loss: LossLog) -> list[Found]:
+    def _by_pages(self, loss: LossLog) -> list[MessageIndex]:
+        """The indexes of all rows that lie in any page. Raises BagError where there are none."""
         topics: dict[Value, tuple[str, str]] = {}
-        images: dict[Value, Found] = {}
+        images: dict[Value, MessageIndex] = {}
         with self._path.open('rb', buffering=0) as file:
             pages = Pages(OpenFile(file.fileno(), os.fstat(file.fileno()).st_size))
             for row in pages.rows():
@@ -135,17 +147,17 @@ class SqliteSource:
                     topics[row.number] = topic
                 elif _is_message(row):
                     head = row.values[3]
-                    found = images.setdefault(row.values[1], Found('', ''))
-                    found.add(_stamp(head), ~(row.page << _CELL_BITS | row.cell))
+                    index = images.setdefault(row.values[1], MessageIndex('', ''))
+                    index.add(_stamp(head), ~(row.page << _CELL_BITS | row.cell))
             if not images and not topics:
-                raise BagError(self._shown, 'it cannot be read: no row of a recording is in it')
-            return _named(images, topics, loss, pages)
+                raise BagError(self._name, 'it cannot be read: no row of a recording is in it')
+            return _image_indexes(images, topics, loss, pages)
 
     def _from_row(self, number: int) -> bytes:
         row = self._database().execute('SELECT data FROM messages WHERE id = ?', (number,))
         (message,) = row.fetchone() or (None,)
         if not isinstance(message, bytes):
-            raise ImageError(f'{self._shown}: row {number} holds no message')
+            raise ImageError(f'{self._name}: row {number} holds no message')
         return message
 
     def _from_page(self, place: int) -> bytes:
@@ -155,42 +167,49 @@ class SqliteSource:
             return b'' if row is None else pages.last_value(row)
 
 
-def _named(
-    images: dict[Value, Found], topics: dict[Value, tuple[str, str]], loss: LossLog, pages: Pages
-) -> list[Found]:
-    """The image topics, with a name for what has lost its own where no other is left."""
-    named, nameless = list[Found](), list[tuple[Value, Found]]()
+def _image_indexes(
+    images: dict[Value, MessageIndex],
+    topics: dict[Value, tuple[str, str]],
+    loss: LossLog,
+    pages: Pages,
+) -> list[MessageIndex]:
+    """The indexes of the image topics.
+
+    A name that is lost is invented, but only where no other image topic has one.
+    """
+    named, nameless = list[MessageIndex](), list[tuple[Value, MessageIndex]]()
     for number, (topic, kind) in topics.items():
         if kind in (RAW, COMPRESSED):
-            found = images.pop(number, None) or Found('', '')
-            found.topic, found.kind = topic, kind
-            named.append(found)
+            index = images.pop(number, None) or MessageIndex('', '')
+            index.topic, index.kind = topic, kind
+            named.append(index)
         else:
             images.pop(number, None)
-    for number, found in images.items():
-        found.kind = _guess(found, pages)
-        if found.kind:
-            nameless.append((number, found))
-    for number, found in nameless:
+    for number, index in images.items():
+        index.kind = _guess(index, pages)
+        if index.kind:
+            nameless.append((number, index))
+    for number, index in nameless:
         if named:
-            loss.add(LossKind.UNKNOWN_TOPIC, messages=len(found.stamps))
+            loss.add(LossKind.UNKNOWN_TOPIC, messages=len(index.stamps))
         else:
-            found.topic = f'topic {number!r}'
-            loss.add(LossKind.NAME_INVENTED, topic=found.topic)
-    return named or [found for _, found in nameless]
+            index.topic = f'topic {number!r}'
+            loss.add(LossKind.NAME_INVENTED, topic=index.topic)
+    return named or [index for _, index in nameless]
 
 
-def _guess(found: Found, pages: Pages) -> str:
-    for place in found.places[:_GUESSES]:
+def _guess(index: MessageIndex, pages: Pages) -> str:
+    """RAW or COMPRESSED by the content of the first messages; '' for neither."""
+    for place in index.places[:_GUESSES]:
         row = pages.row(~place >> _CELL_BITS, ~place & (1 << _CELL_BITS) - 1)
-        kind = '' if row is None else cdr.kind_of(_plain(pages.last_value(row)))
+        kind = '' if row is None else cdr.kind_of(_unpacked(pages.last_value(row)))
         if kind:
             return kind
     return ''
 
 
-def _topic(row: Row) -> tuple[str, str] | None:
-    """(name, type) if it is a row of the table of topics."""
+def _topic(row: SqliteRow) -> tuple[str, str] | None:
+    """(name, type) if the row is one of the table of topics."""
     if len(row.values) < 4:
         return None
     name, kind = row.values[1], row.values[2]
@@ -199,7 +218,8 @@ def _topic(row: Row) -> tuple[str, str] | None:
     return None
 
 
-def _is_message(row: Row) -> bool:
+def _is_message(row: SqliteRow) -> bool:
+    """Whether the row is one of the table of messages."""
     values = row.values
     return (
         len(values) == _MESSAGE_COLUMNS
@@ -210,6 +230,7 @@ def _is_message(row: Row) -> bool:
 
 
 def _stamp(head: object) -> int | None:
+    """The header stamp in the first bytes of a message, compressed or not; None for none."""
     if not isinstance(head, bytes):
         return None
     if head[:4] == ZSTD_MAGIC:
@@ -217,7 +238,7 @@ def _stamp(head: object) -> int | None:
     return cdr.stamp_of(head)
 
 
-def _plain(message: bytes) -> bytes:
+def _unpacked(message: bytes) -> bytes:
     return unpack(message, 0, MESSAGE_LIMIT)[0] if message[:4] == ZSTD_MAGIC else message
 
 

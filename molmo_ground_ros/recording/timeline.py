@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One camera's pictures in the order of their stamps, out of what several files hold of it."""
+"""One camera's messages in the order of their stamps, joined from all files that hold some."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.source import Found
+from molmo_ground_ros.recording.source import MessageIndex
 
-FAR_NS = 10_000_000_000  # a stamp this far from its neighbours' is wrong: ClipBuffer's ahead_ns
+# A stamp this far from its neighbours' is wrong. It is also ClipBuffer's ahead_ns.
+FAR_NS = 10_000_000_000
 
-_NEIGHBOURS = 5  # a stamp is compared with the median of these, itself included
-_INTERVALS = 4  # and may be this many usual intervals further away: a slow camera
+_NEIGHBOURS = 5  # a stamp is compared with the median of so many, itself included
+_INTERVALS = 4  # a slow camera's stamp may be so many usual intervals further away
 
 Stamps = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Where a camera's pictures lie. 20 bytes a picture."""
+    """Where a camera's messages lie. It takes 20 bytes for a message."""
 
     stamps: Stamps  # (N,) ns, strictly ascending
     places: NDArray[np.int64]  # (N,), for the source
@@ -31,48 +32,49 @@ class Timeline:
     kinds: dict[int, str]  # message type, by number of the source
 
 
-def timeline(found: Sequence[tuple[int, Found, LossLog]]) -> Timeline:
-    """Join (number of the source, what it holds, its losses) of one topic.
+def timeline(parts: Sequence[tuple[int, MessageIndex, LossLog]]) -> Timeline:
+    """Join (number of the source, its index, its losses) of one topic.
 
-    A stamp that two pictures have is taken once, from the first source. Stamps of lone messages
-    that are far from their neighbours in the file are left out; a jump of the clock is none.
+    Where two messages have the same stamp, the one of the first source is taken. A lone message
+    whose stamp is far from its neighbours' in the file is left out. Where the clock jumped, its
+    neighbours jumped as well, and it is taken. What is left out is logged as a loss.
     """
-    parts = [(number, *_sound(one, loss)) for number, one, loss in found]
-    stamps = np.concatenate([part[1] for part in parts] or [np.empty(0, np.int64)])
-    places = np.concatenate([part[2] for part in parts] or [np.empty(0, np.int64)])
+    plausible = [(number, *_plausible(index, loss)) for number, index, loss in parts]
+    stamps = np.concatenate([part[1] for part in plausible] or [np.empty(0, np.int64)])
+    places = np.concatenate([part[2] for part in plausible] or [np.empty(0, np.int64)])
     sources = np.repeat(
-        np.array([part[0] for part in parts], np.int32), [len(part[1]) for part in parts]
+        np.array([part[0] for part in plausible], np.int32), [len(part[1]) for part in plausible]
     )
     order = np.argsort(stamps, kind='stable')
     stamps, places, sources = stamps[order], places[order], sources[order]
-    again = np.zeros(len(stamps), bool)
-    again[1:] = stamps[1:] == stamps[:-1]
-    for number, one, loss in found:
-        if count := int(np.count_nonzero(again & (sources == number))):
-            loss.add(LossKind.DUPLICATE, topic=one.topic, messages=count)
-    kinds = {number: one.kind for number, one, _ in found}
-    return Timeline(stamps[~again], places[~again], sources[~again], kinds)
+    repeated = np.zeros(len(stamps), bool)
+    repeated[1:] = stamps[1:] == stamps[:-1]
+    for number, index, loss in parts:
+        if count := int(np.count_nonzero(repeated & (sources == number))):
+            loss.add(LossKind.DUPLICATE, topic=index.topic, messages=count)
+    kinds = {number: index.kind for number, index, _ in parts}
+    return Timeline(stamps[~repeated], places[~repeated], sources[~repeated], kinds)
 
 
-def _sound(found: Found, loss: LossLog) -> tuple[Stamps, NDArray[np.int64]]:
-    """Stamps and places that can be believed, in the order of the file; tells of the others."""
-    stamps, places = np.array(found.stamps, np.int64), np.array(found.places, np.int64)
+def _plausible(index: MessageIndex, loss: LossLog) -> tuple[Stamps, NDArray[np.int64]]:
+    """Stamps and places that can be believed, in the order of the file; logs what cannot."""
+    stamps, places = np.array(index.stamps, np.int64), np.array(index.places, np.int64)
     far = _far(stamps)
     stamps, places = stamps[~far], places[~far]
     counts = {
-        LossKind.BAD_MESSAGE: found.broken,
-        LossKind.ZERO_STAMP: found.zero,
+        LossKind.BAD_MESSAGE: index.broken,
+        LossKind.ZERO_STAMP: index.zero,
         LossKind.FAR_STAMP: int(np.count_nonzero(far)),
         LossKind.OUT_OF_ORDER: int(np.count_nonzero(np.diff(stamps) < 0)),
     }
     for kind, count in counts.items():
         if count:
-            loss.add(kind, topic=found.topic, messages=count)
+            loss.add(kind, topic=index.topic, messages=count)
     return stamps, places
 
 
 def _far(stamps: Stamps) -> NDArray[np.bool_]:
-    """(N,): which are far from their neighbours in the file."""
+    """(N,): which stamps are far from the median of their neighbours in the file."""
     width = min(_NEIGHBOURS, (len(stamps) - 1) // 2 * 2 + 1)  # odd
     if width < 3:
         return np.zeros(len(stamps), bool)

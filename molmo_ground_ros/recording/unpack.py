@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""zstd and LZ4 data, unpacked as far as it goes and never beyond a limit.
+"""zstd and LZ4 data, unpacked as far as possible and never beyond a limit.
 
-Both packages come with the extra `bag`. They are used a piece at a time, because at once they give
-nothing of what is damaged, and allocate whatever size damaged data states.
+Both packages come with the extra `bag`. They unpack a piece at a time here: at once they would
+return nothing of damaged data, and allocate whatever size it states.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def zstd_head(data: bytes | memoryview, count: int) -> bytes:
 
 
 def unpack(data: bytes | memoryview, expected: int, limit: int) -> tuple[bytes, str]:
-    """What unpacks, at most `limit` bytes, and what is wrong with it: '' if nothing is.
+    """The unpacked data, at most `limit` bytes, and its fault: '' if it has none.
 
-    expected: bytes that the data is said to have unpacked. Raises MissingPackage.
+    expected: the stated size of the unpacked data, in bytes. Raises MissingPackage.
     """
     maker, error = _codec(data)
     if maker is None:
@@ -41,11 +41,11 @@ def unpack(data: bytes | memoryview, expected: int, limit: int) -> tuple[bytes, 
     if 0 < expected <= limit:
         decoder = maker()
         try:
-            whole = bytes(decoder.decompress(data, max_length=expected))
+            unpacked = bytes(decoder.decompress(data, max_length=expected))
         except error:
-            whole = b''
-        if decoder.eof and len(whole) == expected:
-            return whole, ''
+            unpacked = b''
+        if decoder.eof and len(unpacked) == expected:
+            return unpacked, ''
     return _by_pieces(data, maker(), error, limit)
 
 
@@ -54,25 +54,26 @@ def _by_pieces(
 ) -> tuple[bytes, str]:
     pieces: list[bytes] = []
     left = limit
-    # A decoder copies what it has not read yet: not more than some dozen times.
+    # A decoder copies its remaining input for every piece. Larger pieces keep that to some dozen
+    # copies.
     size = max(_PIECE, len(data) // _PIECES)
-    rest: bytes | memoryview = data
+    unread: bytes | memoryview = data
     while not decoder.eof and left > 0:
         try:
-            piece = decoder.decompress(rest, max_length=min(size, left))
+            piece = decoder.decompress(unread, max_length=min(size, left))
         except error as err:
             return b''.join(pieces), str(err)
-        rest = b''
+        unread = b''
         pieces.append(piece)
         left -= len(piece)
         if not piece and decoder.needs_input:
             return b''.join(pieces), 'the compressed data breaks off'
-    wrong = 'not the size that is stated' if decoder.eof else f'larger than {limit} bytes'
-    return b''.join(pieces), wrong
+    fault = 'not the size that is stated' if decoder.eof else f'larger than {limit} bytes'
+    return b''.join(pieces), fault
 
 
 def unpack_file(path: Path, target: Path) -> str:
-    """Unpack a zstd file as far as it goes; returns what is wrong with it: '' if nothing is.
+    """Unpack a zstd file as far as possible; returns its fault: '' if it has none.
 
     Raises OSError (a full disk), MissingPackage.
     """
@@ -85,20 +86,21 @@ def unpack_file(path: Path, target: Path) -> str:
             except zstd.ZstdError as err:
                 return f'{err}, after {out.tell()} bytes'
             data = decoder.unused_data or packed.read(_FILE_PIECE)
-            if decoder.eof and data:  # the next frame
+            # A zstd file may have several frames, each with a decoder of its own.
+            if decoder.eof and data:
                 decoder = zstd.ZstdDecompressor()
         return '' if decoder.eof else f'the compressed data breaks off after {out.tell()} bytes'
 
 
 def _drain(decoder: Any, data: bytes, out: BinaryIO) -> None:
-    """Write all that `data` gives, a piece at a time: a damaged end keeps what came before it."""
+    """Write what `data` unpacks to, a piece at a time, so that damage later on loses none of it."""
     out.write(decoder.decompress(data, max_length=_PIECE))
     while not decoder.eof and not decoder.needs_input:
         out.write(decoder.decompress(b'', max_length=_PIECE))
 
 
 def _codec(data: bytes | memoryview) -> tuple[Any, Any]:
-    """(makes a decoder, its error) by the data's first bytes; (None, ...) if it is neither."""
+    """(the decoder's class, its error) by the data's first bytes; (None, ...) if it is neither."""
     head = bytes(data[:4])
     if head == ZSTD_MAGIC:
         zstd = _zstd()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from molmo_ground_ros.clip import BufferStats
-from molmo_ground_ros.session import SessionStats, State
+from molmo_ground_ros.frames.clip_buffer import BufferStats
+from molmo_ground_ros.grounding.session import ModelState, SessionStats
 
 STUCK_AFTER_S = 120.0  # an answer that takes longer than this is worth a warning
 
@@ -28,9 +28,9 @@ class Reception:
 def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus:
     """The model's and the worker's state."""
     level, message = DiagnosticStatus.OK, stats.state.value
-    if stats.state is State.FAILED:
+    if stats.state is ModelState.FAILED:
         level, message = DiagnosticStatus.ERROR, stats.load_error
-    elif stats.state is State.LOADING:
+    elif stats.state is ModelState.LOADING:
         level = DiagnosticStatus.WARN
     elif stats.running_s > STUCK_AFTER_S:
         level, message = DiagnosticStatus.WARN, f'one answer has taken {stats.running_s:.0f} s'

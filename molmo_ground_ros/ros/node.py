@@ -32,14 +32,14 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.action import Ground as GroundAction
-from molmo_ground_ros.clip import ClipBuffer
 from molmo_ground_ros.config import Settings
-from molmo_ground_ros.decoded import DecodedCache
 from molmo_ground_ros.errors import BackendError, Canceled, GroundError
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer
+from molmo_ground_ros.frames.decoded_cache import DecodedCache
+from molmo_ground_ros.grounding.session import Job, Session
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
 from molmo_ground_ros.ros.executor import NodeExecutor
-from molmo_ground_ros.session import Job, Session
 from molmo_ground_ros.srv import Ground as GroundService
 from molmo_ground_ros.types import Answer, Task
 

@@ -50,7 +50,7 @@ def declare(node: Node) -> config.Settings:
     return config.settings(values)
 
 
-def descriptor(name: str, limits: config.Limits) -> ParameterDescriptor:
+def descriptor(name: str, limits: config.Bounds) -> ParameterDescriptor:
     """What `ros2 param describe` shows of one setting."""
     default = config.default(name)
     shown = ParameterDescriptor(

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
-from full_disk import full_after
-from recordings import CAMERA, HEIGHT, QUESTION, WIDTH, make_answer
+from support.full_disk import full_after
+from support.recordings import CAMERA, HEIGHT, QUESTION, WIDTH, make_answer
 
 from molmo_ground_ros.analysis import records
-from molmo_ground_ros.analysis.values import Analysis, Finding
+from molmo_ground_ros.analysis.findings import Analysis, Finding
+from molmo_ground_ros.analysis.stitch import Stitcher
 from molmo_ground_ros.errors import BadSetting
-from molmo_ground_ros.stitch import Stitcher
 from molmo_ground_ros.types import Point, Query, Task, Track
 
 SECOND = 10**9

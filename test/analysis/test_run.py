@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from analyses import (
+from support.analyses import (
     BALL,
     CUP,
     EVENTS,
@@ -19,20 +19,14 @@ from analyses import (
     timeless,
     write_long_bag,
 )
-from clips import SECOND, stamp
+from support.clips import SECOND, stamp
 
 from molmo_ground_ros.analysis import run
+from molmo_ground_ros.analysis.findings import Analysis
 from molmo_ground_ros.analysis.store import Store, digest
-from molmo_ground_ros.analysis.values import Analysis
-from molmo_ground_ros.analysis.window import Here
-from molmo_ground_ros.errors import (
-    BackendError,
-    BadQuestion,
-    BadSetting,
-    MissingPackage,
-    NoFrames,
-)
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.analysis.window import LocalRunner
+from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, MissingPackage, NoFrames
+from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import open_cameras
 from molmo_ground_ros.types import Clip, Query
 
@@ -57,7 +51,7 @@ def analyze(
     try:
         settings = {'model': 'knowing'}
         plan = run.plan([str(bag)], recordings, queries, settings, **span)
-        asker = Here(recordings, Grounder(backend or Knowing()), plan.queries)
+        asker = LocalRunner(recordings, Grounder(backend or Knowing()), plan.queries)
         if folder is None:
             return run.analyze(plan, recordings, asker, on_window=on_window)
         name = digest(plan.sources, plan.settings, plan.queries, plan.windows)

@@ -5,15 +5,15 @@ import os
 from pathlib import Path
 
 import pytest
-from clips import make_clip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.clips import make_clip
 
-from molmo_ground_ros.analysis.lines import BEFORE
 from molmo_ground_ros.analysis.store import Done, Store, answer_json, answer_of, digest
-from molmo_ground_ros.backends.replay import Recording, ReplayBackend
+from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
 from molmo_ground_ros.errors import BadSetting
-from molmo_ground_ros.grounder import Grounder
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.storage.json_lines import BEFORE
 from molmo_ground_ros.types import Answer, Query, Task
 
 TEXTS = (
@@ -26,7 +26,7 @@ TEXTS = (
 
 
 def answer(text: str, logprobs: tuple[float, ...] = ()) -> Answer:
-    backend = ReplayBackend([Recording(text, logprobs=logprobs)])
+    backend = ReplayBackend([RecordedAnswer(text, logprobs=logprobs)])
     query = Query('Point to the cup', Task.AUTO, '/image', 1, 2)
     return Grounder(backend).ground(make_clip(), query)
 

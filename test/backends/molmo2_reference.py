@@ -20,9 +20,9 @@ from with_torchvision import prepare
 
 prepare()
 
-import torch  # noqa: E402
-from transformers import Molmo2ForConditionalGeneration, Molmo2Processor  # noqa: E402
-from transformers.video_utils import VideoMetadata  # noqa: E402
+import torch
+from transformers import Molmo2ForConditionalGeneration, Molmo2Processor
+from transformers.video_utils import VideoMetadata
 
 
 @cache

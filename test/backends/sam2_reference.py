@@ -20,8 +20,8 @@ from with_torchvision import prepare
 
 prepare()
 
-import torch  # noqa: E402
-from transformers import (  # noqa: E402
+import torch
+from transformers import (
     Sam2ImageProcessor,
     Sam2VideoModel,
     Sam2VideoProcessor,

@@ -22,8 +22,8 @@ if not all(importlib.util.find_spec(name) for name in _NEEDED):
     print(f'needs {_INSTALL}')  # noqa: T201
     sys.exit(3)
 
-import cv2  # noqa: E402
-import torch  # noqa: E402
+import cv2
+import torch
 
 # As in molmo2_reference.py: torchvision's own operators need only be declared.
 _OPS = torch.library.Library('torchvision', 'FRAGMENT')
@@ -31,10 +31,10 @@ for _name in ('nms', 'qnms'):
     if not hasattr(torch.ops.torchvision, _name):
         _OPS.define(f'{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
 
-import torchvision.io  # noqa: E402
-from transformers.cli.serve import Serve  # noqa: E402
-from transformers.cli.serving.model_manager import ModelManager  # noqa: E402
-from transformers.cli.serving.utils import Modality  # noqa: E402
+import torchvision.io
+from transformers.cli.serve import Serve
+from transformers.cli.serving.model_manager import ModelManager
+from transformers.cli.serving.utils import Modality
 
 # transformers 5.23 takes every model that sees for one that hears as well, looks for sound in the
 # video and fails on one without (cli/serving/chat_completion.py:142). Molmo2 hears nothing.

@@ -20,7 +20,7 @@ from molmo_ground_ros.types import Clip, Frame
 torch = pytest.importorskip('torch', reason="needs pip install '.[transformers]'")
 pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
 
-from molmo_ground_ros.backends.hf import TransformersBackend  # noqa: E402
+from molmo_ground_ros.backends.hf import TransformersBackend
 
 ROOT = Path(__file__).parents[2]
 QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point to every cup.']

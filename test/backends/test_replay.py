@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
-from molmo_ground_ros.backends.replay import Recording, ReplayBackend, pieces
+from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend, pieces
 from molmo_ground_ros.errors import BackendError, BadModel
 from molmo_ground_ros.types import Clip
 
@@ -28,12 +28,12 @@ def test_answers_come_in_order():
 
 
 def test_an_answer_that_matches_is_preferred_and_can_be_used_again():
-    backend = ReplayBackend(['other', Recording('3', match='red|blue')])
+    backend = ReplayBackend(['other', RecordedAnswer('3', match='red|blue')])
     assert [g.text for g in ask(backend, 'red?', 'green?', 'blue?')] == ['3', 'other', '3']
 
 
 def test_running_out_says_how_many_there_were():
-    backend = ReplayBackend(['one', Recording('3', match='red')])
+    backend = ReplayBackend(['one', RecordedAnswer('3', match='red')])
     ask(backend, 'a')
     with pytest.raises(BackendError, match=r"all 1 recorded.*none of the 1 with a match fits 'b'"):
         ask(backend, 'b')
@@ -76,7 +76,9 @@ def test_without_logprobs_there_are_no_tokens():
 
 
 def test_one_logprob_serves_all_pieces_and_a_list_one_each():
-    backend = ReplayBackend([Recording('a b', logprobs=(-1,)), Recording('a1', logprobs=(-1, -2))])
+    backend = ReplayBackend(
+        [RecordedAnswer('a b', logprobs=(-1,)), RecordedAnswer('a1', logprobs=(-1, -2))]
+    )
     first, second = ask(backend, '?', '?')
     assert [token.logprob for token in first.tokens] == [-1, -1, -1]
     assert [(token.text, token.logprob) for token in second.tokens] == [('a', -1), ('1', -2)]
@@ -159,4 +161,4 @@ def test_pieces_join_to_any_text():
 
 
 def test_unknown_logprobs_are_nan():
-    assert math.isnan(Recording('a').tokens()[0].logprob)
+    assert math.isnan(RecordedAnswer('a').tokens()[0].logprob)

@@ -11,18 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sam2_checkpoint import SIZE, write_sam2
+from support.sam2_checkpoint import SIZE, write_sam2
 from transformers import Sam2VideoInferenceSession, Sam2VideoModel
 
 from molmo_ground_ros.backends.sam2 import Segmenter
 from molmo_ground_ros.backends.segmenter import load_segmenter
-from molmo_ground_ros.errors import (
-    BackendError,
-    BadModel,
-    BadSetting,
-    ImageError,
-    MissingPackage,
-)
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, ImageError, MissingPackage
 
 HEIGHT, WIDTH = 60, 90
 BOX, OTHER = (10.0, 12.0, 30.0, 24.0), (50.0, 5.0, 25.0, 40.0)

@@ -10,15 +10,15 @@ import pytest
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
 import cv2
-from analyses import Knowing, failing_at, write_long_bag
-from bags import jpeg_message, write_bag
-from clips import stamp
-from full_disk import full_after
+from support.analyses import Knowing, failing_at, write_long_bag
+from support.bags import jpeg_message, write_bag
+from support.clips import stamp
+from support.full_disk import full_after
 
 from molmo_ground_ros import backends, cli
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.commands.analyze import MOST_POINTS
-from molmo_ground_ros.grammar import format_tracks
+from molmo_ground_ros.language.grammar import format_tracks
 
 CUP, BALL = 'How many times was the cup grasped?', 'How many times did the ball roll?'
 

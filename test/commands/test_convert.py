@@ -10,15 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from annotated import HEIGHT, WIDTH, box_of, square
-from disk import room_for
-from sam2_checkpoint import write_sam2
+from support.annotated import HEIGHT, WIDTH, box_of, square
+from support.disk import room_for
+from support.sam2_checkpoint import write_sam2
 
+from molmo_ground_ros.benchmarks.datasets import read
 from molmo_ground_ros.cli import main
 from molmo_ground_ros.commands.convert import Log
-from molmo_ground_ros.datasets import read
 from molmo_ground_ros.errors import BadRecord
-from molmo_ground_ros.masks import mask_of
+from molmo_ground_ros.frames.masks import mask_of
 
 FRAMES = 24  # of a video, 6 a second
 

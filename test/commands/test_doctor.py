@@ -17,7 +17,8 @@ import pytest
 pytest.importorskip('tokenizers', reason="needs pip install '.[onnx]'")
 
 from molmo_ground_ros import cli
-from molmo_ground_ros.backends import checkpoint, installed
+from molmo_ground_ros.backends import checkpoint
+from molmo_ground_ros.backends.host import installed
 from molmo_ground_ros.commands import doctor
 from molmo_ground_ros.commands.checks import BACKENDS, Doctor
 

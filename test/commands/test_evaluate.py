@@ -7,15 +7,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import browser
 import cv2
 import numpy as np
 import pytest
+from support import browser
 
 pytest.importorskip('pyarrow', reason="needs pyarrow: pip install 'molmo_ground_ros[eval]'")
 pytest.importorskip('pycocotools', reason="needs pycocotools: pip install 'molmo_ground_ros[eval]'")
 
-from dataset_records import (
+from support.dataset_records import (
     HEIGHT,
     WIDTH,
     counteval,
@@ -27,14 +27,15 @@ from dataset_records import (
     write_lines,
     write_parquet,
 )
-from evaluations import Oracle
+from support.evaluations import Oracle
 
-from molmo_ground_ros import backends, cli, image
-from molmo_ground_ros.analysis.lock import lock
-from molmo_ground_ros.commands.evaluate import MOST_SAID
+from molmo_ground_ros import backends, cli
+from molmo_ground_ros.commands.evaluate import MOST_COMPLAINTS
 from molmo_ground_ros.errors import BackendError
-from molmo_ground_ros.masks import mask_of
+from molmo_ground_ros.frames import image
+from molmo_ground_ros.frames.masks import mask_of
 from molmo_ground_ros.recording import open_recording
+from molmo_ground_ros.storage.folder_lock import lock
 
 ROOT = Path(__file__).parents[2]
 POINTS = (
@@ -513,16 +514,16 @@ def test_model_is_not_asked_where_every_record_is_broken(evaluate, tmp_path):
 def test_many_examples_show_progress_and_only_some_of_many_broken_records_are_named(
     evaluate, tmp_path
 ):
-    good = [counteval(f'v{k}') for k in range(MOST_SAID + 150)]
-    records = good + [counteval(f'b{k}', count=-1) for k in range(MOST_SAID + 5)]
+    good = [counteval(f'v{k}') for k in range(MOST_COMPLAINTS + 150)]
+    records = good + [counteval(f'b{k}', count=-1) for k in range(MOST_COMPLAINTS + 5)]
     data = write_lines(tmp_path / 'data/val.jsonl', records)
     path = said(tmp_path / 'said.jsonl', {f'v{k}_goat': '3' for k in range(len(good))})
     code, found, err = evaluate(
         '--data', data.parent, '--format', 'videocounteval', '--predictions', path, '--json',
         '--processes', 2,
     )  # fmt: skip
-    assert (code, found['accuracy'], found['skipped']) == (0, 1.0, MOST_SAID + 5)
-    assert err.count('skipped data') + err.count(f'skipped {data}') == MOST_SAID
+    assert (code, found['accuracy'], found['skipped']) == (0, 1.0, MOST_COMPLAINTS + 5)
+    assert err.count('skipped data') + err.count(f'skipped {data}') == MOST_COMPLAINTS
     assert 'skipped 5 more' in err
     assert 'scoring: done' in err
 
@@ -596,7 +597,7 @@ def bag(tmp_path_factory):
         code = cv2.VideoWriter_fourcc(*'mp4v')
         writer = cv2.VideoWriter(str(folder / 'bag.mp4'), code, fps, size)
         for stamp_ns in stamps:
-            writer.write(image.decode(recording.picture(stamp_ns).image)[..., ::-1])
+            writer.write(image.decode(recording.message(stamp_ns).image)[..., ::-1])
         writer.release()
     return folder, truth
 
@@ -652,7 +653,7 @@ def test_shipped_models_points_lie_where_the_grasps_were(bag, evaluate):
 def test_tracks_get_j_and_f_from_the_masks_of_a_segmenter(evaluate, tmp_path):
     pytest.importorskip('torch', reason="needs pip install '.[transformers]'")
     pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
-    from sam2_checkpoint import write_sam2
+    from support.sam2_checkpoint import write_sam2
 
     folder = tmp_path / 'data'
     write_parquet(folder / 'test.parquet', [trackeval('t1'), trackeval('t2'), trackeval('t3')])

@@ -9,10 +9,12 @@ import json
 from pathlib import Path
 
 import pytest
+from support.full_disk import full_after
 
-from molmo_ground_ros import cli, datasets
+from molmo_ground_ros import cli
+from molmo_ground_ros.benchmarks import datasets
+from molmo_ground_ros.benchmarks.datasets.row_reader import rows
 from molmo_ground_ros.commands.export import sources
-from molmo_ground_ros.datasets.rows import rows
 
 S = 1_000_000_000
 START = 1_700_000_000 * S
@@ -212,10 +214,11 @@ def test_full_disk_leaves_the_older_file(tmp_path, capsys):
     file = write_jsonl(tmp_path / 'run1.jsonl', record(3, 1))
     _, out = export(tmp_path, file)
     before = (out / 'videopoint.jsonl').read_bytes()
-    (out / 'videopoint.jsonl.partial').symlink_to('/dev/full')
-    code, _ = export(tmp_path, write_jsonl(tmp_path / 'run1.jsonl', record(5, 1)))
+    changed = write_jsonl(tmp_path / 'run1.jsonl', record(5, 1))
+    with full_after(10):
+        code, _ = export(tmp_path, changed)
     assert code == 2
-    assert 'No space left' in capsys.readouterr().err
+    assert 'File too large' in capsys.readouterr().err
     assert (out / 'videopoint.jsonl').read_bytes() == before
     assert not list(out.glob('*.partial'))
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from molmo_ground_ros.commands.progress import Progress, duration
+from molmo_ground_ros.commands.progress import ProgressLine, duration
 
 STEPS = [('exporting', 10.0), ('building', 30.0)]
 
@@ -29,7 +29,7 @@ class Clock:
 def shown(stream, *calls, steps=STEPS):
     """calls: (seconds that pass before, name, done, total)."""
     clock = Clock()
-    progress = Progress(steps, stream, clock)
+    progress = ProgressLine(steps, stream, clock)
     for seconds, *call in calls:
         clock.now += seconds
         progress.show(*call)

@@ -1,9 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+import textwrap
 from pathlib import Path
 
 import pytest
 
+from molmo_ground_ros.commands import questions
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.errors import BadSetting, GroundError, UnknownTask
 from molmo_ground_ros.types import Query, Task
@@ -30,6 +32,16 @@ def test_yaml_is_a_list_of_texts_or_of_texts_with_their_task(tmp_path: Path) -> 
         Query('How many cups?', Task.COUNT),
         Query('the blue cup', Task.TRACK),
         Query('the lid', Task.COUNT),
+    ]
+
+
+def test_yaml_example_in_the_docstring_is_read(tmp_path: Path) -> None:
+    pytest.importorskip('ruamel.yaml', reason="needs pip install '.[bag]'")
+    lines = (questions.__doc__ or '').splitlines()
+    example = textwrap.dedent('\n'.join(line for line in lines if line.startswith('    ')))
+    assert read(tmp_path, 'q.yaml', example, Task.COUNT) == [
+        Query('How many times was the red block grasped?', Task.COUNT),
+        Query('the blue cup', Task.TRACK),
     ]
 
 

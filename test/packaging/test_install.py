@@ -87,8 +87,8 @@ class TestColcon:
 
     def test_python_package_is_used_from_the_install_folder(self, workspace):
         program = (
-            f'import {PACKAGE}.grammar, {PACKAGE}.msg, {PACKAGE}.srv, {PACKAGE}.action; '
-            f'print({PACKAGE}.__file__, {PACKAGE}.grammar.__file__, {PACKAGE}.msg.__file__)'
+            f'import {PACKAGE}.language.grammar, {PACKAGE}.msg, {PACKAGE}.srv, {PACKAGE}.action; '
+            f'print({PACKAGE}.__file__, {PACKAGE}.language.__file__, {PACKAGE}.msg.__file__)'
         )
         for path in installed(workspace, f'python3 -c "{program}"').split():
             assert Path(path).is_relative_to(workspace / 'install')
@@ -185,10 +185,11 @@ def test_core_works_where_neither_ros_nor_torch_is_installed(bare):
     program = (
         'import importlib.util as u\n'
         'assert not any(map(u.find_spec, ("rclpy", "torch", "transformers", "rosbags")))\n'
-        f'import {PACKAGE}.types, {PACKAGE}.errors, {PACKAGE}.config, {PACKAGE}.clip\n'
-        f'import {PACKAGE}.image, {PACKAGE}.prompts, {PACKAGE}.grammar, {PACKAGE}.windows\n'
-        f'import {PACKAGE}.session\n'
-        f'from {PACKAGE}.grounder import Grounder\n'
+        f'import {PACKAGE}.types, {PACKAGE}.errors, {PACKAGE}.config\n'
+        f'import {PACKAGE}.frames.clip_buffer, {PACKAGE}.frames.image, {PACKAGE}.frames.windows\n'
+        f'import {PACKAGE}.language.grammar, {PACKAGE}.language.prompts\n'
+        f'import {PACKAGE}.grounding.session\n'
+        f'from {PACKAGE}.grounding.grounder import Grounder\n'
         f'print({PACKAGE}.__file__)\n'
     )
     printed = output_of([str(bare), '-c', program], cwd=bare.parent)

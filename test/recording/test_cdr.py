@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from bags import MSG, TYPES
 from rosbags.typesys import Stores, get_typestore
+from support.bags import MSG, TYPES
 
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.recording import cdr
@@ -33,7 +33,7 @@ def test_messages_are_read_as_rosbags_writes_them(frame_id, little, store) -> No
     raw = message(RAW, frame_id)
     data = bytes(types.serialize_cdr(raw, RAW, little_endian=little))
     assert cdr.stamp_of(data[: cdr.STAMP_BYTES]) == STAMP_NS
-    found = cdr.picture(data, RAW)
+    found = cdr.image_message(data, RAW)
     assert (found.stamp_ns, found.frame_id) == (STAMP_NS, frame_id)
     assert isinstance(found.image, RawImage)
     image = found.image
@@ -43,7 +43,7 @@ def test_messages_are_read_as_rosbags_writes_them(frame_id, little, store) -> No
     data = bytes(
         types.serialize_cdr(message(COMPRESSED, frame_id), COMPRESSED, little_endian=little)
     )
-    found = cdr.picture(data, COMPRESSED)
+    found = cdr.image_message(data, COMPRESSED)
     assert found.image == CompressedImage('bgr8; jpeg', found.image.data)
     assert bytes(found.image.data) == b'\xff\xd8\xff\xd9'
 
@@ -51,11 +51,11 @@ def test_messages_are_read_as_rosbags_writes_them(frame_id, little, store) -> No
 @pytest.mark.parametrize('kind', [RAW, COMPRESSED])
 def test_every_cut_message_is_an_image_error(kind: str) -> None:
     data = bytes(TYPES.serialize_cdr(message(kind), kind))
-    whole = cdr.picture(data, kind).image
+    whole = cdr.image_message(data, kind).image
     end = data.index(bytes(whole.data)) + whole.nbytes  # padding may follow
     for cut in range(end):
         with pytest.raises(ImageError):
-            cdr.picture(data[:cut], kind)
+            cdr.image_message(data[:cut], kind)
 
 
 @pytest.mark.parametrize(

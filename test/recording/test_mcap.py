@@ -30,7 +30,7 @@ def read(path: Path, data: bytes) -> tuple[list[int], dict[LossKind, Loss]]:
     """Numbers of the pictures of TOPIC found and decoded in a file with this data; the losses."""
     path.write_bytes(data)
     with open_recording(path, TOPIC) as recording:
-        numbers = [(one.stamp_ns - ZERO_NS) // PERIOD_NS for one in recording.pictures()]
+        numbers = [(one.stamp_ns - ZERO_NS) // PERIOD_NS for one in recording.messages()]
         return numbers, {loss.kind: loss for loss in recording.loss}
 
 

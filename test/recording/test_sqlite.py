@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
-from bags import MSG, TYPES, raw_message, write_bag
-from clips import stamp
 from rosbags.rosbag2 import StoragePlugin
+from support.bags import MSG, TYPES, raw_message, write_bag
+from support.clips import stamp
 
 from molmo_ground_ros.recording import RAW, LossKind, open_recording
 
@@ -40,7 +40,7 @@ def read(path: Path, data: bytes | None = None):
     with open_recording(path) as recording:
         found = {
             round((one.stamp_ns - stamp(0)) / 1e8): bytes(one.image.data)
-            for one in recording.pictures()
+            for one in recording.messages()
         }
         return found, {loss.kind: loss for loss in recording.loss}, recording.topic
 

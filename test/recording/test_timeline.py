@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.source import Found
+from molmo_ground_ros.recording.source import MessageIndex
 from molmo_ground_ros.recording.timeline import timeline
 
 S = 1_000_000_000
@@ -17,13 +17,13 @@ def joined(*files: list[float], zero_ns: int = ZERO):
     logs = [LossLog(f'file {number}') for number in range(len(files))]
     parts = []
     for number, seconds in enumerate(files):
-        found = Found('/image', '')
+        found = MessageIndex('/image', '')
         for place, second in enumerate(seconds):
             found.add(zero_ns + round(second * S), place)
         parts.append((number, found, logs[number]))
     made = timeline(parts)
     kept = [(stamp - zero_ns) / S for stamp in made.stamps.tolist()]
-    told = [(loss.kind, loss.messages) for log in logs for loss in log.found]
+    told = [(loss.kind, loss.messages) for log in logs for loss in log.losses]
     return kept, told, made
 
 
@@ -71,13 +71,13 @@ def test_clock_set_back_is_kept_and_told() -> None:
 
 
 def test_messages_without_a_stamp_are_counted() -> None:
-    found = Found('/image', '')
+    found = MessageIndex('/image', '')
     found.add(None, 0)
     found.add(0, 1)
     found.add(ZERO, 2)
     log = LossLog('file')
     assert timeline([(0, found, log)]).stamps.tolist() == [ZERO]
-    assert {loss.kind: loss.messages for loss in log.found} == {
+    assert {loss.kind: loss.messages for loss in log.losses} == {
         LossKind.BAD_MESSAGE: 1,
         LossKind.ZERO_STAMP: 1,
     }
@@ -86,7 +86,7 @@ def test_messages_without_a_stamp_are_counted() -> None:
 
 def test_nothing_makes_an_empty_timeline() -> None:
     assert len(timeline([]).stamps) == 0
-    assert len(timeline([(0, Found('/image', '', array('q')), LossLog(''))]).stamps) == 0
+    assert len(timeline([(0, MessageIndex('/image', '', array('q')), LossLog(''))]).stamps) == 0
 
 
 def test_timeline_takes_20_bytes_a_picture() -> None:

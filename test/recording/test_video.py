@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from molmo_ground_ros import image
 from molmo_ground_ros.errors import BagError, ImageError, NoFrames
+from molmo_ground_ros.frames import image
 from molmo_ground_ros.recording import LossKind, open_recording
 from molmo_ground_ros.recording.video import TOPIC, VideoSource
 
@@ -66,18 +66,18 @@ def test_clip_shows_the_pictures_of_its_stamps(video: Path) -> None:
 def test_any_picture_is_found_in_any_order(video: Path) -> None:
     with open_recording(video) as recording:
         for number in (800, 5, 899, 0, 450, 449, 451):
-            picture = recording.picture(number * TENTH_NS)
+            picture = recording.message(number * TENTH_NS)
             assert blue(image.decode(picture.image)) == pytest.approx(grey(number), abs=12)
         with pytest.raises(NoFrames, match='stamp 5'):
-            recording.picture(5)
+            recording.message(5)
 
 
 def test_time_that_no_picture_has_is_an_error(video: Path) -> None:
     source = VideoSource(video, str(video), 0)
     with pytest.raises(ImageError, match=r'0\.050 s is damaged'):
-        source.picture(TENTH_NS // 2, '')
+        source.message(TENTH_NS // 2, '')
     with pytest.raises(ImageError, match=r'900\.000 s is damaged'):
-        source.picture(900 * 10**9, '')
+        source.message(900 * 10**9, '')
     source.close()
 
 

@@ -2,4 +2,4 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the `start` fixture known to the tests of this folder."""
 
-from world import start  # noqa: F401 - a fixture
+from support.world import start  # noqa: F401 - a fixture

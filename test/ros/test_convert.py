@@ -11,13 +11,13 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 
 from builtin_interfaces.msg import Duration, Time
-from clips import make_clip, stamp
 from sensor_msgs.msg import CompressedImage, Image
+from support.clips import make_clip, stamp
 
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.errors import BadSpan, Busy, ErrorCode, UnknownTask
-from molmo_ground_ros.grounder import Grounder
-from molmo_ground_ros.image import decode
+from molmo_ground_ros.frames.image import decode
+from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.ros import convert
 from molmo_ground_ros.srv import Ground
 from molmo_ground_ros.types import Answer, Point, Query, Task

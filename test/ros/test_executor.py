@@ -16,7 +16,7 @@ from rclpy.context import Context
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from std_msgs.msg import Header
-from world import PATIENCE_S, wait_until
+from support.world import PATIENCE_S, wait_until
 
 from molmo_ground_ros.ros.executor import NodeExecutor
 

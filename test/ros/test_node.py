@@ -15,7 +15,6 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 
 from builtin_interfaces.msg import Duration, Time
-from clips import ZERO_NS, stamp
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.action import ActionClient
@@ -24,11 +23,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
-from world import World, wait_until
+from support.clips import ZERO_NS, stamp
+from support.world import World, wait_until
 
 from molmo_ground_ros import config
 from molmo_ground_ros.action import Ground as GroundAction
-from molmo_ground_ros.backends.replay import Recording, ReplayBackend
+from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
 from molmo_ground_ros.errors import BadModel, BadSetting
 from molmo_ground_ros.msg import GroundedPoint, PointArray, TrackArray
 from molmo_ground_ros.ros import convert
@@ -71,7 +71,7 @@ def film(world: World, seconds: float = 2.5, topic: str = 'image', camera: str =
 
 
 def test_question_about_a_topic_returns_count_stamps_and_pixels(start: Start) -> None:
-    world = start(ReplayBackend([Recording(GRASPS, logprobs=(-0.01,))]))
+    world = start(ReplayBackend([RecordedAnswer(GRASPS, logprobs=(-0.01,))]))
     film(world)
     reply = world.ask(query=QUESTION)
     assert (reply.error_code, reply.error_msg) == (Ground.Response.OK, '')

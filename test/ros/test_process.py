@@ -17,7 +17,7 @@ pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUT
 import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
-from world import wait_until
+from support.world import wait_until
 
 ROOT = Path(__file__).parents[2]
 GRASPS = (

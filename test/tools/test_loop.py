@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs the pip extra [transformers]')
 
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor, nn
 
-from tools.tabletop.loop import Board, Plan, run  # noqa: E402
+from tools.tabletop.loop import Board, Plan, run
 
 
 class Line:

@@ -11,11 +11,11 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the pip extra [transformers]')
 pytest.importorskip('transformers', reason='needs the pip extra [transformers]')
 
-from molmo_ground_ros.backends.pixels import PixelConfig, pooling_indices  # noqa: E402
-from tools.tabletop.clips import Clip, Coder, pack  # noqa: E402
-from tools.tabletop.network import SIDE, TOKENS, WIDTH, encode, patches_of, pooling_index  # noqa: E402
-from tools.tabletop.questions import ClipTruth  # noqa: E402
-from tools.tabletop.train_language import build_model, hidden_states  # noqa: E402
+from molmo_ground_ros.backends.pixels import PixelConfig, pooling_indices
+from tools.tabletop.clips import Clip, Coder, pack
+from tools.tabletop.network import SIDE, TOKENS, WIDTH, encode, patches_of, pooling_index
+from tools.tabletop.questions import ClipTruth
+from tools.tabletop.train_language import build_model, hidden_states
 
 FRAMES = 3
 

@@ -10,9 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from molmo_ground_ros.datasets import read
-from molmo_ground_ros.datasets.values import CountTruth, Example, PointTruth, TrackTruth
-from molmo_ground_ros.masks import read_rle
+from molmo_ground_ros.benchmarks.datasets import read
+from molmo_ground_ros.benchmarks.datasets.examples import (
+    CountTruth,
+    Example,
+    PointTruth,
+    TrackTruth,
+)
+from molmo_ground_ros.frames.masks import read_rle
 from tools.tabletop import ask, suite, truth
 from tools.tabletop.anomalies import Anomaly, spoiled
 from tools.tabletop.footage import Footage, film_scene

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.datasets import read
-from molmo_ground_ros.datasets.media import MediaFolder
-from molmo_ground_ros.datasets.values import Example
-from molmo_ground_ros.evaluation.predict import Asking, predict
-from molmo_ground_ros.evaluation.predictions import write_predictions
+from molmo_ground_ros.benchmarks.datasets import read
+from molmo_ground_ros.benchmarks.datasets.examples import Example
+from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
+from molmo_ground_ros.benchmarks.scoring.predict import Asking, predict
+from molmo_ground_ros.benchmarks.scoring.prediction_files import write_predictions
 from tools.tabletop.evaluate import MODEL
 from tools.tabletop.questions import TRACK
 from tools.tabletop.suite import TRACKS, VIDEOS

@@ -104,9 +104,9 @@ def _group(footage: Footage, colour: int) -> str:
 
 def clip_of(footage: Footage) -> Any:
     """The package's Clip of the footage: decoded and labelled by the package."""
-    from molmo_ground_ros.image import decode
+    from molmo_ground_ros.frames.image import decode
+    from molmo_ground_ros.frames.windows import sample
     from molmo_ground_ros.types import Clip, CompressedImage, Frame
-    from molmo_ground_ros.windows import sample
 
     stamps = [BASE_NS + round(t * 1e9) for t in footage.times]
     samples, expected = sample(stamps, stamps[0], stamps[-1])
@@ -122,7 +122,7 @@ def measure(model: str, seed: int, verbose: bool, numbers: range) -> Results:
     """Film, ask and judge some clips; one process's share."""
     from molmo_ground_ros.backends import load
     from molmo_ground_ros.backends.base import BackendSettings
-    from molmo_ground_ros.grounder import Grounder
+    from molmo_ground_ros.grounding.grounder import Grounder
     from molmo_ground_ros.types import Query
 
     grounder = Grounder(load('transformers', BackendSettings(model, device='cpu', threads=1)))

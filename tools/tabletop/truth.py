@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.masks import mask_of
+from molmo_ground_ros.frames.masks import mask_of
 from tools.tabletop.anomalies import Anomaly
 from tools.tabletop.footage import Footage
 from tools.tabletop.questions import ANY, GRASP_COUNT, noun

@@ -13,6 +13,7 @@ from pathlib import Path
 import onnx_ir
 
 from molmo_ground_ros.backends.molmo2.files import CAPACITY
+from molmo_ground_ros.storage.atomic import atomic_file
 
 _MASK = 3  # the input of Attention
 
@@ -37,9 +38,8 @@ def fix_capacity(decoder: Path, rows: int) -> Path:
                 value.shape = None
     _own_masks(found.graph)
     path = decoder.with_name(f'{decoder.stem}.rows{rows}.onnx')
-    unfinished = path.with_name(path.name + '.part')
-    onnx_ir.save(found, unfinished)
-    unfinished.replace(path)
+    with atomic_file(path) as unfinished:
+        onnx_ir.save(found, unfinished)
     return path
 
 

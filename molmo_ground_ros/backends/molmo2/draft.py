@@ -14,8 +14,8 @@ import contextlib
 import re
 from collections.abc import Callable, Sequence
 
-from molmo_ground_ros.backends.molmo2.rows import Rows
-from molmo_ground_ros.backends.text import TextStream
+from molmo_ground_ros.backends.molmo2.open_block import OpenBlock
+from molmo_ground_ros.backends.text_stream import TextStream
 
 _OPEN = re.compile(r'<(points|tracks)\b[^<>"]*?coords="([^"<>]*)$')
 _SEPARATOR = re.compile(r'[;\t]')
@@ -43,7 +43,7 @@ class GrammarDrafter:
         self._ids: list[int] = []
         self._stream = TextStream(decode)
         self._text = ''
-        self._rows: Rows | None = None  # of the open block
+        self._rows: OpenBlock | None = None  # of the open block
         self._group = 0  # where its unfinished frame starts in the text
         self._points = 0  # of the last points block
 
@@ -52,7 +52,7 @@ class GrammarDrafter:
         self._ids.append(token)
         self._text += self._stream.push(token)
         if self._rows is None and (found := _OPEN.search(self._text, len(self._text) - _TAIL)):
-            self._rows = Rows(self._labels, tracks=found[1] == 'tracks')
+            self._rows = OpenBlock(self._labels, tracks=found[1] == 'tracks')
             self._group = found.start(2)
         if self._rows is not None:
             self._read(self._rows)
@@ -62,7 +62,7 @@ class GrammarDrafter:
         guess = self._guess()
         return self._tokens(guess)[: min(room, self._limit)] if guess else []
 
-    def _read(self, rows: Rows) -> None:
+    def _read(self, rows: OpenBlock) -> None:
         """Take in the frames that are whole; one that is off the grammar is passed over."""
         while found := _SEPARATOR.search(self._text, self._group):
             self._take(rows, found.start(), found[0])
@@ -72,7 +72,7 @@ class GrammarDrafter:
             self._take(rows, shut, rows.separator)
             self._points, self._rows = rows.count, None
 
-    def _take(self, rows: Rows, end: int, separator: str) -> None:
+    def _take(self, rows: OpenBlock, end: int, separator: str) -> None:
         with contextlib.suppress(ValueError):
             rows.add(self._text[self._group : end].split(' '), separator)
 

@@ -31,10 +31,10 @@ from molmo_ground_ros.backends.molmo2.memory import Model, fit_prompt
 from molmo_ground_ros.backends.molmo2.runtime import Features, Growing, Runtime
 from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer, stop_tokens
 from molmo_ground_ros.backends.pixels import PixelConfig, frame_patches
-from molmo_ground_ros.backends.prompt import PromptEncoder, PromptIds
-from molmo_ground_ros.backends.text import TextStream
+from molmo_ground_ros.backends.prompt_ids import PromptEncoder, PromptIds
+from molmo_ground_ros.backends.text_stream import TextStream
 from molmo_ground_ros.errors import BackendError, BadModel
-from molmo_ground_ros.lru import LruCache
+from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
 

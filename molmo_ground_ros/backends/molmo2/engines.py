@@ -20,9 +20,8 @@ from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.trt.build import build_plan, check_capability
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
 from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt, installed
-from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.graphs import exporter, prepare
-from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
+from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     NOT_CHECKED,
@@ -30,7 +29,6 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (
     Entry,
     Facts,
     Recipe,
-    clear_unfinished,
     drop,
     drop_older,
     file_contents,
@@ -38,6 +36,7 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (
     kept,
     write_plan,
 )
+from molmo_ground_ros.backends.molmo2.trt.precision import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import (
     DECODER,
     VISION,
@@ -49,6 +48,7 @@ from molmo_ground_ros.backends.molmo2.trt.profiles import (
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, MissingPackage
+from molmo_ground_ros.storage.atomic import delete_unfinished
 
 _LOG = logging.getLogger(__name__)
 _SPARE = 64 * 2**20  # bytes of kernels in a plan
@@ -103,7 +103,7 @@ def build_engines(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> li
     job = _job(checkpoint, target, on_step)
     try:
         with _alone(checkpoint.folder):
-            clear_unfinished(checkpoint.folder)
+            delete_unfinished(checkpoint.folder / ENGINES)
             graphs = prepare(checkpoint, target.dtype, target.capacity, _told(on_step))
             entries = [_entry(job, part, graphs[part]) for part in (VISION, DECODER)]
             if any(one.facts.self_check == PENDING for one in entries):
@@ -126,7 +126,7 @@ class _Job:
     checkpoint: Checkpoint
     target: Target
     tensorrt: Tensorrt
-    gpu: Gpu
+    gpu: TargetGpu
     profiles: dict[str, list[Limits]]  # by part
     on_step: OnStep
 
@@ -147,7 +147,7 @@ def _job(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> _Job:
     if target.capability:
         [tensorrt, *_] = installed((RTX,))
         check_capability(tensorrt, target.capability)
-        gpu = Gpu('', target.capability, 0)
+        gpu = TargetGpu('', target.capability, 0)
     else:
         [tensorrt, *_] = installed()
         gpu = _gpu()
@@ -159,7 +159,7 @@ def _job(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> _Job:
     return _Job(checkpoint, target, tensorrt, gpu, profiles, on_step)
 
 
-def _gpu() -> Gpu:
+def _gpu() -> TargetGpu:
     """The GPU that is here."""
     try:
         from molmo_ground_ros.backends.molmo2.trt.cuda_memory import find_gpu

@@ -38,7 +38,14 @@ from molmo_ground_ros.backends.molmo2.files import (
 )
 from molmo_ground_ros.backends.molmo2.load import released, skeletons
 from molmo_ground_ros.backends.molmo2.ops import FUSED, PLAIN
-from molmo_ground_ros.backends.molmo2.weights import DECODER, VISION, Stored, digest, read_index
+from molmo_ground_ros.backends.molmo2.weights import (
+    DECODER,
+    VISION,
+    StoredTensor,
+    digest,
+    read_index,
+)
+from molmo_ground_ros.storage.atomic import atomic_file
 
 _LOG = logging.getLogger(__name__)
 _NOISE = 'torch.onnx._internal.exporter._registration'  # it misses torchvision, we do not
@@ -84,9 +91,8 @@ def export_graphs(
         found.metadata_props[DIGEST] = mark
         found.metadata_props[VERSION] = str(EXPORT_VERSION)
         path = folder / graph_file(part.name, dtype, form)
-        unfinished = path.with_name(path.name + '.part')
-        onnx_ir.save(found, unfinished)
-        unfinished.replace(path)
+        with atomic_file(path) as unfinished:
+            onnx_ir.save(found, unfinished)
         _LOG.info('wrote %s', path)
         written.append(path)
     return written
@@ -176,7 +182,7 @@ def _forget_traces(found: onnx_ir.Model) -> None:
 def _leave_weights(
     found: onnx_ir.Model,
     part: _Part,
-    stored: Mapping[str, Stored],
+    stored: Mapping[str, StoredTensor],
     folder: Path,
     computed: onnx_ir.DataType,
 ) -> None:

@@ -20,7 +20,7 @@ _METADATA, _KEY, _VALUE = 14, 1, 2
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
 
-class State(enum.Enum):
+class GraphState(enum.Enum):
     """Of a graph in a checkpoint's folder."""
 
     CURRENT = 'current'
@@ -30,17 +30,17 @@ class State(enum.Enum):
     DAMAGED = 'damaged'
 
 
-def state(path: Path, digest: str) -> State:
+def state(path: Path, digest: str) -> GraphState:
     """How a graph stands to its checkpoint. digest: `weights.digest` of that. Raises OSError."""
     if not path.is_file():
-        return State.MISSING
+        return GraphState.MISSING
     try:
         found = metadata(path)
     except ValueError:
-        return State.DAMAGED
+        return GraphState.DAMAGED
     if found.get(DIGEST) != digest:
-        return State.FOREIGN
-    return State.CURRENT if found.get(VERSION) == str(EXPORT_VERSION) else State.STALE
+        return GraphState.FOREIGN
+    return GraphState.CURRENT if found.get(VERSION) == str(EXPORT_VERSION) else GraphState.STALE
 
 
 def metadata(path: Path) -> dict[str, str]:

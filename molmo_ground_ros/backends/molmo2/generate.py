@@ -15,8 +15,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Runtime, Video
-from molmo_ground_ros.backends.prompt import PromptIds
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Runtime, VideoFeatures
+from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError
 
 
@@ -102,7 +102,7 @@ class Generator:
         for token in ids:
             added += token == self._patch
             slots.append(added if token == self._patch else 0)
-        return self._read(ids, 0, 1, Video(prompt.visual, slots, scene.features))
+        return self._read(ids, 0, 1, VideoFeatures(prompt.visual, slots, scene.features))
 
     def _common(self, prompt: PromptIds, key: Hashable) -> int:
         """Tokens of the prompt that the cache holds; all of the video is among them, or none."""
@@ -126,7 +126,7 @@ class Generator:
         return choices[: right + 1]
 
     def _read(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None
     ) -> list[Choice]:
         held, self._held = self._held[:start], []  # nothing is held if the runtime fails
         choices = self._runtime.read(ids, start, wanted, video)

@@ -22,7 +22,7 @@ from molmo_ground_ros.backends.molmo2.weights import (
     DECODER,
     HEAD,
     VISION,
-    Stored,
+    StoredTensor,
     embedding_rows,
     match,
     read_index,
@@ -53,7 +53,7 @@ def load_graphs(
 
 def skeletons(
     model: str, folder: Path, config: Molmo2Config, ops: Ops
-) -> tuple[DecoderGraph, VisionGraph, dict[str, Stored]]:
+) -> tuple[DecoderGraph, VisionGraph, dict[str, StoredTensor]]:
     """Both graphs without weights, and where their weights lie. Raises BadModel."""
     index = read_index(model, folder)
     rows = embedding_rows(model, index, config)
@@ -77,7 +77,7 @@ def _mapped(file: Path) -> mmap.mmap:
         return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)  # pages are read when used
 
 
-def _tensor(stored: Stored, files: Mapping[Path, mmap.mmap]) -> Tensor:
+def _tensor(stored: StoredTensor, files: Mapping[Path, mmap.mmap]) -> Tensor:
     dtype, count = _DTYPES[stored.dtype], stored.nbytes // _DTYPES[stored.dtype].itemsize
     data, start = files[stored.file], stored.start
     if start % dtype.itemsize:  # some writers do not align: torch could not use it where it lies

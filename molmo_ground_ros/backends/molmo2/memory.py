@@ -20,9 +20,9 @@ from molmo_ground_ros.backends.molmo2.config import (
     VisionConfig,
 )
 from molmo_ground_ros.errors import BadSetting, DoesNotFit
-from molmo_ground_ros.prompts import max_new_tokens
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
+from molmo_ground_ros.language.prompts import max_new_tokens
 from molmo_ground_ros.types import Task
-from molmo_ground_ros.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
 
 ROWS = 256  # a capacity is a multiple of it
 QUESTION_TOKENS = 128  # the question, and the marks of the turns around it
@@ -68,7 +68,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class WindowSize:
     """How much of the context a window of video takes."""
 
     seconds: float
@@ -102,7 +102,7 @@ class Budget:
     fused: bool  # attention without its scores being written out
 
 
-def window_of(seconds: float, model: Model) -> Window:
+def window_of(seconds: float, model: Model) -> WindowSize:
     """The frames, tokens and rows of a window. Raises BadSetting for one that cannot be.
 
     Frames: `windows.most_frames`. A label takes at most a token a character, ' 12.5 ': Qwen's own
@@ -121,11 +121,11 @@ def window_of(seconds: float, model: Model) -> Window:
             'window', seconds, f'its prompt of {prompt} tokens fills the context of {positions}'
         )
     rows = min(_rounded(prompt + answer, ROWS), positions)
-    return Window(seconds, frames, prompt, min(answer, rows - prompt), rows)
+    return WindowSize(seconds, frames, prompt, min(answer, rows - prompt), rows)
 
 
 def need(
-    model: Model, dtype: str, window: Window, *, features: int = 0, fused: bool = True
+    model: Model, dtype: str, window: WindowSize, *, features: int = 0, fused: bool = True
 ) -> Need:
     """Bytes by part to answer over this window.
 
@@ -213,7 +213,7 @@ def longest_window(
 def fit(
     model: Model,
     dtype: str,
-    window: Window,
+    window: WindowSize,
     free: int,
     where: str,
     *,

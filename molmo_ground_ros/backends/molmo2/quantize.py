@@ -31,6 +31,7 @@ from molmo_ground_ros.backends.molmo2.codes import BITS, Codes, block_of, encode
 from molmo_ground_ros.backends.molmo2.files import FORMS, graph_file
 from molmo_ground_ros.backends.molmo2.weights import HEAD
 from molmo_ground_ros.errors import BadModel, BadSetting
+from molmo_ground_ros.storage.atomic import atomic_file
 
 _LOG = logging.getLogger(__name__)
 FORMATS = ('int4', 'int8', 'fp8')
@@ -79,18 +80,13 @@ def quantize_weights(decoder: Path, weights: str) -> Path:
         raise BadModel(str(decoder), f'it computes in {computed.name}, not in float16 or float32')
     path = decoder.with_name(graph_file('decoder', f'{weights}{_COMPUTED[computed]}', 'fused'))
     data = path.with_name(path.name + '.data')
-    parts = [one.with_name(one.name + '.part') for one in (data, path)]
-    try:
-        with parts[0].open('wb') as stream:
+    with atomic_file(path) as unfinished_graph, atomic_file(data) as unfinished_data:
+        with unfinished_data.open('wb') as stream:
             for one, form in chosen:
                 _replace(found.graph, one, form, _Writer(stream, data))
-        onnx_ir.save(found, parts[1])
-        path.unlink(missing_ok=True)  # an older graph must not find the new data
-        for part, whole in zip(parts, (data, path), strict=True):
-            part.replace(whole)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
+        onnx_ir.save(found, unfinished_graph)
+        # An older graph must not find the new data.
+        path.unlink(missing_ok=True)
     _LOG.info('wrote %s, %d matrices in %s', path, len(chosen), data.name)
     return path
 

@@ -32,7 +32,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class VideoFeatures:
     """The frames of a prompt: which of the tokens read are theirs, and what is added to them."""
 
     visual: Sequence[int]  # an entry a token: 1 for tokens of the video, else 0
@@ -53,7 +53,7 @@ class Runtime(Protocol):
         ...
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
         """Write `ids` to the rows from `start` on; the choices after the last `wanted` of them.
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
-from molmo_ground_ros.backends.molmo2.runtime import Features, Video
+from molmo_ground_ros.backends.molmo2.runtime import Features, VideoFeatures
 from molmo_ground_ros.backends.pixels import frame_patches
-from molmo_ground_ros.backends.prompt import PromptIds
+from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError, BadEngine
 
 SECONDS = (0.0, 0.5, 1.0, 1.3)  # the grid, and a newest frame off it
@@ -55,7 +55,7 @@ class Scored(Protocol):
         ...
 
     def logits(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> NDArray[np.float32]:
         """As `Runtime.read`: the logits, (wanted, vocabulary)."""
         ...
@@ -142,14 +142,14 @@ class _Pair:
         same = int((ours.argmax(axis=1) == theirs.argmax(axis=1)).sum())
         return SelfCheck(largest, self._places[row], tolerance, len(self._places), same)
 
-    def _video(self, prompt: PromptIds, features: Sequence[Features]) -> Video:
+    def _video(self, prompt: PromptIds, features: Sequence[Features]) -> VideoFeatures:
         patch = self._checkpoint.prompts.patch
         counts = np.cumsum([token == patch for token in prompt.ids])
         slots = [
             int(count) if token == patch else 0
             for token, count in zip(prompt.ids, counts, strict=True)
         ]
-        return Video(prompt.visual, slots, features)
+        return VideoFeatures(prompt.visual, slots, features)
 
 
 def picture(number: int) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from typing import Any
 from tokenizers import Tokenizer as RawTokenizer
 
 from molmo_ground_ros.backends.checkpoint import read_json
-from molmo_ground_ros.backends.prompt import TURN_END
+from molmo_ground_ros.backends.prompt_ids import TURN_END
 from molmo_ground_ros.errors import BadModel
 
 

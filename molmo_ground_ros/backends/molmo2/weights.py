@@ -31,7 +31,7 @@ _RESBLOCK = re.compile(re.escape(VISION) + r'image_vit\.transformer\.resblocks\.
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredTensor:
     """One tensor in a safetensors file, little-endian and row-major."""
 
     file: Path
@@ -45,9 +45,9 @@ class Stored:
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
 
-def read_index(model: str, folder: Path) -> dict[str, Stored]:
+def read_index(model: str, folder: Path) -> dict[str, StoredTensor]:
     """Every tensor of the checkpoint by its name. Raises BadModel for a damaged file."""
-    found: dict[str, Stored] = {}
+    found: dict[str, StoredTensor] = {}
     for file in _files(model, folder):
         for name, stored in _header(model, file):
             if name in found:
@@ -56,7 +56,7 @@ def read_index(model: str, folder: Path) -> dict[str, Stored]:
     return found
 
 
-def embedding_rows(model: str, index: Mapping[str, Stored], config: Molmo2Config) -> int:
+def embedding_rows(model: str, index: Mapping[str, StoredTensor], config: Molmo2Config) -> int:
     """Rows of the first of the two tensors that make the embedding."""
     names = (f'{DECODER}wte.embedding', f'{DECODER}wte.new_embedding')
     for name in names:
@@ -73,10 +73,10 @@ def embedding_rows(model: str, index: Mapping[str, Stored], config: Molmo2Config
 
 def match(
     model: str,
-    index: Mapping[str, Stored],
+    index: Mapping[str, StoredTensor],
     expected: Mapping[str, tuple[int, ...]],
     config: Molmo2Config,
-) -> dict[str, Stored]:
+) -> dict[str, StoredTensor]:
     """The expected tensors, and only they. Raises BadModel naming what is missing or too much.
 
     Layers of the vision tower behind the last one that is read may be there and are left out.
@@ -92,7 +92,7 @@ def match(
     return {name: index[name] for name in expected}
 
 
-def digest(index: Mapping[str, Stored], config: Molmo2Config) -> str:
+def digest(index: Mapping[str, StoredTensor], config: Molmo2Config) -> str:
     """A name for where every tensor lies, and for what is done with it; not for the weights."""
     lines = [
         f'{name} {one.file.name} {one.dtype} {one.shape} {one.start}' for name, one in index.items()
@@ -117,7 +117,7 @@ def _files(model: str, folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names)]
 
 
-def _header(model: str, file: Path) -> Iterator[tuple[str, Stored]]:
+def _header(model: str, file: Path) -> Iterator[tuple[str, StoredTensor]]:
     try:
         with file.open('rb') as stream:
             length = int.from_bytes(stream.read(8), 'little')
@@ -132,11 +132,11 @@ def _header(model: str, file: Path) -> Iterator[tuple[str, Stored]]:
         raise BadModel(model, f'{file.name} is damaged: {err}') from err
 
 
-def _stored(file: Path, data: int, size: int, one: dict[str, Any]) -> Stored:
+def _stored(file: Path, data: int, size: int, one: dict[str, Any]) -> StoredTensor:
     if one['dtype'] not in ITEM_BYTES:
         raise ValueError(f'a tensor of type {one["dtype"]}')
     begin, end = one['data_offsets']
-    stored = Stored(file, one['dtype'], tuple(one['shape']), data + begin)
+    stored = StoredTensor(file, one['dtype'], tuple(one['shape']), data + begin)
     if begin < 0 or end - begin != stored.nbytes or data + end > size:
         raise ValueError(f'{end - begin} bytes at {begin} for shape {stored.shape}')
     return stored

@@ -26,11 +26,17 @@ from molmo_ground_ros.backends.base import (
 )
 from molmo_ground_ros.backends.features import Fingerprints
 from molmo_ground_ros.backends.server.endpoint import KEY_VARIABLE, Endpoint, read_key
-from molmo_ground_ros.backends.server.events import BadEvent, Events, Piece, read_chunk, words_of
+from molmo_ground_ros.backends.server.events import (
+    BadEvent,
+    Piece,
+    StreamEvents,
+    read_chunk,
+    words_of,
+)
 from molmo_ground_ros.backends.server.exchange import FAILURES, Exchange, Start
 from molmo_ground_ros.backends.server.request import Jpeg, body, encode
 from molmo_ground_ros.errors import BackendError
-from molmo_ground_ros.lru import LruCache
+from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
 POLL_S = 0.1  # between two looks at whether the answer is still wanted
@@ -174,7 +180,7 @@ class ServerBackend:
 
     def _read(self, exchange: Exchange, answer: _Answer, wanted: Callable[[str], bool]) -> None:
         """Take what comes until the answer is whole."""
-        events = Events()
+        events = StreamEvents()
         limit_s, awaited = self._endpoint.first_s, 'its first token'
         deadline = time.monotonic() + limit_s
         while not answer.finish:

@@ -36,7 +36,7 @@ class Piece:
     finish: str = ''  # why the answer ends here
 
 
-class Events:
+class StreamEvents:
     """Cuts a stream into the data of its events."""
 
     def __init__(self) -> None:

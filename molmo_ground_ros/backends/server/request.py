@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.backends.prompt import VISUAL
+from molmo_ground_ros.backends.prompt_ids import VISUAL
 from molmo_ground_ros.backends.server.endpoint import Endpoint
 from molmo_ground_ros.errors import BackendError
 

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from molmo2_styles import STYLES
+from support.molmo2_styles import STYLES
 
 
 @pytest.fixture(scope='session')

@@ -11,8 +11,8 @@ import pytest
 
 ml_dtypes = pytest.importorskip('ml_dtypes', reason="needs pip install '.[export]'")
 
-from molmo_ground_ros.backends.molmo2 import codes  # noqa: E402
-from molmo_ground_ros.backends.molmo2.codes import BITS, block_of, encode  # noqa: E402
+from molmo_ground_ros.backends.molmo2 import codes
+from molmo_ground_ros.backends.molmo2.codes import BITS, block_of, encode
 
 
 def reader(weights):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scripted import PROMPT, ScriptedRuntime, track_answer
+from support.scripted import PROMPT, ScriptedRuntime, track_answer
 
 pytest.importorskip('tokenizers', reason="needs pip install '.[onnx]'")
 

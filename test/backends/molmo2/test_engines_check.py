@@ -14,17 +14,16 @@ pytest.importorskip('onnxruntime', reason=WHY)
 pytest.importorskip('onnxscript', reason=WHY)
 pytest.importorskip('torch', reason=WHY)
 
-from host_tensorrt import HostMemory, HostTensorrt, host_plan  # noqa: E402
+from support.host_tensorrt import HostMemory, HostTensorrt, host_plan
 
-from molmo_ground_ros.backends import BackendSettings  # noqa: E402
-from molmo_ground_ros.backends.molmo2 import engines  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt import reference  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.choose import Chosen  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.formats import computed  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.graphs import prepare  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.plans import (  # noqa: E402
+from molmo_ground_ros.backends import BackendSettings
+from molmo_ground_ros.backends.molmo2 import engines
+from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime
+from molmo_ground_ros.backends.molmo2.trt import reference
+from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
+from molmo_ground_ros.backends.molmo2.trt.graphs import prepare
+from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     PENDING,
     Facts,
@@ -32,13 +31,14 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (  # noqa: E402
     keep,
     write_plan,
 )
-from molmo_ground_ros.backends.molmo2.trt.profiles import (  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.precision import computed
+from molmo_ground_ros.backends.molmo2.trt.profiles import (
     DECODER,
     VISION,
     decoder_profiles,
     vision_profiles,
 )
-from molmo_ground_ros.errors import BadModel  # noqa: E402
+from molmo_ground_ros.errors import BadModel
 
 ROWS, FRAMES = 512, 4
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from scripted import PROMPT, STOP, ScriptedRuntime
+from support.scripted import PROMPT, STOP, ScriptedRuntime
 
 from molmo_ground_ros.backends.molmo2.generate import Generator, Scene
 from molmo_ground_ros.backends.molmo2.runtime import Choice
-from molmo_ground_ros.backends.prompt import PromptIds
+from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError
 
 SCRIPT = list(range(20, 40))

@@ -12,16 +12,16 @@ from molmo_ground_ros.backends import BackendSettings
 torch = pytest.importorskip('torch', reason="needs pip install '.[torch]'")
 pytest.importorskip('transformers', reason="the reference: needs pip install '.[transformers]'")
 
-from transformers import Molmo2ForConditionalGeneration  # noqa: E402
-from transformers.modeling_outputs import BaseModelOutputWithPooling  # noqa: E402
+from transformers import Molmo2ForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from molmo_ground_ros.backends.molmo2.config import read_config  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
-from molmo_ground_ros.backends.molmo2.graph import DecoderGraph  # noqa: E402
-from molmo_ground_ros.backends.molmo2.ops import PLAIN  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
-from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices  # noqa: E402
+from molmo_ground_ros.backends.molmo2.config import read_config
+from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+from molmo_ground_ros.backends.molmo2.graph import DecoderGraph
+from molmo_ground_ros.backends.molmo2.ops import PLAIN
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
+from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
 
 torch.set_num_threads(1)
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
@@ -99,7 +99,7 @@ def test_logits_of_every_token_equal_those_of_transformers(
     video, given = None, {}
     if frames:
         features = [runtime.encode(frame) for frame in frames]
-        video = Video(prompt.visual, slots_of(prompt, checkpoint.prompts.patch), features)
+        video = VideoFeatures(prompt.visual, slots_of(prompt, checkpoint.prompts.patch), features)
         encoded = BaseModelOutputWithPooling(pooler_output=(torch.cat(features),))
         given = {'mm_encoder_outputs': {'video': encoded}}
     with torch.inference_mode():

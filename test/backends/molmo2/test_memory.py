@@ -12,7 +12,7 @@ from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.memory import Budget, Model, window_of
 from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOKENS, PUBLISHED
 from molmo_ground_ros.errors import BadSetting, DoesNotFit
-from molmo_ground_ros.windows import sample
+from molmo_ground_ros.frames.windows import sample
 
 SHIPPED = Path(__file__).parents[3] / 'models' / 'tabletop'
 GB = 10**9

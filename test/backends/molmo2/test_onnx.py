@@ -26,13 +26,13 @@ pytest.importorskip('onnxscript', reason=WHY)
 torch = pytest.importorskip('torch', reason=WHY)
 pytest.importorskip('transformers', reason="the reference: needs pip install '.[transformers]'")
 
-from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
-from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime, load  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
-from molmo_ground_ros.backends.pixels import frame_patches  # noqa: E402
+from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
+from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+from molmo_ground_ros.backends.molmo2.export import export_graphs
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime, load
+from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
+from molmo_ground_ros.backends.pixels import frame_patches
 
 ROOT = Path(__file__).parents[3]
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
@@ -69,7 +69,9 @@ def clip_logits(runtime, run, checkpoint, make_clip, frames):
         for n, token in zip(places, prompt.ids, strict=True)
     ]
     length = len(prompt.ids)
-    first = run(prompt.ids, 0, length, Video(prompt.visual, slots, features) if frames else None)
+    first = run(
+        prompt.ids, 0, length, VideoFeatures(prompt.visual, slots, features) if frames else None
+    )
     return np.concatenate([first, run(prompt.ids[-9:], length - 9, 9, None)], axis=1)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from dataclasses import replace
 
 import pytest
@@ -22,15 +21,14 @@ pytest.importorskip('transformers', reason="makes the models: needs pip install 
 
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.trt.choose import choose
-from molmo_ground_ros.backends.molmo2.trt.content import contents, write_whole
+from molmo_ground_ros.backends.molmo2.trt.content import contents
 from molmo_ground_ros.backends.molmo2.trt.find import FULL, RTX, Tensorrt
-from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
+from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     PENDING,
     Facts,
     Recipe,
-    clear_unfinished,
     drop,
     entries,
     file_contents,
@@ -39,8 +37,9 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (
     write_plan,
 )
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
+from molmo_ground_ros.storage.atomic import delete_unfinished
 
-ORIN = Gpu('Orin', 'SM87', 16)
+ORIN = TargetGpu('Orin', 'SM87', 16)
 HERE = Tensorrt(FULL, '10.16.2.10', object())
 PLAN = bytes(range(256)) * 40
 FACTS = Facts(36, 36, 72, 400.0, '0.01 of 0.2 standard deviations')
@@ -211,7 +210,7 @@ def test_a_plan_made_ahead_of_time_serves_every_gpu_of_its_capability(model):
     both(model, tensorrt='tensorrt_rtx 1.7.1.116', gpu='', multiprocessors=0, capability='SM89')
     rtx = Tensorrt(RTX, '1.7.1.116', object())
     for name in ('RTX 4090', 'L4'):
-        assert chosen(model, 'auto', (HERE, rtx), Gpu(name, 'SM89', 99)).tensorrt is rtx
+        assert chosen(model, 'auto', (HERE, rtx), TargetGpu(name, 'SM89', 99)).tensorrt is rtx
 
 
 def test_every_part_of_a_recipe_changes_its_key(model):
@@ -238,31 +237,11 @@ def test_content_is_read_again_only_where_size_or_time_changed(tmp_path):
     assert contents(tmp_path, ['weights'], memory)['weights'] == second
 
 
-def write_many(path, letter):
-    for _ in range(20):
-        write_whole(path, letter * 10_000)
-
-
-def test_writers_side_by_side_leave_one_whole_file(tmp_path):
-    path = tmp_path / 'engines' / 'plan'
-    writers = [threading.Thread(target=write_many, args=(path, one)) for one in (b'a', b'b')]
-    for one in writers:
-        one.start()
-    for one in writers:
-        one.join()
-    assert path.read_bytes() in (b'a' * 10_000, b'b' * 10_000)
-    assert [one.name for one in path.parent.iterdir()] == ['plan']
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path, model):
-    path = tmp_path / 'plan'
-    write_whole(path, b'old')
-    with pytest.raises(TypeError):
-        write_whole(path, b'new', None)
-    assert path.read_bytes() == b'old'
-    assert [one.name for one in tmp_path.iterdir()] == ['plan']
+def test_what_a_killed_build_left_is_deleted_and_the_plans_stay(model):
     both(model)
-    (model.folder / ENGINES / '0123.plan.x.part').write_bytes(b'half')  # of a build that was killed
-    clear_unfinished(model.folder)
-    assert not list((model.folder / ENGINES).glob('*.part'))
+    (model.folder / ENGINES / '0123.plan.ab12cd34.partial').write_bytes(
+        b'half'
+    )  # of a build that was killed
+    delete_unfinished(model.folder / ENGINES)
+    assert not list((model.folder / ENGINES).glob('*.partial'))
     assert len(entries(model.folder)[0]) == 2

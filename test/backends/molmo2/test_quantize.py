@@ -13,7 +13,7 @@ import shutil
 
 import numpy as np
 import pytest
-from molmo2_styles import STYLES
+from support.molmo2_styles import STYLES
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
@@ -27,18 +27,18 @@ pytest.importorskip('onnxscript', reason=WHY)
 torch = pytest.importorskip('torch', reason=WHY)
 pytest.importorskip('transformers', reason="makes checkpoints: needs '.[transformers]'")
 
-import onnxruntime  # noqa: E402
-from safetensors.torch import load_file, save_file  # noqa: E402
+import onnxruntime
+from safetensors.torch import load_file, save_file
 
-from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
-from molmo_ground_ros.backends.molmo2.config import read_config  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint  # noqa: E402
-from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
-from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
-from molmo_ground_ros.backends.pixels import frame_patches  # noqa: E402
+from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
+from molmo_ground_ros.backends.molmo2.config import read_config
+from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint
+from molmo_ground_ros.backends.molmo2.export import export_graphs
+from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
+from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
+from molmo_ground_ros.backends.pixels import frame_patches
 
 # Inputs of attn_out: two blocks of 128; of ff_out: three, or none that divides; of the rest: 32.
 WIDTHS = {'qwen3': {'head_dim': 64, 'intermediate_size': 384}}
@@ -144,7 +144,7 @@ def both_logits(path, folder, make_clip, dtype=np.float32):
     ]
     put(stored_weights(path), runtime)
     with torch.inference_mode():
-        video = Video(prompt.visual, slots, features)
+        video = VideoFeatures(prompt.visual, slots, features)
         theirs, *_ = runtime.run(prompt.ids, 0, len(prompt.ids), video)
         joined = torch.cat(features).numpy()
     ours = run(path, checkpoint.config, prompt, slots, joined, dtype)

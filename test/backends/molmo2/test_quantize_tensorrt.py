@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 
 import pytest
-from molmo2_styles import STYLES
+from support.molmo2_styles import STYLES
 
 WHY = 'needs pip install tensorrt-rtx==1.7.1.116 and .[export]: no GPU, Linux x86_64 or aarch64'
 trt = pytest.importorskip('tensorrt_rtx', reason=WHY)
@@ -20,9 +20,9 @@ pytest.importorskip('onnxscript', reason=WHY)
 pytest.importorskip('torch', reason=WHY)
 pytest.importorskip('transformers', reason="makes checkpoints: needs '.[transformers]'")
 
-from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
-from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
-from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights  # noqa: E402
+from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
+from molmo_ground_ros.backends.molmo2.export import export_graphs
+from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights
 
 ROWS, HIDDEN = 512, 1024
 WIDTHS = {'hidden_size': HIDDEN, 'head_dim': 128, 'intermediate_size': 3072}

@@ -15,11 +15,11 @@ from molmo_ground_ros.errors import BackendError, BadEngine
 torch = pytest.importorskip('torch', reason="needs pip install '.[torch]'")
 pytest.importorskip('transformers', reason="makes the checkpoints: pip install '.[transformers]'")
 
-from molmo_ground_ros.backends.molmo2 import selfcheck  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
-from molmo_ground_ros.backends.molmo2.memory import FORMATS  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
-from molmo_ground_ros.backends.molmo2.selfcheck import TOLERANCES  # noqa: E402
+from molmo_ground_ros.backends.molmo2 import selfcheck
+from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+from molmo_ground_ros.backends.molmo2.memory import FORMATS
+from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
+from molmo_ground_ros.backends.molmo2.selfcheck import TOLERANCES
 
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
 SHIPPED = Path(__file__).parents[3] / 'models' / 'tabletop'

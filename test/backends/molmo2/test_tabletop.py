@@ -15,10 +15,10 @@ import pytest
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
 from molmo_ground_ros.backends.base import GenerateOptions
-from molmo_ground_ros.clip import ClipBuffer
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import BackendError, ErrorCode
-from molmo_ground_ros.session import Session
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer
+from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.types import Query
 
 torch = pytest.importorskip('torch', reason="needs pip install '.[torch]'")
@@ -28,14 +28,14 @@ transformers = pytest.importorskip(
 pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
 pytest.importorskip('rosbags', reason="needs pip install '.[bag]'")
 
-from transformers.modeling_outputs import BaseModelOutputWithPooling  # noqa: E402
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from molmo_ground_ros import bag  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
-from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices  # noqa: E402
+from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
+from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
+from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
+from molmo_ground_ros.recording import open_recording
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / 'models' / 'tabletop'
@@ -49,8 +49,8 @@ QUESTIONS = [
 
 @pytest.fixture(scope='module')
 def clips():
-    with bag.Bag(ROOT / 'examples' / 'tabletop.mcap') as recording:
-        return [bag.read_clip(recording, '', start, start + 8) for start in (0, 5)]
+    with open_recording(ROOT / 'examples' / 'tabletop.mcap') as recording:
+        return [recording.clip_of_seconds(start, start + 8) for start in (0, 5)]
 
 
 def answers(name, clips):
@@ -96,7 +96,7 @@ def prompt_and_video(checkpoint, runtime, clip):
         int(n) if token == checkpoint.prompts.patch else 0
         for n, token in zip(places, prompt.ids, strict=True)
     ]
-    return prompt, Video(prompt.visual, slots, frames)
+    return prompt, VideoFeatures(prompt.visual, slots, frames)
 
 
 @pytest.fixture(scope='module')
@@ -178,10 +178,10 @@ def half_folder(tmp_path_factory):
 def test_a_runtime_that_fails_in_an_answer_is_backend_failed_and_the_next_is_right(name, clips):
     """Through the session, as the node asks."""
     backend = backends.load(name, BackendSettings(str(FOLDER), device='cpu', threads=1))
-    with bag.Bag(ROOT / 'examples' / 'tabletop.mcap') as recording:
+    with open_recording(ROOT / 'examples' / 'tabletop.mcap') as recording:
         buffer = ClipBuffer('camera')
-        for picture in recording.pictures(recording.choose()):
-            buffer.push(picture.stamp_ns, picture.image)
+        for message in recording.messages():
+            buffer.push(message.stamp_ns, message.image)
     session = Session(lambda: backend, {'camera': buffer}, Settings(prepare=False))
     assert session.wait_ready(30)
     first = session.submit(Query(QUESTIONS[2])).result()

@@ -16,33 +16,30 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from molmo2_styles import STYLES
+from support.molmo2_styles import STYLES
 
 WHY = 'needs pip install tensorrt-rtx==1.7.1.116 and .[export]: no GPU, Linux x86_64 or aarch64'
 trt = pytest.importorskip('tensorrt_rtx', reason=WHY)
 pytest.importorskip('onnxscript', reason=WHY)
 pytest.importorskip('torch', reason=WHY)
 
-from molmo_ground_ros.backends import BackendSettings  # noqa: E402
-from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import open_checkpoint  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engines import Target, build_engines  # noqa: E402
-from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.build import build_plan, parse  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.find import RTX, installed  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of, weight_bytes  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.plans import (  # noqa: E402
+from molmo_ground_ros.backends import BackendSettings
+from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
+from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+from molmo_ground_ros.backends.molmo2.engines import Target, build_engines
+from molmo_ground_ros.backends.molmo2.export import export_graphs
+from molmo_ground_ros.backends.molmo2.trt.build import build_plan, parse
+from molmo_ground_ros.backends.molmo2.trt.find import RTX, installed
+from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of, weight_bytes
+from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     NOT_CHECKED,
     entries,
     keep,
     write_plan,
 )
-from molmo_ground_ros.backends.molmo2.trt.profiles import (  # noqa: E402
-    decoder_profiles,
-    vision_profiles,
-)
-from molmo_ground_ros.errors import BackendError, BadSetting  # noqa: E402
+from molmo_ground_ros.backends.molmo2.trt.profiles import decoder_profiles, vision_profiles
+from molmo_ground_ros.errors import BackendError, BadSetting
 
 ROWS, FRAMES, LAYERS = 512, 8, {'qwen3': 2, 'olmo': 3}
 STYLE = pytest.mark.parametrize('style', LAYERS)

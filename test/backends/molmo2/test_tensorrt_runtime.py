@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripted import Wild
+from support.scripted import Wild
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
@@ -32,29 +32,24 @@ torch = pytest.importorskip('torch', reason=WHY)
 pytest.importorskip('transformers', reason="makes the models: needs pip install '.[transformers]'")
 cuda = pytest.importorskip('cuda.bindings.runtime', reason=WHY)
 
-from host_tensorrt import HostMemory, HostTensorrt, host_plan  # noqa: E402
+from support.host_tensorrt import HostMemory, HostTensorrt, host_plan
 
-from molmo_ground_ros.backends.molmo2.capacity import fix_capacity  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint  # noqa: E402
-from molmo_ground_ros.backends.molmo2.engines import Target, build_engines  # noqa: E402
-from molmo_ground_ros.backends.molmo2.export import export_graphs  # noqa: E402
-from molmo_ground_ros.backends.molmo2.generate import Generator, Scene  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtime import Video  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes import tensorrt as runtimes  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt import cuda_memory  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.choose import Chosen  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.find import installed  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.memory import to_bfloat16  # noqa: E402
-from molmo_ground_ros.backends.molmo2.trt.plans import (  # noqa: E402
-    Entry,
-    Facts,
-    Recipe,
-    write_plan,
-)
-from molmo_ground_ros.backends.molmo2.trt.profiles import (  # noqa: E402
+from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
+from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint
+from molmo_ground_ros.backends.molmo2.engines import Target, build_engines
+from molmo_ground_ros.backends.molmo2.export import export_graphs
+from molmo_ground_ros.backends.molmo2.generate import Generator, Scene
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtimes import tensorrt as runtimes
+from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
+from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime
+from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
+from molmo_ground_ros.backends.molmo2.trt import cuda_memory
+from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
+from molmo_ground_ros.backends.molmo2.trt.find import installed
+from molmo_ground_ros.backends.molmo2.trt.memory import to_bfloat16
+from molmo_ground_ros.backends.molmo2.trt.plans import Entry, Facts, Recipe, write_plan
+from molmo_ground_ros.backends.molmo2.trt.profiles import (
     DECODER,
     READING,
     STEPS,
@@ -62,7 +57,7 @@ from molmo_ground_ros.backends.molmo2.trt.profiles import (  # noqa: E402
     decoder_profiles,
     vision_profiles,
 )
-from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices  # noqa: E402
+from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
 
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
 QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point to every cup.', 'Track it now.']
@@ -209,7 +204,7 @@ def test_logits_equal_those_of_torch_however_many_are_wanted(wanted, graphs):
     ids = [7 + i % 90 for i in range(40)]
     with torch.inference_mode():
         theirs = np.asarray(other.run(ids, 0, wanted)[0])
-    for video in (None, Video([0] * 40, [0] * 40, [])):  # no frames at all
+    for video in (None, VideoFeatures([0] * 40, [0] * 40, [])):  # no frames at all
         ours = backend._runtime.logits(ids, 0, wanted, video)
         assert ours.shape == (wanted, backend._checkpoint.config.text.vocabulary)
         np.testing.assert_allclose(ours, theirs.reshape(ours.shape), atol=2e-5, rtol=0)

@@ -14,7 +14,7 @@ transformers = pytest.importorskip(
     'transformers', reason="the reference: needs pip install '.[transformers]'"
 )
 
-from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer, stop_tokens  # noqa: E402
+from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer, stop_tokens
 
 TEXTS = [
     'How many are there in the video?',

@@ -8,7 +8,7 @@ import random
 import shutil
 
 import pytest
-from scripted import Wild
+from support.scripted import Wild
 
 from molmo_ground_ros.backends import BackendSettings
 from molmo_ground_ros.backends.base import GenerateOptions, Savings
@@ -18,10 +18,10 @@ from molmo_ground_ros.types import Clip
 torch = pytest.importorskip('torch', reason="needs pip install '.[torch]'")
 pytest.importorskip('transformers', reason="the reference: needs pip install '.[transformers]'")
 
-from molmo_ground_ros import backends  # noqa: E402
-from molmo_ground_ros.backends.molmo2 import engine  # noqa: E402
-from molmo_ground_ros.backends.molmo2.generate import Generator, Scene  # noqa: E402
-from molmo_ground_ros.backends.molmo2.runtimes.torch import load  # noqa: E402
+from molmo_ground_ros import backends
+from molmo_ground_ros.backends.molmo2 import engine
+from molmo_ground_ros.backends.molmo2.generate import Generator, Scene
+from molmo_ground_ros.backends.molmo2.runtimes.torch import load
 
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
 QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point to every cup.', 'Track it now.']

@@ -14,7 +14,7 @@ from molmo_ground_ros.errors import BadModel
 torch = pytest.importorskip('torch', reason="needs pip install '.[torch]'")
 safetensors = pytest.importorskip('safetensors.torch', reason='needs pip install safetensors')
 
-from molmo_ground_ros.backends.molmo2.load import load_graphs  # noqa: E402
+from molmo_ground_ros.backends.molmo2.load import load_graphs
 
 FIRST, SECOND = 'model.transformer.wte.embedding', 'model.transformer.wte.new_embedding'
 CPU = torch.device('cpu')

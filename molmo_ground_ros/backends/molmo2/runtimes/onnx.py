@@ -17,19 +17,15 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.backends.host.ram import available_bytes
 from molmo_ground_ros.backends.molmo2.config import TextConfig
-from molmo_ground_ros.backends.molmo2.engine import (
-    Checkpoint,
-    EngineBackend,
-    open_checkpoint,
-)
+from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
-from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
+from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.denormals import flushed
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
-from molmo_ground_ros.backends.ram import available_bytes
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
 _ROWS = 64  # the cache grows by so many at a time; a pass looks at all of them
@@ -95,7 +91,7 @@ class OnnxRuntime:
             return found
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
         """Write ids to the cache; the choices after the last `wanted` of them."""
         with _guard(f'reading {len(ids)} tokens'):
@@ -104,7 +100,7 @@ class OnnxRuntime:
             return [Choice(token, logprob) for token, logprob in pairs]
 
     def logits(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> NDArray[np.float32]:
         """As `read`: the logits, (wanted, vocabulary)."""
         with _guard(f'reading {len(ids)} tokens'):
@@ -124,7 +120,7 @@ class OnnxRuntime:
         ids: Sequence[int],
         start: int,
         wanted: int,
-        video: Video | None = None,
+        video: VideoFeatures | None = None,
     ) -> list[NDArray[Any]]:
         """As `read`: any of 'logits', 'tokens' and 'logprobs', each (1, wanted, ...)."""
         end = start + len(ids)

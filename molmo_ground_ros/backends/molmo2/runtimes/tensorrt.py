@@ -20,19 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.molmo2.engine import (
-    Checkpoint,
-    EngineBackend,
-    open_checkpoint,
-)
-from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, Video
+from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, VideoFeatures
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen, choose
 from molmo_ground_ros.backends.molmo2.trt.cuda_memory import CudaMemory, find_gpu
 from molmo_ground_ros.backends.molmo2.trt.engine import Engine
 from molmo_ground_ros.backends.molmo2.trt.find import installed
-from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
-from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, Memory, to_bfloat16
+from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, DeviceMemory, to_bfloat16
 from molmo_ground_ros.backends.molmo2.trt.plans import NOT_CHECKED
+from molmo_ground_ros.backends.molmo2.trt.precision import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import READING, STEP, STEPS
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, DoesNotFit
@@ -91,7 +87,7 @@ class TensorrtRuntime:
     that takes CUDA's whole state with it every call says so, and only a new process helps.
     """
 
-    def __init__(self, checkpoint: Checkpoint, chosen: Chosen, memory: Memory) -> None:
+    def __init__(self, checkpoint: Checkpoint, chosen: Chosen, memory: DeviceMemory) -> None:
         recipe = chosen.decoder.recipe
         self.capacity = recipe.capacity
         self.frames = recipe.frames  # of the longest clip
@@ -140,7 +136,7 @@ class TensorrtRuntime:
             return features
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
         """Write ids to the cache; the choices after the last `wanted` of them."""
         with self._guard(f'reading {len(ids)} tokens'):
@@ -150,7 +146,7 @@ class TensorrtRuntime:
             return [Choice(int(a), float(b)) for a, b in zip(tokens, logprobs, strict=True)]
 
     def logits(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> NDArray[np.float32]:
         """As `read`: the logits after the last `wanted` of the ids, (wanted, vocabulary)."""
         with self._guard(f'reading {len(ids)} tokens'):
@@ -196,7 +192,7 @@ class TensorrtRuntime:
         ids: Sequence[int],
         start: int,
         wanted: int,
-        video: Video | None,
+        video: VideoFeatures | None,
     ) -> list[NDArray[Any]]:
         """These outputs, (wanted, ...) each.
 

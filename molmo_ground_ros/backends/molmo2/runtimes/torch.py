@@ -17,19 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.device import choose_device, choose_dtype, guarded
+from molmo_ground_ros.backends.host.device import choose_device, choose_dtype, guarded
+from molmo_ground_ros.backends.host.ram import available_bytes
 from molmo_ground_ros.backends.molmo2.config import TextConfig
-from molmo_ground_ros.backends.molmo2.engine import (
-    Checkpoint,
-    EngineBackend,
-    open_checkpoint,
-)
+from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.load import load_graphs
 from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
-from molmo_ground_ros.backends.molmo2.runtime import Choice, Video
+from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
 from molmo_ground_ros.backends.pixels import pooling_indices
-from molmo_ground_ros.backends.ram import available_bytes
 
 _ROWS = 256  # the cache grows by so many at a time
 _CUDA_ROWS = 2048  # the same on CUDA, where captured graphs end with the cache they were made for
@@ -72,7 +68,7 @@ class TorchRuntime:
             return found
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
         """Write ids to the cache; the choices after the last `wanted` of them."""
         with guarded(f'reading {len(ids)} tokens'), torch.inference_mode():
@@ -86,7 +82,7 @@ class TorchRuntime:
             return _choices(tokens, logprobs)
 
     def logits(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> NDArray[np.float32]:
         """As `read`: the logits, (wanted, vocabulary)."""
         with guarded(f'reading {len(ids)} tokens'), torch.inference_mode():
@@ -102,7 +98,7 @@ class TorchRuntime:
         return Budget(free, where, rows, self._step, self._dtype.itemsize, fused=True)
 
     def run(
-        self, ids: Sequence[int], start: int, wanted: int, video: Video | None = None
+        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `read`: the logits (1, wanted, vocabulary), and each one's token and logprob."""
         end = start + len(ids)

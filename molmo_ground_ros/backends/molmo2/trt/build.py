@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt
-from molmo_ground_ros.backends.molmo2.trt.log import Lines, Progress, make_logger
+from molmo_ground_ros.backends.molmo2.trt.log import BuildLog, BuildProgress, make_logger
 from molmo_ground_ros.backends.molmo2.trt.profiles import Limits
 from molmo_ground_ros.errors import BackendError, BadSetting
 
@@ -67,7 +67,7 @@ def build_plan(
     """
     check_capability(tensorrt, capability)
     started = time.monotonic()
-    lines, progress = Lines(), Progress(on_step)
+    lines, progress = BuildLog(), BuildProgress(on_step)
     logger = make_logger(tensorrt.module, lines)
     parsed = _parse(tensorrt, graph, logger, lines)
     found = inspect(parsed.network)
@@ -102,11 +102,11 @@ def inspect(network: Any) -> Inspection:
 
 def parse(tensorrt: Tensorrt, graph: Path) -> Inspection:
     """What the parser makes of a graph. Raises BackendError where it does not take it."""
-    lines = Lines()
+    lines = BuildLog()
     return inspect(_parse(tensorrt, graph, make_logger(tensorrt.module, lines), lines).network)
 
 
-def _parse(tensorrt: Tensorrt, graph: Path, logger: Any, lines: Lines) -> _Parsed:
+def _parse(tensorrt: Tensorrt, graph: Path, logger: Any, lines: BuildLog) -> _Parsed:
     builder = tensorrt.module.Builder(logger)
     network = builder.create_network(tensorrt.network_flags)
     parser = tensorrt.module.OnnxParser(network, logger)
@@ -122,7 +122,7 @@ def _build(
     parsed: _Parsed,
     profiles: Sequence[Limits],
     capability: str,
-    progress: Progress,
+    progress: BuildProgress,
 ) -> Any:
     """The plan (IHostMemory), or None where TensorRT failed."""
     module, config = tensorrt.module, parsed.builder.create_builder_config()

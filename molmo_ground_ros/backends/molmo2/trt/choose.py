@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.trt.find import Tensorrt
-from molmo_ground_ros.backends.molmo2.trt.formats import FORMATS, computed
-from molmo_ground_ros.backends.molmo2.trt.memory import Gpu, system
-from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, Entry, Here, entries, mismatch
+from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu, system
+from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, Entry, Platform, entries, mismatch
+from molmo_ground_ros.backends.molmo2.trt.precision import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER, VISION
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.errors import BadModel
@@ -26,12 +26,14 @@ class Chosen:
     vision: Entry
 
 
-def choose(checkpoint: Checkpoint, dtype: str, tensorrts: Sequence[Tensorrt], gpu: Gpu) -> Chosen:
+def choose(
+    checkpoint: Checkpoint, dtype: str, tensorrts: Sequence[Tensorrt], gpu: TargetGpu
+) -> Chosen:
     """The plans to load: the first format of FORMATS for dtype 'auto', the largest capacity.
 
     Raises BadModel where no plan fits, with what differs for each of them, and how to build one.
     """
-    here = Here(
+    here = Platform(
         checkpoint.folder,
         digest(read_index(checkpoint.model, checkpoint.folder), checkpoint.config),
         [str(one) for one in tensorrts],
@@ -63,7 +65,7 @@ def choose(checkpoint: Checkpoint, dtype: str, tensorrts: Sequence[Tensorrt], gp
     )
 
 
-def _vision(decoder: Entry, found: Sequence[Entry], here: Here) -> Entry | str:
+def _vision(decoder: Entry, found: Sequence[Entry], here: Platform) -> Entry | str:
     """The plan of the vision tower for a decoder's, or why there is none."""
     precision, tensorrt = computed(decoder.recipe.weights), decoder.recipe.tensorrt
     reasons = []

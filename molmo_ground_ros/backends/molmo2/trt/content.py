@@ -12,13 +12,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 2**24
+from molmo_ground_ros.storage.atomic import write_atomically
 
 
 def sha256(path: Path) -> str:
@@ -46,35 +44,8 @@ def contents(folder: Path, names: Iterable[str], memory: Path) -> dict[str, str]
         found[name] = str(held['sha256'])
     if read:
         with contextlib.suppress(OSError):  # a read-only folder is read again next time
-            write_whole(memory, json.dumps(known, indent=1).encode())
+            write_atomically(memory, json.dumps(known, indent=1).encode())
     return found
-
-
-def write_whole(path: Path, *data: bytes | memoryview) -> None:
-    """Write a file so that it is there whole or not at all, also after a loss of power.
-
-    Raises OSError; nothing is left behind then. Safe beside other writers of the same file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, name = tempfile.mkstemp(prefix=f'{path.name}.', suffix='.part', dir=path.parent)
-    unfinished = Path(name)
-    try:
-        with os.fdopen(number, 'wb') as stream:
-            for one in data:
-                for start in range(0, len(one), _CHUNK):
-                    stream.write(one[start : start + _CHUNK])
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.chmod(0o644)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _remembered(memory: Path) -> dict[str, dict[str, Any]]:

@@ -10,17 +10,17 @@ from typing import Any
 from cuda.bindings import runtime as cuda
 from numpy.typing import NDArray
 
-from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, Gpu
-from molmo_ground_ros.backends.ram import available_bytes
+from molmo_ground_ros.backends.host.ram import available_bytes
+from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, TargetGpu
 from molmo_ground_ros.errors import BackendError
 
 _MIB = 2**20
 
 
-def find_gpu(index: int) -> Gpu:
+def find_gpu(index: int) -> TargetGpu:
     """The GPU of that number. Raises BackendError where there is none, with CUDA's reason."""
     found = _ask('looking for a GPU', cuda.cudaGetDeviceProperties(index))
-    return Gpu(
+    return TargetGpu(
         found.name.decode().rstrip('\0'),
         f'SM{found.major}{found.minor}',
         found.multiProcessorCount,

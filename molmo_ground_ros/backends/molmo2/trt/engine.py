@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.backends.molmo2.trt.find import Tensorrt
-from molmo_ground_ros.backends.molmo2.trt.log import Lines, make_logger
+from molmo_ground_ros.backends.molmo2.trt.log import BuildLog, make_logger
 from molmo_ground_ros.errors import BackendError, BadModel
 
 
@@ -21,7 +21,7 @@ class Engine:
     """One plan. Raises BadModel where TensorRT does not take it, though it was checked before."""
 
     def __init__(self, tensorrt: Tensorrt, model: str, plan: Path, stream: int) -> None:
-        self._lines = Lines()
+        self._lines = BuildLog()
         self._logger = make_logger(tensorrt.module, self._lines)
         self._runtime = tensorrt.module.Runtime(self._logger)
         self._stream = stream

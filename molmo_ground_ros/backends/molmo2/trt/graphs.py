@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
-from molmo_ground_ros.backends.molmo2.exported import State, state
+from molmo_ground_ros.backends.molmo2.exported import GraphState, state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
-from molmo_ground_ros.backends.molmo2.trt.content import sha256, write_whole
-from molmo_ground_ros.backends.molmo2.trt.formats import computed
+from molmo_ground_ros.backends.molmo2.trt.content import sha256
 from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, file_contents
+from molmo_ground_ros.backends.molmo2.trt.precision import computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.storage.atomic import write_atomically
 
 
 def prepare(
@@ -46,7 +47,9 @@ def whole(checkpoint: Checkpoint, dtype: str) -> dict[str, Path]:
     model, folder = checkpoint.model, checkpoint.folder
     layout = digest(read_index(model, folder), checkpoint.config)
     graphs = {part: folder / graph_file(part, dtype, 'fused') for part in PARTS}
-    lacking = [part for part, path in graphs.items() if state(path, layout) is not State.CURRENT]
+    lacking = [
+        part for part, path in graphs.items() if state(path, layout) is not GraphState.CURRENT
+    ]
     if lacking:
         with exporter():
             from molmo_ground_ros.backends.molmo2.export import export_graphs
@@ -72,7 +75,7 @@ def _quantised(folder: Path, decoder: Path, weights: str) -> Path:
             return folder / name
     path = quantize.quantize_weights(decoder, weights)
     made = {'code': code, 'read': read, 'gave': file_contents(folder, files_of(path))}
-    write_whole(note, json.dumps(made).encode())
+    write_atomically(note, json.dumps(made).encode())
     return path
 
 

@@ -15,7 +15,7 @@ _ERROR = 1  # severity: 0 is an internal error, 2 a warning
 _LONGEST = 300  # characters of a line
 
 
-class Lines:
+class BuildLog:
     """The last errors. TensorRT logs from threads of its own; a deque's append is safe there."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Lines:
         return '; '.join(lines) or 'it does not say why'
 
 
-def make_logger(module: Any, lines: Lines) -> Any:
+def make_logger(module: Any, lines: BuildLog) -> Any:
     """An ILogger of this TensorRT. It must live as long as what is made with it."""
 
     def log(_self: Any, severity: Any, text: str) -> None:
@@ -43,7 +43,7 @@ def make_logger(module: Any, lines: Lines) -> Any:
     return _derived(module.ILogger, {'log': log})
 
 
-class Progress:
+class BuildProgress:
     """How far the builder has come in its outermost phase; stops it where the callback raises."""
 
     def __init__(self, on_step: Callable[[int, int], None]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Gpu:
+class TargetGpu:
     """What of a GPU a plan is made for."""
 
     name: str
@@ -29,7 +29,7 @@ class Buffer:
         self.nbytes = nbytes
 
 
-class Memory(Protocol):
+class DeviceMemory(Protocol):
     """One device and one stream on it. Every method may raise BackendError."""
 
     stream: int  # its handle

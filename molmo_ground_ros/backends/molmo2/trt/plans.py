@@ -9,7 +9,6 @@ here, and the plan's own bytes with their sha256, before TensorRT sees one of th
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.backends.molmo2.trt.content import contents, sha256, write_whole
-from molmo_ground_ros.backends.molmo2.trt.memory import Gpu
+from molmo_ground_ros.backends.molmo2.trt.content import contents, sha256
+from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu
+from molmo_ground_ros.storage.atomic import write_atomically
 
 ENGINES = 'engines'  # the folder of plans in a checkpoint's folder
 NOT_CHECKED = 'not run'  # what a manifest's self-check begins with where there was no GPU
@@ -83,13 +83,13 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class Platform:
     """What a plan must have been made for."""
 
     folder: Path  # of the checkpoint
     checkpoint: str  # weights.digest
     tensorrts: Sequence[str]  # those installed
-    gpu: Gpu
+    gpu: TargetGpu
     system: str
 
 
@@ -97,7 +97,7 @@ def write_plan(folder: Path, recipe: Recipe, data: memoryview) -> Written:
     """Write a plan under its key. Raises OSError; nothing unfinished is left behind."""
     path = folder / ENGINES / f'{recipe.key}.plan'
     _manifest(path).unlink(missing_ok=True)
-    write_whole(path, data)
+    write_atomically(path, data)
     return Written(path, len(data), hashlib.sha256(data).hexdigest())
 
 
@@ -109,7 +109,7 @@ def keep(written: Written, recipe: Recipe, facts: Facts) -> Entry:
         'made_of': asdict(recipe),
         'found': asdict(facts),
     }
-    write_whole(_manifest(written.path), json.dumps(said, indent=1).encode() + b'\n')
+    write_atomically(_manifest(written.path), json.dumps(said, indent=1).encode() + b'\n')
     return Entry(written, recipe, facts)
 
 
@@ -156,7 +156,7 @@ def file_contents(folder: Path, names: Sequence[str]) -> dict[str, str]:
     return contents(folder, names, folder / ENGINES / _REMEMBERED)
 
 
-def mismatch(entry: Entry, here: Here) -> str:
+def mismatch(entry: Entry, here: Platform) -> str:
     """Why a plan may not be loaded here, naming what differs; '' where it may.
 
     A file that is gone says nothing: a plan holds its weights, and the graph and quantised weights
@@ -199,13 +199,6 @@ def damage(plan: Written) -> str:
     if sha256(plan.path) != plan.sha256:
         return f'{name} is damaged: its bytes are not those that were written'
     return ''
-
-
-def clear_unfinished(folder: Path) -> None:
-    """Delete what builds that were killed left behind. Only while no build is under way."""
-    for path in (folder / ENGINES).glob('*.part'):
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
 
 
 def _manifest(plan: Path) -> Path:

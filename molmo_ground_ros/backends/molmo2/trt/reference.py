@@ -9,8 +9,8 @@ from typing import Any
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
 from molmo_ground_ros.backends.molmo2.selfcheck import TOLERANCES, check
 from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
-from molmo_ground_ros.backends.molmo2.trt.formats import computed
 from molmo_ground_ros.backends.molmo2.trt.graphs import exporter, whole
+from molmo_ground_ros.backends.molmo2.trt.precision import computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER
 from molmo_ground_ros.backends.molmo2.weights import read_index
 
@@ -50,7 +50,7 @@ def compare(checkpoint: Checkpoint, weights: str, runtime: Any) -> str:
 
 def _mapped_reference(checkpoint: Checkpoint) -> Any:
     with exporter():
-        from molmo_ground_ros.backends.device import choose_device, choose_dtype
+        from molmo_ground_ros.backends.host.device import choose_device, choose_dtype
         from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 
     device = choose_device('cpu')

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What analyzing recordings gives. Knows nothing of how it was found, shown or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from molmo_ground_ros.analysis.stitch import Stitched
+from molmo_ground_ros.types import Frame, Query
+
+Pictures = Callable[[str, int], Frame]
+"""(camera, stamp_ns) -> the decoded frame. Raises ImageError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One question's answer about one camera."""
+
+    query: Query
+    camera: str  # topic
+    stitched: Stitched
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All questions' answers about all cameras of a recording."""
+
+    sources: tuple[str, ...]  # paths, as they were given
+    cameras: tuple[str, ...]  # topics
+    span_ns: tuple[int, int]  # stamps, both ends in it
+    findings: tuple[Finding, ...]  # by camera, then by question
+    losses: tuple[str, ...]  # what is missing of the recording, a line for a person each
+    settings: Mapping[str, str]
+    model: str
+    timing_s: Mapping[str, float]  # seconds by what they were spent on
+    frames: int  # decoded for the model, each once
+    complete: bool  # False where it was interrupted: the windows that were left out are gaps

@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Answers about overlapping windows to one about the recording. Knows no frames, models or ROS.
+
+    values.py    what merging gives: events, trajectories, windows, seams, gaps, and the marks
+    coverage.py  what the answers speak for, and what they do not
+    assign.py    costs -> pairs, and what could as well have been
+    doubts.py    the marks of a matching
+    events.py    occurrences -> events, each counted once
+    tracks.py    tracks -> trajectories, one an object
+    stitcher.py  the answers, as they come -> the result
+
+By design it cannot tell: an object that left and came back in another window, unless it is at rest
+at its place (it gets a new id, with the older ones in `may_be`); objects asked for as points, which
+every window points at anew (`count_least` leaves out those a window begins with); a switch of ids
+that the model made inside one window.
+"""
+
+from molmo_ground_ros.analysis.stitch.stitched import (
+    AnsweredWindow,
+    Event,
+    Gap,
+    Mark,
+    Seam,
+    Sighting,
+    Stitched,
+    Trajectory,
+    WindowState,
+)
+from molmo_ground_ros.analysis.stitch.stitcher import Stitcher
+
+__all__ = [
+    'AnsweredWindow',
+    'Event',
+    'Gap',
+    'Mark',
+    'Seam',
+    'Sighting',
+    'Stitched',
+    'Stitcher',
+    'Trajectory',
+    'WindowState',
+]

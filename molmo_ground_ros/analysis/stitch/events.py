@@ -1,0 +1,224 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Occurrences of overlapping windows to events, each counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molmo_ground_ros.analysis.stitch.assign import Costs, match
+from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by, showing
+from molmo_ground_ros.analysis.stitch.doubts import Merged, note
+from molmo_ground_ros.analysis.stitch.stitched import AnsweredWindow, Event, Mark, Sighting
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
+from molmo_ground_ros.types import Point
+
+# How far apart two sightings of one event may be, in place and in time, both as shares of an
+# ellipse: (distance / EVENT_SHARE)^2 + (time / EVENT_NS)^2 < 1.
+# Two answers that each point 2 % beside a place (root mean square, in shares of the diagonal) are
+# 10 % apart once in 270,000 times: exp(-(0.10 / 0.02)^2 / 2).
+EVENT_SHARE = 0.10  # of the image diagonal
+# The model looks at 2 fps: an event's time may differ by a step of the grid or two, and not three.
+EVENT_NS = 1_500_000_000
+# What leaving a sighting alone costs if another window speaks for its moment, and should have it.
+# If none does, nothing: so two sightings outside of what their windows share are never joined.
+UNSEEN = 0.5
+# Decisions closer than this are marked: which is which of two events of one moment less than 2.7 %
+# of the diagonal apart, and pairs 9.2 to 10 % apart that are joined, 10 to 10.7 % that are not.
+DOUBT = 0.15
+
+
+class _Event(Merged):
+    """Sightings of one occurrence, ascending in window and time."""
+
+    def __init__(self, sightings: Sequence[Sighting], spots: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.sightings = list(sightings)
+        self.spots = spots  # (sightings, 3): stamp in EVENT_NS, x and y in EVENT_SHARE
+        self.last_ns = sightings[-1].point.stamp_ns
+
+    def join(self, other: _Event) -> None:
+        self.sightings += other.sightings
+        self.last_ns = max(self.last_ns, other.last_ns)
+        self.spots = np.concatenate([self.spots, other.spots])
+
+
+class EventMerger:
+    """The events of the windows so far."""
+
+    def __init__(self) -> None:
+        self._events: list[_Event] = []
+        self._recent: list[_Event] = []  # those that a window to come may have to do with
+
+    def add(
+        self,
+        points: Sequence[Point],
+        label: str,
+        window: AnsweredWindow,
+        earlier: Sequence[AnsweredWindow],
+        origin_ns: int,
+        diagonal: float,
+    ) -> tuple[int, int]:
+        """Join a window's points to the events; returns how many joined, how many are undecided.
+
+        points: those of one id are one occurrence. earlier: the windows before, ascending in start.
+        origin_ns: any stamp, the same for all windows. diagonal: of the image, in pixels.
+        """
+        new = _occurrences(points, label, window.index, origin_ns, diagonal)
+        begin_ns = window.start_ns - MAX_WINDOW_NS - EVENT_NS
+        self._recent = [event for event in self._recent if event.last_ns > begin_ns]
+        old = [event for event in self._recent if event.last_ns > window.start_ns - EVENT_NS]
+        matching = match(_costs(old, new, window, earlier), DOUBT)
+        merged = list(new)
+        for i, j in matching.pairs:
+            old[i].join(new[j])
+            merged[j] = old[i]
+        undecided = note(matching, old, merged)
+        joined = {j for _, j in matching.pairs}
+        fresh = [new[j] for j in range(len(new)) if j not in joined]
+        for event in fresh:
+            undecided += self._standing(event, window, earlier)
+        self._events += fresh
+        self._recent += fresh
+        return len(joined), undecided
+
+    def _standing(
+        self, event: _Event, window: AnsweredWindow, earlier: Sequence[AnsweredWindow]
+    ) -> bool:
+        """Whether a window may have begun with something that another had pointed at before.
+
+        Asked for objects, not for what happens, the model points at each where the window first
+        shows it. Then the place is the same, and the time tells nothing.
+        """
+        first = event.sightings[0].point
+        if not window.begins_at(first.stamp_ns):
+            return False
+        before = {other.index for other in showing(earlier, first.stamp_ns)}
+        for other in self._recent:
+            here = {sighting.window for sighting in other.sightings}
+            if here & before and window.index not in here:
+                away = ((other.spots[:, None, 1:] - event.spots[:, 1:]) ** 2).sum(axis=2)
+                if away.min() < 1 and other not in event.may_be:
+                    event.marks.add(Mark.MAY_BE_SAME)
+                    event.may_be.append(other)
+        return Mark.MAY_BE_SAME in event.marks
+
+    def result(self, windows: Sequence[AnsweredWindow]) -> tuple[Event, ...]:
+        """The events so far, in order of time. windows: all, ascending in start."""
+        end_ns = max((window.end_ns for window in windows), default=0)
+        shown = [(_shown(event, windows), event) for event in self._events]
+        shown.sort(key=lambda pair: _order(pair[0]))
+        number = {id(event): n for n, (_, event) in enumerate(shown, start=1)}
+        return tuple(
+            Event(
+                id=number[id(event)],
+                shown=sighting,
+                duplicates=tuple(other for other in event.sightings if other is not sighting),
+                marks=tuple(sorted(event.marks | _seen(event, sighting, windows, end_ns))),
+                may_be=tuple(sorted({number[id(other)] for other in event.may_be})),
+                missed_by=_missed_by(event, sighting, windows),
+            )
+            for sighting, event in shown
+        )
+
+
+def _occurrences(
+    points: Sequence[Point], label: str, window: int, origin_ns: int, diagonal: float
+) -> list[_Event]:
+    """A window's points by id, in an order that does not hang on the ids."""
+    by_id: dict[int, list[Sighting]] = {}
+    for point in sorted(points, key=lambda p: (p.stamp_ns, p.x, p.y, p.id)):
+        by_id.setdefault(point.id, []).append(Sighting(window, label, point))
+    unit = diagonal * EVENT_SHARE
+    return [
+        _Event(
+            sightings,
+            np.array(
+                [
+                    ((s.point.stamp_ns - origin_ns) / EVENT_NS, s.point.x / unit, s.point.y / unit)
+                    for s in sightings
+                ]
+            ),
+        )
+        for sightings in by_id.values()
+    ]
+
+
+def _costs(
+    old: Sequence[_Event],
+    new: Sequence[_Event],
+    window: AnsweredWindow,
+    earlier: Sequence[AnsweredWindow],
+) -> Costs:
+    """What joining costs, less what leaving both alone costs; the nearest sightings count."""
+    if not old or not new:
+        return np.full((len(old), len(new)), np.inf)
+    ours = np.concatenate([event.spots for event in old])
+    theirs = np.concatenate([event.spots for event in new])
+    apart = np.zeros((len(ours), len(theirs)))
+    for axis in range(3):
+        apart += (ours[:, axis, None] - theirs[:, axis]) ** 2
+    apart = np.minimum.reduceat(apart, _starts(old), axis=0)
+    apart = np.minimum.reduceat(apart, _starts(new), axis=1)
+    seen = [any(window.shows(s.point.stamp_ns) for s in event.sightings) for event in old]
+    shown = [any(showing(earlier, s.point.stamp_ns) for s in event.sightings) for event in new]
+    costs = apart - UNSEEN * np.array(seen)[:, None] - UNSEEN * np.array(shown)
+    return np.where(costs < DOUBT, costs, np.inf)
+
+
+def _starts(events: Sequence[_Event]) -> NDArray[np.intp]:
+    return np.cumsum([0, *(len(event.spots) for event in events[:-1])])
+
+
+def _shown(event: _Event, windows: Sequence[AnsweredWindow]) -> Sighting:
+    """Of the windows' first sightings the one deepest inside its window; of equals the earlier."""
+    first: dict[int, Sighting] = {}
+    for sighting in event.sightings:
+        first.setdefault(sighting.window, sighting)
+    return max(first.values(), key=lambda s: depth_ns(windows[s.window], s))
+
+
+def _order(sighting: Sighting) -> tuple[int, float, float, int]:
+    point = sighting.point
+    return point.stamp_ns, point.x, point.y, sighting.window
+
+
+def _missed_by(
+    event: _Event, shown: Sighting, windows: Sequence[AnsweredWindow]
+) -> tuple[int, ...]:
+    """Windows that show the moment and do not have it.
+
+    Those that begin or end with it do not count: it may have happened just outside of them.
+    """
+    having = {sighting.window for sighting in event.sightings}
+    stamp_ns = shown.point.stamp_ns
+    missed = (windows[index] for index in missed_by(windows, [stamp_ns], having))
+    return tuple(w.index for w in missed if not w.begins_at(stamp_ns) and not w.ends_at(stamp_ns))
+
+
+def _seen(
+    event: _Event, shown: Sighting, windows: Sequence[AnsweredWindow], end_ns: int
+) -> set[Mark]:
+    """The marks that hang on what other windows show; end_ns: of the newest window."""
+    marks = set()
+    if _missed_by(event, shown, windows):
+        marks.add(Mark.UNCONFIRMED)
+    if _at_edge(event, windows, end_ns):
+        marks.add(Mark.AT_EDGE)
+    return marks
+
+
+def _at_edge(event: _Event, windows: Sequence[AnsweredWindow], end_ns: int) -> bool:
+    """Whether one window alone has it, in its first or last frame, with a time beyond that frame.
+
+    Before the first window and after the newest there is none.
+    """
+    if len({sighting.window for sighting in event.sightings}) > 1:
+        return False
+    window = windows[event.sightings[0].window]
+    stamp_ns = event.sightings[0].point.stamp_ns
+    begins = window.start_ns > windows[0].start_ns and window.begins_at(stamp_ns)
+    return begins or (window.seen_until_ns < end_ns and window.ends_at(stamp_ns))

@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What merging gives: events, tracks, and what is known about each window, seam and gap.
+
+Every point of every window's answer is in exactly one event or track, as the one that is shown or
+as a duplicate of it. Points are the grounder's own, never averaged: stamp, pixel and score are
+those of one frame and one answer.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
+from molmo_ground_ros.types import Point, Rejection
+
+
+class Mark(enum.StrEnum):
+    """What could not be decided about an event or a track; the value is a stable string."""
+
+    MAY_BE_TWO = 'may be two'  # joined from two windows, but hardly near enough
+    MAY_BE_SAME = 'may be the same as another'  # as those in `may_be`; kept apart
+    WHICH = 'which of several'  # joined, but with another it would fit nearly as well
+    UNCONFIRMED = 'unconfirmed'  # the windows in `missed_by` show the moment and do not have it
+    AT_EDGE = 'at the edge of what was seen'  # where no other window tells how it goes on
+    RESUMED = 'resumed'  # joined across a time without a sighting: at rest at the same place
+
+
+class WindowState(enum.StrEnum):
+    """What became of a window."""
+
+    ANSWERED = 'answered'
+    TRUNCATED = 'truncated'  # answered up to where the text was cut off
+    REFUSED = 'refused'  # the model said that it cannot answer
+    FAILED = 'failed'  # there is no answer
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredWindow:
+    """One window as it was answered."""
+
+    index: int  # from 0, in order of time
+    start_ns: int  # the window asked for, both ends in it
+    end_ns: int
+    seen_until_ns: int  # the last stamp the answer speaks for; before start_ns if it does for none
+    newest_ns: int  # stamp of the newest frame used; start_ns if there is none
+    state: WindowState
+    reason: str  # why not all of it was seen; '' if it was
+    stated: int | None  # the total the model states; never repaired to match the points
+    occurrences: int  # that its points tell apart
+    tracks: int
+    label: str
+    text: str  # the model's words
+    frames_used: int
+    frames_expected: int
+    truncated: bool
+    model: str
+    latency_ns: int
+    rejected: tuple[Rejection, ...]
+    image_width: int = 0  # pixels, of the newest frame; 0 if there is none
+    image_height: int = 0
+
+    def shows(self, stamp_ns: int) -> bool:
+        """Whether the answer speaks for this moment."""
+        return self.start_ns <= stamp_ns <= self.seen_until_ns
+
+    def begins_at(self, stamp_ns: int) -> bool:
+        """Whether the stamp is of the first frame: less than a step of the grid from the start."""
+        return abs(stamp_ns - self.start_ns) < SAMPLE_PERIOD_NS
+
+    def ends_at(self, stamp_ns: int) -> bool:
+        """Whether the stamp is of the last frame that the answer speaks for."""
+        return abs(min(self.newest_ns, self.seen_until_ns) - stamp_ns) < SAMPLE_PERIOD_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One point of one window's answer. `point.id` is the window's own."""
+
+    window: int  # index
+    label: str  # the model's, of the block it stands in
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One occurrence. The sighting shown is the one deepest inside its window."""
+
+    id: int  # 1..N in order of time
+    shown: Sighting
+    duplicates: tuple[Sighting, ...]  # the same occurrence, by other windows or pointed at again
+    marks: tuple[Mark, ...]
+    may_be: tuple[int, ...]  # ids of events that may be this one
+    missed_by: tuple[int, ...]  # windows that show the moment and do not have it
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One object, followed through all windows that have it."""
+
+    id: int  # 1..N in order of first appearance
+    label: str  # that of the first window
+    points: tuple[Sighting, ...]  # one a stamp, ascending
+    duplicates: tuple[Sighting, ...]  # of the same stamps, by other windows
+    marks: tuple[Mark, ...]
+    may_be: tuple[int, ...]  # ids of trajectories that may be this object
+    missed_by: tuple[int, ...]  # windows that show a moment of it and do not have it
+    resumed_ns: tuple[tuple[int, int], ...]  # (from, to): nobody saw it between, and it was joined
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where a window was joined to those before it."""
+
+    window: int  # index
+    start_ns: int  # the time it shares with them; start after end if there is none
+    end_ns: int
+    events_joined: int
+    tracks_joined: int
+    undecided: int  # joins, and pairs kept apart, that could as well have gone the other way
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time that no answer speaks for, longer than a step of the grid."""
+
+    start_ns: int
+    end_ns: int
+    windows: tuple[int, ...]  # that should have spoken for it; () if none was asked
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stitched:
+    """One question's answer for a whole recording.
+
+    What begins before `settled_ns` keeps its number whatever window comes later.
+    """
+
+    camera: str
+    question: str
+    windows: tuple[AnsweredWindow, ...]
+    events: tuple[Event, ...]
+    tracks: tuple[Trajectory, ...]
+    seams: tuple[Seam, ...]
+    gaps: tuple[Gap, ...]
+    settled_ns: int
+
+    @property
+    def count(self) -> int:
+        """The merged number of events. The windows' stated totals are beside it, in `windows`."""
+        return len(self.events)
+
+    @property
+    def count_least(self) -> int:
+        """Without the events that may be the same as another, or that a window does not confirm.
+
+        One that another may be the same as is confirmed if it is, and counts.
+        """
+        named = {identity for event in self.events for identity in event.may_be}
+        return sum(
+            Mark.MAY_BE_SAME not in event.marks
+            and (Mark.UNCONFIRMED not in event.marks or event.id in named)
+            for event in self.events
+        )
+
+    @property
+    def count_most(self) -> int:
+        """With two for every event that may be two."""
+        return self.count + sum(Mark.MAY_BE_TWO in event.marks for event in self.events)

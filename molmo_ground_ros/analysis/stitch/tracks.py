@@ -1,0 +1,298 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Tracks of overlapping windows to trajectories, one an object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molmo_ground_ros.analysis.stitch.assign import Costs, match
+from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by
+from molmo_ground_ros.analysis.stitch.doubts import Merged, note
+from molmo_ground_ros.analysis.stitch.stitched import (
+    AnsweredWindow,
+    Gap,
+    Mark,
+    Sighting,
+    Trajectory,
+)
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
+from molmo_ground_ros.types import Point, Track
+
+# Two tracks are compared where both are, at the stamps of the newer one. A stamp at which their
+# distance is below this speaks for one object, above it for two: two answers that each point 2 %
+# beside an object are 2.8 % apart (root mean square), and 5.7 % if they follow two objects 5 %
+# apart; the two are equally likely at about 4 %.
+TRACK_SHARE = 0.04  # of the image diagonal
+# Stamps that count at most. What an answer points at on an object, it points at all along, so more
+# stamps tell little more.
+MOST_STAMPS = 4
+# In favour of one object before anything is compared, in stamps: for two, each window must have
+# lost one, and just those two must be near each other. With MOST_STAMPS compared, tracks are joined
+# up to 5.7 % apart (root mean square) where nothing fits better.
+PRIOR = 4.0
+# Decisions closer than this are marked. With MOST_STAMPS compared: tracks 4.5 to 5.7 % apart that
+# are joined, 5.7 to 6.6 % that are kept apart, and which is which of objects less than 2.5 % apart.
+DOUBT = 3.0
+
+SLOT_NS = SAMPLE_PERIOD_NS // 2  # windows may show two frames of one grid time
+BRIDGE_NS = 2 * SAMPLE_PERIOD_NS  # a track is taken to go straight where one stamp is missing
+
+# Across a time without a sighting only an object at rest is joined: before and after, in this time,
+REST_NS = 3_000_000_000
+# its points lie this close about one place (root mean square; 2 % is the pointing itself), so that
+# it moves by less than 3 % a second,
+REST_SHARE = 0.025
+# the two places are as near as one object's, and nothing else that was lost or is new is within
+# twice that. Longer than one window it could have been taken away and replaced.
+LOST_NS = MAX_WINDOW_NS
+
+
+class _Piece:
+    """One window's track."""
+
+    def __init__(self, track: Track, window: int, diagonal: float) -> None:
+        self.track = track
+        self.window = window
+        self.stamps = np.array([point.stamp_ns for point in track.points], np.int64)
+        self.spots = np.array([(p.x, p.y) for p in track.points]) / diagonal  # (points, 2)
+
+    @property
+    def first_ns(self) -> int:
+        return self.track.points[0].stamp_ns
+
+    @property
+    def last_ns(self) -> int:
+        return self.track.points[-1].stamp_ns
+
+    def order(self) -> tuple[tuple[int, float, float], ...]:
+        """By time and place, so that no window's own ids matter."""
+        return tuple((point.stamp_ns, point.x, point.y) for point in self.track.points)
+
+
+class _Object(Merged):
+    """The pieces of one object, ascending in window."""
+
+    def __init__(self, piece: _Piece) -> None:
+        super().__init__()
+        self.pieces = [piece]
+        self.last_ns = piece.last_ns
+        self.resumed_ns: list[tuple[int, int]] = []
+
+    def join(self, piece: _Piece) -> None:
+        self.pieces.append(piece)
+        self.last_ns = max(self.last_ns, piece.last_ns)
+
+    def path(self, since_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Stamps and places from `since_ns` on; of one stamp, the oldest window's."""
+        pieces = [piece for piece in self.pieces if piece.last_ns >= since_ns]
+        stamps = np.concatenate([piece.stamps for piece in pieces])
+        spots = np.concatenate([piece.spots for piece in pieces])
+        stamps, kept = np.unique(stamps, return_index=True)
+        begin = np.searchsorted(stamps, since_ns)
+        return stamps[begin:], spots[kept[begin:]]
+
+
+class TrackMerger:
+    """The objects of the windows so far."""
+
+    def __init__(self) -> None:
+        self._objects: list[_Object] = []
+        self._recent: list[_Object] = []  # those that a window to come may have to do with
+
+    def add(
+        self, tracks: Sequence[Track], window: AnsweredWindow, diagonal: float
+    ) -> tuple[int, int]:
+        """Join a window's tracks to the objects; returns how many joined, how many are undecided.
+
+        tracks: none without points. diagonal: of the image, in pixels.
+        """
+        new = sorted((_Piece(t, window.index, diagonal) for t in tracks), key=_Piece.order)
+        self._recent = [one for one in self._recent if one.last_ns >= window.start_ns - LOST_NS]
+        old = [one for one in self._recent if one.last_ns >= window.start_ns - SLOT_NS]
+        matching = match(_costs(old, new, window), DOUBT)
+        merged = [_Object(piece) for piece in new]
+        for i, j in matching.pairs:
+            old[i].join(new[j])
+            merged[j] = old[i]
+        undecided = note(matching, old, merged)
+        joined = {j for _, j in matching.pairs}
+        found = [merged[j] for j in range(len(new)) if j not in joined]
+        resumed, doubtful = self._resume(found, window.index)
+        fresh = [one for one in found if one.pieces]
+        self._objects += fresh
+        self._recent += fresh
+        return len(joined) + resumed, undecided + doubtful
+
+    def _resume(self, found: Sequence[_Object], window: int) -> tuple[int, int]:
+        """Join what was found to what was lost where that can be decided, and mark where not."""
+        lost = [one for one in self._recent if one.pieces[-1].window != window]
+        near = {
+            id(new): [old for old in lost if 0 < new.pieces[0].first_ns - old.last_ns <= LOST_NS]
+            for new in found
+        }
+        back: list[tuple[_Object, _Object]] = []
+        for new in found:
+            old = _only([old for old in near[id(new)] if _away(old, new) < 2 * TRACK_SHARE])
+            if old is None or new.marks:
+                continue
+            rivals = [
+                other
+                for other in found
+                if old in near[id(other)] and _away(old, other) < 2 * TRACK_SHARE
+            ]
+            if len(rivals) == 1 and _away(old, new) < TRACK_SHARE and _rests(old, new):
+                back.append((old, new))
+        for old, new in back:
+            piece = new.pieces.pop()
+            old.resumed_ns.append((old.last_ns, piece.first_ns))
+            old.marks.add(Mark.RESUMED)
+            old.join(piece)
+        returned = [old for old, _ in back]
+        doubtful = 0
+        for new in found:
+            others = [old for old in near[id(new)] if old not in returned]
+            if new.pieces and others:
+                new.marks.add(Mark.MAY_BE_SAME)
+                new.may_be += others
+                doubtful += 1
+        return len(back), doubtful
+
+    def result(
+        self, windows: Sequence[AnsweredWindow], gaps: Sequence[Gap]
+    ) -> tuple[Trajectory, ...]:
+        """The objects so far, in order of first appearance. windows: all, ascending in start."""
+        laid = [(*_laid(one, windows), one) for one in self._objects]
+        laid.sort(key=lambda one: _order(one[0]))
+        number = {id(one): n for n, (_, _, one) in enumerate(laid, start=1)}
+        return tuple(
+            _value(one, points, duplicates, number, windows, gaps)
+            for points, duplicates, one in laid
+        )
+
+
+def _costs(old: Sequence[_Object], new: Sequence[_Piece], window: AnsweredWindow) -> Costs:
+    """What joining costs, less what leaving both alone costs."""
+    costs = np.full((len(old), len(new)), np.inf)
+    for i, one in enumerate(old):
+        stamps, spots = one.path(window.start_ns - BRIDGE_NS)
+        for j, piece in enumerate(new):
+            squares = _squares(stamps, spots, piece)
+            if len(squares):
+                weight = min(len(squares), MOST_STAMPS)
+                costs[i, j] = weight * (squares.mean() / TRACK_SHARE**2 - 1) - PRIOR
+    return np.where(costs < DOUBT, costs, np.inf)
+
+
+def _squares(
+    stamps: NDArray[np.int64], spots: NDArray[np.float64], piece: _Piece
+) -> NDArray[np.float64]:
+    """Squared distances, in shares of the diagonal, at the stamps of a piece where a path is.
+
+    Between two stamps at most BRIDGE_NS apart a path is taken to go straight, and to rest for
+    SLOT_NS before its first and after its last. The squares, unlike a distance of the means, tell
+    objects that pass each other apart.
+    """
+    after = np.searchsorted(stamps, piece.stamps)
+    left = stamps[np.maximum(after - 1, 0)]
+    right = stamps[np.minimum(after, len(stamps) - 1)]
+    nearest = np.minimum(abs(piece.stamps - left), abs(right - piece.stamps))
+    between = (after > 0) & (after < len(stamps)) & (right - left <= BRIDGE_NS)
+    there = between | (nearest <= SLOT_NS)
+    at, zero = piece.stamps[there], stamps[0]
+    x = np.interp(at - zero, stamps - zero, spots[:, 0])
+    y = np.interp(at - zero, stamps - zero, spots[:, 1])
+    apart = piece.spots[there] - np.stack([x, y], axis=1)
+    squares: NDArray[np.float64] = (apart**2).sum(axis=1)
+    return squares
+
+
+def _only(found: Sequence[_Object]) -> _Object | None:
+    return found[0] if len(found) == 1 else None
+
+
+def _before(one: _Object) -> NDArray[np.float64]:
+    """Places in the last REST_NS of what was lost."""
+    return one.path(one.last_ns - REST_NS)[1]
+
+
+def _after(one: _Object) -> NDArray[np.float64]:
+    """Places in the first REST_NS of what was found."""
+    piece = one.pieces[0]
+    return piece.spots[piece.stamps <= piece.first_ns + REST_NS]
+
+
+def _away(old: _Object, new: _Object) -> float:
+    """How far apart the mean places before and after are, as a share of the diagonal."""
+    return float(np.hypot(*(_before(old).mean(axis=0) - _after(new).mean(axis=0))))
+
+
+def _rests(old: _Object, new: _Object) -> bool:
+    """Whether both keep to a place, by three points at least."""
+    return all(
+        len(spots) >= 3 and ((spots - spots.mean(axis=0)) ** 2).sum(axis=1).mean() < REST_SHARE**2
+        for spots in (_before(old), _after(new))
+    )
+
+
+def _laid(
+    one: _Object, windows: Sequence[AnsweredWindow]
+) -> tuple[tuple[Sighting, ...], tuple[Sighting, ...]]:
+    """One sighting a stamp, the deepest inside its window (of equals the earlier), and the rest."""
+    by_stamp: dict[int, Sighting] = {}
+    duplicates: list[Sighting] = []
+    for piece in one.pieces:
+        for point in piece.track.points:
+            new = Sighting(piece.window, piece.track.label, point)
+            old = by_stamp.setdefault(point.stamp_ns, new)
+            if old is new:
+                continue
+            deeper = depth_ns(windows[new.window], new) > depth_ns(windows[old.window], old)
+            duplicates.append(old if deeper else new)
+            if deeper:
+                by_stamp[point.stamp_ns] = new
+    return tuple(by_stamp[stamp_ns] for stamp_ns in sorted(by_stamp)), tuple(duplicates)
+
+
+def _order(points: Sequence[Sighting]) -> tuple[tuple[int, float, float], ...]:
+    first = points[0].point, points[-1].point
+    return tuple((point.stamp_ns, point.x, point.y) for point in first)
+
+
+def _value(
+    one: _Object,
+    points: tuple[Sighting, ...],
+    duplicates: tuple[Sighting, ...],
+    number: dict[int, int],
+    windows: Sequence[AnsweredWindow],
+    gaps: Sequence[Gap],
+) -> Trajectory:
+    stamps = [sighting.point.stamp_ns for sighting in points]
+    missed = missed_by(windows, stamps, {piece.window for piece in one.pieces})
+    marks = set(one.marks)
+    if missed:
+        marks.add(Mark.UNCONFIRMED)
+    if _beside(gaps, points[0].point, points[-1].point):
+        marks.add(Mark.AT_EDGE)
+    return Trajectory(
+        id=number[id(one)],
+        label=one.pieces[0].track.label,
+        points=points,
+        duplicates=duplicates,
+        marks=tuple(sorted(marks)),
+        may_be=tuple(sorted({number[id(other)] for other in one.may_be})),
+        missed_by=missed,
+        resumed_ns=tuple(one.resumed_ns),
+    )
+
+
+def _beside(gaps: Sequence[Gap], first: Point, last: Point) -> bool:
+    """Whether a trajectory begins where a gap ends, or ends where one begins."""
+    return any(
+        abs(first.stamp_ns - gap.end_ns) <= SAMPLE_PERIOD_NS
+        or abs(last.stamp_ns - gap.start_ns) <= SAMPLE_PERIOD_NS
+        for gap in gaps
+    )

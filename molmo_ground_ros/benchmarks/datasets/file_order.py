@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The order of files that are numbered."""
+
+from __future__ import annotations
+
+import re
+
+_DIGITS = re.compile(r'(\d+)')
+
+
+def numeric_order(name: str) -> list[tuple[str, int]]:
+    """Sorts names with the numbers in them as numbers: 'a9' before 'a10'."""
+    parts = _DIGITS.split(name)
+    return [
+        (part, int(digits)) for part, digits in zip(parts[::2], [*parts[1::2], '0'], strict=True)
+    ]

@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Molmo2-VideoTrack and -VideoTrackEval.
+
+Columns and units: molmo2 f3cb108, olmo/data/molmo2_video_track_datasets.py:239-586.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets import queries
+from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, TrackedObject, TrackTruth
+from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
+from molmo_ground_ros.frames.masks import Mask
+from molmo_ground_ros.types import Task
+
+EVALUATED_FPS = 1  # olmo/data/get_dataset.py:526
+# The rows of the article's table, by the column video_dataset (ibid. :452-458).
+_CATEGORIES = {
+    'APTv2': 'animal',
+    'dancetrack': 'dance',
+    'sportsmot': 'sports',
+    'personpath22': 'person',
+    'sav': 'misc',
+}
+
+
+def videotrack(row: DatasetRow, index: int) -> Example:
+    """A row of VideoTrack: points by object and frame of the clip. Raises BadSetting."""
+    return _example(row, index, masked=False)
+
+
+def videotrackeval(row: DatasetRow, index: int) -> Example:
+    """A row of VideoTrackEval: the same with a mask where the object is seen. Raises BadSetting."""
+    return _example(row, index, masked=True)
+
+
+def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
+    """Frames count from the clip's start: `clip` names a video that is cut already (ibid. :399)."""
+    values = row.values
+    width, height = fields.size(values, 'w', 'h')
+    fps = fields.rate(fields.field(values, 'fps'), 'fps')
+    if fps < EVALUATED_FPS:
+        raise fields.bad_field(
+            'fps', fps, f'is below {EVALUATED_FPS}, at which tracks are asked for'
+        )
+    ids = _ids(values)
+    points = {
+        number: {
+            k: fields.point(point, f'points of {number}[{k}]', width, height)
+            for k, point in enumerate(of_frame)
+            if point
+        }
+        for number, of_frame in _by_object(values, 'points', ids).items()
+    }
+    lengths = _lengths(values, 'points')
+    masks: dict[str, dict[int, Mask]] = {}
+    if masked:
+        found = _by_object(values, 'masks', ids)
+        fields.same_length({'mask_id': len(ids), 'masks': len(found)})
+        lengths |= _lengths(values, 'masks')
+        masks = {number: _masks(number, found[number], width, height) for number in found}
+    fields.same_length(lengths)
+    stated = any(values.get(name) is not None for name in ('start_frame', 'end_frame'))
+    stated_frames = _stated_frames(values) if stated or not lengths else 0
+    frames = next(iter(lengths.values())) if lengths else stated_frames
+    if not 0 < frames <= fields.MOST_FRAMES:
+        raise fields.bad_field('points', frames, 'frames: is an empty video')
+    label = fields.text(fields.field(values, 'exp'), 'exp')
+    source = fields.words(fields.field(values, 'video_dataset'), 'video_dataset')
+    return Example(
+        id=fields.key(fields.field(values, 'id'), 'id'),
+        query=queries.track(label, EVALUATED_FPS, index),
+        task=Task.TRACK,
+        label=label,
+        category=_CATEGORIES.get(source, source),
+        media=Media(fields.key(fields.field(values, 'clip'), 'clip'), source, fps=fps),
+        truth=TrackTruth(
+            tuple(
+                TrackedObject(k, points.get(number, {}), masks.get(number, {}))
+                for k, number in enumerate(ids, start=1)
+            ),
+            fps,
+            frames,
+        ),
+        width=width,
+        height=height,
+        duration_s=frames / fps,
+        file=row.file,
+        row=row.row,
+    )
+
+
+def _ids(values: Mapping[str, Any]) -> list[str]:
+    """The objects, in the order that numbers them from 1."""
+    found = [
+        fields.key(value, name)
+        for name, value in fields.numbered(fields.field(values, 'mask_id'), 'mask_id')
+    ]
+    if len(set(found)) < len(found):
+        raise fields.bad_field('mask_id', found, 'names an object twice')
+    return found
+
+
+def _by_object(values: Mapping[str, Any], column: str, ids: list[str]) -> dict[str, Any]:
+    """What a column holds for each object, a list by frame."""
+    found: dict[str, Any] = {}
+    for name, item in fields.numbered(fields.field(values, column), column):
+        record = fields.mapping(item, name)
+        number = fields.key(fields.field(record, 'object_id', f'{name}.'), f'{name}.object_id')
+        if number not in ids or number in found:
+            why = 'is there twice' if number in found else f'is not in mask_id, {ids}'
+            raise fields.bad_field(f'{name}.object_id', number, why)
+        found[number] = fields.items(fields.field(record, column, f'{name}.'), f'{name}.{column}')
+    return found
+
+
+def _lengths(values: Mapping[str, Any], column: str) -> dict[str, int]:
+    """How many frames each object's list has, by its name."""
+    return {f'{column}[{k}]': len(item[column]) for k, item in enumerate(values[column])}
+
+
+def _masks(number: str, of_frame: list[Any], width: int, height: int) -> dict[int, Mask]:
+    read = (
+        fields.mask(item, f'masks of {number}[{k}]', width, height)
+        for k, item in enumerate(of_frame)
+    )
+    return {k: mask for k, mask in enumerate(read) if mask is not None}
+
+
+def _stated_frames(values: Mapping[str, Any]) -> int:
+    """Of a clip: both its frames are in it (ibid. :109). Where there are objects, their lists say.
+
+    Of those the loader asks no more, so a number of frames that is another than theirs is let be.
+    """
+    first, last = (
+        fields.integer(fields.field(values, name), name, 0, fields.MOST_FRAMES)
+        for name in ('start_frame', 'end_frame')
+    )
+    if last < first:
+        raise fields.bad_field('end_frame', last, f'is before start_frame, {first}')
+    return last - first + 1

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An answer's text to what is scored: where it points, and when. Knows no truth."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_S
+from molmo_ground_ros.language.grammar import Parsed
+
+# molmo2 f3cb108, olmo/preprocessing/point_formatter.py:120-144, on html-v2 (and v1, with TABs). The
+# reference finds a tag and its coordinates by one expression, `<(?:points|tracks).*? coords=...`,
+# which takes quadratic time on tags without coordinates; `_coords` finds the same in linear time.
+_TAG = re.compile(r'<(?:points|tracks)')
+_COORDS = re.compile(r' coords="([0-9\t:;, .]+)"/?>')
+_GROUP = re.compile(r'(?:^|[\t:,;])([0-9.]++) ([0-9. ]++)')
+_ROW = re.compile(r'([0-9]++) ([0-9]{3,4}) ([0-9]{3,4})')
+_SCALE = 1000
+_DIGITS = 18  # of an id
+
+
+class AnswerPoint(NamedTuple):
+    """One point of an answer."""
+
+    time_s: float  # from the clip's start; of a picture its index, from 1
+    id: int  # unique in the answer
+    x: float  # share of the width, 0..1
+    y: float  # share of the height
+
+
+def answer_points(parsed: Parsed) -> list[AnswerPoint]:
+    """Every point of an answer, in the order written.
+
+    An id that an earlier block has is another object's, as in `Grounder`: it gets one that is
+    free. The article's frame index counts frames that are 0.5 s apart.
+    """
+    found: list[AnswerPoint] = []
+    free = 1
+    for block in parsed.blocks:
+        ids = sorted({point.id for point in block.points})
+        move = ids[0] < free if ids else False
+        new = {one: free + place if move else one for place, one in enumerate(ids)}
+        free = max([free - 1, *new.values()]) + 1
+        for point in block.points:
+            time_s = point.time
+            if time_s is None:
+                time_s = ((point.frame_index or 1) - 1) * SAMPLE_PERIOD_S
+            found.append(AnswerPoint(time_s, new[point.id], point.x, point.y))
+    return found
+
+
+def parity_points(text: str) -> list[AnswerPoint]:
+    """parity: the points that the reference finds in a text (point_formatter.py:128-180).
+
+    What it does not find is lost: an answer that is cut off before its closing quote, coordinates
+    of one or two digits, all after "; ". Ids of several blocks are not told apart. Where it would
+    fail (a time "0.5.1") the group is left out. Its older formats, of Molmo 1, are not read, and
+    an id is a number of at most 18 digits, not a text.
+    """
+    return list(_parity_rows(text))
+
+
+def _parity_rows(text: str) -> Iterator[AnswerPoint]:
+    for coords in _coords(text):
+        for head, rows in _GROUP.findall(coords):
+            try:
+                time_s = float(head)
+            except ValueError:
+                continue
+            for number, x, y in _ROW.findall(rows) if math.isfinite(time_s) else ():
+                if int(x) <= _SCALE and int(y) <= _SCALE:
+                    yield AnswerPoint(
+                        time_s, int(number[:_DIGITS]), float(x) / _SCALE, float(y) / _SCALE
+                    )
+
+
+def _coords(text: str) -> Iterator[str]:
+    """The coordinates that a tag stands before, on their line and after those before them."""
+    done = 0
+    for found in _COORDS.finditer(text):
+        line = text.rfind('\n', done, found.start()) + 1
+        tagged = _TAG.search(text, max(done, line), found.start())
+        done = found.end() if tagged else found.start()
+        if tagged:
+            yield found[1]

@@ -1,0 +1,396 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One inference worker for the life of the process, and the jobs it is given.
+
+While no question waits, the worker prepares frames that have arrived (`ahead.Ahead`).
+
+Every job is resolved exactly once, by whoever comes first: the worker (answer or failure), the
+watchdog (its deadline, even while a backend hangs), the asker (cancel) or `close`. Knows nothing
+of ROS; time is the steady clock, so a paused simulation does not stop a deadline.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import statistics
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from molmo_ground_ros.backends.base import Backend
+from molmo_ground_ros.config import Settings
+from molmo_ground_ros.errors import (
+    BackendError,
+    BadTimeout,
+    Busy,
+    Canceled,
+    ErrorCode,
+    GroundError,
+    ModelLoading,
+    ShuttingDown,
+    TimedOut,
+    UnknownCamera,
+)
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer, PinnedWindow
+from molmo_ground_ros.grounding.ahead import Ahead
+from molmo_ground_ros.grounding.grounder import Grounder, Progress
+from molmo_ground_ros.language import prompts
+from molmo_ground_ros.types import Answer, Query
+
+_log = logging.getLogger(__name__)
+
+IDLE_POLL_S = 0.25  # how often an idle worker looks for frames to prepare
+TOGETHER_NS = 100_000_000  # questions whose newest frames are this close share their frames
+JOIN_TIMEOUT_S = 5.0  # how long `close` waits for a worker that is inside a backend
+
+
+class ModelState(enum.Enum):
+    """Where the model stands."""
+
+    LOADING = 'loading'
+    READY = 'ready'
+    FAILED = 'failed'
+    CLOSED = 'closed'
+
+
+class Job:
+    """One accepted question. Made by `Session.submit`; safe to use from any thread."""
+
+    def __init__(self, query: Query, window: PinnedWindow, timeout_ns: int) -> None:
+        """Start the clock; the session resolves the job later."""
+        self.query = query
+        self.window = window
+        self.timeout_ns = timeout_ns
+        self.deadline_ns = time.monotonic_ns() + timeout_ns
+        self.progress = Progress('queued')  # replaced whole by the worker, read by anyone
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._outcome: Answer | GroundError | None = None  # guarded by _lock; set once
+
+    @property
+    def done(self) -> bool:
+        """Whether there is an outcome."""
+        return self._done.is_set()
+
+    def resolve(self, outcome: Answer | GroundError) -> bool:
+        """Set the outcome unless there is one already; returns whether this call set it."""
+        with self._lock:
+            if self._outcome is not None:
+                return False
+            self._outcome = outcome
+            self._done.set()
+            return True
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until there is an outcome; False if there is none within `timeout_s` seconds."""
+        return self._done.wait(timeout_s)
+
+    def result(self) -> Answer:
+        """Wait for the outcome: return the answer or raise its GroundError."""
+        self._done.wait()
+        with self._lock:
+            outcome = self._outcome
+        if isinstance(outcome, Answer):
+            return outcome
+        assert outcome is not None
+        raise outcome
+
+    def advance(self, progress: Progress) -> bool:
+        """Note how far the work has come; False once nobody waits for it any more."""
+        self.progress = progress
+        return not self.done
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """What the session has done since it began."""
+
+    state: ModelState
+    load_error: str
+    waiting: int  # in the queue, without the one being answered
+    running_s: float  # how long the worker has been at its present job; 0 when idle
+    outcomes: dict[str, int]  # by name of ErrorCode
+    late: int  # outcomes that came after the job had been resolved, and were dropped
+    latency_p50_s: float  # of the last answers, from asking to answer; nan before the first
+    latency_p95_s: float
+    prepared: int  # frames encoded as they arrived
+    unprepared: int  # frames that the backend failed to encode ahead
+    last_error: str
+
+
+class Session:
+    """Admits questions, runs them one at a time on the backend, and always answers."""
+
+    def __init__(
+        self,
+        load: Callable[[], Backend],
+        buffers: Mapping[str, ClipBuffer],
+        settings: Settings,
+    ) -> None:
+        """Start the worker, which calls `load` first. `buffers`: by camera name, in order."""
+        self._load = load
+        self._buffers = dict(buffers)
+        self._settings = settings  # replaced whole by `configure`
+        self._changed = threading.Condition()
+        # All below: guarded by _changed.
+        self._state = ModelState.LOADING
+        self._load_error: GroundError | None = None
+        self._queue: deque[Job] = deque()
+        self._running: Job | None = None  # stays until the worker is back, resolved or not
+        self._running_since_ns = 0
+        self._outcomes: Counter[str] = Counter()
+        self._late = 0
+        self._latencies_s: deque[float] = deque(maxlen=200)
+        self._last_error = ''
+        self._ahead: Ahead | None = None  # set once, by the worker
+        # Daemons: a backend that hangs must not keep the process from ending.
+        self._worker = threading.Thread(target=self._work, name='inference', daemon=True)
+        self._watchdog = threading.Thread(target=self._watch, name='deadlines', daemon=True)
+        self._worker.start()
+        self._watchdog.start()
+
+    def configure(self, **changes: object) -> None:
+        """Change live settings (`timeout_seconds`, `max_new_tokens`) for questions to come."""
+        self._settings = replace(self._settings, **changes)  # type: ignore[arg-type]
+
+    def wait_ready(self, timeout_s: float | None = None) -> bool:
+        """Wait until the model is loaded; False on time-out. Raises what loading raised."""
+        with self._changed:
+            loaded = self._changed.wait_for(
+                lambda: self._state is not ModelState.LOADING, timeout_s
+            )
+            if self._state is ModelState.CLOSED:
+                raise ShuttingDown
+            if self._load_error is not None:
+                raise self._load_error
+        return loaded
+
+    def submit(self, query: Query, timeout_ns: int = 0) -> Job:
+        """Accept a question or raise at once; 0 takes the setting's timeout.
+
+        The window is fixed and its frames held now, whatever the camera sends later. One of the
+        whole buffer is that of an open question of the same kind, if no more than 0.1 s of pictures
+        came since: questions asked together share frames, and the work that is done on them. Raises
+        BadRequest and its kind, ModelLoading, BackendError (loading failed), Busy, NoFrames,
+        WindowNotCovered, ShuttingDown.
+        """
+        try:
+            job = self._admit(query, timeout_ns)
+        except GroundError as error:
+            with self._changed:
+                self._count(error)
+            raise
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Withdraw a job: it is resolved now, and a running model stops at its next token."""
+        self._finish(job, Canceled(job.progress.stage))
+        with self._changed:
+            if job in self._queue:
+                self._queue.remove(job)
+
+    def stats(self) -> SessionStats:
+        """A snapshot for diagnostics."""
+        with self._changed:
+            running = time.monotonic_ns() - self._running_since_ns if self._running else 0
+            quantiles = _quantiles(self._latencies_s)
+            return SessionStats(
+                state=self._state,
+                load_error=str(self._load_error or ''),
+                waiting=len(self._queue),
+                running_s=running / 1e9,
+                outcomes=dict(self._outcomes),
+                late=self._late,
+                latency_p50_s=quantiles[0],
+                latency_p95_s=quantiles[1],
+                prepared=self._ahead.prepared if self._ahead else 0,
+                unprepared=self._ahead.failed if self._ahead else 0,
+                last_error=self._last_error,
+            )
+
+    def close(self) -> None:
+        """Resolve what is open with ShuttingDown, end the threads, close the backend."""
+        with self._changed:
+            if self._state is ModelState.CLOSED:
+                return
+            self._state = ModelState.CLOSED
+            jobs = [*self._queue, *([self._running] if self._running else [])]
+            self._queue.clear()
+            self._changed.notify_all()
+        for job in jobs:
+            self._finish(job, ShuttingDown())
+        self._watchdog.join(JOIN_TIMEOUT_S)
+        self._worker.join(JOIN_TIMEOUT_S)
+        if self._worker.is_alive():
+            _log.warning('the backend did not come back within %g s', JOIN_TIMEOUT_S)
+
+    def _admit(self, query: Query, timeout_ns: int) -> Job:
+        if timeout_ns < 0:
+            raise BadTimeout(timeout_ns)
+        prompts.prompt(query.text, query.task)  # raises BadQuestion
+        buffer = self._buffer(query.camera)
+        with self._changed:
+            self._check_open()
+        window = buffer.pin(query.start_ns, query.end_ns)
+        timeout_ns = timeout_ns or round(self._settings.timeout_seconds * 1e9)
+        with self._changed:
+            self._check_open()
+            job = Job(query, self._shared(query, window), timeout_ns)
+            self._queue.append(job)
+            self._changed.notify_all()
+        return job
+
+    def _shared(self, query: Query, window: PinnedWindow) -> PinnedWindow:
+        """The window of an open question that was asked together with this one, or its own."""
+        jobs = [*self._queue, *([self._running] if self._running else [])]
+        if query.start_ns or query.end_ns:
+            return window
+        for job in jobs:
+            whole = not job.query.start_ns and not job.query.end_ns
+            near = 0 <= window.end_ns - job.window.end_ns <= TOGETHER_NS
+            if whole and near and job.window.camera == window.camera and not job.done:
+                return job.window
+        return window
+
+    def _buffer(self, camera: str) -> ClipBuffer:
+        if not camera:
+            return next(iter(self._buffers.values()))
+        if camera not in self._buffers:
+            raise UnknownCamera(camera, self._buffers)
+        return self._buffers[camera]
+
+    def _check_open(self) -> None:
+        if self._state is ModelState.CLOSED:
+            raise ShuttingDown
+        if self._state is ModelState.LOADING:
+            raise ModelLoading(self._settings.model)
+        if self._load_error is not None:
+            raise self._load_error
+        open_jobs = len(self._queue) + (self._running is not None)
+        if open_jobs > self._settings.queue_size:
+            raise Busy(open_jobs)
+
+    def _finish(self, job: Job, outcome: Answer | GroundError) -> None:
+        set_now = job.resolve(outcome)
+        with self._changed:
+            if not set_now:
+                self._late += 1
+                return
+            self._count(outcome)
+            if isinstance(outcome, Answer):
+                elapsed_ns = time.monotonic_ns() - job.deadline_ns + job.timeout_ns
+                self._latencies_s.append(elapsed_ns / 1e9)
+
+    def _count(self, outcome: Answer | GroundError) -> None:
+        code = outcome.code if isinstance(outcome, GroundError) else ErrorCode.OK
+        self._outcomes[code.name] += 1
+        if isinstance(outcome, GroundError):
+            self._last_error = str(outcome)
+
+    def _watch(self) -> None:
+        """Resolve jobs whose deadline has passed; sleeps until the next deadline."""
+        while True:
+            with self._changed:
+                if self._state is ModelState.CLOSED:
+                    return
+                now_ns = time.monotonic_ns()
+                running = [self._running] if self._running else []
+                live = [job for job in (*running, *self._queue) if not job.done]
+                expired = [job for job in live if job.deadline_ns <= now_ns]
+                for job in expired:
+                    if job in self._queue:
+                        self._queue.remove(job)
+                if not expired:
+                    next_ns = min((job.deadline_ns for job in live), default=None)
+                    self._changed.wait(None if next_ns is None else (next_ns - now_ns) / 1e9)
+            for job in expired:
+                self._finish(job, TimedOut(job.timeout_ns, job.progress.stage))
+
+    def _work(self) -> None:
+        backend = self._load_backend()
+        if backend is None:
+            return
+        grounder = Grounder(backend, answer_format=self._settings.answer_format)
+        if self._settings.prepare:
+            self._ahead = Ahead(backend, self._buffers)
+        while self._work_one(grounder):
+            pass
+        _close(backend)
+
+    def _work_one(self, grounder: Grounder) -> bool:
+        """Run the next job; False at the end. Holds no job, nor its frames, while it waits."""
+        job = self._take()
+        if job is None:
+            return False
+        grounder.max_new_tokens = self._settings.max_new_tokens
+        self._finish(job, _run(grounder, job))
+        with self._changed:
+            self._running = None
+        return True
+
+    def _load_backend(self) -> Backend | None:
+        backend: Backend | None = None
+        error: GroundError | None = None
+        try:
+            backend = self._load()
+        except GroundError as known:
+            error = known
+        except Exception as unknown:  # noqa: BLE001 - loading runs code that is not ours
+            _log.exception('the model cannot be loaded')
+            error = BackendError(f'{type(unknown).__name__}: {unknown}')
+        with self._changed:
+            self._load_error = error
+            if self._state is ModelState.LOADING:
+                self._state = ModelState.FAILED if error else ModelState.READY
+            self._changed.notify_all()
+        return backend
+
+    def _take(self) -> Job | None:
+        """The next job; None at the end. Prepares frames, one at a time, until there is one."""
+        idle_s = None if self._ahead is None else 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._queue or self._state is ModelState.CLOSED, idle_s
+                )
+                if self._state is ModelState.CLOSED:
+                    return None
+                if self._queue:
+                    self._running = self._queue.popleft()
+                    self._running_since_ns = time.monotonic_ns()
+                    return self._running
+            if self._ahead is not None:
+                idle_s = 0.0 if self._ahead.step() else IDLE_POLL_S
+
+
+def _run(grounder: Grounder, job: Job) -> Answer | GroundError:
+    try:
+        if not job.advance(Progress('decoding')):
+            return Canceled('queued')  # resolved while it was taken from the queue
+        clip = job.window.decode()
+        job.advance(Progress('generating'))
+        return grounder.ground(clip, job.query, job.advance)
+    except GroundError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - the Backend protocol says so
+        _log.exception('the backend failed')
+        return BackendError(f'{type(error).__name__}: {error}')
+
+
+def _close(backend: Backend) -> None:
+    try:
+        backend.close()
+    except Exception:  # noqa: BLE001 - the worker's last line
+        _log.exception('the backend failed to close')
+
+
+def _quantiles(values: deque[float]) -> tuple[float, float]:
+    if not values:
+        return float('nan'), float('nan')
+    if len(values) == 1:
+        return values[0], values[0]
+    cuts = statistics.quantiles(values, n=20, method='inclusive')
+    return cuts[9], cuts[18]

@@ -1,0 +1,167 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The index of a recording: its files, its cameras, where their messages lie, what is lost."""
+
+from __future__ import annotations
+
+import errno
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from molmo_ground_ros.errors import BagError, TopicNotFound
+from molmo_ground_ros.recording.files import SourceFiles
+from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
+from molmo_ground_ros.recording.source import MessageIndex, Source
+from molmo_ground_ros.recording.timeline import Timeline, timeline
+from molmo_ground_ros.storage.lru import LruCache
+
+CACHE_BYTES = 32_000_000  # of unpacked chunks
+
+Paths = str | Path | Sequence[str | Path]
+
+
+class SeveralCameras(BagError):
+    """No topic was named, and the recording has several cameras."""
+
+    def __init__(self, path: str, topics: Sequence[str]) -> None:
+        self.topics = tuple(sorted(topics))
+        names = ', '.join(self.topics)
+        super().__init__(path, f'it holds several image topics, name one: {names}')
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """An image topic of a recording."""
+
+    topic: str
+    kind: str  # message type, in the first file
+    messages: int
+    span_ns: tuple[int, int]  # stamps of the first and last message; zeros where there is none
+
+    @property
+    def is_depth(self) -> bool:
+        """Whether the topic's name says that it is depth. Depth is only read where it is named."""
+        return 'depth' in self.topic.lower()
+
+
+class RecordingIndex:
+    """Files that are read as one recording: bags and videos.
+
+    It holds 20 bytes for a message, and at most CACHE_BYTES of chunks that were unpacked.
+    """
+
+    def __init__(self, paths: Paths, *, epoch_ns: int = 0) -> None:
+        """Read every file once. Raises BagError, MissingPackage, OSError: see open_recording."""
+        listed = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
+        if not listed:
+            raise BagError('', 'no file or folder is named')
+        self.path = ', '.join(map(str, listed))  # for messages
+        self.sources: list[Source] = []
+        self.losses: list[LossLog] = []  # one for each source
+        self.timelines: dict[str, Timeline] = {}  # by topic
+        self.cameras: dict[str, Camera] = {}  # by topic, depth included
+        self.undecodable: dict[str, dict[int, str]] = {}  # the reason, by topic and stamp
+        self._files = SourceFiles(LruCache(CACHE_BYTES), epoch_ns)
+        try:
+            self._read(listed)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the files and delete what was unpacked."""
+        for source in self.sources:
+            source.close()
+        self._files.close()
+
+    @property
+    def loss(self) -> tuple[Loss, ...]:
+        """What was lost, of all files.
+
+        It does not depend on the order in which images were decoded.
+        """
+        failed = [LossLog(log.path) for log in self.losses]
+        for topic, reasons in self.undecodable.items():
+            messages = self.timelines[topic]
+            for stamp_ns, why in sorted(reasons.items()):
+                log = failed[messages.sources[bisect_left(messages.stamps, stamp_ns)]]
+                log.add(LossKind.UNDECODABLE, topic=topic, messages=1, detail=why)
+        logs = (log for pair in zip(self.losses, failed, strict=True) for log in pair)
+        return (*self._files.losses, *(loss for log in logs for loss in log.losses))
+
+    def colour(self) -> list[str]:
+        """The image topics that are not depth."""
+        return [camera.topic for camera in self.cameras.values() if not camera.is_depth]
+
+    def choose(self, topic: str = '') -> str:
+        """`topic`, or without it the only topic that is not depth.
+
+        Raises TopicNotFound, SeveralCameras, and BagError where there is no camera.
+        """
+        if topic:
+            if topic not in self.cameras:
+                raise TopicNotFound(self.path, topic, self.cameras)
+            return topic
+        colour = self.colour()
+        if not colour:
+            raise BagError(self.path, 'it holds no image topic')
+        if len(colour) > 1:
+            raise SeveralCameras(self.path, colour)
+        return colour[0]
+
+    def _read(self, paths: Sequence[Path]) -> None:
+        by_topic: dict[str, list[tuple[int, MessageIndex, LossLog]]] = {}
+        errors = list[BagError]()
+        for path in paths:
+            indexes = self._index(path, errors)
+            self._compare(path, indexes)
+            for number, index in indexes:
+                by_topic.setdefault(index.topic, []).append((number, index, self.losses[number]))
+        if errors and len(errors) == len(self.sources):
+            # Nothing could be read.
+            raise errors[0]
+        for topic, parts in by_topic.items():
+            joined = timeline(parts)
+            span = (int(joined.stamps[0]), int(joined.stamps[-1])) if len(joined.stamps) else (0, 0)
+            self.timelines[topic] = joined
+            self.undecodable[topic] = {}
+            self.cameras[topic] = Camera(topic, parts[0][1].kind, len(joined.stamps), span)
+
+    def _index(self, path: Path, errors: list[BagError]) -> list[tuple[int, MessageIndex]]:
+        """The indexes of all files of one path, each with the number of its source.
+
+        A file that cannot be read is a loss; its error is added to `errors`.
+        """
+        indexes = list[tuple[int, MessageIndex]]()
+        for file in self._files.open(path):
+            number = len(self.sources)
+            self.sources.append(file.source)
+            self.losses.append(file.loss)
+            try:
+                indexes += [(number, index) for index in file.source.index(file.loss)]
+            except BagError as err:
+                file.loss.add(LossKind.UNREADABLE, detail=str(err))
+                errors.append(err)
+            except OSError as err:
+                # EIO is damage of the medium. Anything else, as a full disk, is not the file's
+                # fault and ends the reading.
+                if err.errno != errno.EIO:
+                    raise
+                file.loss.add(LossKind.UNREADABLE, detail=str(err))
+                errors.append(BagError(file.loss.path, f'it cannot be read: {err}'))
+        return indexes
+
+    def _compare(self, path: Path, indexes: Sequence[tuple[int, MessageIndex]]) -> None:
+        """Log a loss where metadata.yaml counts more messages than the files themselves do."""
+        counts: dict[str, int] = {}
+        for _, index in indexes:
+            count = max(index.messages, index.counted or 0)
+            counts[index.topic] = counts.get(index.topic, 0) + count
+        log = LossLog(str(path))
+        for topic, stated in self._files.counted.get(path, {}).items():
+            missing = stated - counts.get(topic, 0)
+            if missing > 0:
+                log.add(LossKind.FEWER_MESSAGES, topic=topic, messages=missing)
+        self._files.losses += log.losses

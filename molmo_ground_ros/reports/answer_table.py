@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An answer as plain text: a summary of a few words, and its points as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from molmo_ground_ros.types import Answer, Point
+
+POINT_HEADER = ('id', 'time', 'stamp [ns]', 'pixel', 'score')
+
+
+def answer_summary(answer: Answer) -> str:
+    """The total where the model states one, else the number of tracks or points, else the text."""
+    if answer.refused:
+        return 'the model gives no answer'
+    if answer.count is not None:
+        return f'count: {answer.count}'
+    if answer.tracks:
+        return f'{len(answer.tracks)} tracks'
+    return f'{len(answer.points)} points' if answer.points else answer.text
+
+
+def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns of plain text, each as wide as its widest cell, with a rule below the header."""
+    lines = [list(header), *[list(row) for row in rows]]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    padded = [
+        '  '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return '\n'.join([padded[0], '  '.join('-' * width for width in widths), *padded[1:]])
+
+
+def score_text(score: float) -> str:
+    """A score with two decimals, or a dash where it is unknown (NaN)."""
+    return '-' if math.isnan(score) else f'{score:.2f}'
+
+
+def point_rows(points: Iterable[Point], zero_ns: int) -> list[tuple[str, ...]]:
+    """The cells below POINT_HEADER for each point; its time counts from the stamp `zero_ns`."""
+    return [
+        (
+            str(point.id),
+            f'{(point.stamp_ns - zero_ns) / 1e9:.2f} s',
+            str(point.stamp_ns),
+            f'({point.x:.0f}, {point.y:.0f})',
+            score_text(point.score),
+        )
+        for point in points
+    ]

@@ -1,0 +1,303 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An analysis as an MCAP bag, to lie over the original in Foxglove or to be played by ROS.
+
+Under the camera's topic each question has three topics of its own:
+
+    molmo_ground/q1/points       PointArray, one an answered window, on its newest frame's stamp
+    molmo_ground/q1/tracks       TrackArray, likewise
+    molmo_ground/q1/annotations  ImageAnnotations, on the stamps of the frames they are drawn on
+
+Ids are the merged ones, so that an event stands in one PointArray only: that of the window whose
+sighting is shown. `count` is the total that window's answer states.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from molmo_ground_ros.analysis.findings import Analysis, Finding
+from molmo_ground_ros.analysis.stitch import AnsweredWindow, Sighting, Trajectory, WindowState
+from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
+from molmo_ground_ros.reports.colours import colour
+from molmo_ground_ros.reports.message_definitions import (
+    ANNOTATIONS,
+    DEFINITIONS,
+    POINT_ARRAY,
+    TRACK_ARRAY,
+)
+from molmo_ground_ros.storage.atomic import atomic_file
+from molmo_ground_ros.types import Point
+
+TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
+_RADIUS = 1 / 45  # of the picture's longer side
+_NS = 1_000_000_000
+_MOST_COUNT = 2**31 - 1  # int32
+
+
+def write_bag(analysis: Analysis, path: str | Path) -> None:
+    """Write one .mcap file that holds the definitions of its messages.
+
+    An annotation stands for a step of the sampling grid: where no other follows by then, an empty
+    one takes it away, half a second later. Raises MissingPackage, and OSError, which leaves an
+    older file as it was.
+    """
+    path = Path(path)
+    try:
+        from rosbags.rosbag2 import StoragePlugin, Writer
+    except ModuleNotFoundError as err:
+        raise MissingPackage('rosbags', 'bag') from err
+    types = typestore()
+    with (
+        atomic_file(path) as partial,
+        tempfile.TemporaryDirectory(prefix=f'.{path.name}.', dir=path.absolute().parent) as folder,
+    ):
+        bag = Path(folder, 'bag')
+        with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+            made = _Messages(types.types)
+            connections: dict[tuple[str, str], Any] = {}
+            entries = sorted(_entries(analysis, made), key=lambda entry: entry.stamp_ns)
+            for entry in entries:
+                key = entry.topic, entry.kind
+                if key not in connections:
+                    connections[key] = writer.add_connection(*key, typestore=types)
+                data = types.serialize_cdr(entry.make(), entry.kind)
+                writer.write(connections[key], entry.stamp_ns, data)
+        (bag / 'bag.mcap').replace(partial)
+
+
+def typestore() -> Any:
+    """A rosbags typestore of ROS 2 Jazzy that knows our messages and Foxglove's.
+
+    Raises MissingPackage.
+    """
+    try:
+        from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+    except ModuleNotFoundError as err:
+        raise MissingPackage('rosbags', 'bag') from err
+    types = get_typestore(Stores.ROS2_JAZZY)
+    for name, text in DEFINITIONS.items():
+        types.register(get_types_from_msg(text, name))
+    return types
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One message to be written, made when its turn comes."""
+
+    stamp_ns: int
+    topic: str
+    kind: str
+    make: Callable[[], Any]
+
+
+_Numbered = tuple[int, Point]  # with the merged id
+
+
+@dataclass(slots=True)
+class _Moment:
+    """What is drawn on one frame."""
+
+    events: list[tuple[int, Sighting]] = field(default_factory=list)  # with the event's id
+    tracks: list[tuple[Trajectory, int]] = field(default_factory=list)  # with the point's index
+
+
+def _entries(analysis: Analysis, made: _Messages) -> Iterator[_Entry]:
+    questions = list(dict.fromkeys(finding.query for finding in analysis.findings))
+    taken: set[str] = set()
+    for index, finding in enumerate(analysis.findings):
+        number = questions.index(finding.query) + 1
+        base = f'{_topic(finding.camera)}/molmo_ground/q{number}'
+        if base in taken:  # two cameras whose names differ in what a topic cannot hold
+            base = f'{base}_{index}'
+        taken.add(base)
+        yield from _arrays(base, number, finding, made)
+        yield from _annotations(base, finding, made)
+
+
+def _arrays(base: str, number: int, finding: Finding, made: _Messages) -> Iterator[_Entry]:
+    events: defaultdict[int, list[_Numbered]] = defaultdict(list)  # by window
+    for event in finding.stitched.events:
+        events[event.shown.window].append((event.id, event.shown.point))
+    tracks: defaultdict[int, dict[int, list[_Numbered]]] = defaultdict(dict)
+    for track in finding.stitched.tracks:
+        for one in track.points:
+            tracks[one.window].setdefault(track.id, []).append((track.id, one.point))
+    labels = {track.id: track.label for track in finding.stitched.tracks}
+    for window in finding.stitched.windows:
+        if window.state is WindowState.FAILED:
+            continue
+
+        def points(window: AnsweredWindow = window) -> Any:
+            return made.point_array(finding, number, window, events[window.index])
+
+        def paths(window: AnsweredWindow = window) -> Any:
+            return made.track_array(finding, number, window, tracks[window.index], labels)
+
+        yield _Entry(window.newest_ns, f'{base}/points', POINT_ARRAY, points)
+        yield _Entry(window.newest_ns, f'{base}/tracks', TRACK_ARRAY, paths)
+
+
+def _annotations(base: str, finding: Finding, made: _Messages) -> Iterator[_Entry]:
+    moments: dict[int, _Moment] = {}
+    for event in finding.stitched.events:
+        stamp_ns = event.shown.point.stamp_ns
+        moments.setdefault(stamp_ns, _Moment()).events.append((event.id, event.shown))
+    for track in finding.stitched.tracks:
+        for index, one in enumerate(track.points):
+            moments.setdefault(one.point.stamp_ns, _Moment()).tracks.append((track, index))
+    topic = f'{base}/annotations'
+    stamps = sorted(moments)
+    for stamp_ns, next_ns in zip_longest(stamps, stamps[1:]):
+
+        def drawn(stamp_ns: int = stamp_ns) -> Any:
+            return made.annotations(finding, stamp_ns, moments[stamp_ns])
+
+        yield _Entry(stamp_ns, topic, ANNOTATIONS, drawn)
+        if next_ns is None or next_ns > stamp_ns + SAMPLE_PERIOD_NS:
+            yield _Entry(stamp_ns + SAMPLE_PERIOD_NS, topic, ANNOTATIONS, made.nothing)
+
+
+class _Messages:
+    """Makes messages of the types that rosbags made of the definitions."""
+
+    def __init__(self, types: dict[str, Any]) -> None:
+        self._types = types
+
+    def point_array(
+        self, finding: Finding, number: int, window: AnsweredWindow, points: list[_Numbered]
+    ) -> Any:
+        """What is shown of one window's points, ascending by stamp, then by id."""
+        points = sorted(points, key=lambda one: (one[1].stamp_ns, one[0]))
+        frame_id = points[0][1].frame_id if points else ''
+        return self._types[POINT_ARRAY](
+            **self._envelope(finding, number, window, frame_id),
+            points=[self._point(*one) for one in points],
+        )
+
+    def track_array(
+        self,
+        finding: Finding,
+        number: int,
+        window: AnsweredWindow,
+        tracks: dict[int, list[_Numbered]],
+        labels: dict[int, str],
+    ) -> Any:
+        """What is shown of one window's tracks, by id."""
+        kind = self._types['molmo_ground_ros/msg/Track']
+        frame_id = next((points[0][1].frame_id for points in tracks.values()), '')
+        return self._types[TRACK_ARRAY](
+            **self._envelope(finding, number, window, frame_id),
+            tracks=[
+                kind(track, _text(labels[track]), [self._point(*one) for one in points])
+                for track, points in sorted(tracks.items())
+            ],
+        )
+
+    def _envelope(
+        self, finding: Finding, number: int, window: AnsweredWindow, frame_id: str
+    ) -> dict[str, Any]:
+        """The fields that PointArray and TrackArray share. `number`: of the question, from 1."""
+        stamp = self._time(window.newest_ns)
+        return {
+            'header': self._types['std_msgs/msg/Header'](stamp, _text(frame_id)),
+            'query_id': f'q{number}-window{window.index + 1}',
+            'query': _text(finding.query.text),
+            'label': _text(window.label),
+            'camera': _text(finding.camera),
+            'window_start': self._time(window.start_ns),
+            'window_end': self._time(window.end_ns),
+            'image_width': window.image_width,
+            'image_height': window.image_height,
+            'target_frame': '',
+            'count': -1 if window.stated is None else min(window.stated, _MOST_COUNT),
+        }
+
+    def nothing(self) -> Any:
+        """Annotations that take away those before them."""
+        return self._types[ANNOTATIONS]([], [], [])
+
+    def annotations(self, finding: Finding, stamp_ns: int, moment: _Moment) -> Any:
+        """A ring and a name for each point, and a trail behind those of trajectories."""
+        message = self.nothing()
+        for number, sighting in moment.events:
+            self._mark(message, finding, number, sighting, sighting.label, 1.0)
+        for track, index in moment.tracks:
+            self._mark(message, finding, track.id, track.points[index], track.label, 0.5)
+            first = index
+            while first and track.points[first - 1].point.stamp_ns >= stamp_ns - TRAIL_NS:
+                first -= 1
+            trail = [one.point for one in track.points[first : index + 1]]
+            message.points.append(self._line(track.id, stamp_ns, trail))
+        return message
+
+    def _mark(
+        self, message: Any, finding: Finding, number: int, sighting: Sighting, label: str, of: float
+    ) -> None:
+        window, point = finding.stitched.windows[sighting.window], sighting.point
+        radius = max(window.image_width, window.image_height) * _RADIUS
+        ink, none = self._colour(number), self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.0)
+        stamp, thickness = self._time(point.stamp_ns), max(1.0, radius / 5)
+        circle = self._types['foxglove_msgs/msg/CircleAnnotation']
+        message.circles.append(
+            circle(stamp, self._at(point.x, point.y), 2 * radius * of, thickness, none, ink)
+        )
+        shade = self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.6)
+        message.texts.append(
+            self._types['foxglove_msgs/msg/TextAnnotation'](
+                stamp,
+                self._at(point.x + 1.3 * radius * of, point.y - 0.7 * radius * of),
+                _text(f'#{number} {label}'.rstrip()),
+                max(10.0, 1.2 * radius),
+                ink,
+                shade,
+            )
+        )
+
+    def _line(self, number: int, stamp_ns: int, trail: list[Point]) -> Any:
+        kind = self._types['foxglove_msgs/msg/PointsAnnotation']
+        places = [self._at(point.x, point.y) for point in trail]
+        ink, none = self._colour(number), self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.0)
+        return kind(self._time(stamp_ns), kind.LINE_STRIP, places, ink, [], none, 2.0)
+
+    def _point(self, number: int, point: Point) -> Any:
+        kind = self._types['molmo_ground_ros/msg/GroundedPoint']
+        return kind(
+            stamp=self._time(point.stamp_ns),
+            frame_id=_text(point.frame_id),
+            id=number,
+            x=point.x,
+            y=point.y,
+            score=point.score,
+            position_status=kind.NONE,
+            position=self._types['geometry_msgs/msg/Point'](0.0, 0.0, 0.0),
+        )
+
+    def _time(self, stamp_ns: int) -> Any:
+        return self._types['builtin_interfaces/msg/Time'](stamp_ns // _NS, stamp_ns % _NS)
+
+    def _at(self, x: float, y: float) -> Any:
+        return self._types['foxglove_msgs/msg/Point2'](x, y)
+
+    def _colour(self, number: int) -> Any:
+        red, green, blue = (value / 255 for value in colour(number))
+        return self._types['foxglove_msgs/msg/Color'](red, green, blue, 1.0)
+
+
+def _topic(camera: str) -> str:
+    """A camera's name as ROS allows it for a topic."""
+    parts = (re.sub(r'[^A-Za-z0-9_]', '_', part) for part in camera.split('/') if part)
+    return ''.join(f'/_{part}' if part[0].isdigit() else f'/{part}' for part in parts)
+
+
+def _text(text: str) -> str:
+    """Without what a string on the wire cannot hold: the end sign, halves of characters."""
+    return text.replace('\0', '\ufffd').encode('utf-8', 'replace').decode()

@@ -1,0 +1,252 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""An analysis as an MP4 of the frames the model saw, with points, ids, trails and a clock on them.
+
+Its pace is not the recording's: every sampled frame is shown for 1 / FRAMES_A_SECOND, and the
+clock tells the time. The codec is MPEG-4 part 2 ('mp4v'), which OpenCV's own packages can write.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from molmo_ground_ros.analysis.findings import Analysis, Finding, Pictures
+from molmo_ground_ros.errors import ImageError, NoFrames
+from molmo_ground_ros.reports.colours import colour
+from molmo_ground_ros.reports.words import clock, date
+from molmo_ground_ros.storage.atomic import atomic_file
+from molmo_ground_ros.types import Point
+
+FRAMES_A_SECOND = 4  # of the video: twice the recording's pace where it was sampled at 2 Hz
+LONGEST_SIDE = 960  # pixels of the part that shows the cameras
+HOLD_NS = 1_500_000_000  # an event is shown for this long after its frame, with a thin ring
+TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
+MOST_LINES = 4  # questions named below the pictures
+
+_Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+_LINE_HEIGHT = 24  # pixels
+_PAPER, _INK = (24, 26, 30), (235, 235, 235)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def write_video(
+    analysis: Analysis, pictures: Pictures, stamps: Mapping[str, Sequence[int]], path: str | Path
+) -> None:
+    """Write a frame for each of the stamps, in their order; cameras stand side by side.
+
+    stamps: those sampled, ns, ascending, by camera topic. Holds one picture a camera. One that
+    cannot be decoded is grey and says so. Raises NoFrames where there are no stamps, and OSError,
+    which leaves an older file as it was; OpenCV tells no reason, so the video is read back.
+    """
+    path = Path(path)
+    cameras = [camera for camera in analysis.cameras if stamps.get(camera)]
+    if not cameras:
+        raise NoFrames(', '.join(analysis.cameras), 'a video needs one')
+    with (
+        atomic_file(path) as partial,
+        tempfile.TemporaryDirectory(prefix=f'.{path.name}.', dir=path.absolute().parent) as folder,
+    ):
+        unfinished = Path(folder, 'video.mp4')
+        written = _write(_frames(analysis, pictures, stamps, cameras), unfinished)
+        if not _whole(unfinished, written):
+            raise OSError(f"the video '{path}' cannot be written: is the disk full?")
+        unfinished.replace(partial)
+
+
+def _write(frames: Iterator[_Picture], path: Path) -> int:
+    """Write them; returns how many they were. One is encoded while the next is drawn."""
+    writer, written = cv2.VideoWriter(), 0
+
+    def encode(frame: _Picture) -> None:
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
+    try:
+        with ThreadPoolExecutor(1) as encoder:
+            encoding: Future[None] | None = None
+            for frame in frames:
+                if not written:
+                    height, width = frame.shape[:2]
+                    codec = cv2.VideoWriter.fourcc(*'mp4v')
+                    writer.open(str(path), cv2.CAP_FFMPEG, codec, FRAMES_A_SECOND, (width, height))
+                if encoding:
+                    encoding.result()
+                encoding = encoder.submit(encode, frame)
+                written += 1
+            if encoding:
+                encoding.result()
+    finally:
+        writer.release()
+    return written
+
+
+def _whole(path: Path, frames: int) -> bool:
+    """Whether so many frames can be read, the last one among them."""
+    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    try:
+        if not video.isOpened() or int(video.get(cv2.CAP_PROP_FRAME_COUNT)) != frames:
+            return False
+        video.set(cv2.CAP_PROP_POS_FRAMES, frames - 1)
+        return bool(video.read()[0])
+    finally:
+        video.release()
+
+
+def _frames(
+    analysis: Analysis,
+    pictures: Pictures,
+    stamps: Mapping[str, Sequence[int]],
+    cameras: Sequence[str],
+) -> Iterator[_Picture]:
+    """The video's frames: at each stamp the newest picture of every camera."""
+    marks = {
+        camera: [_Marks(f, analysis) for f in analysis.findings if f.camera == camera]
+        for camera in cameras
+    }
+    columns = math.ceil(math.sqrt(len(cameras)))
+    rows = math.ceil(len(cameras) / columns)
+    cell = _cell(pictures, stamps, cameras, columns)
+    wall = np.full((rows * cell[1], columns * cell[0], 3), _PAPER, np.uint8)
+    moments = sorted((stamp, place) for place, camera in enumerate(cameras)
+                     for stamp in stamps[camera])  # fmt: skip
+    for number, (stamp_ns, place) in enumerate(moments):
+        top, left = place // columns * cell[1], place % columns * cell[0]
+        panel = wall[top : top + cell[1], left : left + cell[0]]
+        _draw(panel, pictures, cameras[place], stamp_ns, marks[cameras[place]])
+        if number + 1 == len(moments) or moments[number + 1][0] > stamp_ns:
+            below = _below(analysis, stamp_ns, marks, wall.shape[1])
+            yield np.vstack([wall, below])
+
+
+def _cell(
+    pictures: Pictures, stamps: Mapping[str, Sequence[int]], cameras: Sequence[str], columns: int
+) -> tuple[int, int]:
+    """(width, height) of a camera's part, even: as the first picture that can be decoded."""
+    width, height = 4, 3
+    for camera in cameras:
+        for stamp_ns in stamps[camera]:
+            try:
+                height, width = pictures(camera, stamp_ns).image.shape[:2]
+            except (ImageError, NoFrames):
+                continue
+            scale = min(1.0, LONGEST_SIDE / columns / max(width, height))
+            return _even(width * scale), _even(height * scale)
+    return _even(LONGEST_SIDE / columns), _even(LONGEST_SIDE / columns * height / width)
+
+
+def _even(length: float) -> int:
+    return max(2, 2 * round(length / 2))
+
+
+class _Marks:
+    """What is drawn of one finding, by time."""
+
+    def __init__(self, finding: Finding, analysis: Analysis) -> None:
+        questions = list(dict.fromkeys(one.query for one in analysis.findings))
+        self._name = f'q{questions.index(finding.query) + 1} ' if len(questions) > 1 else ''
+        self._question = finding.query.text
+        events = finding.stitched.events
+        self._events = sorted((event.shown.point.stamp_ns, event.id, event.shown.point)
+                              for event in events)  # fmt: skip
+        self._stamps = [stamp for stamp, _, _ in self._events]
+        self._tracks = [
+            (track.id, [one.point.stamp_ns for one in track.points],
+             [one.point for one in track.points])
+            for track in finding.stitched.tracks
+        ]  # fmt: skip
+
+    def draw(self, panel: _Picture, scale: float, stamp_ns: int) -> None:
+        """Draw what belongs to the frame of this stamp; `scale`: panel pixels a source pixel."""
+        for number, stamps, points in self._tracks:
+            first = bisect_left(stamps, stamp_ns - TRAIL_NS)
+            last = bisect_right(stamps, stamp_ns)
+            places = [_place(point, scale) for point in points[first:last]]
+            for one, other in pairwise(places):
+                cv2.line(panel, one, other, colour(number), 2, cv2.LINE_AA)
+            if last > first and stamps[last - 1] == stamp_ns:
+                self._ring(panel, places[-1], number, radius=6, thickness=-1)
+        first = bisect_left(self._stamps, stamp_ns - HOLD_NS)
+        for at_ns, number, point in self._events[first : bisect_right(self._stamps, stamp_ns)]:
+            thickness = 3 if at_ns == stamp_ns else 1
+            self._ring(panel, _place(point, scale), number, radius=14, thickness=thickness)
+
+    def line(self, stamp_ns: int) -> str:
+        """What was found up to this stamp, in a line."""
+        found = []
+        if self._events or not self._tracks:
+            seen = bisect_right(self._stamps, stamp_ns)
+            found.append(f'{seen} of {len(self._events)} events')
+        if self._tracks:
+            here = sum(stamps[0] <= stamp_ns <= stamps[-1] for _, stamps, _ in self._tracks)
+            found.append(f'{here} of {len(self._tracks)} objects')
+        return f'{self._name}{", ".join(found)}: {self._question}'
+
+    def _ring(
+        self, panel: _Picture, at: tuple[int, int], number: int, radius: int, thickness: int
+    ) -> None:
+        cv2.circle(panel, at, radius, (0, 0, 0), thickness + 3 if thickness > 0 else 3, cv2.LINE_AA)
+        cv2.circle(panel, at, radius, colour(number), thickness, cv2.LINE_AA)
+        name = f'{self._name}#{number}'
+        left, base = at[0] + radius + 5, at[1] - radius
+        (width, height), _ = cv2.getTextSize(name, _FONT, 0.6, 2)
+        corners = (left - 3, base - height - 4), (left + width + 3, base + 5)
+        cv2.rectangle(panel, *corners, _PAPER, -1)
+        _say(panel, name, (left, base), 0.6, colour(number), 2)
+
+
+def _draw(
+    panel: _Picture, pictures: Pictures, camera: str, stamp_ns: int, marks: Sequence[_Marks]
+) -> None:
+    """Fill a camera's part with its picture of this stamp, and draw on it."""
+    height, width = panel.shape[:2]
+    try:
+        image = pictures(camera, stamp_ns).image
+    except (ImageError, NoFrames):
+        panel[:] = 96
+        _say(panel, 'this picture cannot be decoded', (12, height // 2), 0.6, _INK, 1)
+        return
+    scale = min(width / image.shape[1], height / image.shape[0])
+    size = min(width, round(image.shape[1] * scale)), min(height, round(image.shape[0] * scale))
+    drawn = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    for one in marks:
+        one.draw(drawn, scale, stamp_ns)
+    if size != (width, height):
+        panel[:] = _PAPER
+    panel[: size[1], : size[0]] = drawn
+
+
+def _below(
+    analysis: Analysis, stamp_ns: int, marks: Mapping[str, Sequence[_Marks]], width: int
+) -> _Picture:
+    """The clock, and a line for each of the first questions."""
+    shown = [one for group in marks.values() for one in group][:MOST_LINES]
+    height = _even(_LINE_HEIGHT * (len(shown) + 1) + 8)
+    strip = np.repeat(np.full((1, width, 3), _PAPER, np.uint8), height, axis=0)  # 30 times as fast
+    since = clock(stamp_ns - analysis.span_ns[0])
+    _say(strip, f'{since}   {date(stamp_ns)}', (10, _LINE_HEIGHT - 5), 0.55, _INK, 1)
+    for number, one in enumerate(shown, start=2):
+        _say(strip, one.line(stamp_ns), (10, number * _LINE_HEIGHT - 5), 0.5, _INK, 1)
+    return strip
+
+
+def _place(point: Point, scale: float) -> tuple[int, int]:
+    """The pixel a point lies in. Source: types.py, a pixel's centre is at +0.5."""
+    return math.floor(point.x * scale), math.floor(point.y * scale)
+
+
+def _say(
+    image: _Picture, text: str, at: tuple[int, int], size: float, ink: tuple[int, int, int],
+    thickness: int,
+) -> None:  # fmt: skip
+    # OpenCV's fonts hold ASCII only.
+    plain = ''.join(one if ' ' <= one <= '~' else '?' for one in text)
+    cv2.putText(image, plain, at, _FONT, size, ink, thickness, cv2.LINE_AA)

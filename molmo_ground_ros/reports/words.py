@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Stamps, scores and doubts in words, and any text as HTML that runs nothing."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from molmo_ground_ros.analysis.stitch import Event, Mark, Trajectory
+
+_NS = 1_000_000_000
+_FIRST_DATE_NS = 1_000_000_000 * _NS  # earlier stamps are a simulator's, and no date
+# Controls, halves of characters, and the signs that turn the direction of what stands around them.
+_HIDDEN = re.compile(
+    '[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
+)
+
+
+def escaped(text: object) -> str:
+    """A text for HTML, between tags or in a quoted attribute; what would hide is named."""
+    return html.escape(_HIDDEN.sub(lambda found: f'<U+{ord(found[0]):04X}>', str(text)))
+
+
+def clock(since_ns: int) -> str:
+    """Time since the start: '15.8 s', from a minute on '0:01:15.8'."""
+    tenths = round(since_ns / 1e8)
+    if abs(tenths) < 600:
+        return f'{tenths / 10:.1f} s'
+    seconds = tenths // 10
+    return f'{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{tenths % 10}'
+
+
+def date(stamp_ns: int) -> str:
+    """A stamp as a date with milliseconds; '' where it cannot be one."""
+    if stamp_ns < _FIRST_DATE_NS:
+        return ''
+    whole = datetime.fromtimestamp(stamp_ns // _NS, UTC)
+    return f'{whole:%Y-%m-%d %H:%M:%S}.{stamp_ns % _NS // 1_000_000:03} UTC'
+
+
+def score(value: float) -> str:
+    """A score with two decimals; a dash where there is none."""
+    return '\u2013' if math.isnan(value) else f'{value:.2f}'
+
+
+def numbered(values: Iterable[int]) -> str:
+    """'#2, #5'."""
+    return ', '.join(f'#{value}' for value in values)
+
+
+def doubts(found: Event | Trajectory) -> list[str]:
+    """What could not be decided about it, a phrase a mark."""
+    others = f' ({numbered(found.may_be)})' if found.may_be else ''
+    windows = ', '.join(str(window + 1) for window in found.missed_by)
+    phrases = {
+        Mark.MAY_BE_TWO: 'may be two: joined from two windows, but hardly near enough',
+        Mark.MAY_BE_SAME: f'may be the same as another{others}',
+        Mark.WHICH: f'fits several nearly as well{others}',
+        Mark.UNCONFIRMED: f'not seen by window {windows}, which shows the moment',
+        Mark.AT_EDGE: 'at the edge of what was seen: no other window tells how it goes on',
+        Mark.RESUMED: 'lost from sight and joined again at the same place',
+    }
+    return [phrases[mark] for mark in found.marks]

@@ -1,0 +1,323 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+from support import browser
+from support.disk import room_for
+from support.findings import (
+    CAMERA,
+    COUNT,
+    HEIGHT,
+    NASTY,
+    TRUTH,
+    WIDTH,
+    ZERO,
+    Decoded,
+    analysis,
+    grasps,
+    paths,
+)
+
+from molmo_ground_ros.analysis.stitch import Gap, Mark
+from molmo_ground_ros.reports import figures
+from molmo_ground_ros.reports.page import seen_ns, write_page
+from molmo_ground_ros.reports.words import clock, date, escaped
+
+LOSS = 'monday.mcap: the file ends in the middle of a record (3 messages)'
+
+
+@pytest.fixture(scope='module')
+def decoded():
+    with Decoded() as pictures:
+        yield pictures
+
+
+@pytest.fixture(scope='module')
+def plain(decoded, tmp_path_factory):
+    """A page of two questions."""
+    path = tmp_path_factory.mktemp('page') / 'out.html'
+    write_page(analysis(grasps(), paths(), losses=(LOSS,)), decoded, path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def hostile(decoded, tmp_path_factory):
+    """A page whose every text tries to be more than text."""
+    path = tmp_path_factory.mktemp('page') / 'out.html'
+    made = analysis(
+        grasps(replace(COUNT, text=NASTY), words=NASTY),
+        paths(label=NASTY),
+        losses=(NASTY,),
+        settings={NASTY: NASTY},
+        sources=(NASTY,),
+        model=NASTY,
+        timing_s={NASTY: 1.0},
+        complete=False,
+    )
+    write_page(made, decoded, path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def shown(plain, tmp_path_factory):
+    """The plain page in a browser."""
+    if not browser.CHROMIUM:
+        pytest.skip(browser.WHY_NOT)
+    with browser.browser(tmp_path_factory.mktemp('profile')) as page:
+        page.open(plain)
+        yield page
+
+
+class Tags(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+
+def chosen(page):
+    return page.run('document.querySelector("#q1 .shot.chosen figcaption strong").textContent')
+
+
+def test_click_on_an_event_of_the_timeline_shows_its_frame_with_the_point(shown):
+    shown.click('#q1 a.pick[data-shows="q1-event3"]')
+    shown.wait('document.querySelector("#q1-event3").closest(".shot").offsetHeight > 100')
+    assert chosen(shown) == 'event #3 block'
+    assert (
+        shown.run('[...document.querySelectorAll("#q1 .shot")].filter(s => s.offsetHeight).length')
+        == 1
+    )
+    assert shown.run('document.querySelector("#q1 a.pick[aria-current]").textContent') == '3'
+    # The picture has been decoded by the browser, and the point lies where it lies in the picture.
+    image = 'document.querySelector("#q1 .shot.chosen img")'
+    assert shown.run(f'[{image}.complete, {image}.naturalWidth, {image}.naturalHeight]') == [
+        True, WIDTH, HEIGHT,
+    ]  # fmt: skip
+    place = shown.run(
+        f'(() => {{ const frame = {image}.getBoundingClientRect();'
+        'const spot = document.querySelector("#q1-event3 circle").getBoundingClientRect();'
+        f'const scale = {WIDTH} / frame.width;'
+        'return [(spot.x + spot.width / 2 - frame.x) * scale,'
+        '(spot.y + spot.height / 2 - frame.y) * scale]; })()'
+    )
+    grasp = TRUTH['grasps'][2]
+    assert place == pytest.approx([grasp['x'], grasp['y']], abs=1.0)
+
+
+def test_clicked_frame_is_the_picture_of_that_stamp(shown, decoded):
+    shown.click('#q1 a.pick[data-shows="q1-event1"]')
+    source = shown.run('document.querySelector("#q1 .shot.chosen img").src')
+    data = base64.b64decode(source.removeprefix('data:image/jpeg;base64,'))
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    (stamp,) = {e.shown.point.stamp_ns for e in grasps().stitched.events if e.id == 1}
+    truth = decoded(CAMERA, stamp).image
+    assert np.abs(picture.astype(int) - truth).mean() < 3
+    other = decoded(CAMERA, grasps().stitched.events[2].shown.point.stamp_ns).image
+    assert np.abs(picture.astype(int) - other).mean() > 6
+
+
+def test_events_can_be_walked_with_the_keyboard(shown):
+    shown.run('document.querySelector("#q1 a.pick[data-shows=q1-event1]").focus()')
+    shown.press('Enter')
+    assert chosen(shown) == 'event #1 block'
+    shown.press('ArrowRight')
+    assert chosen(shown) == 'event #2 block'
+    assert shown.run('document.activeElement.dataset.shows') == 'q1-event2'
+    shown.press('Tab')
+    assert shown.run('document.activeElement.dataset.shows') == 'q1-event3'
+
+
+def test_link_of_the_table_and_the_buttons_choose_too(shown):
+    shown.click('#q1 td a[data-shows="q1-event4"]')
+    assert chosen(shown) == 'event #4 block'
+    shown.click('#q1 .steps button[data-by="-1"]')
+    assert chosen(shown) == 'event #3 block'
+
+
+def test_object_is_shown_with_its_path(shown):
+    shown.click('#q2 a.pick[data-shows="q2-track2"]')
+    shown.wait('document.querySelector("#q2-track2 polyline").getBoundingClientRect().width > 50')
+    assert shown.run('document.querySelector("#q2 .chosen polyline").points.numberOfItems') == 41
+
+
+def test_page_asks_for_nothing_and_runs_without_an_error(shown, plain):
+    assert shown.requests
+    assert all(one.startswith(('data:', plain.as_uri())) for one in shown.requests)
+    assert shown.errors == []
+
+
+def test_print_holds_every_frame(shown):
+    # Four events, and one picture for the two paths, which end at the same stamp.
+    assert shown.print().count(b'/Subtype /Image') == 5
+
+
+def test_texts_of_model_and_recording_run_nothing(hostile, tmp_path):
+    if not browser.CHROMIUM:
+        pytest.skip(browser.WHY_NOT)
+    with browser.browser(tmp_path) as page:
+        page.open(hostile)
+        assert page.errors == []
+        assert page.run('document.scripts.length') == 1
+        shown_title = page.run('document.querySelector("h2").textContent')
+        assert shown_title == (
+            '</script><script>document.title="owned"</script>&amp; \'"<!-- <U+202E><U+0000><U+D800>'
+        )
+        assert page.run('document.title') != 'owned'
+        page.click('#q1 a.pick[data-shows="q1-event2"]')
+        assert chosen(page) == 'event #2 block'
+
+
+def test_texts_add_no_tag_and_no_attribute(plain, hostile):
+    expected, found = (Tags(path.read_text()).tags for path in (plain, hostile))
+    assert {tag for tag, _ in found} == {tag for tag, _ in expected}
+    assert sum(tag == 'script' for tag, _ in found) == 1
+    names = {name for _, attrs in expected for name in attrs}
+    assert {name for _, attrs in found for name in attrs} == names
+    assert not any(name.startswith('on') for name in names)
+
+
+def test_page_tells_answer_stated_totals_losses_settings_and_timing(plain):
+    text = re.sub(r'<[^>]*>', ' ', plain.read_text())
+    text = ' '.join(text.split())
+    for told in (
+        '4 events merged over all windows at least 4, at most 4',
+        '3, 4, \u2013 totals the model states',
+        'not seen: 17.0 s to 22.3 s: the backend failed',
+        '17.0 s of 22.3 s was seen',
+        'Counting the blocks shows a total of 3.',
+        'not used: no such frame',
+        'threads 2',
+        'model 12.25 s',
+        'frames decoded for the model 45',
+        'tabletop (test)',
+        LOSS,
+    ):
+        assert told in text
+
+
+def test_windows_that_state_no_total_are_told_so(decoded, tmp_path):
+    finding = paths()
+    windows = tuple(replace(window, stated=None) for window in finding.stitched.windows)
+    silent = replace(finding, stitched=replace(finding.stitched, windows=windows))
+    write_page(analysis(silent), decoded, tmp_path / 'out.html')
+    assert '<b>none</b>totals the model states' in (tmp_path / 'out.html').read_text()
+
+
+def test_interrupted_run_says_so(plain, hostile):
+    assert 'was interrupted' in hostile.read_text()
+    assert 'was interrupted' not in plain.read_text()
+
+
+def test_doubts_are_told_in_words(decoded, tmp_path):
+    finding = grasps()
+    first, second, *others = finding.stitched.events
+    first = replace(first, marks=(Mark.MAY_BE_SAME, Mark.UNCONFIRMED), may_be=(2,), missed_by=(1,))
+    doubted = replace(finding.stitched, events=(first, second, *others))
+    write_page(analysis(replace(finding, stitched=doubted)), decoded, tmp_path / 'out.html')
+    text = (tmp_path / 'out.html').read_text()
+    words = 'may be the same as another (#2); not seen by window 2, which shows the moment'
+    assert text.count(words) == 4  # the event's title and label, its figure, its row
+    assert 'at least 3, at most 4' in text
+
+
+def test_frame_that_cannot_be_shown_is_told_in_its_place(tmp_path):
+    stamp = grasps().stitched.events[1].shown.point.stamp_ns
+    with Decoded(broken=stamp) as pictures:
+        write_page(analysis(grasps()), pictures, tmp_path / 'out.html')
+    text = (tmp_path / 'out.html').read_text()
+    assert text.count('<img ') == 3
+    assert text.count('The frame cannot be shown: a JPEG cut off in its pixels') == 1
+
+
+def test_each_frame_is_decoded_once(decoded, tmp_path):
+    decoded.asked.clear()
+    write_page(analysis(grasps()), decoded, tmp_path / 'out.html')
+    stamps = [event.shown.point.stamp_ns for event in grasps().stitched.events]
+    assert decoded.asked == [(CAMERA, stamp) for stamp in stamps]
+
+
+def test_frames_beyond_the_most_are_left_out_and_not_decoded(decoded, tmp_path, monkeypatch):
+    monkeypatch.setattr(figures.pictured, '__defaults__', (2,))
+    decoded.asked.clear()
+    write_page(analysis(grasps()), decoded, tmp_path / 'out.html')
+    text = (tmp_path / 'out.html').read_text()
+    assert len(decoded.asked) == text.count('<img ') == 2
+    assert text.count('Left out: the page holds') == 2
+
+
+@pytest.mark.parametrize(
+    ('counts', 'most', 'expected'),
+    [
+        pytest.param([3, 2], 9, [{0, 1, 2}, {0, 1}], id='room for all'),
+        pytest.param([100, 1], 5, [{0, 25, 50, 75}, {0}], id='the small one loses nothing'),
+        pytest.param([4, 4], 4, [{0, 2}, {0, 2}], id='shared alike'),
+        pytest.param([0, 5], 2, [set(), {0, 2}], id='one without'),
+        pytest.param([], 2, [], id='no question'),
+    ],
+)
+def test_pictures_are_shared_out(counts, most, expected):
+    assert figures.pictured(counts, most) == expected
+
+
+@pytest.mark.parametrize('size', [(480, 640), (2160, 3840), (3000, 20), (1, 1)])
+def test_picture_is_no_larger_than_promised(size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    data = figures.jpeg(noise)
+    assert len(data) <= figures.MOST_BYTES
+    height, width = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2]
+    assert max(height, width) <= figures.LONGEST_SIDE
+
+
+def test_same_analysis_gives_the_same_bytes(plain, decoded, tmp_path):
+    write_page(analysis(grasps(), paths(), losses=(LOSS,)), decoded, tmp_path / 'again.html')
+    assert (tmp_path / 'again.html').read_bytes() == plain.read_bytes()
+
+
+def test_disk_that_fills_leaves_the_older_page(decoded, tmp_path):
+    path = tmp_path / 'out.html'
+    path.write_text('older')
+    with room_for(50_000), pytest.raises(OSError, match='too large'):
+        write_page(analysis(grasps()), decoded, path)
+    assert path.read_text() == 'older'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_overlapping_windows_are_seen_once():
+    windows = grasps().stitched.windows
+    assert seen_ns(windows, (ZERO, ZERO + 10**10)) == 10**10
+    assert seen_ns(windows, (ZERO, ZERO + 3 * 10**10)) == 17 * 10**9
+
+
+def test_analysis_without_an_answer_has_a_page(decoded, tmp_path):
+    finding = grasps()
+    gap = Gap(ZERO, ZERO + 10**9, (), 'it was interrupted')
+    nothing = replace(finding.stitched, windows=(), events=(), gaps=(gap,))
+    write_page(analysis(replace(finding, stitched=nothing)), decoded, tmp_path / 'out.html')
+    assert 'There is no answer.' in (tmp_path / 'out.html').read_text()
+
+
+@pytest.mark.parametrize(
+    ('since_ns', 'words'),
+    [(0, '0.0 s'), (15_830_000_000, '15.8 s'), (59_960_000_000, '0:01:00.0'),
+     (3_725_400_000_000, '1:02:05.4'), (-500_000_000, '-0.5 s')],
+)  # fmt: skip
+def test_time_since_the_start_in_words(since_ns, words):
+    assert clock(since_ns) == words
+
+
+def test_stamp_of_a_simulator_is_no_date():
+    assert date(12 * 10**9) == ''
+    assert date(ZERO + 500_000_000) == '2025-11-22 10:00:00.500 UTC'
+
+
+def test_what_hides_in_a_text_is_named():
+    assert escaped('a\u202eb\n<') == 'a&lt;U+202E&gt;b\n&lt;'
