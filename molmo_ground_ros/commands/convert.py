@@ -29,7 +29,7 @@ from molmo_ground_ros.benchmarks.conversions.upsample import upsampled
 from molmo_ground_ros.benchmarks.datasets import ANNOTATED, read_annotated, write
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
-from molmo_ground_ros.errors import BadRecord, BadSetting, ImageError, NoFrames
+from molmo_ground_ros.errors import BadArgument, BadRecord, BadSetting, ImageError, NoFrames
 
 Record = dict[str, Any]
 
@@ -200,7 +200,7 @@ def _records(
             continue
         try:
             annotated = masked(video)
-        except (BadRecord, BadSetting, ImageError, NoFrames, OSError) as error:
+        except (BadArgument, BadRecord, BadSetting, ImageError, NoFrames, OSError) as error:
             log.skip(_about(video, error))
             continue
         yield from _of_video(arguments, annotated, log)
@@ -222,7 +222,7 @@ def _of_video(
                     annotated, expression, number, masks=arguments.to == 'videotrackeval'
                 )
                 objects = len(record['mask_id'])
-        except (BadRecord, BadSetting) as error:
+        except (BadArgument, BadRecord, BadSetting) as error:
             log.skip(_about(annotated, error))
             continue
         log.counts['records'] += 1

@@ -29,7 +29,7 @@ from molmo_ground_ros.benchmarks.feedback.training_data import (
     TrainingRecords,
     convert,
 )
-from molmo_ground_ros.errors import BadSetting, GroundError, seconds
+from molmo_ground_ros.errors import BadField, BadSetting, GroundError, seconds
 from molmo_ground_ros.reports.table import meant
 from molmo_ground_ros.storage.atomic import atomic_file
 
@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     if reading.complaints and not reading.rows:
         raise BadSetting('records', ', '.join(arguments.records), 'nothing could be read')
     kinds = _KINDS[arguments.to]
-    rows = [row for row in reading.rows if row.asked.kind in kinds]
-    converted = convert(rows, reading.torn)
+    rows = [row for row in reading.rows if row.question.kind in kinds]
+    converted = convert(rows, reading.unreadable)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     for kind, name, records in (
@@ -90,12 +90,12 @@ def run(arguments: argparse.Namespace) -> int:
 class Reading:
     """Collects the rows of all files, and a complaint for each row or file that cannot be used.
 
-    rows: the usable rows. torn: where the rows that cannot be read belong, as far as they say.
+    rows: the usable rows. unreadable: the question and stamp of the rows that cannot be read.
     """
 
     def __init__(self) -> None:
         self.rows: list[LabelRow] = []
-        self.torn: list[UnreadableRow] = []
+        self.unreadable: list[UnreadableRow] = []
         self.complaints: list[str] = []
         self._first_rows: dict[object, LabelRow] = {}
 
@@ -115,23 +115,25 @@ class Reading:
 
     def _take(self, record: Any, source: str) -> None:
         if isinstance(record, ValueError | RecursionError):
-            raise BadSetting('row', 'not JSON', str(record))
+            raise BadField('row', 'not JSON', str(record))
         if not isinstance(record, dict):
-            raise BadSetting('row', type(record).__name__, 'is no JSON object')
+            raise BadField('row', type(record).__name__, 'is no JSON object')
         try:
             row = read_row(record, source)
         except GroundError:
-            torn = read_unreadable(record, source)
-            self.torn += [torn] if torn else []
+            unreadable = read_unreadable(record, source)
+            self.unreadable += [unreadable] if unreadable else []
             raise
         first_row = self._first_rows.setdefault(row.key, row)
         if first_row is row:
             self.rows.append(row)
             return
         if first_row == row:
-            raise BadSetting('id', row.id, 'the same row was there before')
-        self.torn += [UnreadableRow(twin.asked, twin.stamp_ns) for twin in (first_row, row)]
-        raise BadSetting('id', row.id, 'another row of this point was there before, and differs')
+            raise BadField('id', row.id, 'the same row was there before')
+        self.unreadable += [
+            UnreadableRow(twin.question, twin.stamp_ns) for twin in (first_row, row)
+        ]
+        raise BadField('id', row.id, 'another row of this point was there before, and differs')
 
 
 def sources(paths: Sequence[Path]) -> list[str]:
@@ -188,10 +190,10 @@ def _print(converted: TrainingRecords, folder: Path, skipped: int) -> None:
     print(f'{len(converted.points)} VideoPoint records, {points} points')
     print(f'{len(converted.tracks)} VideoTrack records, {objects} objects')
     print(f'{len(converted.clips)} clips to cut: {folder / CLIPS}')
-    unlabelled = sum(not omission.why for omission in converted.left_out)
+    unlabelled = sum(not omission.why for omission in converted.skipped)
     print(f'not looked at: {unlabelled} answers')
-    print(f'incomplete: {len(converted.left_out) - unlabelled} answers')
-    for omission in converted.left_out:
+    print(f'incomplete: {len(converted.skipped) - unlabelled} answers')
+    for omission in converted.skipped:
         if omission.why:
             print(f'  {_described(omission)}: {omission.why}')
     print(f'skipped: {skipped} rows or files')
@@ -199,4 +201,4 @@ def _print(converted: TrainingRecords, folder: Path, skipped: int) -> None:
 
 def _described(omission: SkippedAnswer) -> str:
     span = f'{seconds(omission.start_ns)} to {seconds(omission.end_ns)}'
-    return f'{omission.asked.source} {omission.asked.camera} {span} {omission.query!r}'
+    return f'{omission.question.source} {omission.question.camera} {span} {omission.query!r}'

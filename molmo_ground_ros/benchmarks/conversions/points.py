@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Masks to pointing questions: records of Molmo2-VideoPoint.
+"""Turns masks into pointing questions: records of Molmo2-VideoPoint.
 
-The article's conversion: the time at which an object first appears, and a point drawn by a Gaussian
-around the centre of its mask there.
+The article's conversion: the time at which an object first appears, and a point drawn from a
+Gaussian around the centre of its mask at that time.
 """
 
 from __future__ import annotations
@@ -23,59 +23,55 @@ from molmo_ground_ros.frames.windows import MAX_WINDOW_S, SAMPLE_PERIOD_S
 
 Record = dict[str, Any]
 
-CATEGORY = 'object'  # of all academic points (ibid. academic_video_datasets.py:1504)
+# The reference gives all academic points this category (academic_video_datasets.py:1504).
+CATEGORY = 'object'
 _DECIMALS = 4  # of a percentage
 _PERCENT = 100.0
-_SLACK = 1e-6  # frames; of k / fps * fps
+# Frames: the rounding error of k / fps * fps is smaller.
+_SLACK = 1e-6
 
 
 def first_appearance(track: MaskTrack, fps: float, frames: int) -> tuple[float, int] | None:
-    """(seconds, frame) at which an object is first seen on the 0.5 s grid; None: never.
+    """(seconds, frame) at which an object is first visible on the 0.5 s grid; None if it never is.
 
-    At t the frame is shown whose time is the last not after t, as the reference's decoder has it
-    (molmo2 f3cb108, olmo/data/video_loader.py:424). Its academic points are told on videos of 2
-    fps, and its loader stops at a time off the grid (academic_video_datasets.py:1343-1350, 1483):
-    an object that appears between two grid times is so pointed to at the later one, if it is still
-    there, and one that is never there at a grid time is not pointed to.
+    At time t the last frame not after t is visible, as in the reference's decoder (molmo2 f3cb108,
+    olmo/data/video_loader.py:424). The reference annotates academic points on videos of 2 fps, and
+    its loader refuses a time off the grid (academic_video_datasets.py:1343-1350, 1483). An object
+    that appears between two grid times is therefore pointed to at the later one, if it is still
+    visible. An object that is visible at no grid time is not pointed to.
+    fps, frames: of the video.
     """
     for frame, mask in sorted(track.masks.items()):
         steps = math.ceil(frame / fps / SAMPLE_PERIOD_S - _SLACK)
-        shown = math.floor(steps * SAMPLE_PERIOD_S * fps + _SLACK)
-        if shown == frame < frames and mask.area:
+        visible = math.floor(steps * SAMPLE_PERIOD_S * fps + _SLACK)
+        if visible == frame < frames and mask.area:
             return steps * SAMPLE_PERIOD_S, frame
     return None
 
 
 def pointing_record(annotated: AnnotatedVideo, expression: Expression, seed: int = 0) -> Record:
-    """A record of Molmo2-VideoPoint, with the columns `width` and `height` besides.
+    """A record of Molmo2-VideoPoint, with the additional columns `width` and `height`.
 
-    One point an object, at its first appearance; an object that no grid time shows is left out, and
-    `count` is of those pointed to. Points are {x, y} in 0..100 and lie in the masks. The same seed
-    gives the same points, whatever was converted before. The question is the one that the
-    reference's evaluation asks; for pointing its loader words another (molmo2_datasets.py:1008).
+    It has one point for each object, at its first appearance. An object that no grid time shows is
+    left out, and `count` counts the others. Points are {x, y} in percent of the image and lie in
+    the masks. The same seed gives the same points, whatever was converted before. The question is
+    the one that the reference's evaluation asks; for pointing its loader writes its own
+    (molmo2_datasets.py:1008).
 
     A video over 63 s gets a clip of 63 s, drawn among those on the grid that show all the points
-    (as sample_random_clip does, molmo2_datasets.py:80-160, but always of the full length). Raises
-    BadRecord where there is none, where the expression means an object that is not there or has no
-    masks, and where no object of it is shown at a grid time.
+    (like sample_random_clip, molmo2_datasets.py:80-160, but always of the full length). Raises
+    BadRecord if there is no such clip, if the expression refers to an object that is missing or has
+    no masks, and if none of its objects is visible at a grid time.
     """
-    found: list[tuple[float, int, float, float]] = []
-    for track in tracks_of(annotated, expression):
-        seen = first_appearance(track, annotated.fps, annotated.frames)
-        if seen is not None:
-            t, frame = seen
-            x, y = random_point(
-                track.masks[frame].array(), _rng(seed, annotated, expression.text, track.id)
-            )
-            found.append((t, frame, _share(x, annotated.width), _share(y, annotated.height)))
-    if expression.ids and not found:
+    points = _first_points(annotated, expression, seed)
+    if expression.ids and not points:
         why = f'no object is shown on the {SAMPLE_PERIOD_S} s grid'
         raise bad_video(annotated, f'{expression.text!r}: {why}')
-    found.sort()
-    times = sorted({t for t, *_ in found})
-    frames = sorted({frame for _, frame, *_ in found})
+    times = sorted({t for t, *_ in points})
+    frames = sorted({frame for _, frame, *_ in points})
     start, end = _clip(annotated, expression, times, seed)
-    label = expression.text.strip().lower()  # as academic_video_datasets.py:1431
+    # In small letters, as in academic_video_datasets.py:1431.
+    label = expression.text.strip().lower()
     return {
         'video_id': annotated.media.name,
         'video_source': annotated.media.source or OWN,
@@ -83,8 +79,8 @@ def pointing_record(annotated: AnnotatedVideo, expression: Expression, seed: int
         'category': CATEGORY,
         'label': label,
         'question': queries.count(label),
-        'count': len(found),
-        'points': [[{'x': x, 'y': y} for at, _, x, y in found if at == t] for t in times],
+        'count': len(points),
+        'points': [[{'x': x, 'y': y} for at, _, x, y in points if at == t] for t in times],
         'two_fps_timestamps': times,
         'raw_timestamps': [frame / annotated.fps for frame in frames],
         'raw_frames': frames,
@@ -96,10 +92,25 @@ def pointing_record(annotated: AnnotatedVideo, expression: Expression, seed: int
     }
 
 
+def _first_points(
+    annotated: AnnotatedVideo, expression: Expression, seed: int
+) -> list[tuple[float, int, float, float]]:
+    """(seconds, frame, x, y in percent) of each object's first appearance, in that order."""
+    points = []
+    for track in tracks_of(annotated, expression):
+        first = first_appearance(track, annotated.fps, annotated.frames)
+        if first is not None:
+            t, frame = first
+            rng = _rng(seed, annotated, expression.text, track.id)
+            x, y = random_point(track.masks[frame].array(), rng)
+            points.append((t, frame, _percent(x, annotated.width), _percent(y, annotated.height)))
+    return sorted(points)
+
+
 def _clip(
     annotated: AnnotatedVideo, expression: Expression, times: list[float], seed: int
 ) -> tuple[float, float]:
-    """Start and end of what is shown, seconds."""
+    """Start and end of the clip that the question is about, seconds."""
     duration = annotated.frames / annotated.fps
     if duration <= MAX_WINDOW_S:
         return 0.0, duration
@@ -114,10 +125,10 @@ def _clip(
 
 
 def _rng(seed: int, annotated: AnnotatedVideo, text: str, number: int) -> np.random.Generator:
-    """Draws of one object and expression, the same in every order of conversion."""
+    """A generator for one object and expression, the same in every order of conversion."""
     words = f'{annotated.name}\n{text}\n{number}'.encode('utf-8', 'surrogatepass')
     return np.random.default_rng([seed, zlib.crc32(words)])
 
 
-def _share(value: float, extent: int) -> float:
+def _percent(value: float, extent: int) -> float:
     return round(_PERCENT * value / extent, _DECIMALS)

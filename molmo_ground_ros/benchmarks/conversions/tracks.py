@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Masks to tracks: records of Molmo2-VideoTrack, and of Molmo2-VideoTrackEval with the masks."""
+"""Turns masks into tracks: records of Molmo2-VideoTrack, or of Molmo2-VideoTrackEval."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from molmo_ground_ros.benchmarks.feedback.training_data import OWN
 
 Record = dict[str, Any]
 
-_DRIFT = 0.01  # of the rate: 29.97 is 30
+# How far a rate may be from a whole number, as a share of it: 29.97 counts as 30.
+_DRIFT = 0.01
 
 
 def tracking_record(
     annotated: AnnotatedVideo, expression: Expression, number: int = 0, *, masks: bool = False
 ) -> Record:
-    """A record of Molmo2-VideoTrack; with `masks` of Molmo2-VideoTrackEval.
+    """A record of Molmo2-VideoTrack; with `masks`, of Molmo2-VideoTrackEval.
 
     number: of the expression in its video; the record's id ends in it. Points are [x, y] in pixels,
-    one a frame of the video and null where the object is not seen; each is the centre of its mask
-    (see inside.centre). Masks are run-length encoded likewise. Objects stand in the order of their
-    first frame, and those never seen are left out. The loader works with a whole number of frames a
-    second (molmo2 f3cb108, olmo/data/molmo2_video_track_datasets.py:350-356): 29.97 becomes 30.
+    one for each frame of the video, and null on a frame where the object is not visible. Each is
+    its mask's `central_point`. Masks are run-length encoded, one for each frame as well. Objects
+    stand in the order of their first frame, and those that are never visible are left out. The
+    loader works with a whole number of frames a second (molmo2 f3cb108,
+    olmo/data/molmo2_video_track_datasets.py:350-356), so 29.97 becomes 30.
 
-    Raises BadRecord for another rate, an expression that means an object that is not there or has
-    no masks, and one of whose objects none is seen.
+    Raises BadRecord for another rate, if the expression refers to an object that is missing or has
+    no masks, and if none of its objects is visible.
     """
-    seen = [track for track in tracks_of(annotated, expression) if _frames(track, annotated.frames)]
-    if expression.ids and not seen:
+    visible = [
+        track for track in tracks_of(annotated, expression) if _frames(track, annotated.frames)
+    ]
+    if expression.ids and not visible:
         raise bad_video(annotated, f'{expression.text!r}: none of its objects is seen')
-    seen.sort(key=lambda track: _frames(track, annotated.frames)[0])
-    paths = {str(track.id): _path(track, annotated.frames) for track in seen}
+    visible.sort(key=lambda track: _frames(track, annotated.frames)[0])
+    paths = {str(track.id): _path(track, annotated.frames) for track in visible}
     record: Record = {
         'id': f'{annotated.name}_{number}',
         'video': annotated.media.name,
@@ -52,13 +56,13 @@ def tracking_record(
     if masks:
         record['masks'] = [
             {'object_id': str(track.id), 'masks': _encoded(track, annotated.frames)}
-            for track in seen
+            for track in visible
         ]
     return record
 
 
 def _frames(track: MaskTrack, count: int) -> list[int]:
-    """Those of the video on which it has a pixel, in order."""
+    """The frames of the video on which the mask has a pixel, ascending. count: of all frames."""
     return sorted(k for k, mask in track.masks.items() if 0 <= k < count and mask.area)
 
 
@@ -77,7 +81,7 @@ def _encoded(track: MaskTrack, count: int) -> list[dict[str, Any] | None]:
 
 
 def _fps(annotated: AnnotatedVideo) -> int:
-    whole = round(annotated.fps)
-    if whole < 1 or abs(annotated.fps - whole) > _DRIFT * whole:
+    fps = round(annotated.fps)
+    if fps < 1 or abs(annotated.fps - fps) > _DRIFT * fps:
         raise bad_video(annotated, f'{annotated.fps} frames a second are no whole number')
-    return whole
+    return fps

@@ -1,3 +1,7 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What persons said about answers: their labels, and training data made of them."""
+"""Turns the labels that people give to answers into training data.
+
+labels.py          checks one labelled record
+training_data.py   labelled answers to records of Molmo2-VideoPoint and Molmo2-VideoTrack
+"""

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One record of an analysis, with what a person wrote beside it, to a checked row.
+"""Checks one record of an analysis that a person has labelled. Reads no file.
 
-Values come as JSON gives them or as the text of a CSV cell. Knows nothing of files.
+Values are JSON values, or the text of CSV cells.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadField
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.language import prompts
 from molmo_ground_ros.types import Task
 
 Kind = Literal['event', 'track_point']
 
+# The columns that are read; a record may have others.
 COLUMNS = (
     'type',
     'question',
@@ -38,17 +39,18 @@ COLUMNS = (
     'window_end_ns',
     'window_state',
     'verdict',
-)  # that are read; others may stand beside them
+)
 _TASKS = tuple(task.name.lower() for task in Task)
-_STATES = ('answered', 'truncated')  # of a window that has points: stitch.State
+# The states of a window that has points.
+_STATES = ('answered', 'truncated')
 _INTEGER = re.compile(r'[-+]?[0-9]{1,20}')
 _VERDICTS = "neither empty, 'confirmed', 'wrong' nor a corrected 'x y' in pixels"
 
 
 class Verdict(enum.Enum):
-    """What a person says about a point. A corrected one is RIGHT, at its new place."""
+    """What a person says about a point. A corrected point is RIGHT, at its new place."""
 
-    UNSEEN = enum.auto()  # nobody looked at it
+    UNSEEN = enum.auto()  # nobody has looked at it
     RIGHT = enum.auto()
     WRONG = enum.auto()
 
@@ -59,70 +61,72 @@ class QuestionKey:
 
     source: str  # the recording
     camera: str  # topic
-    question: int  # its place among the questions, from 0
+    index: int  # of the question, from 0
     kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """One event, or one track's point, as the person leaves it."""
+    """One event, or one point of a track, as corrected by the person."""
 
-    asked: QuestionKey
+    question: QuestionKey
     query: str
     task: str  # small letters
     stamp_ns: int
     id: int  # of the event or the track
     label: str
-    x: float  # source pixels; where it was corrected, the corrected ones
+    x: float  # source pixels, after the person's correction
     y: float
     width: int  # of the image, pixels
     height: int
-    start_ns: int  # the window, both ends in it
+    start_ns: int  # of the window, which includes both ends
     end_ns: int
-    truncated: bool  # its answer was cut off
+    truncated: bool  # the answer was cut off by the limit of tokens
     verdict: Verdict
 
     @property
     def key(self) -> tuple[QuestionKey, int, int]:
-        """What no two rows share: an event has one point, a track one a stamp."""
-        return self.asked, self.id, self.stamp_ns if self.asked.kind == 'track_point' else 0
+        """Identifies the row: an event has one point, a track one point for each stamp."""
+        return self.question, self.id, self.stamp_ns if self.question.kind == 'track_point' else 0
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """Where a row that could not be read belongs: an answer for that moment lacks a point."""
+    """The question and stamp of a row that could not be read: the answer lacks a point there."""
 
-    asked: QuestionKey
+    question: QuestionKey
     stamp_ns: int
 
 
 def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
-    """Check a record. source: the recording it is of.
+    """A checked row. source: the recording that the record is of.
 
-    Raises BadSetting or BadQuestion with the column and its value: one that is missing, no number
-    or not finite; a stamp outside its window; a window that is empty or over 63 s; an unknown
-    verdict; a point that is confirmed, corrected or not looked at and lies outside its image.
+    Raises BadField with the column and its value: a missing column; no number, or not a finite one;
+    a stamp outside its window; a window that is empty or longer than 63 s; an unknown verdict; a
+    point outside its image, unless it is marked as wrong. Raises BadQuestion for a query or label
+    that cannot be asked.
     """
-    asked = _asked(record, source)
+    question = _question(record, source)
     stamp_ns = _integer(record, 'stamp_ns')
     start_ns, end_ns = _integer(record, 'window_start_ns'), _integer(record, 'window_end_ns')
     if not 0 < end_ns - start_ns <= MAX_WINDOW_NS:
-        raise BadSetting('window_end_ns', end_ns, 'is not within 63 s after window_start_ns')
+        raise BadField('window_end_ns', end_ns, 'is not within 63 s after window_start_ns')
     if not start_ns <= stamp_ns <= end_ns:
-        raise BadSetting('stamp_ns', stamp_ns, 'is not in its window')
+        raise BadField('stamp_ns', stamp_ns, 'is not in its window')
     width, height = _positive(record, 'image_width'), _positive(record, 'image_height')
     verdict, place = _verdict(record)
     x, y = place or (_number(record, 'x'), _number(record, 'y'))
-    inside = 0 <= x <= width and 0 <= y <= height
-    if verdict is not Verdict.WRONG and not inside:
-        raise BadSetting('x y', f'{x:g} {y:g}', f'is outside the image of {width} x {height}')
+    is_inside = 0 <= x <= width and 0 <= y <= height
+    if verdict is not Verdict.WRONG and not is_inside:
+        raise BadField('x y', f'{x:g} {y:g}', f'is outside the image of {width} x {height}')
     query, label = _text(record, 'query').strip(), _text(record, 'label').strip()
+    # Both must be questions that can be asked.
     for words in (query, label or query):
         prompts.prompt(words, Task.COUNT)
     return LabelRow(
-        asked=asked,
+        question=question,
         query=query,
-        task=_one_of(record, 'task', _TASKS),
+        task=_choice(record, 'task', _TASKS),
         stamp_ns=stamp_ns,
         id=_integer(record, 'id'),
         label=label,
@@ -132,21 +136,21 @@ def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
         height=height,
         start_ns=start_ns,
         end_ns=end_ns,
-        truncated=_one_of(record, 'window_state', _STATES) == 'truncated',
+        truncated=_choice(record, 'window_state', _STATES) == 'truncated',
         verdict=verdict,
     )
 
 
 def read_unreadable(record: Mapping[str, Any], source: str) -> UnreadableRow | None:
-    """Where a record belongs that `read_row` does not take; None if it does not tell that."""
+    """The question and stamp of a record that `read_row` refuses; None if they are bad as well."""
     try:
-        return UnreadableRow(_asked(record, source), _integer(record, 'stamp_ns'))
-    except BadSetting:
+        return UnreadableRow(_question(record, source), _integer(record, 'stamp_ns'))
+    except BadField:
         return None
 
 
-def _asked(record: Mapping[str, Any], source: str) -> QuestionKey:
-    kind = _one_of(record, 'type', ('event', 'track_point'))
+def _question(record: Mapping[str, Any], source: str) -> QuestionKey:
+    kind = _choice(record, 'type', ('event', 'track_point'))
     return QuestionKey(
         source,
         _text(record, 'camera'),
@@ -156,11 +160,11 @@ def _asked(record: Mapping[str, Any], source: str) -> QuestionKey:
 
 
 def _verdict(record: Mapping[str, Any]) -> tuple[Verdict, tuple[float, float] | None]:
-    """What was written, and the corrected place if one was."""
+    """The verdict, and the corrected place in pixels if the person gave one."""
     value = _value(record, 'verdict')
     words = '' if value is None else value
     if not isinstance(words, str):
-        raise BadSetting('verdict', value, _VERDICTS)
+        raise BadField('verdict', value, _VERDICTS)
     match words.lower().split():
         case []:
             return Verdict.UNSEEN, None
@@ -173,45 +177,45 @@ def _verdict(record: Mapping[str, Any]) -> tuple[Verdict, tuple[float, float] | 
                 place = float(x), float(y)
             except ValueError:
                 place = math.nan, math.nan
-            if all(math.isfinite(one) for one in place):
+            if all(math.isfinite(coordinate) for coordinate in place):
                 return Verdict.RIGHT, place
-    raise BadSetting('verdict', value, _VERDICTS)
+    raise BadField('verdict', value, _VERDICTS)
 
 
 def _value(record: Mapping[str, Any], column: str) -> Any:
     if column not in record:
-        raise BadSetting(column, None, 'the column is missing')
+        raise BadField(column, None, 'the column is missing')
     return record[column]
 
 
 def _text(record: Mapping[str, Any], column: str) -> str:
     value = _value(record, column)
     if not isinstance(value, str):
-        raise BadSetting(column, value, 'is no text')
+        raise BadField(column, value, 'is no text')
     return value
 
 
-def _one_of(record: Mapping[str, Any], column: str, known: tuple[str, ...]) -> str:
+def _choice(record: Mapping[str, Any], column: str, choices: tuple[str, ...]) -> str:
     value = _text(record, column)
-    if value not in known:
-        raise BadSetting(column, value, f'is none of {", ".join(known)}')
+    if value not in choices:
+        raise BadField(column, value, f'is none of {", ".join(choices)}')
     return value
 
 
 def _integer(record: Mapping[str, Any], column: str) -> int:
-    """A whole number; not a float, which cannot hold a stamp."""
+    """A whole number. A float is refused, because it cannot hold a stamp exactly."""
     value = _value(record, column)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         return int(value)
-    raise BadSetting(column, value, 'is no whole number')
+    raise BadField(column, value, 'is no whole number')
 
 
 def _positive(record: Mapping[str, Any], column: str) -> int:
     value = _integer(record, column)
     if value <= 0:
-        raise BadSetting(column, value, 'is not above 0')
+        raise BadField(column, value, 'is not above 0')
     return value
 
 
@@ -222,5 +226,5 @@ def _number(record: Mapping[str, Any], column: str) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise BadSetting(column, value, 'is no finite number')
+        raise BadField(column, value, 'is no finite number')
     return number

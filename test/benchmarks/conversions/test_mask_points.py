@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from molmo_ground_ros.benchmarks.conversions.mask_points import bounds, central_point, random_point
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument
 
 
 def disk(height, width, y, x, radius):
@@ -125,5 +125,5 @@ def test_bounds_are_those_of_the_true_pixels():
     'find', [bounds, central_point, lambda pixels: random_point(pixels, np.random.default_rng(0))]
 )
 def test_an_empty_mask_is_an_error(find):
-    with pytest.raises(BadSetting, match='has no pixel'):
+    with pytest.raises(BadArgument, match='has no pixel'):
         find(np.zeros((4, 5), bool))

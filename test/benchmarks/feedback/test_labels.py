@@ -16,7 +16,7 @@ from molmo_ground_ros.benchmarks.feedback.labels import (
     read_row,
     read_unreadable,
 )
-from molmo_ground_ros.errors import BadQuestion, BadSetting
+from molmo_ground_ros.errors import BadField, BadQuestion
 
 S = 1_000_000_000
 RECORD = {
@@ -68,7 +68,7 @@ def test_cells_of_a_csv_are_read_as_json_values_are():
 @pytest.mark.parametrize('column', COLUMNS)
 def test_missing_column_is_named(column):
     record = {name: value for name, value in RECORD.items() if name != column}
-    with pytest.raises(BadSetting, match=f'{column} = None: the column is missing'):
+    with pytest.raises(BadField, match=f'{column} = None: the column is missing'):
         read_row(record, 'run1')
 
 
@@ -98,7 +98,7 @@ def test_missing_column_is_named(column):
     ],
 )
 def test_bad_value_is_named(changed, message):
-    with pytest.raises(BadSetting) as caught:
+    with pytest.raises(BadField) as caught:
         row(**changed)
     assert message in str(caught.value)
 

@@ -29,7 +29,7 @@ def row(at, number=1, x=64.0, y=48.0, verdict=Verdict.RIGHT, window=(0, 20), **c
     """An event at `at` seconds; in a window of seconds."""
     asked = QuestionKey('run1', '/image', changed.pop('question', 0), changed.pop('kind', 'event'))
     made = LabelRow(
-        asked=asked,
+        question=asked,
         query='How many times was the cup lifted?',
         task='count',
         stamp_ns=START + round(at * S),
@@ -73,7 +73,7 @@ def test_record_of_points_has_the_released_columns_nesting_and_units():
         'height': HEIGHT,
     }
     assert not made.tracks
-    assert not made.left_out
+    assert not made.skipped
 
 
 def test_record_of_tracks_has_the_released_columns_nesting_and_units():
@@ -125,7 +125,7 @@ def test_all_points_wrong_is_a_record_that_says_there_are_none():
         pytest.param([row(3, verdict=Verdict.UNSEEN)], [], '', id='none was looked at'),
         pytest.param(
             [row(3)],
-            [UnreadableRow(row(3).asked, START + 5 * S)],
+            [UnreadableRow(row(3).question, START + 5 * S)],
             '1 of its rows could not be read',
             id='a row could not be read',
         ),
@@ -142,7 +142,7 @@ def test_incomplete_answer_is_left_out_and_told(rows, torn, why):
     made = convert(rows, torn)
     assert not made.points
     assert not made.clips
-    assert [one.why for one in made.left_out] == [why]
+    assert [one.why for one in made.skipped] == [why]
 
 
 def test_a_neighbouring_window_that_was_cut_off_does_not_matter():
@@ -150,13 +150,13 @@ def test_a_neighbouring_window_that_was_cut_off_does_not_matter():
     assert [record['video_id'] for record in made.points] == [
         f'run1_image_{START}_{START + 20 * S}'
     ]
-    assert [one.why for one in made.left_out] == ['the answer was cut off, so there may be more']
+    assert [one.why for one in made.skipped] == ['the answer was cut off, so there may be more']
 
 
 def test_torn_row_of_another_question_or_time_does_not_matter():
     torn = [
-        UnreadableRow(row(3, question=1).asked, START),
-        UnreadableRow(row(3).asked, START + 30 * S),
+        UnreadableRow(row(3, question=1).question, START),
+        UnreadableRow(row(3).question, START + 30 * S),
     ]
     assert len(convert([row(3)], torn).points) == 1
 
@@ -172,7 +172,7 @@ def test_event_in_the_overlap_is_in_both_clips_though_recorded_for_one():
     assert [record['two_fps_timestamps'] for record in made.points] == [[17.0], [2.0, 25.0]]
     unseen = convert([row(17, verdict=Verdict.UNSEEN), row(40, 2, window=(15, 55))])
     assert not unseen.points
-    assert [one.why for one in unseen.left_out] == ['', '1 of 2 points not looked at']
+    assert [one.why for one in unseen.skipped] == ['', '1 of 2 points not looked at']
 
 
 def test_questions_of_one_window_share_its_clip():
@@ -217,7 +217,7 @@ def test_clip_is_never_longer_than_the_loader_takes():
 
 
 def test_names_are_safe_for_files_and_different():
-    cameras = [row(3), *(dataclasses.replace(row(3), asked=QuestionKey('a/b', name, 0, 'event'))
+    cameras = [row(3), *(dataclasses.replace(row(3), question=QuestionKey('a/b', name, 0, 'event'))
                          for name in ('/a/b', '/a-b'))]  # fmt: skip
     names = [record['video_id'] for record in convert(cameras).points]
     assert len(set(names)) == 3
