@@ -31,6 +31,7 @@ from molmo_ground_ros.backends.base import GenerateOptions, Generation
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language.grammar.write import format_count, format_tracks
+from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.reports.bag import write_bag
 from molmo_ground_ros.reports.page import write_page
@@ -42,7 +43,10 @@ from molmo_ground_ros.types import Clip, Frame, Query
 RATE_HZ = 30
 _DECODED = 3000  # frames that decoding all of them is measured on
 _EVERY = 20  # frames of a clip between two events
-_QUERIES = (Query('How many times was the red block grasped?'), Query('Track the red block.'))
+_QUESTIONS = tuple(
+    question_of(Query(words))
+    for words in ('How many times was the red block grasped?', 'Track the red block.')
+)
 
 
 class Instant:
@@ -166,8 +170,8 @@ def _measure(path: Path) -> dict[str, float]:
     began = time.perf_counter()
     with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
         recordings = {recording.topic: recording}
-        plan = windows_of.plan([str(path)], recordings, _QUERIES, {})
-        asker = LocalRunner(recordings, Grounder(Instant()), plan.queries)
+        plan = windows_of.plan([str(path)], recordings, _QUESTIONS, {})
+        asker = LocalRunner(recordings, Grounder(Instant()), plan.questions)
         analysis = windows_of.analyze(plan, recordings, asker)
         out = Path(folder)
         records.write_jsonl(analysis, out / 'records.jsonl')

@@ -102,7 +102,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question about one camera's recent past.
+    """What a person or a planner asks about one camera's recent past, in their own words.
 
     `start_ns` and `end_ns` both zero mean the whole buffer (or the whole recording).
     """
@@ -112,6 +112,16 @@ class Query:
     camera: str = ''  # '' = the only or first one
     start_ns: int = 0
     end_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query made ready for a model, once, where it enters. Made by `prompts.question_of`."""
+
+    query: Query
+    task: Task  # never AUTO
+    prompt: str  # the text that the model is sent
+    max_new_tokens: int  # how many tokens its answer may have
 
 
 @dataclass(frozen=True, slots=True)

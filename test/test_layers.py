@@ -51,8 +51,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='grounder session',
-        private='ahead scores',
+        public='grounder loader session',
+        private='ahead placement scores',
     ),
     'recording': Room(
         ('storage', 'frames'),
@@ -72,7 +72,7 @@ ROOMS: Mapping[str, Room] = {
         private='message_definitions timeline',
     ),
     'benchmarks': Room(
-        ('storage', 'frames', 'language', 'backends', 'reports'),
+        ('storage', 'frames', 'language', 'backends', 'grounding', 'reports'),
         public='conversions datasets feedback scoring',
         private='metrics',
     ),

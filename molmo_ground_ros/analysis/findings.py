@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from molmo_ground_ros.analysis.stitch import Stitched
-from molmo_ground_ros.types import Frame, Query
+from molmo_ground_ros.types import Frame, Question
 
 Pictures = Callable[[str, int], Frame]
 """(camera, stamp_ns) -> the decoded frame. Raises ImageError."""
@@ -18,7 +18,7 @@ Pictures = Callable[[str, int], Frame]
 class Finding:
     """One question's answer about one camera."""
 
-    query: Query
+    question: Question
     camera: str  # topic
     stitched: Stitched
 

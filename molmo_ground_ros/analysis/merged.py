@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from molmo_ground_ros.analysis.findings import Finding
 from molmo_ground_ros.analysis.stitch import WindowState
-from molmo_ground_ros.language import prompts
 from molmo_ground_ros.types import Answer, Track
 
 
@@ -26,8 +25,8 @@ def merged(finding: Finding, model: str) -> Answer:
     points = [event.shown.point for event in stitched.events]
     newest = max(answered, key=lambda window: window.newest_ns, default=None)
     return Answer(
-        query=finding.query,
-        task=prompts.prompt(finding.query.text, finding.query.task)[1],
+        query=finding.question.query,
+        task=finding.question.task,
         text='\n'.join(window.text for window in answered),
         count=count,
         label=next((window.label for window in answered if window.label), ''),

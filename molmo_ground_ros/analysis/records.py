@@ -13,7 +13,6 @@ from typing import Any
 from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.stitch import Mark, Sighting
 from molmo_ground_ros.errors import BadSetting
-from molmo_ground_ros.language import prompts
 from molmo_ground_ros.storage.atomic import atomic_file
 
 Record = dict[str, Any]
@@ -51,7 +50,7 @@ def records(analysis: Analysis) -> Iterator[Record]:
 
     Keys are KEYS, in that order.
     """
-    questions = list(dict.fromkeys(finding.query for finding in analysis.findings))
+    questions = list(dict.fromkeys(finding.question for finding in analysis.findings))
     found = [
         (sighting.point.stamp_ns, finding, kind, identity, sighting, marks)
         for finding in analysis.findings
@@ -62,9 +61,9 @@ def records(analysis: Analysis) -> Iterator[Record]:
         point = sighting.point
         values = (
             kind,
-            questions.index(finding.query),
-            finding.query.text,
-            prompts.prompt(finding.query.text, finding.query.task)[1].name.lower(),
+            questions.index(finding.question),
+            finding.question.query.text,
+            finding.question.task.name.lower(),
             finding.camera,
             point.stamp_ns,
             (point.stamp_ns - analysis.span_ns[0]) / 1e9,

@@ -19,9 +19,8 @@ from molmo_ground_ros.analysis.store import Done, Key, Store
 from molmo_ground_ros.analysis.window import Failure, Span, WindowAnswers, WindowRunner, Work
 from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
-from molmo_ground_ros.language import prompts
 from molmo_ground_ros.recording import Recording
-from molmo_ground_ros.types import Answer, Query
+from molmo_ground_ros.types import Answer, Question
 
 MIN_WINDOW_NS = 2 * OVERLAP_NS  # what it shares with its neighbours is not all of it
 NOT_REACHED = 'not asked: the run was interrupted'
@@ -41,7 +40,7 @@ class Plan:
     """What to ask about what."""
 
     sources: tuple[str, ...]  # paths, as they were given
-    queries: tuple[Query, ...]  # each once
+    questions: tuple[Question, ...]  # each once
     span_ns: Span  # stamps, both ends in it
     windows: Mapping[str, Sequence[Span]]  # by camera
     settings: Mapping[str, str]
@@ -50,7 +49,7 @@ class Plan:
 def plan(
     sources: Sequence[str],
     recordings: Mapping[str, Recording],
-    queries: Sequence[Query],
+    questions: Sequence[Question],
     settings: Mapping[str, str],
     start_ns: int = 0,
     end_ns: int | None = None,
@@ -58,7 +57,7 @@ def plan(
 ) -> Plan:
     """The windows of all cameras between two times, counted from their first picture, ns.
 
-    Without `end_ns`: to the end. length_ns: of a window, at most. Raises BadQuestion, BadSetting
+    Without `end_ns`: to the end. length_ns: of a window, at most. Raises BadSetting
     for a question that is there twice and for a window shorter than two overlaps or too long,
     NoFrames where no camera has a picture in the span, MissingPackage where there are windows to
     merge and the package for that is missing.
@@ -66,10 +65,9 @@ def plan(
     if not MIN_WINDOW_NS <= length_ns <= MAX_WINDOW_NS:
         shortest, longest = MIN_WINDOW_NS / 1e9, MAX_WINDOW_NS / 1e9
         raise BadSetting('window', length_ns / 1e9, f'must be from {shortest:g} to {longest:g} s')
-    for number, query in enumerate(queries):
-        prompts.prompt(query.text, query.task)
-        if query in queries[:number]:
-            raise BadSetting('query', query.text, 'it is asked twice')
+    for number, question in enumerate(questions):
+        if question in questions[:number]:
+            raise BadSetting('query', question.query.text, 'it is asked twice')
     spans = [recording.span for recording in recordings.values() if len(recording.stamps)]
     names = ', '.join(recordings)
     if not spans:
@@ -84,7 +82,7 @@ def plan(
         raise NoFrames(names, f'none from {start_ns / 1e9:.3f} s on, to the end of the span')
     if any(len(spans) > 1 for spans in windows.values()):
         solver()  # told now, and not after hours of asking
-    return Plan(tuple(sources), tuple(queries), (from_ns, to_ns), windows, dict(settings))
+    return Plan(tuple(sources), tuple(questions), (from_ns, to_ns), windows, dict(settings))
 
 
 def left(what: Plan, store: Store | None = None) -> list[Work]:
@@ -94,7 +92,7 @@ def left(what: Plan, store: Store | None = None) -> list[Work]:
     for camera, spans in what.windows.items():
         seen_ns = -1  # stamps are from 0 on
         for span in spans:
-            asked = (n for n in range(len(what.queries)) if (camera, span, n) not in done)
+            asked = (n for n in range(len(what.questions)) if (camera, span, n) not in done)
             if questions := tuple(asked):
                 found.append(Work(camera, span, seen_ns, questions))
             seen_ns = span[1]
@@ -129,9 +127,9 @@ def analyze(
         raise run.failed[min(run.failed, key=run.place)]
     began_s = time.monotonic()
     findings = tuple(
-        Finding(query, camera, run.stitched(camera, question))
+        Finding(question, camera, run.stitched(camera, number))
         for camera in what.windows
-        for question, query in enumerate(what.queries)
+        for number, question in enumerate(what.questions)
     )
     run.timing_s['merge'] = time.monotonic() - began_s
     return Analysis(
@@ -209,7 +207,7 @@ class _Run:
 
     def stitched(self, camera: str, question: int) -> Stitched:
         """What the windows say together about one question."""
-        stitcher = Stitcher(camera, self.plan.queries[question].text)
+        stitcher = Stitcher(camera, self.plan.questions[question].query.text)
         for span in self.plan.windows[camera]:
             key = camera, span, question
             if key in self.done:

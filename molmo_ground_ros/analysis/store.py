@@ -20,7 +20,7 @@ from molmo_ground_ros.analysis.window import Span
 from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.storage.folder_lock import lock
 from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
-from molmo_ground_ros.types import Answer, Point, Query, Rejection, Task, Track
+from molmo_ground_ros.types import Answer, Point, Query, Question, Rejection, Task, Track
 
 FORMAT = 1  # of the lines; another one is another run
 Key = tuple[str, Span, int]  # camera, window, place of the question
@@ -89,7 +89,7 @@ class Store(Closing):
 def digest(
     sources: Sequence[str],
     settings: Mapping[str, str],
-    queries: Sequence[Query],
+    questions: Sequence[Question],
     windows: Mapping[str, Sequence[Span]],
 ) -> str:
     """What the answers of a run depend on, as 64 hexadecimal digits.
@@ -102,7 +102,7 @@ def digest(
         'files': [files(Path(source)) for source in sources],
         'settings': dict(settings),
         'model': files(Path(settings['model'])) if 'model' in settings else [],
-        'questions': [dataclasses.astuple(query) for query in queries],
+        'questions': [dataclasses.astuple(question.query) for question in questions],
         'windows': {camera: list(spans) for camera, spans in windows.items()},
     }
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()

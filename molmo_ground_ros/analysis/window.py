@@ -17,7 +17,7 @@ from typing import Protocol
 from molmo_ground_ros.errors import BackendError, GroundError
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import Recording
-from molmo_ground_ros.types import Answer, Clip, Query
+from molmo_ground_ros.types import Answer, Question
 
 Span = tuple[int, int]  # a window: its first and last stamp, ns
 
@@ -70,11 +70,11 @@ class LocalRunner:
     """Asks in this process, window after window."""
 
     def __init__(
-        self, recordings: Mapping[str, Recording], grounder: Grounder, queries: Sequence[Query]
+        self, recordings: Mapping[str, Recording], grounder: Grounder, questions: Sequence[Question]
     ) -> None:
         self._recordings = recordings
         self._grounder = grounder
-        self._queries = queries
+        self._questions = questions
 
     @property
     def model(self) -> str:
@@ -100,11 +100,13 @@ class LocalRunner:
         answers: dict[int, Answer] = {}
         failures: dict[int, Failure] = {}
         began_s = time.monotonic()
-        for question, given in self._answers(clip, work.questions):
-            if isinstance(given, Answer):
-                answers[question] = given
+        questions = [self._questions[number] for number in work.questions]
+        outcomes = self._grounder.ground_each(clip, questions)
+        for number, outcome in zip(work.questions, outcomes, strict=True):
+            if isinstance(outcome, Answer):
+                answers[number] = outcome
             else:
-                failures[question] = given
+                failures[number] = failure(outcome)
         return WindowAnswers(
             work=work,
             answers=answers,
@@ -114,21 +116,6 @@ class LocalRunner:
             read_s=read_s,
             ask_s=time.monotonic() - began_s,
         )
-
-    def _answers(
-        self, clip: Clip, questions: Sequence[int]
-    ) -> Iterator[tuple[int, Answer | Failure]]:
-        """Of all questions at once; where that fails, of each alone."""
-        try:
-            answers = self._grounder.ground_all(clip, [self._queries[one] for one in questions])
-        except Exception as err:  # noqa: BLE001 - the Backend protocol says so
-            if len(questions) == 1:
-                yield questions[0], failure(err)
-            else:
-                for question in questions:
-                    yield from self._answers(clip, [question])
-            return
-        yield from zip(questions, answers, strict=True)
 
 
 def failure(error: Exception) -> Failure:

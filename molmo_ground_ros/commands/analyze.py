@@ -28,8 +28,7 @@ from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, BagError
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
-from molmo_ground_ros.grounding.grounder import Grounder
-from molmo_ground_ros.language import prompts
+from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.recording import Recording, open_cameras, open_recording
 from molmo_ground_ros.reports.answer_record import answer_record
 from molmo_ground_ros.reports.answer_table import (
@@ -40,7 +39,7 @@ from molmo_ground_ros.reports.answer_table import (
 )
 from molmo_ground_ros.reports.contact_sheet import contact_sheet, save_png, tiles_of
 from molmo_ground_ros.reports.pictures import pictures_of, shown_stamps
-from molmo_ground_ros.types import Answer, Point, Query, Task
+from molmo_ground_ros.types import Answer, Point, Query, Question, Task
 
 RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'
 OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
@@ -111,25 +110,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer the questions, print the answers, write the files."""
-    queries = _queries(arguments)
+    settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
+    loader = GrounderLoader(
+        settings.backend,
+        backends.settings_of(settings),
+        settings.max_new_tokens,
+        settings.answer_format,
+    )
+    questions = _questions(arguments, loader)
     span_ns = _span(arguments)
     if not math.isfinite(arguments.window):
         raise BadSetting('window', arguments.window, 'must be a number of seconds')
     length_ns = round(arguments.window * 1e9)
     _check_out(arguments)
     _check_ray(arguments)
-    settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
     with ExitStack() as stack:
         recordings = _open(arguments.bag, arguments.topic)
         stack.callback(next(iter(recordings.values())).close)
-        if arguments.sheet and len(queries) * len(recordings) > 1:
+        if arguments.sheet and len(questions) * len(recordings) > 1:
             raise BadSetting('sheet', arguments.sheet, 'is of one question about one camera')
         named = {name: str(getattr(settings, name)) for name in _SETTINGS}
-        plan = windows_of.plan(arguments.bag, recordings, queries, named, *span_ns, length_ns)
-        asker = _asker(arguments, settings, plan, recordings, stack)
+        plan = windows_of.plan(arguments.bag, recordings, questions, named, *span_ns, length_ns)
+        asker = _asker(arguments, loader, plan, recordings, stack)
         store = None
         if arguments.out:
-            name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
+            name = digest(plan.sources, plan.settings, plan.questions, plan.windows)
             store = stack.enter_context(Store(arguments.out, name, resume=arguments.resume))
         analysis = _analyze(plan, recordings, asker, store)
         if arguments.out:
@@ -157,22 +162,18 @@ def _check_ray(arguments: argparse.Namespace) -> None:
 
 def _asker(
     arguments: argparse.Namespace,
-    settings: config.Settings,
+    loader: GrounderLoader,
     plan: windows_of.Plan,
     recordings: Mapping[str, Recording],
     stack: ExitStack,
 ) -> WindowRunner:
     """What answers a window: a backend in this process, or workers on Ray; `stack` closes it."""
-    chosen = backends.settings_of(settings)
-    limits = settings.max_new_tokens, settings.answer_format
     if arguments.ray:
         where = arguments.ray, arguments.ray_workers
-        return stack.enter_context(
-            spread(*where, plan, recordings, settings.backend, chosen, *limits)
-        )
-    backend = backends.load(settings.backend, chosen)
-    stack.callback(backend.close)
-    return LocalRunner(recordings, Grounder(backend, *limits), plan.queries)
+        return stack.enter_context(spread(*where, plan, recordings, loader))
+    grounder = loader.load()
+    stack.callback(grounder.close)
+    return LocalRunner(recordings, grounder, plan.questions)
 
 
 def _write_files(
@@ -200,17 +201,15 @@ def _write_files(
         write_video(analysis, pictures, shown_stamps(plan.windows, recordings), folder / VIDEO)
 
 
-def _queries(arguments: argparse.Namespace) -> list[Query]:
+def _questions(arguments: argparse.Namespace, loader: GrounderLoader) -> list[Question]:
     task = Task[arguments.task.upper()]
     queries = [Query(text, task) for text in arguments.query]
     if arguments.questions:
         queries += read_questions(arguments.questions, task)
     if not queries:
         raise BadSetting('query', '', 'ask something, with --query or --questions')
-    for query in queries:
-        # Refuses an empty or overlong question before any recording is read.
-        prompts.prompt(query.text, query.task)
-    return queries
+    # Refuses an empty or overlong question before any recording is read.
+    return [loader.question(query) for query in queries]
 
 
 def _span(arguments: argparse.Namespace) -> tuple[int, int | None]:

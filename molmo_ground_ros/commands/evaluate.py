@@ -30,7 +30,7 @@ from molmo_ground_ros.benchmarks.scoring.evaluation import (
 )
 from molmo_ground_ros.benchmarks.scoring.evaluation_data import EvaluationData
 from molmo_ground_ros.benchmarks.scoring.page import write_page
-from molmo_ground_ros.benchmarks.scoring.predict import Asking, predict
+from molmo_ground_ros.benchmarks.scoring.predict import predict
 from molmo_ground_ros.benchmarks.scoring.prediction_files import read_predictions, write_predictions
 from molmo_ground_ros.benchmarks.scoring.predictions import Predictions
 from molmo_ground_ros.benchmarks.scoring.published import (
@@ -46,7 +46,7 @@ from molmo_ground_ros.benchmarks.scoring.segmenting import with_mask_scores
 from molmo_ground_ros.commands.progress import StepProgress
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadRecord, BadSetting, listed
-from molmo_ground_ros.language.grammar import format_of
+from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.storage.atomic import atomic_file
 from molmo_ground_ros.storage.folder_lock import lock
 
@@ -275,14 +275,18 @@ def _ask(
             store = stack.enter_context(
                 AnswerStore(_out(arguments), settings_digest(named), resume=arguments.resume)
             )
-            backend = backends.load(settings.backend, backends.settings_of(settings))
-            stack.callback(backend.close)
+            loader = GrounderLoader(
+                settings.backend,
+                backends.settings_of(settings),
+                settings.max_new_tokens,
+                settings.answer_format,
+            )
+            grounder = loader.load()
+            stack.callback(grounder.close)
             which = f'{number}/{len(names)} {name}' if len(names) > 1 else name
             progress = stack.enter_context(StepProgress(which, total, sys.stderr, is_shown=True))
-            answers = format_of(settings.answer_format)
-            asking = Asking(backend, settings.max_new_tokens, answers)
             predictions.append(
-                predict(name, data.examples(), asking, media.clip, store, progress.show)
+                predict(name, data.examples(), grounder, media.clip, store, progress.show)
             )
     return predictions
 

@@ -18,10 +18,10 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
 from molmo_ground_ros.backends.base import Backend
-from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import (
     BackendError,
     BadTimeout,
@@ -37,8 +37,8 @@ from molmo_ground_ros.errors import (
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer, PinnedWindow
 from molmo_ground_ros.grounding.ahead import Ahead
 from molmo_ground_ros.grounding.grounder import Grounder, Progress
-from molmo_ground_ros.language import prompts
-from molmo_ground_ros.types import Answer, Query
+from molmo_ground_ros.language import grammar
+from molmo_ground_ros.types import Answer, Query, Question
 
 _log = logging.getLogger(__name__)
 
@@ -56,12 +56,46 @@ class ModelState(enum.Enum):
     CLOSED = 'closed'
 
 
+class SessionSettings(Protocol):
+    """What a session is told. `config.Settings` says what each means."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model, for messages."""
+        ...
+
+    @property
+    def answer_format(self) -> str:
+        """A name of `grammar.FORMATS`."""
+        ...
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Tokens that an answer may have; 0 leaves each task its own limit."""
+        ...
+
+    @property
+    def prepare(self) -> bool:
+        """Whether frames are encoded as they arrive."""
+        ...
+
+    @property
+    def queue_size(self) -> int:
+        """How many questions may wait."""
+        ...
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long a question may take that names no time itself."""
+        ...
+
+
 class Job:
     """One accepted question. Made by `Session.submit`; safe to use from any thread."""
 
-    def __init__(self, query: Query, window: PinnedWindow, timeout_ns: int) -> None:
+    def __init__(self, question: Question, window: PinnedWindow, timeout_ns: int) -> None:
         """Start the clock; the session resolves the job later."""
-        self.query = query
+        self.question = question
         self.window = window
         self.timeout_ns = timeout_ns
         self.deadline_ns = time.monotonic_ns() + timeout_ns
@@ -128,9 +162,13 @@ class Session:
         self,
         load: Callable[[], Backend],
         buffers: Mapping[str, ClipBuffer],
-        settings: Settings,
+        settings: SessionSettings,
     ) -> None:
-        """Start the worker, which calls `load` first. `buffers`: by camera name, in order."""
+        """Start the worker, which calls `load` first. `buffers`: by camera name, in order.
+
+        Raises BadSetting for an answer format that there is not.
+        """
+        self._format = grammar.format_of(settings.answer_format)
         self._load = load
         self._buffers = dict(buffers)
         self._settings = settings  # replaced whole by `configure`
@@ -152,9 +190,9 @@ class Session:
         self._worker.start()
         self._watchdog.start()
 
-    def configure(self, **changes: object) -> None:
-        """Change live settings (`timeout_seconds`, `max_new_tokens`) for questions to come."""
-        self._settings = replace(self._settings, **changes)  # type: ignore[arg-type]
+    def configure(self, settings: SessionSettings) -> None:
+        """Take other settings for queries to come: `timeout_seconds` and `max_new_tokens`."""
+        self._settings = settings
 
     def wait_ready(self, timeout_s: float | None = None) -> bool:
         """Wait until the model is loaded; False on time-out. Raises what loading raised."""
@@ -230,7 +268,7 @@ class Session:
     def _admit(self, query: Query, timeout_ns: int) -> Job:
         if timeout_ns < 0:
             raise BadTimeout(timeout_ns)
-        prompts.prompt(query.text, query.task)  # raises BadQuestion
+        question = self._format.question(query, self._settings.max_new_tokens)
         buffer = self._buffer(query.camera)
         with self._changed:
             self._check_open()
@@ -238,7 +276,7 @@ class Session:
         timeout_ns = timeout_ns or round(self._settings.timeout_seconds * 1e9)
         with self._changed:
             self._check_open()
-            job = Job(query, self._shared(query, window), timeout_ns)
+            job = Job(question, self._shared(query, window), timeout_ns)
             self._queue.append(job)
             self._changed.notify_all()
         return job
@@ -249,7 +287,7 @@ class Session:
         if query.start_ns or query.end_ns:
             return window
         for job in jobs:
-            whole = not job.query.start_ns and not job.query.end_ns
+            whole = not job.question.query.start_ns and not job.question.query.end_ns
             near = 0 <= window.end_ns - job.window.end_ns <= TOGETHER_NS
             if whole and near and job.window.camera == window.camera and not job.done:
                 return job.window
@@ -325,7 +363,6 @@ class Session:
         job = self._take()
         if job is None:
             return False
-        grounder.max_new_tokens = self._settings.max_new_tokens
         self._finish(job, _run(grounder, job))
         with self._changed:
             self._running = None
@@ -372,12 +409,13 @@ def _run(grounder: Grounder, job: Job) -> Answer | GroundError:
             return Canceled('queued')  # resolved while it was taken from the queue
         clip = job.window.decode()
         job.advance(Progress('generating'))
-        return grounder.ground(clip, job.query, job.advance)
+        (answer,) = grounder.ground_all(clip, [job.question], job.advance)
     except GroundError as error:
         return error
     except Exception as error:  # noqa: BLE001 - the Backend protocol says so
         _log.exception('the backend failed')
         return BackendError(f'{type(error).__name__}: {error}')
+    return answer
 
 
 def _close(backend: Backend) -> None:

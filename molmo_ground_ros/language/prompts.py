@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A planner's question to the text the model is asked, and what it asks for.
+"""Makes a query into a question: what it asks for, and the text that the model is sent.
 
 A sentence goes to the model as it is. A bare label ("red block") gets the wording that Molmo2 was
 trained and evaluated with. Knows nothing of frames, tokens or answers.
@@ -9,10 +9,11 @@ trained and evaluated with. Knows nothing of frames, tokens or answers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from molmo_ground_ros.errors import BadQuestion
-from molmo_ground_ros.types import Task
+from molmo_ground_ros.types import Query, Question, Task
 
 MAX_QUESTION = 4000  # characters
 
@@ -28,6 +29,8 @@ _WORDINGS: dict[Task, Callable[[str], str]] = {
 # molmo2 f3cb108, olmo/eval/eval_utils.py:309-319, as evaluated; for plain text ours: the evaluation
 # gives a short answer 12 to 192 tokens, a reasoned one 448, a caption 2048.
 _MAX_NEW_TOKENS = {Task.POINT: 2048, Task.COUNT: 2048, Task.TRACK: 4096, Task.TEXT: 512}
+
+_NO_INSTRUCTIONS: Mapping[Task, str] = MappingProxyType({})
 
 _QUOTED = re.compile(r'"[^"]*"')
 _CLAUSE_END = re.compile(r'[.?!;:,\n]+')
@@ -81,38 +84,56 @@ _OPENS_SENTENCE = re.compile(
 _ARTICLE = re.compile(r'\A(?:the|an?)\s+', re.IGNORECASE)
 
 
-def prompt(text: str, task: Task) -> tuple[str, Task]:
-    """What to send to the model, and the task, never AUTO.
+def question_of(
+    query: Query,
+    instructions: Mapping[Task, str] = _NO_INSTRUCTIONS,
+    max_new_tokens: int = 0,
+    *,
+    verbatim: bool = False,
+) -> Question:
+    """Make a query into the question that a model is asked.
 
-    Raises BadQuestion if there is no text, or more than MAX_QUESTION characters of it.
+    instructions: what a format of answers adds to the prompt of a task, on a line of its own.
+    max_new_tokens: 0 gives the task its own limit (`token_limit`).
+    verbatim: send the words exactly as they are, whatever they are, as a data set wants it.
+    Raises BadQuestion if there are no words, or more than MAX_QUESTION characters of them; never
+    if they are sent verbatim.
     """
-    text = text.strip()
-    if not text or len(text) > MAX_QUESTION:
-        raise BadQuestion(len(text), MAX_QUESTION)
-    resolved = resolve(text) if task is Task.AUTO else task
-    if resolved is Task.TEXT or _is_sentence(text):
-        return text, resolved
-    return _WORDINGS[resolved](_as_label(text)), resolved
+    words = query.text if verbatim else query.text.strip()
+    if not verbatim and not 0 < len(words) <= MAX_QUESTION:
+        raise BadQuestion(len(words), MAX_QUESTION)
+    task = _task_of(words) if query.task is Task.AUTO else query.task
+    prompt = words if verbatim else _prompt_of(words, task)
+    if instruction := instructions.get(task):
+        prompt = f'{prompt}\n{instruction}'
+    return Question(query, task, prompt, max_new_tokens or token_limit(task))
 
 
-def resolve(text: str) -> Task:
+def token_limit(task: Task) -> int:
+    """How many tokens an answer may have. task: any but AUTO."""
+    return _MAX_NEW_TOKENS[task]
+
+
+def _prompt_of(words: str, task: Task) -> str:
+    """The words themselves if they are a sentence or ask for text, else Molmo2's wording."""
+    if task is Task.TEXT or _is_sentence(words):
+        return words
+    return _WORDINGS[task](_as_label(words))
+
+
+def _task_of(text: str) -> Task:
     """What a question asks for: COUNT, TRACK, POINT, or TEXT for every other sentence.
 
     A question that asks for a total and for places is COUNT, whose answers hold the points too.
     A bare label is POINT.
     """
-    asked = _asked(text)
-    if asked is not None:
-        return asked
+    named = _named_task(text)
+    if named is not None:
+        return named
     return Task.TEXT if _is_sentence(text) else Task.POINT
 
 
-def max_new_tokens(task: Task) -> int:
-    """How many tokens an answer may take. task: resolved, never AUTO."""
-    return _MAX_NEW_TOKENS[task]
-
-
-def _asked(text: str) -> Task | None:
+def _named_task(text: str) -> Task | None:
     """The task that some clause of the text names."""
     clauses = [_core(clause) for clause in _clauses(text)]
     for task, opening, inside in (
@@ -128,7 +149,7 @@ def _asked(text: str) -> Task | None:
 
 def _is_sentence(text: str) -> bool:
     """Whether the text is a question or an order, rather than the name of a thing."""
-    if text.rstrip().endswith('?') or _asked(text) is not None:
+    if text.rstrip().endswith('?') or _named_task(text) is not None:
         return True
     return any(
         _OPENS_SENTENCE.match(clause) or _OPENS_SENTENCE.match(_core(clause))

@@ -111,10 +111,10 @@ class _Moment:
 
 
 def _entries(analysis: Analysis, made: _Messages) -> Iterator[_Entry]:
-    questions = list(dict.fromkeys(finding.query for finding in analysis.findings))
+    questions = list(dict.fromkeys(finding.question for finding in analysis.findings))
     taken: set[str] = set()
     for index, finding in enumerate(analysis.findings):
-        number = questions.index(finding.query) + 1
+        number = questions.index(finding.question) + 1
         base = f'{_topic(finding.camera)}/molmo_ground/q{number}'
         if base in taken:  # two cameras whose names differ in what a topic cannot hold
             base = f'{base}_{index}'
@@ -210,7 +210,7 @@ class _Messages:
         return {
             'header': self._types['std_msgs/msg/Header'](stamp, _text(frame_id)),
             'query_id': f'q{number}-window{window.index + 1}',
-            'query': _text(finding.query.text),
+            'query': _text(finding.question.query.text),
             'label': _text(window.label),
             'camera': _text(finding.camera),
             'window_start': self._time(window.start_ns),

@@ -42,7 +42,7 @@ def write_page(analysis: Analysis, pictures: Pictures, path: str | Path) -> None
 
 
 def _page(analysis: Analysis, pictures: Pictures) -> Iterator[str]:
-    title = ', '.join(dict.fromkeys(finding.query.text for finding in analysis.findings))
+    title = ', '.join(dict.fromkeys(finding.question.query.text for finding in analysis.findings))
     return document(title or 'analysis', _body(analysis, pictures), STYLE, SCRIPT)
 
 
@@ -75,7 +75,7 @@ def _heading(analysis: Analysis) -> Iterator[str]:
         yield '<nav aria-label="Questions"><ul>'
         for index, finding in enumerate(analysis.findings):
             answer = escaped(_answer(finding.stitched))
-            yield f'<li><a href="#q{index + 1}">{escaped(finding.query.text)}</a> '
+            yield f'<li><a href="#q{index + 1}">{escaped(finding.question.query.text)}</a> '
             yield f'<span class="faint">{escaped(finding.camera)}</span>: {answer}</li>'
         yield '</ul></nav>'
     yield '</header>\n'
@@ -91,7 +91,8 @@ def _finding(
 ) -> Iterator[str]:
     stitched = finding.stitched
     zero_ns = analysis.span_ns[0]
-    yield f'<section class="finding" id="q{index + 1}"><h2>{escaped(finding.query.text)}</h2>'
+    heading = escaped(finding.question.query.text)
+    yield f'<section class="finding" id="q{index + 1}"><h2>{heading}</h2>'
     yield f'<p class="faint">camera {escaped(finding.camera)}</p>'
     yield from _cards(stitched)
     yield '<h3>Timeline</h3>'

@@ -151,9 +151,9 @@ class _Marks:
     """What is drawn of one finding, by time."""
 
     def __init__(self, finding: Finding, analysis: Analysis) -> None:
-        questions = list(dict.fromkeys(one.query for one in analysis.findings))
-        self._name = f'q{questions.index(finding.query) + 1} ' if len(questions) > 1 else ''
-        self._question = finding.query.text
+        questions = list(dict.fromkeys(one.question for one in analysis.findings))
+        self._name = f'q{questions.index(finding.question) + 1} ' if len(questions) > 1 else ''
+        self._question = finding.question.query.text
         events = finding.stitched.events
         self._events = sorted((event.shown.point.stamp_ns, event.id, event.shown.point)
                               for event in events)  # fmt: skip

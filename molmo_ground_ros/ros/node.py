@@ -8,6 +8,7 @@ pool, which is larger than the number of questions that can be open, so nothing 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import signal
@@ -159,7 +160,8 @@ class GroundNode(Node):
         )
 
     def _apply(self, changes: dict[str, object]) -> None:
-        self.session.configure(**changes)
+        self.settings = dataclasses.replace(self.settings, **changes)  # type: ignore[arg-type]
+        self.session.configure(self.settings)
 
     # -- images ---------------------------------------------------------------------------------
 
@@ -262,7 +264,9 @@ class GroundNode(Node):
                         windows_total=1,
                         tokens=shown.tokens,
                         points=PointArray(
-                            points=convert.points_of(shown.points), query=job.query.text, count=-1
+                            points=convert.points_of(shown.points),
+                            query=job.question.query.text,
+                            count=-1,
                         ),
                     )
                 )

@@ -12,6 +12,7 @@ from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.stitch import Stitcher
 from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Point, Query, Task, Track
 
 SECOND = 10**9
@@ -25,10 +26,10 @@ def analysis() -> Analysis:
     track = Track(1, 'cup', (Point(2 * SECOND, 1, 5.0, 6.0), Point(3 * SECOND, 1, 7.0, 8.0)))
     answer = make_answer((0, 5 * SECOND), tracks=[track])
     stitchers[1].add(dataclasses.replace(answer, query=Query('Track the cup')))
-    queries = Query(QUESTION), Query('Track the cup', Task.TRACK)
+    questions = question_of(Query(QUESTION)), question_of(Query('Track the cup', Task.TRACK))
     findings = tuple(
-        Finding(query, CAMERA, stitcher.result())
-        for query, stitcher in zip(queries, stitchers, strict=True)
+        Finding(question, CAMERA, stitcher.result())
+        for question, stitcher in zip(questions, stitchers, strict=True)
     )
     span = SECOND // 2, 5 * SECOND
     return Analysis(('bag',), (CAMERA,), span, findings, (), {}, 'model', {}, 10, True)
@@ -53,7 +54,7 @@ def test_marks_are_their_stable_strings() -> None:
     stitcher = Stitcher(CAMERA, QUESTION)
     stitcher.add(make_answer((0, 63 * SECOND), [Point(60 * SECOND, 1, 5.0, 5.0)]))
     stitcher.add(make_answer((58 * SECOND, 100 * SECOND)))
-    finding = Finding(Query(QUESTION), CAMERA, stitcher.result())
+    finding = Finding(question_of(Query(QUESTION)), CAMERA, stitcher.result())
     (record,) = records.records(dataclasses.replace(analysis(), findings=(finding,)))
     assert record['marks'] == ['unconfirmed']
 

@@ -13,6 +13,7 @@ from molmo_ground_ros.analysis.store import Done, Store, answer_json, answer_of,
 from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.storage.json_lines import BEFORE
 from molmo_ground_ros.types import Answer, Query, Task
 
@@ -104,18 +105,23 @@ def test_digest_changes_with_all_that_answers_depend_on(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / 'data').write_bytes(b'1')
     chosen = {'model': str(model), 'backend': 'onnx'}
-    queries, windows = [Query('a')], {'/image': [(1, 2)]}
+    questions, windows = [question_of(Query('a'))], {'/image': [(1, 2)]}
 
     def now(**changed: object) -> str:
-        given = {'sources': [str(bag)], 'settings': chosen, 'queries': queries, 'windows': windows}
+        given = {
+            'sources': [str(bag)],
+            'settings': chosen,
+            'questions': questions,
+            'windows': windows,
+        }
         return digest(**{**given, **changed})
 
     first = now()
     assert now() == first
     changed = [
         now(settings=chosen | {'backend': 'torch'}),
-        now(queries=[Query('b')]),
-        now(queries=[Query('a', Task.TRACK)]),
+        now(questions=[question_of(Query('b'))]),
+        now(questions=[question_of(Query('a', Task.TRACK))]),
         now(windows={'/image': [(1, 3)]}),
         now(windows={'/top': [(1, 2)]}),
         now(sources=[str(bag), str(model)]),

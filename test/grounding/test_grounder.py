@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -178,13 +179,17 @@ def test_progress_that_returns_false_ends_the_answer_at_that_token() -> None:
     assert tokens == [1, 2, 3]
 
 
+def ground_all(grounder: Grounder, queries: Sequence[Query]) -> list[Answer]:
+    return grounder.ground_all(make_clip(), [grounder.question(query) for query in queries])
+
+
 def test_several_questions_are_answered_as_each_alone() -> None:
     tracks = '<tracks coords="0.0 1 100 100;0.5 1 500 500">cup</tracks>'
     said = {COUNT: GRASPS, 'Track the cup': tracks, 'How many cups?': 'There are none.'}
     queries = [Query(text) for text in said]
     script = [RecordedAnswer(answer, match=question) for question, answer in said.items()]
     backend = ReplayBackend(script)
-    together = Grounder(backend).ground_all(make_clip(), queries)
+    together = ground_all(Grounder(backend), queries)
     alone = [Grounder(ReplayBackend(script)).ground(make_clip(), query) for query in queries]
     assert [dataclasses.replace(answer, latency_ns=0) for answer in together] == [
         dataclasses.replace(answer, latency_ns=0) for answer in alone
@@ -203,10 +208,10 @@ class Counted(ReplayBackend):
 def test_questions_with_one_limit_are_one_call_of_the_backend() -> None:
     queries = [Query(COUNT), Query('Track the cup'), Query('How many cups?')]
     backend = Counted(['There are none.'], repeat=True)
-    Grounder(backend).ground_all(make_clip(), queries)
+    ground_all(Grounder(backend), queries)
     assert backend.calls == [(2, 2048), (1, 4096)]
     backend.calls = []
-    Grounder(backend, max_new_tokens=9).ground_all(make_clip(), queries)
+    ground_all(Grounder(backend, max_new_tokens=9), queries)
     assert backend.calls == [(3, 9)]
 
 
@@ -298,3 +303,30 @@ def test_tracks_in_json_keep_their_own_labels() -> None:
     grounder = Grounder(ReplayBackend([text]), answer_format='gemini')
     tracks = grounder.ground(make_clip(), Query('Track the cups.')).tracks
     assert [(track.id, track.label) for track in tracks] == [(1, 'left cup'), (2, 'right cup')]
+
+
+class Refuses(ReplayBackend):
+    """Fails every call that asks for a word."""
+
+    word = 'goat'
+
+    def generate(self, clip, prompts, options, on_text):
+        if any(self.word in prompt for prompt in prompts):
+            raise ZeroDivisionError('there is a goat')
+        return super().generate(clip, prompts, options, on_text)
+
+
+def test_a_question_that_fails_costs_the_others_no_answer() -> None:
+    grounder = Grounder(Refuses(['There are none.'], repeat=True))
+    questions = [grounder.question(Query(f'How many {word}s?')) for word in ('cup', 'goat', 'hat')]
+    first, second, third = grounder.ground_each(make_clip(), questions)
+    assert isinstance(second, ZeroDivisionError)
+    assert [answer.query.text for answer in (first, third)] == ['How many cups?', 'How many hats?']
+
+
+def test_a_verbatim_question_is_sent_as_it_is_and_answered_by_its_task() -> None:
+    backend = ReplayBackend([RecordedAnswer('There are none.', match=' the "red" cup\n')])
+    grounder = Grounder(backend)
+    question = grounder.question(Query(' the "red" cup\n', Task.COUNT), verbatim=True)
+    (answer,) = grounder.ground_all(make_clip(), [question])
+    assert (answer.task, answer.count) == (Task.COUNT, 0)

@@ -405,7 +405,7 @@ def test_nothing_is_prepared_where_that_is_switched_off() -> None:
 def test_live_settings_apply_to_questions_to_come(open_session: Opened) -> None:
     session = open_session(ReplayBackend([NONE], repeat=True))
     assert not session.submit(QUESTION).result().truncated
-    session.configure(max_new_tokens=2)
+    session.configure(Settings(max_new_tokens=2))
     assert session.submit(QUESTION).result().truncated
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molmo_ground_ros.errors import BadQuestion
-from molmo_ground_ros.language.prompts import MAX_QUESTION, max_new_tokens, prompt, resolve
-from molmo_ground_ros.types import Task
+from molmo_ground_ros.language.prompts import MAX_QUESTION, question_of, token_limit
+from molmo_ground_ros.types import Query, Question, Task
 
 QUESTIONS = [
     # counting
@@ -113,9 +113,19 @@ LABELS = [
 ]
 
 
+def prompt(text, task):
+    """What the model is sent, and the task."""
+    question = question_of(Query(text, task))
+    return question.prompt, question.task
+
+
+def task_of(text):
+    return question_of(Query(text)).task
+
+
 @pytest.mark.parametrize(('text', 'task'), QUESTIONS)
 def test_a_question_tells_its_task(text, task):
-    assert resolve(text) is task
+    assert task_of(text) is task
 
 
 @pytest.mark.parametrize(('text', 'task'), QUESTIONS)
@@ -125,7 +135,7 @@ def test_a_question_is_passed_on_as_asked(text, task):
 
 @pytest.mark.parametrize('label', LABELS)
 def test_a_bare_label_is_pointed_to(label):
-    assert resolve(label) is Task.POINT
+    assert task_of(label) is Task.POINT
     assert prompt(label, Task.AUTO) == (f'Point to all occurrences of "{label}"', Task.POINT)
 
 
@@ -166,7 +176,7 @@ def test_the_longest_question_passes():
 
 
 def test_token_limits_are_those_of_the_evaluation():
-    limits = {task: max_new_tokens(task) for task in Task if task is not Task.AUTO}
+    limits = {task: token_limit(task) for task in Task if task is not Task.AUTO}
     expected = {Task.POINT: 2048, Task.COUNT: 2048, Task.TRACK: 4096, Task.TEXT: 512}
     assert limits == expected
 
@@ -179,10 +189,33 @@ def test_every_text_gets_a_prompt_and_a_task_or_is_refused(text, task):
         assert not text.strip()
     else:
         assert asked.strip()
-        assert resolved is (task or resolve(text.strip()))
+        assert resolved is (task or task_of(text.strip()))
         assert resolved is not Task.AUTO
 
 
 @pytest.mark.parametrize('piece', ['please ', 'and ', '"', 'how ', 'point to and ', '. ', 'the '])
 def test_a_long_repetitive_question_takes_no_long_time(piece):
-    assert resolve(piece * (MAX_QUESTION // len(piece))) in set(Task) - {Task.AUTO}
+    assert task_of(piece * (MAX_QUESTION // len(piece))) in set(Task) - {Task.AUTO}
+
+
+def test_a_question_holds_its_query_and_the_limit_of_its_task():
+    query = Query(' Track the cup ', Task.AUTO, 'front', 1, 2)
+    assert question_of(query) == Question(query, Task.TRACK, 'Track the cup', 4096)
+
+
+def test_a_limit_that_is_given_holds_for_every_task():
+    assert question_of(Query('Track the cup'), max_new_tokens=9).max_new_tokens == 9
+
+
+def test_instructions_of_the_task_stand_on_a_line_of_their_own():
+    instructions = {Task.POINT: 'Answer in JSON.', Task.TRACK: 'With ids.'}
+    assert question_of(Query('cup'), instructions).prompt == (
+        'Point to all occurrences of "cup"\nAnswer in JSON.'
+    )
+    assert question_of(Query('Is it idle?'), instructions).prompt == 'Is it idle?'
+
+
+@pytest.mark.parametrize('text', ['', ' goat ', '6" pipe', 'x' * (MAX_QUESTION + 1)])
+def test_verbatim_words_are_sent_as_they_are(text):
+    question = question_of(Query(text, Task.POINT), {Task.POINT: 'In JSON.'}, verbatim=True)
+    assert question.prompt == f'{text}\nIn JSON.'

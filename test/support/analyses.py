@@ -19,12 +19,16 @@ from molmo_ground_ros.analysis.stitch import Stitched
 from molmo_ground_ros.backends.base import GenerateOptions, Generation, OnText
 from molmo_ground_ros.errors import BackendError, BadModel
 from molmo_ground_ros.language.grammar import format_count, number_points
+from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Clip, Query
 from support.bags import JPEG, MSG, jpeg_message, write_bag
 from support.clips import stamp
 
 EVENTS = {'cup': (3.0, 60.0, 100.0), 'ball': (60.5,)}  # seconds; 60 s is in two windows
-CUP, BALL = Query('How many times was the cup grasped?'), Query('How many times did the ball roll?')
+CUP, BALL = (
+    question_of(Query(words))
+    for words in ('How many times was the cup grasped?', 'How many times did the ball roll?')
+)
 LENGTH_S = 150.0  # three windows: 0 to 63, 58 to 121, 87 to 150
 RATE_HZ = 4.0
 
@@ -137,7 +141,7 @@ def timeless(stitched: Stitched) -> Stitched:
 def result(analysis: Analysis, path: Path) -> tuple:
     """All that must be the same in another run: everything but times."""
     records.write_jsonl(analysis, path)
-    found = [(f.query, f.camera, timeless(f.stitched)) for f in analysis.findings]
+    found = [(f.question.query, f.camera, timeless(f.stitched)) for f in analysis.findings]
     # repr: a score that is not known is nan, which equals nothing
     return repr(found), path.read_bytes(), analysis.losses, analysis.frames, analysis.span_ns
 

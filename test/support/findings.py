@@ -11,6 +11,7 @@ from pathlib import Path
 from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.stitch import Stitcher
 from molmo_ground_ros.errors import ImageError
+from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.types import Answer, Frame, Point, Query, Rejection, Task, Track
 from support.clips import SECOND
@@ -104,7 +105,7 @@ def grasps(query: Query = COUNT, words: str = 'Counting the blocks shows a total
         )
     )
     stitcher.miss(ZERO + 17 * SECOND + 1, LAST, 'the backend failed')
-    return Finding(query, CAMERA, stitcher.result())
+    return Finding(question_of(query), CAMERA, stitcher.result())
 
 
 def paths(query: Query = TRACK, label: str = 'block') -> Finding:
@@ -123,7 +124,7 @@ def paths(query: Query = TRACK, label: str = 'block') -> Finding:
             for number in (1, 2)
         )
         stitcher.add(answer(query, start, end, tracks=tracks, label=label, text='two', count=2))
-    return Finding(query, CAMERA, stitcher.result())
+    return Finding(question_of(query), CAMERA, stitcher.result())
 
 
 def analysis(*findings: Finding, **fields: object) -> Analysis:

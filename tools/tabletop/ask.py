@@ -20,8 +20,9 @@ from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.benchmarks.datasets import read
 from molmo_ground_ros.benchmarks.datasets.examples import Example
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
-from molmo_ground_ros.benchmarks.scoring.predict import Asking, predict
+from molmo_ground_ros.benchmarks.scoring.predict import predict
 from molmo_ground_ros.benchmarks.scoring.prediction_files import write_predictions
+from molmo_ground_ros.grounding.grounder import Grounder
 from tools.tabletop.evaluate import MODEL
 from tools.tabletop.questions import TRACK
 from tools.tabletop.suite import TRACKS, VIDEOS
@@ -39,8 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     examples = [replace(one, query=TRACK[0].format(one.label)) for one in found]
     media = MediaFolder(options.folder / VIDEOS)
     backend = backends.load(options.backend, BackendSettings(options.model, device='cpu'))
-    answers = predict('own words', examples, Asking(backend), media.clip)
-    backend.close()
+    grounder = Grounder(backend)
+    answers = predict('own words', examples, grounder, media.clip)
+    grounder.close()
     write_predictions(answers.said.items(), options.out)
     print(f'{options.out}: {len(answers.said)} of {len(examples)} answered')
     return 0

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molmo_ground_ros.analysis.window import Failure, LocalRunner, WindowAnswers, Work, failure
-from molmo_ground_ros.backends.base import Backend
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import Recording, open_cameras
-from molmo_ground_ros.types import Query
+from molmo_ground_ros.types import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,8 @@ class WorkerTask:
     cameras: tuple[str, ...]
     seen: str  # `fingerprint` of the recordings
     model: str  # its path, if it is one
-    queries: tuple[Query, ...]
-    load: Callable[[], Backend]  # made in the worker
-    max_new_tokens: int
-    answer_format: str  # grammar.FORMATS
+    questions: tuple[Question, ...]
+    load: Callable[[], Grounder]  # called in the worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Worker:
     """One worker. `load` comes first."""
 
     _here: LocalRunner
-    _held: list[Backend | Recording]
+    _held: list[Grounder | Recording]
 
     def load(self, job: WorkerTask) -> Ready | Failure:
         """Open the recordings and load the model."""
@@ -60,15 +57,14 @@ class Worker:
             recordings = open_cameras(job.sources, job.cameras)
             if fingerprint(recordings) != job.seen:
                 raise BackendError(f'it reads another recording at {", ".join(job.sources)}')
-            backend = job.load()
+            grounder = job.load()
         except Exception as err:  # noqa: BLE001 - the last place that can tell it
             told = failure(err)
             told.error.args = (f'worker on {socket.gethostname()}: {told.error}',)
             return told
-        self._held = [backend, next(iter(recordings.values()))]
-        grounder = Grounder(backend, job.max_new_tokens, job.answer_format)
-        self._here = LocalRunner(recordings, grounder, job.queries)
-        return Ready(socket.gethostname(), backend.model, _files(job.model))
+        self._held = [grounder, next(iter(recordings.values()))]
+        self._here = LocalRunner(recordings, grounder, job.questions)
+        return Ready(socket.gethostname(), grounder.model, _files(job.model))
 
     def ask(self, work: Work) -> WindowAnswers:
         """What came of a window."""

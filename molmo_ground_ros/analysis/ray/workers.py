@@ -12,19 +12,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import backends
 from molmo_ground_ros.analysis.ray.cluster import joined
 from molmo_ground_ros.analysis.ray.share import Share, on_gpu, share
 from molmo_ground_ros.analysis.ray.stretches import Stretches
 from molmo_ground_ros.analysis.ray.worker import Ready, Worker, WorkerTask, fingerprint
 from molmo_ground_ros.analysis.run import Plan
 from molmo_ground_ros.analysis.window import Failure, WindowAnswers, Work, failed
-from molmo_ground_ros.backends.base import Backend, BackendSettings
 from molmo_ground_ros.errors import BackendError
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.recording import Recording
 
 MOST_TRIES = 3  # of a window whose worker dies
@@ -215,23 +214,22 @@ def spread(
     wanted: int,
     what: Plan,
     recordings: Mapping[str, Recording],
-    backend: str,
-    settings: BackendSettings,
-    max_new_tokens: int,
-    answer_format: str,
+    loader: GrounderLoader,
 ) -> Iterator[Workers]:
     """Workers on Ray at an address (cluster.joined), no more than there are windows.
 
     wanted: how many; 0 leaves it to `share`. Raises as `joined`, `on_gpu`, `share` and Workers do,
     and BackendError where Ray itself fails.
     """
-    name = backends.choose(backend, settings)  # the same everywhere
+    # What 'auto' stands for is decided once, so that all workers load the same backend.
+    loader = loader.chosen()
     with joined(address) as machines:
-        gpu = on_gpu(name, settings.device, machines)
-        takes = share(machines, wanted, settings.threads, gpu=gpu)
+        gpu = on_gpu(loader.backend, loader.settings.device, machines)
+        takes = share(machines, wanted, loader.settings.threads, gpu=gpu)
         takes = replace(takes, workers=min(takes.workers, sum(map(len, what.windows.values()))))
-        load = partial(backends.load, name, replace(settings, threads=takes.threads))
-        job = job_of(what, recordings, settings.model, load, max_new_tokens, answer_format)
+        job = job_of(
+            what, recordings, loader.settings.model, loader.with_threads(takes.threads).load
+        )
         import ray
 
         try:
@@ -242,12 +240,7 @@ def spread(
 
 
 def job_of(
-    what: Plan,
-    recordings: Mapping[str, Recording],
-    model: str,
-    load: Callable[[], Backend],
-    max_new_tokens: int = 0,
-    answer_format: str = 'molmo2',
+    what: Plan, recordings: Mapping[str, Recording], model: str, load: Callable[[], Grounder]
 ) -> WorkerTask:
     """What the workers need to know to ask as this process would. load: goes to them pickled."""
     return WorkerTask(
@@ -255,11 +248,9 @@ def job_of(
         sources=what.sources,
         cameras=tuple(recordings),
         seen=fingerprint(recordings),
+        questions=what.questions,
         model=model,
-        queries=what.queries,
         load=load,
-        max_new_tokens=max_new_tokens,
-        answer_format=answer_format,
     )
 
 

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from molmo_ground_ros.errors import BadField
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
-from molmo_ground_ros.language import prompts
-from molmo_ground_ros.types import Task
+from molmo_ground_ros.language import grammar
+from molmo_ground_ros.types import Query, Task
 
 Kind = Literal['event', 'track_point']
 
@@ -122,7 +122,7 @@ def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
     query, label = _text(record, 'query').strip(), _text(record, 'label').strip()
     # Both must be questions that can be asked.
     for words in (query, label or query):
-        prompts.prompt(words, Task.COUNT)
+        grammar.MOLMO2.question(Query(words, Task.COUNT))
     return LabelRow(
         question=question,
         query=query,

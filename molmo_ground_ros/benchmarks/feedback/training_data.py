@@ -33,8 +33,8 @@ from molmo_ground_ros.benchmarks.feedback.labels import (
     Verdict,
 )
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, SAMPLE_PERIOD_S
-from molmo_ground_ros.language import prompts
-from molmo_ground_ros.types import Task
+from molmo_ground_ros.language import grammar
+from molmo_ground_ros.types import Query, Task
 
 Record = dict[str, Any]
 
@@ -172,7 +172,7 @@ def point_record(
         'video_duration': clip.seconds,
         'category': OWN,
         'label': label,
-        'question': prompts.prompt(words, Task.COUNT)[0],
+        'question': grammar.MOLMO2.question(Query(words, Task.COUNT)).prompt,
         'count': len(right),
         'points': [[_percent(row) for row in sorted(frames[k], key=_position)] for k in times],
         'two_fps_timestamps': [k * SAMPLE_PERIOD_S for k in times],

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_S
-from molmo_ground_ros.language.grammar import Parsed
+from molmo_ground_ros.language.grammar import AnswerIds, Parsed
 
 # molmo2 f3cb108, olmo/preprocessing/point_formatter.py:120-144, on html-v2 (and v1, with TABs). The
 # reference finds a tag and its coordinates by one expression, `<(?:points|tracks).*? coords=...`,
@@ -35,16 +35,13 @@ class AnswerPoint(NamedTuple):
 def answer_points(parsed: Parsed) -> list[AnswerPoint]:
     """Every point of an answer, in the order written.
 
-    An id that an earlier block has is another object's, as in `Grounder`: it gets one that is
-    free. The article's frame index counts frames that are 0.5 s apart.
+    Ids differ between blocks, as those of `Grounder` do (`grammar.AnswerIds`). The article's frame
+    index counts frames that are 0.5 s apart.
     """
     found: list[AnswerPoint] = []
-    free = 1
+    ids = AnswerIds()
     for block in parsed.blocks:
-        ids = sorted({point.id for point in block.points})
-        move = ids[0] < free if ids else False
-        new = {one: free + place if move else one for place, one in enumerate(ids)}
-        free = max([free - 1, *new.values()]) + 1
+        new = ids.of_block(block)
         for point in block.points:
             time_s = point.time
             if time_s is None:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Asks a backend about examples. Holds its answers, and one clip at a time.
 
-The words are those of the data, as they are: `Grounder` would make a question of what it takes for
-a label. An example that fails is unanswered with its reason, one without its video is missing, and
-the rest goes on. Neighbours on one clip are asked together: a backend may read its frames once.
+The words are sent verbatim, as the data has them: nothing is made of what looks like a label. An
+example that fails is unanswered with its reason, one without its video is missing, and the rest
+goes on. Neighbours on one clip are asked together: a backend may read its frames once.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
-from molmo_ground_ros.backends.base import Backend, GenerateOptions
 from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, TrackTruth
 from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore
 from molmo_ground_ros.benchmarks.scoring.predictions import Prediction, Predictions
 from molmo_ground_ros.errors import BackendError, GroundError
-from molmo_ground_ros.language import prompts
-from molmo_ground_ros.language.grammar import MOLMO2, AnswerFormat
-from molmo_ground_ros.types import Clip
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.types import Answer, Clip, Query, Question
 
 TOGETHER = 8  # questions asked at once: an interrupt loses no more
 
@@ -34,35 +32,10 @@ OnExample = Callable[[int], None]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """Whom to ask, and how."""
-
-    backend: Backend
-    max_new_tokens: int = 0  # of an answer; 0: the task's own limit
-    answer_format: AnswerFormat = MOLMO2
-
-    def limit(self, example: Example) -> int:
-        """Tokens that an answer may have."""
-        return self.max_new_tokens or prompts.max_new_tokens(example.task)
-
-    def prompt(self, example: Example) -> str:
-        """The data's own words, and what another format than Molmo2's asks for."""
-        wording = self.answer_format.wordings.get(example.task)
-        return f'{example.query}\n{wording}' if wording else example.query
-
-    def ask(self, clip: Clip, group: Sequence[Example]) -> list[Prediction]:
-        """The answers to questions with one limit. Raises what the backend raises."""
-        asked = [self.prompt(example) for example in group]
-        options = GenerateOptions(self.limit(group[0]))
-        found = self.backend.generate(clip, asked, options, lambda *_: True)
-        return [Prediction(one.text, one.truncated) for one in found]
-
-
 def predict(
     name: str,
     examples: Iterable[Example],
-    asking: Asking,
+    grounder: Grounder,
     cut: Cut,
     kept: AnswerStore | None = None,
     on_example: OnExample = lambda _: None,
@@ -72,10 +45,10 @@ def predict(
     What `kept` holds is not asked again, and what is answered is added to it. Raises the first
     example's error where the model gave no answer at all, OSError (a full disk).
     """
-    run = _Run(asking, cut, kept)
+    run = _Run(grounder, cut, kept)
     complete, done = True, 0
     try:
-        for group in _groups(examples, asking):
+        for group in _groups(examples, grounder):
             run.ask(group)
             done += len(group)
             on_example(done)
@@ -86,24 +59,29 @@ def predict(
     return Predictions(name, run.said, run.failed, run.missing, complete)
 
 
-def _groups(examples: Iterable[Example], asking: Asking) -> Iterator[list[Example]]:
+def _groups(examples: Iterable[Example], grounder: Grounder) -> Iterator[list[Example]]:
     """Neighbours on one clip with one limit of tokens, at most TOGETHER at once."""
 
     def key(example: Example) -> tuple[Media, type, tuple[float, float], int]:
         truth = example.truth
         rates = (truth.fps, truth.asked_fps) if isinstance(truth, TrackTruth) else (0.0, 0.0)
-        return example.media, type(truth), rates, asking.limit(example)
+        return example.media, type(truth), rates, _question(example, grounder).max_new_tokens
 
     for _, same in groupby(examples, key=key):
         while group := list(islice(same, TOGETHER)):
             yield group
 
 
+def _question(example: Example, grounder: Grounder) -> Question:
+    """The data's own words, with what another answer format than Molmo2's asks for."""
+    return grounder.question(Query(example.query, example.task), verbatim=True)
+
+
 @dataclass(slots=True)
 class _Run:
     """What was found so far."""
 
-    asking: Asking
+    grounder: Grounder
     cut: Cut
     kept: AnswerStore | None
     said: dict[str, Prediction] = field(default_factory=dict)
@@ -127,28 +105,16 @@ class _Run:
         except (GroundError, OSError) as err:
             self.missing.update({example.id: str(err) for example in left})
             return
-        for example, found in self._answers(clip, left):
-            if isinstance(found, Prediction):
+        questions = [_question(example, self.grounder) for example in left]
+        outcomes = self.grounder.ground_each(clip, questions)
+        for example, outcome in zip(left, outcomes, strict=True):
+            if isinstance(outcome, Answer):
+                prediction = Prediction(outcome.text, outcome.truncated)
                 if self.kept:
-                    self.kept.add(example, found)
-                self.said[example.id] = found
+                    self.kept.add(example, prediction)
+                self.said[example.id] = prediction
             else:
-                self._fail(example, found)
-
-    def _answers(
-        self, clip: Clip, group: Sequence[Example]
-    ) -> Iterator[tuple[Example, Prediction | Exception]]:
-        """Of all at once; where that fails, of each alone."""
-        try:
-            answers = self.asking.ask(clip, group)
-        except Exception as err:  # noqa: BLE001 - the Backend protocol says so
-            if len(group) == 1:
-                yield group[0], err
-            else:
-                for example in group:
-                    yield from self._answers(clip, [example])
-            return
-        yield from zip(group, answers, strict=True)
+                self._fail(example, outcome)
 
     def _fail(self, example: Example, error: Exception) -> None:
         if not isinstance(error, GroundError):

@@ -127,7 +127,7 @@ def count_of(example: Example, text: str, rules: Rules) -> int | None:
     if rules.answer_format == MOLMO2.name:
         return stated_count(text, rules.parity)
     parsed = format_of(rules.answer_format).parse(text, task=example.task)
-    return 0 if parsed.count is None and parsed.none else parsed.count
+    return parsed.total
 
 
 def evaluated_frames(truth: TrackTruth) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from molmo_ground_ros.language.grammar.answer_formats import (
     AnswerParser,
     format_of,
 )
+from molmo_ground_ros.language.grammar.identities import AnswerIds
 from molmo_ground_ros.language.grammar.parsed import (
     DEFAULT_LIMITS,
     Block,
@@ -43,6 +44,7 @@ __all__ = [
     'FORMATS',
     'MOLMO2',
     'AnswerFormat',
+    'AnswerIds',
     'AnswerParser',
     'Block',
     'ParseLimits',

@@ -24,7 +24,7 @@ from molmo_ground_ros.language.grammar.parsed import (
     ParseLimits,
 )
 from molmo_ground_ros.language.grammar.parser import Parser
-from molmo_ground_ros.types import Task
+from molmo_ground_ros.types import Query, Question, Task
 
 
 class AnswerParser(Protocol):
@@ -41,11 +41,11 @@ class AnswerParser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AnswerFormat:
-    """One format by name. `wordings`: what is added to the question of a task, on its own line."""
+    """One format by name, with what is asked for in it and what reads it."""
 
     name: str
     parser: Callable[[ParseLimits, Task], AnswerParser]
-    wordings: Mapping[Task, str]
+    instructions: Mapping[Task, str]  # what is added to the prompt of a task, on its own line
 
     def parse(
         self, text: str, limits: ParseLimits = DEFAULT_LIMITS, task: Task = Task.AUTO
@@ -59,11 +59,11 @@ class AnswerFormat:
         parser.feed(text)
         return parser.finish()
 
-    def prompt(self, text: str, task: Task) -> str:
-        """What to send to the model for a question or a label. Raises BadQuestion."""
-        question, resolved = prompts.prompt(text, task)
-        wording = self.wordings.get(resolved)
-        return f'{question}\n{wording}' if wording else question
+    def question(
+        self, query: Query, max_new_tokens: int = 0, *, verbatim: bool = False
+    ) -> Question:
+        """Make a query into a question in this format: see `prompts.question_of`."""
+        return prompts.question_of(query, self.instructions, max_new_tokens, verbatim=verbatim)
 
 
 _GRID = 'Coordinates are whole numbers from 0 to 1000, relative to the picture.'
@@ -71,7 +71,7 @@ _QWEN_POINT = '{"time": 1.5, "point_2d": [x, y], "label": "..."}'
 _GEMINI_POINT = '{"time": 1.5, "point": [y, x], "label": "..."}'
 
 
-def _wordings(point: str, tracked: str) -> dict[Task, str]:
+def _instructions(point: str, tracked: str) -> dict[Task, str]:
     """point, tracked: the object that is asked for, of a point and of a frame of a track."""
     once = 'one entry for each object or event, at one moment that shows it, time in seconds.'
     return {
@@ -96,12 +96,12 @@ FORMATS: dict[str, AnswerFormat] = {
         AnswerFormat(
             'qwen3-vl',
             lambda limits, task: JsonParser(QWEN, limits, task),
-            _wordings(_QWEN_POINT, _QWEN_TRACKED),
+            _instructions(_QWEN_POINT, _QWEN_TRACKED),
         ),
         AnswerFormat(
             'gemini',
             lambda limits, task: JsonParser(GEMINI, limits, task),
-            _wordings(_GEMINI_POINT, _GEMINI_TRACKED),
+            _instructions(_GEMINI_POINT, _GEMINI_TRACKED),
         ),
     )
 }

@@ -88,6 +88,11 @@ class Parsed:
     rejections: tuple[Rejection, ...] = ()
 
     @property
+    def total(self) -> int | None:
+        """The total that the answer states; 0 where it says in words that there is none."""
+        return 0 if self.none and self.count is None else self.count
+
+    @property
     def points(self) -> tuple[ParsedPoint, ...]:
         """The points of every `<points>` block, in the order written."""
         return self._of('points')

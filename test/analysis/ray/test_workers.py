@@ -96,12 +96,12 @@ def analyze(
     recordings = open_cameras([bag])
     try:
         plan = run.plan([str(bag)], recordings, (CUP, BALL), {'model': 'knowing'}, **span)
-        name = digest(plan.sources, plan.settings, plan.queries, plan.windows)
+        name = digest(plan.sources, plan.settings, plan.questions, plan.windows)
         if takes is None:
-            asker = LocalRunner(recordings, Grounder(load()), plan.queries)
+            asker = LocalRunner(recordings, Grounder(load()), plan.questions)
             with Store(folder, name, resume=True) as store:
                 return run.analyze(plan, recordings, asker, store)
-        with Workers(job_of(plan, recordings, '', load), takes) as asker:
+        with Workers(job_of(plan, recordings, '', lambda: Grounder(load())), takes) as asker:
             if folder is None:
                 return run.analyze(plan, recordings, asker)
             with Store(folder, name, resume=True) as store:
@@ -205,7 +205,7 @@ def test_model_that_a_worker_cannot_import_is_an_error(ray, bag) -> None:
 def test_worker_refuses_files_that_are_not_those_of_the_plan(bag) -> None:
     with open_recording([bag], '/left') as recording:
         plan = run.plan([str(bag)], {'/left': recording}, (CUP,), {})
-        job = job_of(plan, {'/left': recording}, 'knowing', Knowing)
+        job = job_of(plan, {'/left': recording}, 'knowing', lambda: Grounder(Knowing()))
     worker = Worker()
     assert worker.load(job) == Ready(socket.gethostname(), 'knowing', ())
     worker.close()

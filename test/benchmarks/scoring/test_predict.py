@@ -16,10 +16,10 @@ from molmo_ground_ros.benchmarks.scoring.answer_store import (
     question_digest,
     settings_digest,
 )
-from molmo_ground_ros.benchmarks.scoring.predict import TOGETHER, Asking, predict
+from molmo_ground_ros.benchmarks.scoring.predict import TOGETHER, predict
 from molmo_ground_ros.benchmarks.scoring.predictions import Prediction
 from molmo_ground_ros.errors import BackendError, NoFrames
-from molmo_ground_ros.language.grammar import format_of
+from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.types import Task
 
 ANSWERS = {'': POINTS_RIGHT}
@@ -45,7 +45,7 @@ def test_model_is_asked_the_very_words_of_the_data():
         replace(count_example(name=str(task)), task=task, query=text)
         for task, text in words.items()
     ]
-    predict('m', examples, Asking(oracle), cut)
+    predict('m', examples, Grounder(oracle), cut)
     assert [prompt for call in oracle.asked for prompt in call] == list(words.values())
 
 
@@ -57,13 +57,13 @@ def test_no_label_changes_the_words_of_the_data(label):
         replace(track_example(name=str(k)), query=text, task=Task.TRACK)
         for k, text in enumerate(words)
     ]
-    predict('m', asked, Asking(oracle), cut)
+    predict('m', asked, Grounder(oracle), cut)
     assert [prompt for call in oracle.asked for prompt in call] == words
 
 
 def test_other_formats_get_a_line_that_asks_for_them():
     oracle = Oracle(ANSWERS)
-    predict('m', [point_example()], Asking(oracle, answer_format=format_of('qwen3-vl')), cut)
+    predict('m', [point_example()], Grounder(oracle, answer_format='qwen3-vl'), cut)
     question, wording = oracle.asked[0][0].split('\n')
     assert question == 'How many "e" are there in the video?'
     assert 'point_2d' in wording
@@ -77,7 +77,7 @@ def test_answers_have_the_tasks_own_limit_unless_one_is_given(given, limit):
             return super().generate(clip, prompts, options, on_text)
 
     oracle = Notes(ANSWERS)
-    predict('m', [track_example()], Asking(oracle, given), cut)
+    predict('m', [track_example()], Grounder(oracle, given), cut)
     assert oracle.limit == limit
 
 
@@ -89,7 +89,7 @@ def test_neighbours_on_one_clip_are_asked_together_and_cut_once():
         return cut(example)
 
     other = [count_example(name='other')]
-    answers = predict('m', [*same_clip(TOGETHER + 2), *other], Asking(oracle), counted)
+    answers = predict('m', [*same_clip(TOGETHER + 2), *other], Grounder(oracle), counted)
     assert [len(call) for call in oracle.asked] == [TOGETHER, 2, 1]
     assert cuts == ['e0', f'e{TOGETHER}', 'other']
     assert len(answers.said) == TOGETHER + 3
@@ -99,7 +99,7 @@ def test_neighbours_on_one_clip_are_asked_together_and_cut_once():
 def test_points_and_tracks_of_one_video_are_different_clips():
     oracle, media = Oracle(ANSWERS), Media('one')
     examples = [point_example(media=media), track_example(name='t', media=media)]
-    predict('m', examples, Asking(oracle), cut)
+    predict('m', examples, Grounder(oracle), cut)
     assert [len(call) for call in oracle.asked] == [1, 1]
 
 
@@ -108,7 +108,7 @@ def test_example_that_fails_is_told_and_the_others_of_its_clip_are_answered():
         if any('"e1"' in prompt for prompt in prompts):
             raise BackendError('the GPU is gone')
 
-    answers = predict('m', same_clip(3), Asking(Oracle(ANSWERS, fail)), cut)
+    answers = predict('m', same_clip(3), Grounder(Oracle(ANSWERS, fail)), cut)
     assert list(answers.said) == ['e0', 'e2']
     assert answers.failed == {'e1': 'the GPU is gone'}
     assert answers.to('e1').why == 'the GPU is gone'
@@ -120,7 +120,7 @@ def test_foreign_error_is_a_failure_too(caplog):
             raise ZeroDivisionError('x')
 
     examples = [count_example(name='e0'), count_example(name='e1')]
-    answers = predict('m', examples, Asking(Oracle(ANSWERS, fail)), cut)
+    answers = predict('m', examples, Grounder(Oracle(ANSWERS, fail)), cut)
     assert answers.failed == {'e0': 'ZeroDivisionError: x'}
     assert 'example e0 failed' in caplog.text
 
@@ -130,7 +130,7 @@ def test_error_of_a_model_that_answers_nothing_is_raised():
         raise BackendError('the GPU is gone')
 
     with pytest.raises(BackendError, match='the GPU is gone'):
-        predict('m', same_clip(3), Asking(Oracle(ANSWERS, fail)), cut)
+        predict('m', same_clip(3), Grounder(Oracle(ANSWERS, fail)), cut)
 
 
 @pytest.mark.parametrize('error', [NoFrames('v', 'nothing'), OSError('gone')])
@@ -142,7 +142,7 @@ def test_clip_that_cannot_be_cut_is_missing_with_its_reason(error):
 
     oracle = Oracle(ANSWERS)
     answers = predict(
-        'm', [count_example(name='e0'), count_example(name='e1')], Asking(oracle), torn
+        'm', [count_example(name='e0'), count_example(name='e1')], Grounder(oracle), torn
     )
     assert answers.missing == {'e0': str(error)}
     assert list(answers.said) == ['e1']
@@ -153,7 +153,7 @@ def test_truncated_answer_is_told():
         def _say(self, prompt, options):
             return replace(super()._say(prompt, options), truncated=True)
 
-    answers = predict('m', same_clip(1), Asking(Cuts(ANSWERS)), cut)
+    answers = predict('m', same_clip(1), Grounder(Cuts(ANSWERS)), cut)
     assert answers.said == {'e0': Prediction(POINTS_RIGHT, True)}
 
 
@@ -165,14 +165,14 @@ def test_interrupt_keeps_what_is_finished_and_the_next_run_asks_the_rest(tmp_pat
             raise KeyboardInterrupt
 
     with AnswerStore(tmp_path, 'd' * 64, resume=False) as kept:
-        answers = predict('m', examples, Asking(Oracle(ANSWERS, interrupt)), cut, kept)
+        answers = predict('m', examples, Grounder(Oracle(ANSWERS, interrupt)), cut, kept)
     assert not answers.complete
     assert list(answers.said) == ['e0', 'e1', 'e2']
     oracle, done = Oracle(ANSWERS), []
     with AnswerStore(tmp_path, 'd' * 64, resume=True) as kept:
-        answers = predict('m', examples, Asking(oracle), cut, kept, done.append)
+        answers = predict('m', examples, Grounder(oracle), cut, kept, done.append)
     assert [call[0].split('"')[1] for call in oracle.asked] == ['e3', 'e4']
-    assert answers == predict('m', examples, Asking(Oracle(ANSWERS)), cut)
+    assert answers == predict('m', examples, Grounder(Oracle(ANSWERS)), cut)
     assert done == [1, 2, 3, 4, 5]
 
 

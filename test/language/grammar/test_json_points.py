@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.language.grammar import FORMATS, Parsed, ParseLimits, Reason, format_of
-from molmo_ground_ros.types import Task
+from molmo_ground_ros.types import Query, Task
 
 QWEN, GEMINI = FORMATS['qwen3-vl'], FORMATS['gemini']
 Row = tuple[float | None, int, int, int]
@@ -454,17 +454,18 @@ _NUMBERS = {'x_min': 200, 'y_min': 450, 'x_max': 300, 'y_max': 550, 'x': 250, 'y
 
 def test_each_is_asked_in_its_own_words_and_what_it_is_shown_reads():
     for known in (QWEN, GEMINI):
-        assert known.prompt('Is it idle?', Task.TEXT) == 'Is it idle?'
+        assert known.question(Query('Is it idle?', Task.TEXT)).prompt == 'Is it idle?'
         for task in (Task.POINT, Task.COUNT, Task.TRACK):
-            first, wording = known.prompt('Track the cup.', task).split('\n')
+            first, wording = known.question(Query('Track the cup.', task)).prompt.split('\n')
             assert first == 'Track the cup.'
             shown = wording[wording.index('{"time"') : wording.index('}') + 1]
             for name, number in _NUMBERS.items():
                 shown = re.sub(rf'\b{name}\b', str(number), shown)
             (row,) = rows(known.parse(shown))
             assert row[2:] == (250, 500)
-    assert FORMATS['molmo2'].prompt('cup', Task.POINT) == 'Point to all occurrences of "cup"'
-    assert QWEN.prompt('cup', Task.POINT).startswith('Point to all occurrences of "cup"\n')
+    cup, pointed = Query('cup', Task.POINT), 'Point to all occurrences of "cup"'
+    assert FORMATS['molmo2'].question(cup).prompt == pointed
+    assert QWEN.question(cup).prompt.startswith(f'{pointed}\n')
 
 
 def test_molmo2_is_read_as_ever_whatever_was_asked():
