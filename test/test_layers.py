@@ -109,6 +109,7 @@ ONLY_IN = {
     'backports': {'recording/unpack'},
     'builtin_interfaces': {'ros'},
     'compression': {'recording/unpack'},
+    'PIL': {'benchmarks/datasets/png'},
     'cuda': {'backends/molmo2/trt/cuda_memory'},
     'cv_bridge': {'ros'},
     'diagnostic_msgs': {'ros'},

@@ -1,18 +1,21 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Benchmarks and training data in the formats of the field, read from local folders.
+"""Reads benchmarks and training data in the formats of the field, from local folders.
 
-    values.py         what a record says
-    formats.py        the formats by name; annotated.py: plain data to examples
-    rows.py           parquet, JSON Lines and lists, row by row; fields.py: checked columns
-    video_points.py   video_tracks.py  academic.py  pointbench.py   Molmo2's and PointArena's sets
-    coco.py           davis.py  mot.py  lasot.py                    plain masks and boxes
-    png.py            PNG masks with a palette
-    queries.py        what the reference's evaluation asks
-    media.py          videos and folders of frames, by name; names.py: their order
-    write.py          records to files
+    examples.py              an example with its truth; a video with its annotated objects
+    registry.py              the formats by name; `read` and `read_annotated`
+    row_reader.py            rows of parquet, Arrow, JSON Lines and JSON lists
+    field_checks.py          checks the values of a row
+    expression_examples.py   annotated videos to examples
+    video_points.py  video_tracks.py  academic.py  pointbench.py   Molmo2's and PointArena's sets
+    coco.py  davis.py  mot.py  lasot.py                            plain masks and boxes
+    png.py                   numbers of objects in PNG files
+    queries.py               the prompts of the reference's evaluation
+    media.py                 finds videos and folders of images by name, and cuts clips
+    file_order.py            the order of numbered files
+    write.py                 writes records to parquet or JSON Lines
 
-A record that cannot be used is a `BadRecord` in the stream, with file and row; nothing raises.
+A record that cannot be used is yielded as a `BadRecord` with its file and row. The rest is read on.
 """
 
 from molmo_ground_ros.benchmarks.datasets.expression_examples import example_of

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Points and tracks that the reference made of academic data sets.
+"""Points and tracks that the authors of the reference made from academic data sets.
 
 Points: allenai/molmo2-academic-video-points. Tracks: allenai/molmo2-mevis, -burst, -ref-yt-vos,
--ref-davis17, -reasonvos and the others, of which evaluation asks the task `track` at 1 fps.
+-ref-davis17, -reasonvos and others. Evaluation asks their task `track` at 1 fps.
 Source: molmo2 f3cb108, olmo/data/academic_video_datasets.py:1340-1524 and
 academic_video_track_datasets.py:440-530.
 """
@@ -37,22 +37,24 @@ from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_S
 from molmo_ground_ros.types import Task
 
-MASKS = 'MasksRLE'  # a folder of VIDEO/QID.json, as the reference's download writes them
-_IN_FOLDERS = {'burst'}  # subsets whose videos lie in folders named by the column dataset
+# The folder of VIDEO/QID.json that the reference's download writes.
+MASKS = 'MasksRLE'
+# Subsets whose videos lie in folders that are named by the column `dataset`.
+_IN_FOLDERS = {'burst'}
 
 
 def points(row: DatasetRow, index: int) -> Example:
-    """A row of the academic points: one point an object, where it first appears.
+    """A row of the academic points: one point for each object, where it first appears.
 
-    Asked for a count, as evaluation of these sets does. Points are percentages (see `videopoint`).
-    Times are moved to the clip's start. Raises BadSetting.
+    The task is counting, as in the evaluation of these sets. Points are percentages (see
+    `video_points.videopoint`). Times count from the clip's start. Raises BadField.
     """
     del index
     values = row.values
     duration = fields.duration(fields.field(values, 'video_duration'), 'video_duration')
     clip = clip_of(values, ('clip_start_time', 'clip_end_time'), duration)
     start, end = clip or (0.0, duration)
-    found = sorted(percent_points(values, 'timestamps', start, end))
+    timed_points = sorted(percent_points(values, 'timestamps', start, end))
     subset = fields.text(fields.field(values, 'subset'), 'subset')
     name = fields.key(fields.field(values, 'video_name'), 'video_name')
     if subset in _IN_FOLDERS:
@@ -65,7 +67,7 @@ def points(row: DatasetRow, index: int) -> Example:
         label=label,
         category=subset,
         media=Media(name, subset, start, None if clip is None else end),
-        truth=PointTruth(tuple(Tubelet((point,)) for point in found), count_of(values)),
+        truth=PointTruth(tuple(Tubelet((point,)) for point in timed_points), count_of(values)),
         width=PERCENT,
         height=PERCENT,
         duration_s=end - start,
@@ -75,21 +77,22 @@ def points(row: DatasetRow, index: int) -> Example:
 
 
 def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Example:
-    """A row of the academic tracks: points by frame, of hidden objects as well.
+    """A row of the academic tracks: points by frame, also of hidden objects.
 
-    A point that is marked as hidden is truth to the reference, which asks for no mark
-    (academic_video_track_datasets.py:485-500, olmo/eval/object_tracking_utils.py:722-728); by the
-    default rules the masks say who is to be seen.
+    The reference ignores whether a point is marked as hidden and scores it
+    (academic_video_track_datasets.py:485-500, olmo/eval/object_tracking_utils.py:722-728). By the
+    default rules the masks say which objects are visible.
 
-    masks: by object, a list by frame; None: there are none. Points of ids that `mask_id` does not
-    name are left out, as the loader does; if they are all, the row is broken. Raises BadSetting.
+    masks: for each object a list by frame; None without masks. Points of ids that `mask_id` does
+    not name are left out, as in the loader; if no other point is left, the row is an error. Raises
+    BadField.
     """
     values = row.values
     width, height = fields.size(values)
     fps = fields.rate(fields.field(values, 'fps'), 'fps')
-    asked = query_fps(values)
-    if fps % asked:
-        raise fields.bad_field('fps, sampling_fps', (fps, asked), 'do not divide')
+    rate = query_fps(values)
+    if fps % rate:
+        raise fields.bad_field('fps, sampling_fps', (fps, rate), 'do not divide')
     frames = fields.integer(fields.field(values, 'n_frames'), 'n_frames', 1, fields.MOST_FRAMES)
     ids = [
         fields.key(value, name)
@@ -102,8 +105,9 @@ def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Examp
     label = fields.text(fields.field(values, 'expression'), 'expression')
     name = fields.key(fields.field(values, 'id'), 'id')
     return Example(
-        id=name if asked == 1 else f'{name}_{asked}fps',  # a row a rate may share its id
-        query=queries.track(label, asked, index),
+        # Rows of different rates may have the same id.
+        id=name if rate == 1 else f'{name}_{rate}fps',
+        query=queries.track(label, rate, index),
         task=Task.TRACK,
         label=label,
         category='',
@@ -115,7 +119,7 @@ def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Examp
             ),
             fps,
             frames,
-            float(asked),
+            float(rate),
         ),
         width=width,
         height=height,
@@ -126,10 +130,10 @@ def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Examp
 
 
 def tracks(folder: Path) -> Iterator[tuple[DatasetRow, int, Mapping[str, Any] | None] | BadRecord]:
-    """The rows of the task `track`, each with its number among those of its rate and its masks.
+    """The rows of the task `track`, each with its index among the rows of its rate, and its masks.
 
-    Other tasks (`ground`, `single_point_track`) are trained and never evaluated, and passed over.
-    Masks are looked for as `MasksRLE/VIDEO/QID.json` in the folder and in those right below it.
+    Other tasks (`ground`, `single_point_track`) are used for training only, and are skipped. Masks
+    are searched as `MasksRLE/VIDEO/QID.json` in the folder and in the folders directly below it.
     """
     base = folder if folder.is_dir() else folder.parent
     places = [place for place in (base / MASKS, *sorted(base.glob(f'*/{MASKS}'))) if place.is_dir()]
@@ -149,7 +153,7 @@ def tracks(folder: Path) -> Iterator[tuple[DatasetRow, int, Mapping[str, Any] | 
 
 
 def query_fps(values: Mapping[str, Any]) -> int:
-    """The rate at which a row's tracks are asked for. Raises BadSetting."""
+    """The rate at which a row asks for tracks, frames a second. Raises BadField."""
     return fields.integer(
         fields.field(values, 'sampling_fps'), 'sampling_fps', 1, int(fields.MOST_FPS)
     )
@@ -160,18 +164,18 @@ def _mask_file(row: DatasetRow, places: list[Path]) -> Mapping[str, Any] | None:
         video, query = (str(row.values.get(name)) for name in ('video', 'qid'))
         path = place / video / f'{query}.json'
         if path.is_file():
-            found = read_json(path)
-            if not isinstance(found, dict):
+            content = read_json(path)
+            if not isinstance(content, dict):
                 raise bad_record(str(path), 0, 'is no record of masks by object')
-            return found
+            return content
     return None
 
 
 def _paths(
     values: Mapping[str, Any], ids: list[str], size: tuple[int, int], frames: int, fps: float
 ) -> dict[str, dict[int, Pixel]]:
-    found: dict[str, dict[int, Pixel]] = {}
-    unknown = None
+    paths: dict[str, dict[int, Pixel]] = {}
+    unknown_id = None
     for name, item in fields.numbered(
         fields.field(values, 'frame_trajectories'), 'frame_trajectories'
     ):
@@ -187,28 +191,32 @@ def _paths(
             entry = fields.mapping(point, at)
             number = fields.key(fields.field(entry, 'id', f'{at}.'), f'{at}.id')
             if number not in ids:
-                unknown = number
+                unknown_id = number
             else:
                 where = fields.point(fields.field(entry, 'point', f'{at}.'), f'{at}.point', *size)
-                found.setdefault(number, {})[frame] = where
-    if unknown is not None and not found:
-        raise fields.bad_field('frame_trajectories', unknown, f'is not in mask_id, {ids}')
-    return found
+                paths.setdefault(number, {})[frame] = where
+    if unknown_id is not None and not paths:
+        raise fields.bad_field('frame_trajectories', unknown_id, f'is not in mask_id, {ids}')
+    return paths
 
 
 def _masks(
     masks: Mapping[str, Any] | None, ids: list[str], size: tuple[int, int], frames: int
 ) -> dict[str, dict[int, Mask]]:
-    """Keys are the objects' ids or, of MeViS, their numbers from 0 (ibid. :665)."""
+    """The masks by object and frame.
+
+    The keys of `masks` are the objects' ids; in MeViS they are numbers from 0
+    (academic_video_track_datasets.py:665).
+    """
     if masks is None:
         return {}
     by_id = set(masks) <= set(ids)
-    found = {}
+    of_objects = {}
     for k, number in enumerate(ids):
         name = f'{MASKS} of {number}'
         of_frame = fields.items(masks.get(number if by_id else str(k), []), name)
         if len(of_frame) > frames:
             raise fields.bad_field(name, len(of_frame), f'are more than {frames} frames')
         read = (fields.mask(item, f'{name}[{at}]', *size) for at, item in enumerate(of_frame))
-        found[number] = {at: mask for at, mask in enumerate(read) if mask is not None}
-    return found
+        of_objects[number] = {at: mask for at, mask in enumerate(read) if mask is not None}
+    return of_objects

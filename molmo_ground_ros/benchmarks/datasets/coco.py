@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""COCO's JSON: objects of pictures, and of videos as YouTube-VIS writes them.
+"""COCO's JSON: the objects of images, and of videos as YouTube-VIS writes them.
 
-A file is read whole: that is how it is written. Objects that are crowds (`iscrowd`) are left out.
-A broken object costs its picture or video, whose truth would be wrong without it.
+A file is one JSON value, so it is read as a whole. Objects that are crowds (`iscrowd`) are left
+out. An image or video with a broken object is a BadRecord: without that object its truth would be
+wrong.
 Sources: cocodataset.org, format of data; YouTube-VIS 2019, format of annotations.
 """
 
@@ -17,24 +18,26 @@ from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack, MaskTrack, Media
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record, read_json
-from molmo_ground_ros.errors import BadRecord, BadSetting
+from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 from molmo_ground_ros.frames.masks import Mask, mask_of_polygons
 
-VIDEO_FPS = 6.0  # YouTube-VIS has every fifth frame of 30 a second, and its files tell no rate
-_OBJECTS = 'instances*.json'  # beside captions and keypoints of the same pictures
+# YouTube-VIS has every fifth frame of 30 a second, and its files do not hold a rate.
+VIDEO_FPS = 6.0
+# The files of objects. Captions and keypoints of the same images may lie beside them.
+_OBJECTS = 'instances*.json'
 
 _Box = tuple[float, float, float, float]
 
 
 def coco(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
-    """Every picture or video of the JSON files in a folder or its `annotations`, or of one file.
+    """Every image or video of one JSON file, or of those in a folder or its `annotations`.
 
-    Raises BadSetting where there is none.
+    Raises BadSetting if there is no file.
     """
     for file in _files(path):
         try:
-            yield from _whole(file)
-        except (BadRecord, BadSetting) as error:
+            yield from _videos(file)
+        except (BadField, BadRecord, BadSetting) as error:
             yield error if isinstance(error, BadRecord) else bad_record(str(file), 0, error)
 
 
@@ -42,22 +45,22 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     for pattern in (_OBJECTS, f'annotations/{_OBJECTS}', '*.json', 'annotations/*.json'):
-        found = sorted(path.glob(pattern))
-        if found:
-            return found
+        files = sorted(path.glob(pattern))
+        if files:
+            return files
     raise BadSetting('data', str(path), 'holds no JSON file')
 
 
-def _whole(file: Path) -> Iterator[AnnotatedVideo | BadRecord]:
-    found = fields.mapping(read_json(file), 'file')
-    kind = 'videos' if 'videos' in found else 'images'
-    labels = _labels(found)
+def _videos(file: Path) -> Iterator[AnnotatedVideo | BadRecord]:
+    content = fields.mapping(read_json(file), 'file')
+    kind = 'videos' if 'videos' in content else 'images'
+    labels = _labels(content)
     of_media: dict[str, list[Mapping[str, Any]]] = {}
-    media = list(fields.numbered(fields.field(found, kind), kind))
-    known = {str(item.get('id')) for _, item in media if isinstance(item, Mapping)}
-    for name, item in fields.numbered(fields.field(found, 'annotations'), 'annotations'):
+    media = list(fields.numbered(fields.field(content, kind), kind))
+    media_ids = {str(item.get('id')) for _, item in media if isinstance(item, Mapping)}
+    for name, item in fields.numbered(fields.field(content, 'annotations'), 'annotations'):
         target = item.get(f'{kind[:-1]}_id') if isinstance(item, Mapping) else None
-        if str(target) not in known:
+        if str(target) not in media_ids:
             why = f'{kind[:-1]}_id = {target!r} is none of {kind}'
             yield bad_record(str(file), 0, f'{name}: {why}')
         else:
@@ -69,28 +72,28 @@ def _whole(file: Path) -> Iterator[AnnotatedVideo | BadRecord]:
             record = fields.mapping(item, name)
             number = fields.key(fields.field(record, 'id', f'{name}.'), f'{name}.id')
             objects = of_media.get(number, [])
-            read = _video if kind == 'videos' else _picture
-            one = read(record, name, objects, labels, str(file), row)
-            if one.name in names or number in ids:
-                raise fields.bad_field('id', number, f"or '{one.name}' was there before")
-        except BadSetting as error:
+            read = _video if kind == 'videos' else _image
+            video = read(record, name, objects, labels, str(file), row)
+            if video.name in names or number in ids:
+                raise fields.bad_field('id', number, f"or '{video.name}' was there before")
+        except (BadField, BadSetting) as error:
             yield bad_record(str(file), row, error)
             continue
-        names.add(one.name)
+        names.add(video.name)
         ids.add(number)
-        yield one
+        yield video
 
 
-def _labels(found: Mapping[str, Any]) -> dict[str, str]:
+def _labels(content: Mapping[str, Any]) -> dict[str, str]:
     labels = {}
-    for name, item in fields.numbered(fields.field(found, 'categories'), 'categories'):
+    for name, item in fields.numbered(fields.field(content, 'categories'), 'categories'):
         record = fields.mapping(item, name)
         number = fields.key(fields.field(record, 'id', f'{name}.'), f'{name}.id')
         labels[number] = fields.text(fields.field(record, 'name', f'{name}.'), f'{name}.name')
     return labels
 
 
-def _picture(
+def _image(
     record: Mapping[str, Any],
     name: str,
     objects: list[Mapping[str, Any]],
@@ -106,8 +109,8 @@ def _picture(
             tracks.append(MaskTrack(number, label, {0: mask}))
         else:
             tracks.append(BoxTrack(number, label, {0: _box(fields.field(item, 'bbox', at), at)}))
-    shown = fields.text(fields.field(record, 'file_name', f'{name}.'), f'{name}.file_name')
-    return _annotated(shown, Media(shown), (width, height), 1, 1.0, tracks, file, row)
+    file_name = fields.text(fields.field(record, 'file_name', f'{name}.'), f'{name}.file_name')
+    return _annotated(file_name, Media(file_name), (width, height), 1, 1.0, tracks, file, row)
 
 
 def _video(
@@ -119,29 +122,31 @@ def _video(
     row: int,
 ) -> AnnotatedVideo:
     width, height = fields.size(record)
-    shown = fields.items(fields.field(record, 'file_names', f'{name}.'), f'{name}.file_names')
-    if not shown:
-        raise fields.bad_field(f'{name}.file_names', shown, 'is an empty video')
+    file_names = fields.items(fields.field(record, 'file_names', f'{name}.'), f'{name}.file_names')
+    if not file_names:
+        raise fields.bad_field(f'{name}.file_names', file_names, 'is an empty video')
     fps = fields.rate(record.get('fps', VIDEO_FPS), f'{name}.fps')
     tracks: list[MaskTrack | BoxTrack] = []
     for item, at, number, label in _objects(objects, labels):
         if item.get('segmentations') is not None:
             of_frame = fields.items(item['segmentations'], f'{at}.segmentations')
-            fields.same_length({f'{name}.file_names': len(shown), at: len(of_frame)})
+            fields.same_length({f'{name}.file_names': len(file_names), at: len(of_frame)})
             read = (
-                _mask(one, f'{at}.segmentations[{k}]', width, height)
-                for k, one in enumerate(of_frame)
+                _mask(value, f'{at}.segmentations[{k}]', width, height)
+                for k, value in enumerate(of_frame)
             )
             masks = {k: mask for k, mask in enumerate(read) if mask is not None}
             tracks.append(MaskTrack(number, label, masks))
         else:
             of_frame = fields.items(fields.field(item, 'bboxes', f'{at}.'), f'{at}.bboxes')
-            fields.same_length({f'{name}.file_names': len(shown), at: len(of_frame)})
-            boxes = {k: _box(one, f'{at}.bboxes[{k}]') for k, one in enumerate(of_frame) if one}
+            fields.same_length({f'{name}.file_names': len(file_names), at: len(of_frame)})
+            boxes = {
+                k: _box(value, f'{at}.bboxes[{k}]') for k, value in enumerate(of_frame) if value
+            }
             tracks.append(BoxTrack(number, label, boxes))
-    video = PurePosixPath(fields.text(shown[0], f'{name}.file_names[0]')).parent.as_posix()
+    video = PurePosixPath(fields.text(file_names[0], f'{name}.file_names[0]')).parent.as_posix()
     media = Media(video, fps=fps)
-    return _annotated(video, media, (width, height), len(shown), fps, tracks, file, row)
+    return _annotated(video, media, (width, height), len(file_names), fps, tracks, file, row)
 
 
 def _annotated(
@@ -166,7 +171,7 @@ def _annotated(
 def _objects(
     objects: list[Mapping[str, Any]], labels: Mapping[str, str]
 ) -> Iterator[tuple[Mapping[str, Any], str, int, str]]:
-    """(object, its name in messages, its id, its label) of each that is no crowd."""
+    """(object, its path in messages, its id, its label) of each object that is no crowd."""
     for item in objects:
         number = fields.integer(fields.field(item, 'id', 'annotation.'), 'annotation.id', 0, 2**62)
         at = f'annotation {number}'
@@ -179,7 +184,7 @@ def _objects(
 
 
 def _mask(value: object, name: str, width: int, height: int) -> Mask | None:
-    """Of runs, or of polygons; None where there is none."""
+    """A mask from run lengths or polygons; None if the value is empty."""
     if not isinstance(value, list | tuple):
         return fields.mask(value, name, width, height)
     if not value:
@@ -187,8 +192,8 @@ def _mask(value: object, name: str, width: int, height: int) -> Mask | None:
     outlines = []
     for at, item in fields.numbered(value, name):
         outline = [
-            fields.number(one, at, -2.0 * max(width, height), 3.0 * max(width, height))
-            for one in fields.items(item, at)
+            fields.number(coordinate, at, -2.0 * max(width, height), 3.0 * max(width, height))
+            for coordinate in fields.items(item, at)
         ]
         if len(outline) < 6 or len(outline) % 2:
             raise fields.bad_field(at, outline, 'is no polygon of x and y')
@@ -197,7 +202,7 @@ def _mask(value: object, name: str, width: int, height: int) -> Mask | None:
 
 
 def _box(value: object, name: str) -> _Box:
-    sides = [fields.number(one, name, -1e7, 1e7) for one in fields.items(value, name)]
+    sides = [fields.number(side, name, -1e7, 1e7) for side in fields.items(value, name)]
     if len(sides) != 4 or sides[2] <= 0 or sides[3] <= 0:
         raise fields.bad_field(name, value, 'is no x, y, width and height')
     return sides[0], sides[1], sides[2], sides[3]

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a record of a data set says. Values alone: nothing is opened here.
+"""An example of a data set with its truth, and a video with its annotated objects. Opens no file.
 
-Times are seconds from the start of the example's clip. Points are pixels of the source picture.
+Times are seconds from the start of the example's clip. Points are pixels of the source image.
 """
 
 from __future__ import annotations
@@ -18,36 +18,33 @@ Pixel = tuple[float, float]  # x, y
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """The pictures that a record is about, by name."""
+    """The video or image that a record is about, by name."""
 
-    name: str  # a video, a folder of frames or a picture, as the data calls it
-    source: str = ''  # where the data says it is from, e.g. 'youtube'
+    name: str  # of a video, a folder of frames or an image, as the data writes it
+    source: str = ''  # as the data writes it, e.g. 'youtube'
     start_s: float = 0.0  # the clip's start in the video
     end_s: float | None = None  # None: to the end
-    fps: float | None = None  # of a folder of frames; None: the video says
+    fps: float | None = None  # of a folder of frames; None for a video, whose file has it
 
 
 @dataclass(frozen=True, slots=True)
 class CountTruth:
-    """How many there are."""
+    """The true count."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Tubelet:
-    """One object or event to point to, and where a point counts as on it.
+    """One object or event to point to: a point inside one of its masks is right."""
 
-    `points` are as annotated, (seconds, x, y). `masks` may be empty: the data has none.
-    """
-
-    points: tuple[tuple[float, float, float], ...]
-    masks: Mapping[float, Mask] = field(default_factory=dict)  # by seconds
+    points: tuple[tuple[float, float, float], ...]  # as annotated: seconds, x, y
+    masks: Mapping[float, Mask] = field(default_factory=dict)  # by seconds; empty without masks
 
 
 @dataclass(frozen=True, slots=True)
 class PointTruth:
-    """What to point to in a video; no object: there is none."""
+    """The objects to point to in a video; empty if none is there."""
 
     objects: tuple[Tubelet, ...]
     count: int | None = None  # as the data states it
@@ -55,16 +52,17 @@ class PointTruth:
 
 @dataclass(frozen=True, slots=True)
 class ImageTruth:
-    """What to point to in a picture: a mask an object."""
+    """The objects to point to in an image, one mask for each."""
 
     masks: tuple[Mask, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedObject:
-    """One object through time, by frame of the clip from 0. Where it is hidden, it has no mask.
+    """One object over time, by frame of the clip from 0.
 
-    A point it may have there: some data says where it is.
+    On a frame where the object is hidden it has no mask. It may have a point there, because some
+    data sets say where a hidden object is.
     """
 
     id: int
@@ -74,12 +72,12 @@ class TrackedObject:
 
 @dataclass(frozen=True, slots=True)
 class TrackTruth:
-    """What to follow: frame k is at k / fps seconds."""
+    """The objects to follow. Frame k is at k / fps seconds."""
 
     objects: tuple[TrackedObject, ...]
     fps: float
     frames: int  # of the clip
-    asked_fps: float = 1.0  # the rate at which tracks are asked for and scored
+    query_fps: float = 1.0  # the rate that the query asks for, at which tracks are scored
 
 
 Truth = CountTruth | PointTruth | ImageTruth | TrackTruth
@@ -87,25 +85,25 @@ Truth = CountTruth | PointTruth | ImageTruth | TrackTruth
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One question of a data set with what is true."""
+    """One question of a data set with its truth."""
 
     id: str  # unique in its data
-    query: str  # as the model is asked
+    query: str  # the prompt
     task: Task  # never AUTO
-    label: str  # what is pointed to, counted or followed
+    label: str  # of the objects to point to, count or follow
     category: str
     media: Media
     truth: Truth
-    width: int = 0  # of the pictures, pixels; 0: not told
+    width: int = 0  # of the images, pixels; 0 if the data does not say
     height: int = 0
-    duration_s: float = 0.0  # of the clip; 0: not told
-    file: str = ''  # where it was read
+    duration_s: float = 0.0  # of the clip; 0 if the data does not say
+    file: str = ''  # that it was read from
     row: int = 0  # from 1
 
 
 @dataclass(frozen=True, slots=True)
 class MaskTrack:
-    """One object's masks, by frame from 0."""
+    """The masks of one object, by frame from 0."""
 
     id: int
     label: str
@@ -114,7 +112,7 @@ class MaskTrack:
 
 @dataclass(frozen=True, slots=True)
 class BoxTrack:
-    """One object's boxes, by frame from 0: x, y of the top left corner, width, height, pixels."""
+    """The boxes of one object, by frame from 0: x, y of the upper left corner, width, height."""
 
     id: int
     label: str
@@ -123,7 +121,7 @@ class BoxTrack:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Words for some of a video's objects."""
+    """Words that refer to some objects of a video."""
 
     text: str
     ids: tuple[int, ...]
@@ -131,7 +129,7 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedVideo:
-    """One video with its objects: plain data, before it is made into questions."""
+    """A video or image with its annotated objects, before questions are made of it."""
 
     name: str  # unique in its data
     media: Media
@@ -142,4 +140,4 @@ class AnnotatedVideo:
     tracks: tuple[MaskTrack | BoxTrack, ...]
     expressions: tuple[Expression, ...] = ()
     file: str = ''
-    row: int = 0  # from 1; 0: the file is all of it
+    row: int = 0  # from 1; 0 if the whole file is about this video

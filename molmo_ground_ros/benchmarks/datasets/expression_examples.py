@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Plain data made into questions: one an expression."""
+"""Makes examples of annotated videos: one for each expression."""
 
 from __future__ import annotations
 
@@ -21,41 +21,43 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.types import Task
 
-QUERY_FPS = 1  # as evaluation asks for tracks
+# The rate at which the reference's evaluation asks for tracks.
+QUERY_FPS = 1
 
 
 def example_of(annotated: AnnotatedVideo, expression: Expression, index: int = 0) -> Example:
-    """What an expression asks for, and the objects it is of.
+    """The example that asks for the objects of an expression.
 
-    Of a video: tracks, with a mask and a point in it on every frame where an object is seen; of
-    boxes the middle, without a mask. Of one picture with masks: points. index: see `queries.track`.
+    For a video it asks for tracks. An object with masks has a mask and a point inside it on every
+    frame where it is visible; an object with boxes has the middle of each box, and no mask. For a
+    single image with masks it asks for points. index: see `queries.track`.
     """
-    wanted = [track for track in annotated.tracks if track.id in expression.ids]
-    known = annotated.expressions.index(expression) if expression in annotated.expressions else 0
+    tracks = [track for track in annotated.tracks if track.id in expression.ids]
+    expressions = annotated.expressions
+    number = expressions.index(expression) if expression in expressions else 0
     masks = [
-        track.masks[0] for track in wanted if isinstance(track, MaskTrack) and 0 in track.masks
+        track.masks[0] for track in tracks if isinstance(track, MaskTrack) and 0 in track.masks
     ]
-    one_picture = annotated.frames == 1 and len(masks) == len(wanted)
-    truth = ImageTruth(tuple(masks)) if one_picture else _tracks(annotated, wanted)
-    asked = queries.point_in_image(expression.text)
+    is_image = annotated.frames == 1 and len(masks) == len(tracks)
+    image_query = queries.point_in_image(expression.text)
     return Example(
-        id=f'{annotated.name}_{known}',
-        query=asked if one_picture else queries.track(expression.text, QUERY_FPS, index),
-        task=Task.POINT if one_picture else Task.TRACK,
+        id=f'{annotated.name}_{number}',
+        query=image_query if is_image else queries.track(expression.text, QUERY_FPS, index),
+        task=Task.POINT if is_image else Task.TRACK,
         label=expression.text,
-        category=', '.join(dict.fromkeys(track.label for track in wanted if track.label)),
+        category=', '.join(dict.fromkeys(track.label for track in tracks if track.label)),
         media=annotated.media,
-        truth=truth,
+        truth=ImageTruth(tuple(masks)) if is_image else _track_truth(annotated, tracks),
         width=annotated.width,
         height=annotated.height,
-        duration_s=0.0 if one_picture else annotated.frames / annotated.fps,
+        duration_s=0.0 if is_image else annotated.frames / annotated.fps,
         file=annotated.file,
         row=annotated.row,
     )
 
 
 def label_expressions(tracks: tuple[MaskTrack | BoxTrack, ...]) -> tuple[Expression, ...]:
-    """An expression for each label, of all its objects."""
+    """One expression for each label, which refers to all objects with that label."""
     ids: dict[str, list[int]] = {}
     for track in tracks:
         if track.label:
@@ -64,23 +66,23 @@ def label_expressions(tracks: tuple[MaskTrack | BoxTrack, ...]) -> tuple[Express
 
 
 def central_pixel(mask: Mask) -> Pixel:
-    """The pixel of a mask that is nearest to the middle of it, (column, row). Raises BadSetting.
+    """(column, row) of the mask's pixel that is nearest to the mask's centroid.
 
-    mask: with a true pixel.
+    mask: with at least one true pixel. Raises as `Mask.array` does.
     """
     rows, columns = np.nonzero(mask.array())
-    away = (columns - columns.mean()) ** 2 + (rows - rows.mean()) ** 2
-    nearest = int(away.argmin())
+    distances = (columns - columns.mean()) ** 2 + (rows - rows.mean()) ** 2
+    nearest = int(distances.argmin())
     return float(columns[nearest]), float(rows[nearest])
 
 
-def _tracks(annotated: AnnotatedVideo, wanted: list[MaskTrack | BoxTrack]) -> TrackTruth:
+def _track_truth(annotated: AnnotatedVideo, tracks: list[MaskTrack | BoxTrack]) -> TrackTruth:
     objects = []
-    for track in wanted:
+    for track in tracks:
         if isinstance(track, MaskTrack):
-            seen = {frame: mask for frame, mask in track.masks.items() if mask.area}
-            points = {frame: central_pixel(mask) for frame, mask in seen.items()}
-            objects.append(TrackedObject(track.id, points, seen))
+            masks = {frame: mask for frame, mask in track.masks.items() if mask.area}
+            points = {frame: central_pixel(mask) for frame, mask in masks.items()}
+            objects.append(TrackedObject(track.id, points, masks))
         else:
             middles = {k: (x + w / 2, y + h / 2) for k, (x, y, w, h) in track.boxes.items()}
             objects.append(TrackedObject(track.id, middles))

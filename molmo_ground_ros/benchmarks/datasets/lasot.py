@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Boxes of LaSOT: one object a video, a line a frame.
+"""Boxes of LaSOT: one object for each video, one line for each frame.
 
-VIDEO/groundtruth.txt holds left, top, width, height; full_occlusion.txt and out_of_view.txt a 1 for
-each frame on which it is hidden; nlp.txt a sentence; img/ the pictures. Boxes are taken as they are
-written: the data set does not say whether its first pixel is 0 or 1. A video's size is that of its
-first picture, and 0 x 0 where the pictures are not there.
+VIDEO/groundtruth.txt holds left, top, width and height. full_occlusion.txt and out_of_view.txt hold
+a 1 for each frame on which the object is hidden, nlp.txt a sentence, and img/ the images. Boxes are
+used as they are written: the data set does not say whether its first pixel is 0 or 1. A video has
+the size of its first image, and 0 x 0 if its images are missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
 )
 from molmo_ground_ros.benchmarks.datasets.mot import Box, numbers_of, text_lines
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
-from molmo_ground_ros.errors import BadRecord, BadSetting
+from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
 FPS = 30.0  # LaSOT, arXiv:1809.07845, section 3
 _TRUTH = 'groundtruth.txt'
@@ -33,26 +33,27 @@ _HIDDEN = ('full_occlusion.txt', 'out_of_view.txt')
 _WORDS = 'nlp.txt'
 _PICTURES = ('*.jpg', '*.png')
 _NUMBER = re.compile(r'-\d+\Z')
-_FAR = 1e6  # pixels of a box's sides and place
+# The largest side and coordinate of a box in pixels. Larger ones are damage.
+_FAR = 1e6
 
 
 def lasot(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
-    """Every video: the folder, those in it, and those in its folders of categories.
+    """Every video: the folder itself, those in it, and those in its folders of categories.
 
-    A broken line is a BadRecord, and the object is hidden there. Lists of hidden frames of another
-    length cost the video. Raises BadSetting where there is no video.
+    A broken line is a BadRecord, and the object is hidden on that frame. If a list of hidden frames
+    has another length, the video is a BadRecord. Raises BadSetting if there is no video.
     """
-    found = sorted({one for way in ('', '*/', '*/*/') for one in path.glob(way + _TRUTH)})
-    if not found:
+    truths = sorted({truth for way in ('', '*/', '*/*/') for truth in path.glob(way + _TRUTH)})
+    if not truths:
         raise BadSetting('data', str(path), f'holds no {_TRUTH}')
     names: set[str] = set()
-    for truth in found:
+    for truth in truths:
         faults: list[BadRecord] = []
         try:
             if truth.parent.name in names:
-                raise BadSetting('video', truth.parent.name, 'was there before')
+                raise BadField('video', truth.parent.name, 'was there before')
             annotated = _video(truth, faults)
-        except (BadSetting, OSError) as error:
+        except (BadField, OSError) as error:
             yield bad_record(str(truth), 0, error)
             continue
         names.add(annotated.name)
@@ -64,19 +65,19 @@ def _video(truth: Path, faults: list[BadRecord]) -> AnnotatedVideo:
     folder = truth.parent
     lines = text_lines(truth)
     if not lines:
-        raise BadSetting('video', folder.name, 'is an empty video')
+        raise BadField('video', folder.name, 'is an empty video')
     hidden = {k for name in _HIDDEN for k in _flagged(folder / name, len(lines))}
     boxes: dict[int, Box] = {}
     for number, line in enumerate(lines):
         try:
             box = _box(line)
-        except BadSetting as error:
+        except BadField as error:
             faults.append(bad_record(str(truth), number + 1, error))
             continue
         if box is not None and number not in hidden:
             boxes[number] = box
     label = _NUMBER.sub('', folder.name)
-    said = _said(folder / _WORDS) or label
+    words = _text(folder / _WORDS) or label
     width, height = _size(folder / 'img')
     return AnnotatedVideo(
         folder.name,
@@ -86,21 +87,21 @@ def _video(truth: Path, faults: list[BadRecord]) -> AnnotatedVideo:
         len(lines),
         FPS,
         (BoxTrack(1, label, boxes),),
-        (Expression(said, (1,)),),
+        (Expression(words, (1,)),),
         str(truth),
     )
 
 
 def _box(line: str) -> Box | None:
-    """None where it is empty: the object is not there."""
-    told = numbers_of(line, 'box', 4)
-    left, top = (fields.number(value, 'box', -_FAR, _FAR) for value in told[:2])
-    width, height = (fields.number(value, 'box', 0, _FAR) for value in told[2:4])
+    """The box of a line; None if it is empty, which means that the object is not visible."""
+    numbers = numbers_of(line, 'box', 4)
+    left, top = (fields.number(value, 'box', -_FAR, _FAR) for value in numbers[:2])
+    width, height = (fields.number(value, 'box', 0, _FAR) for value in numbers[2:4])
     return (left, top, width, height) if width and height else None
 
 
 def _flagged(path: Path, frames: int) -> list[int]:
-    """The frames that a file marks with 1; none where there is no file."""
+    """The frames that a file marks with 1; none if there is no such file."""
     if not path.is_file():
         return []
     flags = numbers_of(' '.join(text_lines(path)), path.name, 0)
@@ -108,13 +109,14 @@ def _flagged(path: Path, frames: int) -> list[int]:
     return [k for k, flag in enumerate(flags) if flag]
 
 
-def _said(path: Path) -> str:
+def _text(path: Path) -> str:
+    """The words of a file on one line; '' if there is no such file."""
     return ' '.join(' '.join(text_lines(path)).split()) if path.is_file() else ''
 
 
 def _size(folder: Path) -> tuple[int, int]:
-    first = min((one for pattern in _PICTURES for one in folder.glob(pattern)), default=None)
-    picture = cv2.imread(str(first)) if first else None
-    if picture is None:
+    first = min((path for pattern in _PICTURES for path in folder.glob(pattern)), default=None)
+    image = cv2.imread(str(first)) if first else None
+    if image is None:
         return 0, 0
-    return picture.shape[1], picture.shape[0]
+    return image.shape[1], image.shape[0]

@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of examples, below one folder: videos, folders of numbered pictures, pictures.
+"""Finds the videos, folders of numbered images and images of examples below one folder.
 
-A video is found by its name with any suffix, with `_2fps` after it (as VideoPoint's videos are
-kept: molmo2 f3cb108, olmo/data/molmo2_datasets.py:502-571), and in a folder of its own name; so is
-a folder of pictures, or the `img`, `imgs` or `img1` in it. Only the pictures asked for are decoded.
+A video is found by its name with any suffix, by its name followed by `_2fps` (as VideoPoint's
+videos are stored: molmo2 f3cb108, olmo/data/molmo2_datasets.py:502-571), and in a folder with its
+name. A folder of images is found by its name; its images may lie in an `img`, `imgs` or `img1` in
+it. Only the images that are needed are decoded.
 """
 
 from __future__ import annotations
@@ -30,40 +31,42 @@ from molmo_ground_ros.types import Clip, Frame
 
 MOST_TRACK_FPS = 10  # molmo2 f3cb108, olmo/data/academic_video_track_datasets.py:78
 IMAGE_SUFFIXES = frozenset({'.bmp', '.jpeg', '.jpg', '.png', '.webp'})
-_NAMED_FIRST = 5  # of what is missing
-_TWO_FPS = '_2fps'  # after the name of a video, and `-2fps` after the name of its folder
-_INNER = frozenset({'img', 'img1', 'imgs'})  # a video's pictures in its folder
-# Of the reference's downloads: what clips were cut from, and truth that is pictures as well.
+_NAMED_FIRST = 5  # missing media that a message names
+# Follows the name of a video at 2 frames a second; its folder's name is followed by `-2fps`.
+_TWO_FPS = '_2fps'
+_INNER = frozenset({'img', 'img1', 'imgs'})  # folders of images inside a video's folder
+# Folders of the reference's downloads that are skipped: the videos that clips were cut from, and
+# truth that is stored as images.
 _PASSED_OVER = frozenset({'Annotations', 'MasksRLE', 'full_videos', 'gt', 'selected_masks'})
 
 
 @dataclass(frozen=True, slots=True)
 class MissingMedia:
-    """Media that are not there."""
+    """A count of the media that were not found."""
 
     folder: Path
     names: tuple[str, ...]  # each once, in the order of the examples
-    examples: int  # that are about them
-    of_names: int  # of how many media
-    of_examples: int
+    examples: int  # about missing media
+    of_names: int  # all media
+    of_examples: int  # all examples
 
     def __str__(self) -> str:
         if not self.names:
             return f'{self.of_names} videos below {self.folder}, none missing'
-        shown = ', '.join(f"'{name}'" for name in self.names[:_NAMED_FIRST])
+        names = ', '.join(f"'{name}'" for name in self.names[:_NAMED_FIRST])
         more = (
             f' and {len(self.names) - _NAMED_FIRST} more' if len(self.names) > _NAMED_FIRST else ''
         )
         name = PurePosixPath(self.names[0]).name
         return (
             f'{len(self.names)} of {self.of_names} videos are missing below {self.folder}, and so '
-            f'{self.examples} of {self.of_examples} examples: {shown}{more}; looked for {name}.mp4 '
+            f'{self.examples} of {self.of_examples} examples: {names}{more}; looked for {name}.mp4 '
             f'(or another suffix), {name}{_TWO_FPS}.mp4 and folders {name} of numbered pictures'
         )
 
 
-class _Shown(Protocol):
-    """Pictures by number."""
+class _ImageSequence(Protocol):
+    """Images by number from 0: of a video, or of a folder."""
 
     stamps: Sequence[int]  # ns from the start, strictly ascending
 
@@ -73,21 +76,21 @@ class _Shown(Protocol):
 
 
 class MediaFolder:
-    """Finds media below a folder, whose names are read once. For one thread."""
+    """Finds media below a folder. The names in it are read once. For one thread."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Raises BadSetting if it is no folder."""
+        """Raises BadSetting if `folder` is no folder."""
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise BadSetting('media', str(folder), 'is no folder')
-        self._index: dict[str, list[Path]] | None = None  # by the last part of the name
+        self._index: dict[str, list[Path]] | None = None  # by the stem of the name
 
     def find(self, media: Media) -> Path:
-        """The video, the folder of pictures or the picture. Raises NoFrames, with where it looked.
+        """The path of a video, a folder of images or an image.
 
-        Of several with its name, those are taken whose path ends in all of it, then those with the
-        name of the source in their path, then those at 2 frames a second; if that leaves several,
-        none.
+        If several have the name, paths that end in the full name are preferred, then paths with
+        the name of the source in them, then videos at 2 frames a second. Raises NoFrames if none
+        is left, or more than one; the message says where they were searched.
         """
         name = PurePosixPath(media.name)
         if name.is_absolute() or '..' in name.parts or not name.name:
@@ -95,71 +98,75 @@ class MediaFolder:
         for place in (self.folder / name, *sorted(self.folder.glob(f'*/{_escaped(name)}'))):
             if place.is_file() or (place.is_dir() and _pictures(place)):
                 return place
-        return self._one(self._known(_stem(name.name)), media, name)
+        return self._choose(self._named(_stem(name.name)), media, name)
 
     def missing(self, examples: Iterable[Example]) -> MissingMedia:
-        """Which media are not there, or stand there twice."""
-        found: dict[tuple[str, str], bool] = {}
+        """The media that are missing, or that are found twice."""
+        is_present: dict[tuple[str, str], bool] = {}
         lost = count = 0
         for example in examples:
             key = example.media.name, example.media.source
-            if key not in found:
-                found[key] = self._is_there(example.media)
-            lost += not found[key]
+            if key not in is_present:
+                is_present[key] = self._is_present(example.media)
+            lost += not is_present[key]
             count += 1
-        names = tuple(dict.fromkeys(name for (name, _), there in found.items() if not there))
-        return MissingMedia(self.folder, names, lost, len(found), count)
+        names = tuple(
+            dict.fromkeys(name for (name, _), present in is_present.items() if not present)
+        )
+        return MissingMedia(self.folder, names, lost, len(is_present), count)
 
     def clip(self, example: Example) -> Clip:
-        """The frames the model is shown of an example.
+        """The frames of an example that the model sees.
 
-        Points and counts: 2 a second of the example's clip and the newest (`windows.sample`); a
-        clip over 63 s is shown by as many frames as one of 63 s, evenly spaced, first and last
-        included, as `uniform_last_frame` does (video_loader.py:243). Tracks: from the first
-        frame on, at the highest rate up to 10 a second that divides the video's, is a multiple of
-        the rate asked for, and shows the whole clip within as many frames; where none does, at the
-        rate asked for, and the end is not shown (video_loader.py:60-104). A picture: itself.
+        For points and counts: 2 frames a second of the example's clip, and the newest
+        (`windows.sample`). A clip over 63 s gets as many frames as one of 63 s, evenly spaced with
+        the first and the last, like `uniform_last_frame` (video_loader.py:243).
+        For tracks: frames from the first on, at the highest rate that is at most 10 a second,
+        divides the video's rate, is a multiple of the query's rate, and fits the whole clip into
+        that many frames. If there is no such rate, the query's rate is used and the end of the clip
+        is cut off (video_loader.py:60-104).
+        For an image: the image.
         Raises NoFrames, ImageError.
         """
-        with _opened(self.find(example.media), example) as shown:
+        with _opened(self.find(example.media), example) as images:
             if isinstance(example.truth, ImageTruth):
-                return _clip_of(example, shown, [0], [0.0])
+                return _clip_of(example, images, [0], [0.0])
             if isinstance(example.truth, TrackTruth):
-                return _track_clip(example, shown, example.truth)
-            return _point_clip(example, shown)
+                return _track_clip(example, images, example.truth)
+            return _point_clip(example, images)
 
     def picture(self, example: Example, seconds: float) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB: the picture nearest to a time of the example's clip.
+        """(H, W, 3) RGB: the image nearest to a time of the example's clip.
 
         Raises NoFrames, ImageError.
         """
-        with _opened(self.find(example.media), example) as shown:
+        with _opened(self.find(example.media), example) as images:
             if isinstance(example.truth, TrackTruth):
                 number = round(seconds * example.truth.fps)
             else:
-                wanted_ns = round((example.media.start_s + seconds) * 1e9)
+                stamp_ns = round((example.media.start_s + seconds) * 1e9)
                 number = min(
-                    range(len(shown.stamps)), key=lambda k: abs(shown.stamps[k] - wanted_ns)
+                    range(len(images.stamps)), key=lambda k: abs(images.stamps[k] - stamp_ns)
                 )
-            return shown.frame(min(max(number, 0), len(shown.stamps) - 1)).image
+            return images.frame(min(max(number, 0), len(images.stamps) - 1)).image
 
     def pictures(self, media: Media) -> Iterator[NDArray[np.uint8]]:
-        """Every picture of a video or a folder, (H, W, 3) RGB, one in memory at a time.
+        """Every image of a video or a folder, (H, W, 3) RGB, one in memory at a time.
 
         Raises NoFrames, ImageError.
         """
-        with _Open(self.find(media), media.fps) as shown:
-            for number in range(len(shown.stamps)):
-                yield shown.frame(number).image
+        with _OpenMedia(self.find(media), media.fps) as images:
+            for number in range(len(images.stamps)):
+                yield images.frame(number).image
 
-    def _is_there(self, media: Media) -> bool:
+    def _is_present(self, media: Media) -> bool:
         try:
             self.find(media)
         except NoFrames:
             return False
         return True
 
-    def _known(self, stem: str) -> list[Path]:
+    def _named(self, stem: str) -> list[Path]:
         if self._index is None:
             self._index = {}
             for name, path in _media_below(self.folder):
@@ -168,44 +175,46 @@ class MediaFolder:
                     of_name.append(path)
         return self._index.get(stem, [])
 
-    def _one(self, found: list[Path], media: Media, name: PurePosixPath) -> Path:
+    def _choose(self, paths: list[Path], media: Media, name: PurePosixPath) -> Path:
         for likely in (
-            [path for path in found if _ends_in(path, name)],
-            [path for path in found if _is_of(path.relative_to(self.folder), media.source)],
-            [path for path in found if path.stem.endswith(_TWO_FPS)],
+            [path for path in paths if _ends_in(path, name)],
+            [path for path in paths if _is_of(path.relative_to(self.folder), media.source)],
+            [path for path in paths if path.stem.endswith(_TWO_FPS)],
         ):
-            if len(found) > 1:
-                found = [path for path in found if path in likely] or found
-        if len(found) == 1:
-            return found[0]
-        if not found:
+            if len(paths) > 1:
+                paths = [path for path in paths if path in likely] or paths
+        if len(paths) == 1:
+            return paths[0]
+        if not paths:
             why = f'no video, folder of pictures or picture of that name is below {self.folder}'
             raise NoFrames(media.name, why)
-        shown = ', '.join(str(path) for path in found[:3])
-        raise NoFrames(media.name, f'{len(found)} of that name are below {self.folder}: {shown}')
+        places = ', '.join(str(path) for path in paths[:3])
+        raise NoFrames(media.name, f'{len(paths)} of that name are below {self.folder}: {places}')
 
 
 def _media_below(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(name, path) of videos and folders of pictures, in the order of their paths.
+    """(name, path) of videos and folders of images, in the order of their paths.
 
-    A video that is alone in a folder has the folder's name as well.
+    If a folder holds a single video, the video is found by the folder's name as well.
     """
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
-        here = Path(place)
-        if here != folder and any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files):
-            shown = here.parent if here.name in _INNER else here
-            yield shown.name, shown
+        folder_path = Path(place)
+        if folder_path != folder and any(
+            Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files
+        ):
+            named = folder_path.parent if folder_path.name in _INNER else folder_path
+            yield named.name, named
         videos = sorted(name for name in files if Path(name).suffix.lower() in SUFFIXES)
         for name in videos:
-            yield name, here / name
-        if len(videos) == 1 and here != folder:
-            yield here.name, here / videos[0]
+            yield name, folder_path / name
+        if len(videos) == 1 and folder_path != folder:
+            yield folder_path.name, folder_path / videos[0]
 
 
 def _ends_in(path: Path, name: PurePosixPath) -> bool:
-    wanted = [*map(_plain, name.parts[:-1]), _stem(name.name)]
-    return [*map(_plain, path.parts[:-1]), _stem(path.name)][-len(wanted) :] == wanted
+    parts = [*map(_plain, name.parts[:-1]), _stem(name.name)]
+    return [*map(_plain, path.parts[:-1]), _stem(path.name)][-len(parts) :] == parts
 
 
 def _is_of(path: Path, source: str) -> bool:
@@ -217,10 +226,10 @@ def _plain(name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    """The name without what may stand after it: a suffix, `_2fps`."""
+    """The name without a suffix and without `_2fps`."""
     path = PurePosixPath(name)
-    known = path.suffix.lower() in SUFFIXES | IMAGE_SUFFIXES
-    return (path.stem if known else name).removesuffix(_TWO_FPS)
+    has_suffix = path.suffix.lower() in SUFFIXES | IMAGE_SUFFIXES
+    return (path.stem if has_suffix else name).removesuffix(_TWO_FPS)
 
 
 def _escaped(name: PurePosixPath) -> str:
@@ -228,17 +237,17 @@ def _escaped(name: PurePosixPath) -> str:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    """The numbered pictures in a folder, or in the one of them in it, in order."""
+    """The numbered images of a folder, or of an `img`, `imgs` or `img1` in it, in order."""
     for place in (folder, *(folder / name for name in sorted(_INNER))):
         if place.is_dir():
-            found = [one for one in place.iterdir() if one.suffix.lower() in IMAGE_SUFFIXES]
-            if found:
-                return sorted(found, key=lambda path: numeric_order(path.stem))
+            files = [file for file in place.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
+            if files:
+                return sorted(files, key=lambda path: numeric_order(path.stem))
     return []
 
 
-class _Files:
-    """Pictures in files. Satisfies _Shown."""
+class _ImageFiles:
+    """Images in files. Satisfies _ImageSequence."""
 
     def __init__(self, files: list[Path], fps: float) -> None:
         self._files = files
@@ -254,8 +263,8 @@ class _Files:
         pass
 
 
-class _Film:
-    """Pictures of a video, whose times begin at 0. Satisfies _Shown."""
+class _VideoImages:
+    """Images of a video, whose times begin at 0. Satisfies _ImageSequence."""
 
     def __init__(self, path: Path) -> None:
         self._video = VideoFile(path, str(path))
@@ -270,35 +279,35 @@ class _Film:
         self._video.close()
 
 
-class _Open:
-    """Opens media for a `with`."""
+class _OpenMedia:
+    """Opens media in a `with` statement."""
 
     def __init__(self, path: Path, fps: float | None) -> None:
         self._path = path
         self._fps = fps
-        self._shown: _Shown | None = None
+        self._images: _ImageSequence | None = None
 
-    def __enter__(self) -> _Shown:
+    def __enter__(self) -> _ImageSequence:
         if self._path.suffix.lower() in SUFFIXES and self._path.is_file():
-            self._shown = _Film(self._path)
+            self._images = _VideoImages(self._path)
         elif self._path.is_file():
-            self._shown = _Files([self._path], 1.0)
+            self._images = _ImageFiles([self._path], 1.0)
         elif self._fps is None:
             raise NoFrames(str(self._path), 'a folder of pictures, and the data tells no rate')
         else:
-            self._shown = _Files(_pictures(self._path), self._fps)
-        if not self._shown.stamps:
+            self._images = _ImageFiles(_pictures(self._path), self._fps)
+        if not self._images.stamps:
             raise NoFrames(str(self._path), 'there is no picture in it')
-        return self._shown
+        return self._images
 
     def __exit__(self, *error: object) -> None:
-        if self._shown is not None:
-            self._shown.close()
+        if self._images is not None:
+            self._images.close()
 
 
-def _opened(path: Path, example: Example) -> _Open:
+def _opened(path: Path, example: Example) -> _OpenMedia:
     truth = example.truth
-    return _Open(path, truth.fps if isinstance(truth, TrackTruth) else example.media.fps)
+    return _OpenMedia(path, truth.fps if isinstance(truth, TrackTruth) else example.media.fps)
 
 
 def _frame(stamp_ns: int, pixels: NDArray[np.uint8]) -> Frame:
@@ -308,8 +317,10 @@ def _frame(stamp_ns: int, pixels: NDArray[np.uint8]) -> Frame:
     return Frame(stamp_ns, image)
 
 
-def _clip_of(example: Example, shown: _Shown, numbers: list[int], labels: list[float]) -> Clip:
-    frames = tuple(shown.frame(number) for number in numbers)
+def _clip_of(
+    example: Example, images: _ImageSequence, numbers: list[int], labels: list[float]
+) -> Clip:
+    frames = tuple(images.frame(number) for number in numbers)
     return Clip(
         camera=example.media.name,
         frames=frames,
@@ -320,56 +331,58 @@ def _clip_of(example: Example, shown: _Shown, numbers: list[int], labels: list[f
     )
 
 
-def _point_clip(example: Example, shown: _Shown) -> Clip:
+def _point_clip(example: Example, images: _ImageSequence) -> Clip:
     media = example.media
     start_ns = round(media.start_s * 1e9)
-    last_ns = shown.stamps[-1]
+    last_ns = images.stamps[-1]
     end_ns = last_ns if media.end_s is None else min(round(media.end_s * 1e9), last_ns)
-    number = {stamp_ns: k for k, stamp_ns in enumerate(shown.stamps)}
+    number = {stamp_ns: k for k, stamp_ns in enumerate(images.stamps)}
     stamps = [stamp_ns for stamp_ns in number if start_ns <= stamp_ns <= end_ns]
     if not stamps:
         why = f'it ends at {last_ns / 1e9:.3f} s, and the clip begins at {media.start_s} s'
         raise NoFrames(media.name, why)
     if end_ns - start_ns > MAX_WINDOW_NS:
-        return _even_clip(example, shown, [number[stamp_ns] for stamp_ns in stamps], start_ns)
+        return _even_clip(example, images, [number[stamp_ns] for stamp_ns in stamps], start_ns)
     return sampled_clip(
         media.name,
         stamps,
-        lambda stamp_ns: shown.frame(number[stamp_ns]),
+        lambda stamp_ns: images.frame(number[stamp_ns]),
         (start_ns, end_ns),
         start_ns,
         {},
     )
 
 
-def _even_clip(example: Example, shown: _Shown, numbers: list[int], start_ns: int) -> Clip:
+def _even_clip(example: Example, images: _ImageSequence, numbers: list[int], start_ns: int) -> Clip:
     spaced = np.linspace(0, len(numbers) - 1, min(MAX_FRAMES, len(numbers))).astype(int)
     by_label = {
-        round((shown.stamps[numbers[k]] - start_ns) / 1e9, 1): numbers[k]
+        round((images.stamps[numbers[k]] - start_ns) / 1e9, 1): numbers[k]
         for k in reversed(spaced.tolist())
     }
     labels = sorted(by_label)
-    return _clip_of(example, shown, [by_label[label] for label in labels], labels)
+    return _clip_of(example, images, [by_label[label] for label in labels], labels)
 
 
-def _track_clip(example: Example, shown: _Shown, truth: TrackTruth) -> Clip:
-    count = min(len(shown.stamps), truth.frames)
-    step = track_step(truth.fps, truth.asked_fps, count)
+def _track_clip(example: Example, images: _ImageSequence, truth: TrackTruth) -> Clip:
+    count = min(len(images.stamps), truth.frames)
+    step = track_step(truth.fps, truth.query_fps, count)
     numbers = list(range(0, count, step))[:MAX_FRAMES]
     labels = {round(k / truth.fps, 1): k for k in reversed(numbers)}
     ordered = sorted(labels)
-    return _clip_of(example, shown, [labels[label] for label in ordered], ordered)
+    return _clip_of(example, images, [labels[label] for label in ordered], ordered)
 
 
-def track_step(fps: float, asked_fps: float, frames: int) -> int:
-    """Every which frame of a clip is shown for tracking; see `MediaFolder.clip`.
+def track_step(fps: float, query_fps: float, frames: int) -> int:
+    """The step between the frames of a clip that the model sees for tracking.
 
-    A rate that is no whole number is cut to one, as the reference does
-    (academic_video_track_datasets.py:211-223).
+    See `MediaFolder.clip` for the rule. fps, frames: of the clip. A rate that is no whole number is
+    cut off to one, as in the reference (academic_video_track_datasets.py:211-223).
     """
-    video, asked = int(fps), max(int(asked_fps), 1)
+    video, query_rate = int(fps), max(int(query_fps), 1)
     rates = [
-        rate for rate in range(asked, min(video, MOST_TRACK_FPS) + 1, asked) if video % rate == 0
+        rate
+        for rate in range(query_rate, min(video, MOST_TRACK_FPS) + 1, query_rate)
+        if video % rate == 0
     ]
-    steps = [max(int(fps / rate), 1) for rate in rates] or [max(int(fps / asked), 1)]
+    steps = [max(int(fps / rate), 1) for rate in rates] or [max(int(fps / query_rate), 1)]
     return next((step for step in reversed(steps) if frames // step <= MAX_FRAMES), steps[0])

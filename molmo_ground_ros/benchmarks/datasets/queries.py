@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The words in which the reference's evaluation asks. Source: molmo2 f3cb108."""
+"""The prompts of the reference's evaluation. Source: molmo2 f3cb108."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# data_formatter.py:556-571 (olmo/preprocessing): what the model was trained and is evaluated with,
-# mistakes included.
+# olmo/preprocessing/data_formatter.py:556-571. The model was trained and is evaluated with these
+# words, so their mistakes stay.
 _TRACK = (
     'Track {label} in {fps} FPS.',
     'Track {label} at {fps} FPS',
@@ -46,20 +46,21 @@ _TRACK = (
 
 
 def count(label: str) -> str:
-    """What pointing and counting are asked with (olmo/data/molmo2_datasets.py:1108)."""
+    """The prompt for pointing and counting in a video (olmo/data/molmo2_datasets.py:1108)."""
     return f'How many "{label}" are there in the video?'
 
 
 def point_in_image(label: str) -> str:
-    """What pointing in a picture is asked with, the first wording (data_formatter.py:258)."""
+    """The prompt for pointing in an image, the first of several (data_formatter.py:258)."""
     return f"Point to {label}\nPlease say 'There are none.' if it is not in the image."
 
 
 def track(label: str, fps: int, index: int) -> str:
-    """What tracking is asked with, in one of ten wordings.
+    """The prompt for tracking, one of ten.
 
-    index: of the example in its data set, from 0. Evaluation draws the wording by it, and draws
-    nothing before (olmo/data/dataset.py:68-80, olmo/data/utils.py:213-215, data_formatter.py:1476).
+    index: of the example in its data set, from 0. It is the seed with which the reference draws the
+    prompt, and that is its first draw (olmo/data/dataset.py:68-80, olmo/data/utils.py:213-215,
+    data_formatter.py:1476).
     """
     drawn = np.random.MT19937(np.random.SeedSequence(index, spawn_key=(0,)))
     number = np.random.RandomState(drawn).randint(0, len(_TRACK))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Every format by its name, and examples from a folder of one."""
+"""The formats by their names, and a reader of examples for each."""
 
 from __future__ import annotations
 
@@ -19,140 +19,141 @@ from molmo_ground_ros.benchmarks.datasets.expression_examples import example_of
 from molmo_ground_ros.benchmarks.datasets.lasot import lasot
 from molmo_ground_ros.benchmarks.datasets.mot import mot
 from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow, rows
-from molmo_ground_ros.errors import BadRecord, BadSetting
+from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
-Found = Iterator[Example | BadRecord]
-Reader = Callable[[Path], Found]
-_Made = tuple[DatasetRow, Callable[[], Example]] | BadRecord
+Examples = Iterator[Example | BadRecord]
+Reader = Callable[[Path], Examples]
+# A row with the function that makes its example, or a row that cannot be read.
+_PendingExample = tuple[DatasetRow, Callable[[], Example]] | BadRecord
 
-_HUB = 'molmo2-'  # how the hub's names begin, and ours do not
+_HUB = 'molmo2-'  # the hub's names begin with it, and ours do not
 
 
-def read(name: str, folder: str | Path) -> Found:
-    """The examples of a data set, in its order, one in memory at a time.
+def read(name: str, folder: str | Path) -> Examples:
+    """The examples of a data set in its order, one in memory at a time.
 
-    name: one of FORMATS, or as the hub writes it (`allenai/Molmo2-VideoPointEval`). folder: see
-    `rows.rows`. A record that cannot be used is given as a BadRecord in its place, and so is a
-    file. Raises BadSetting for an unknown name and where there is no data, MissingPackage.
+    name: one of FORMATS, or the hub's name (`allenai/Molmo2-VideoPointEval`). folder: see
+    `row_reader.rows`. A record or file that cannot be used is yielded as a BadRecord in its place.
+    Raises BadSetting for an unknown name and if there is no data, MissingPackage.
     """
     return FORMATS[format_name(name, FORMATS)](Path(folder))
 
 
 def format_name(name: str, formats: Mapping[str, object]) -> str:
-    """The format that a name means, one of `formats`. Raises BadSetting."""
+    """The one of `formats` that a name means. Raises BadSetting."""
     plain = name.strip().lower().rpartition('/')[2]
-    for wanted in (plain, plain.removeprefix(_HUB)):
-        if wanted in formats:
-            return wanted
+    for candidate in (plain, plain.removeprefix(_HUB)):
+        if candidate in formats:
+            return candidate
     raise BadSetting('format', name, f'is none of {", ".join(formats)}')
 
 
 def read_annotated(name: str, folder: str | Path) -> Iterator[AnnotatedVideo | BadRecord]:
-    """The videos or pictures of plain data, as they are annotated: see `read`.
+    """The videos or images of a data set of masks or boxes, as they are annotated.
 
-    name: one of ANNOTATED.
+    name: one of ANNOTATED. Otherwise like `read`.
     """
     return ANNOTATED[format_name(name, ANNOTATED)](Path(folder))
 
 
 def _of_rows(example: Callable[[DatasetRow, int], Example], own_id: bool = False) -> Reader:
-    """A reader of rows. own_id: the rows have ids, else they get theirs from what they say."""
+    """A reader of rows. own_id: the rows hold ids; else ids are made of their values."""
 
-    def made(folder: Path) -> Iterator[_Made]:
+    def pending(folder: Path) -> Iterator[_PendingExample]:
         index = -1
         for row in rows(folder):
             index += row.row > 0
             yield row if isinstance(row, BadRecord) else (row, partial(example, row, index))
 
-    return lambda folder: _examples(made(folder), own_id)
+    return lambda folder: _examples(pending(folder), own_id)
 
 
-def _academic_tracks(folder: Path) -> Found:
+def _academic_tracks(folder: Path) -> Examples:
     return _examples(
         (
-            one if isinstance(one, BadRecord) else (one[0], partial(academic.track, *one))
-            for one in academic.tracks(folder)
+            row if isinstance(row, BadRecord) else (row[0], partial(academic.track, *row))
+            for row in academic.tracks(folder)
         ),
         own_id=True,
     )
 
 
-def _pointbench(folder: Path) -> Found:
-    """Questions without a mask are passed over, as the loader does."""
+def _pointbench(folder: Path) -> Examples:
+    """PointBench's questions. Those without a mask are skipped, as the reference's loader does."""
     path = folder / pointbench.DATA if folder.is_dir() else folder
-    asked = (
+    masked_rows = (
         row for row in rows(path) if isinstance(row, BadRecord) or 'mask_filename' in row.values
     )
     return _examples(
         (
             row if isinstance(row, BadRecord) else (row, partial(pointbench.pointbench, row, 0))
-            for row in asked
+            for row in masked_rows
         ),
         own_id=False,
     )
 
 
-def _examples(made: Iterator[_Made], own_id: bool) -> Found:
-    ids = _Ids()
-    for one in made:
-        if isinstance(one, BadRecord):
-            yield one
+def _examples(pending: Iterator[_PendingExample], own_id: bool) -> Examples:
+    ids = _UniqueIds()
+    for item in pending:
+        if isinstance(item, BadRecord):
+            yield item
             continue
-        row, make = one
+        row, make_example = item
         try:
-            found = make()
-            unique = found.id if own_id else ids.unlike(found.id, row)
-            ids.take(unique)
-        except BadSetting as error:
+            example = make_example()
+            unique = example.id if own_id else ids.numbered(example.id, row)
+            ids.add(unique)
+        except (BadField, BadSetting) as error:
             yield row.bad(error)
             continue
-        yield found if unique == found.id else replace(found, id=unique)
+        yield example if unique == example.id else replace(example, id=unique)
 
 
 def _of_annotated(reader: Callable[[Path], Iterator[AnnotatedVideo | BadRecord]]) -> Reader:
-    """A reader of plain data: an example for each expression of each video or picture."""
+    """A reader of annotated videos or images: one example for each of their expressions."""
 
-    def read_expressions(folder: Path) -> Found:
+    def read_expressions(folder: Path) -> Examples:
         index = 0
-        for one in reader(folder):
-            if isinstance(one, BadRecord):
-                yield one
+        for video in reader(folder):
+            if isinstance(video, BadRecord):
+                yield video
                 continue
-            for expression in one.expressions:
-                yield example_of(one, expression, index)
+            for expression in video.expressions:
+                yield example_of(video, expression, index)
                 index += 1
 
     return read_expressions
 
 
-class _Ids:
-    """The ids that were given."""
+class _UniqueIds:
+    """Keeps the ids of one data set unique."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
-        self._contents: set[bytes] = set()
+        self._ids: set[str] = set()
+        self._digests: set[bytes] = set()  # of rows that hold no id
 
-    def take(self, id: str) -> None:  # noqa: A002
-        """Raise BadSetting if it was there before."""
-        if id in self._taken:
-            raise BadSetting('id', id, 'was there before')
-        self._taken.add(id)
+    def add(self, example_id: str) -> None:
+        """Record an id. Raises BadField if an earlier example has it."""
+        if example_id in self._ids:
+            raise BadField('id', example_id, 'was there before')
+        self._ids.add(example_id)
 
-    def unlike(self, wanted: str, row: DatasetRow) -> str:
-        """The id of a row that has none: what it says, and a number if others say the same.
+    def numbered(self, base: str, row: DatasetRow) -> str:
+        """The id of a row that holds none: `base`, with a number if an earlier example has it.
 
-        Raises BadSetting if the whole row was there before.
+        Raises BadField if an earlier row has the same values.
         """
-        told = json.dumps(row.values, sort_keys=True, default=repr).encode('utf-8', 'replace')
-        content = hashlib.blake2b(told, digest_size=16).digest()
-        if content in self._contents:
-            raise BadSetting('row', wanted, 'is the same as one before')
-        self._contents.add(content)
-        found, number = wanted, 1
-        while found in self._taken:
+        values = json.dumps(row.values, sort_keys=True, default=repr).encode('utf-8', 'replace')
+        digest = hashlib.blake2b(values, digest_size=16).digest()
+        if digest in self._digests:
+            raise BadField('row', base, 'is the same as one before')
+        self._digests.add(digest)
+        unique, number = base, 1
+        while unique in self._ids:
             number += 1
-            found = f'{wanted}#{number}'
-        return found
+            unique = f'{base}#{number}'
+        return unique
 
 
 ANNOTATED: dict[str, Callable[[Path], Iterator[AnnotatedVideo | BadRecord]]] = {

@@ -1,15 +1,15 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of a data set's files, one at a time, as they were written. Knows no column.
+"""Reads the rows of a data set's files one at a time, as they were written. Knows no column.
 
-Takes a folder as the hub serves it (`data/train-00000-of-00003.parquet`, a folder a config), as the
-reference keeps it (`save_to_disk`: `data-00000-of-00002.arrow`), JSON Lines or a JSON list. Files
-of one kind are read, the first of these that are there; a folder `data` beside folders of configs
-holds all of theirs, so it alone is read.
+The data is a folder as the hub serves it (`data/train-00000-of-00003.parquet`, a folder for each
+config), a folder as the reference saves it (`save_to_disk`: `data-00000-of-00002.arrow`), JSON
+Lines or a JSON list. Only files of one kind are read: the first kind in this order that is present.
+A folder `data` beside folders of configs holds the rows of all configs, so only it is read.
 
-At most a few rows are in memory, and of parquet the columns of one row group as they are packed; a
-JSON list is read whole. What cannot be read is a BadRecord, and the rest goes on: after a torn line
-with the next, after a damaged row group with the next, after a damaged file with the next.
+A few rows are in memory at a time; of parquet also the packed columns of one row group. A JSON list
+is read as a whole. Damage becomes a BadRecord, and reading goes on after it: with the next line,
+the next row group or the next file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Values = dict[str, Any]
 _BATCH = 8  # rows of parquet that are unpacked at once
 _BUFFER = 2**20  # bytes of a column that are read at once
 _WHY = 300  # characters of a reason
-# JSON beside the records that holds none: of `datasets`, and of the hub's Molmo2 sets.
+# JSON files without records, which `datasets` and the hub's Molmo2 sets put beside the records.
 _NO_RECORDS = frozenset(
     {
         *('dataset_dict.json', 'dataset_info.json', 'dataset_infos.json', 'state.json'),
@@ -39,14 +39,14 @@ _NO_RECORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """One row, and where it stands."""
+    """One row, with its file and number."""
 
     file: str
-    row: int  # from 1: of the file, or its line
+    row: int  # from 1, in its file; of JSON Lines the line
     values: Values
 
     def bad(self, why: object) -> BadRecord:
-        """The row, reported."""
+        """The error to report for this row."""
         return bad_record(self.file, self.row, why)
 
 
@@ -56,30 +56,31 @@ def bad_record(file: str, row: int, why: object) -> BadRecord:
 
 
 def rows(path: Path) -> Iterator[DatasetRow | BadRecord]:
-    """All rows below a folder, or of a file, in the order of the files' names and numbers.
+    """All rows of one file, or of the files below a folder in the order of their names.
 
-    `FOLDER/val`, where there is no such folder, is the files of that split: `val-*` and `val.*`.
-    Raises BadSetting where there is no data file, MissingPackage.
+    path: if `FOLDER/val` does not exist, the files of that split in FOLDER: `val-*` and `val.*`.
+    Raises BadSetting if there is no data file, MissingPackage.
     """
     for file, kind in _files(path):
         yield from _READERS[kind](file)
 
 
 def _files(path: Path) -> list[tuple[Path, str]]:
+    """(file, suffix) of the files to read, in order."""
     if path.is_file():
         if path.suffix.lower() not in _READERS:
             raise BadSetting('data', str(path), f'is none of {", ".join(_READERS)}')
         return [(path, path.suffix.lower())]
     folder, split = (path, '') if path.is_dir() else (path.parent, path.name)
     below = folder.rglob('*') if not split else [*folder.glob('*'), *folder.glob('data/*')]
-    found = [one for one in below if one.suffix.lower() in _READERS and one.is_file()]
-    found = [one for one in found if one.name not in _NO_RECORDS and _is_split(one, split)]
+    files = [file for file in below if file.suffix.lower() in _READERS and file.is_file()]
+    files = [file for file in files if file.name not in _NO_RECORDS and _is_split(file, split)]
     for suffix in _READERS:
-        of_kind = [one for one in found if one.suffix.lower() == suffix]
-        whole = [one for one in of_kind if one.parent == folder / 'data']
+        of_kind = [file for file in files if file.suffix.lower() == suffix]
+        in_data = [file for file in of_kind if file.parent == folder / 'data']
         if of_kind:
-            ordered = sorted(whole or of_kind, key=lambda path: numeric_order(path.as_posix()))
-            return [(one, suffix) for one in ordered]
+            ordered = sorted(in_data or of_kind, key=lambda file: numeric_order(file.as_posix()))
+            return [(file, suffix) for file in ordered]
     raise BadSetting('data', str(path), f'holds no {", ".join(_READERS)}')
 
 
@@ -110,13 +111,14 @@ def _parquet(path: Path) -> Iterator[DatasetRow | BadRecord]:
 
 
 def _stream(path: Path) -> Iterator[DatasetRow | BadRecord]:
-    """Arrow's stream, as `datasets` saves to disk."""
+    """The rows of an Arrow stream, the format in which `datasets` saves to disk."""
     arrow = _arrow()
     at = 1
     try:
         with arrow.memory_map(str(path)) as source, arrow.ipc.open_stream(source) as reader:
             for batch in reader:
-                batch.validate(full=True)  # arrow follows offsets that lead out of the file
+                # Without this Arrow follows damaged offsets out of the file.
+                batch.validate(full=True)
                 for start in range(0, batch.num_rows, _BATCH):
                     yield from _unpacked(path, at + start, batch.slice(start, _BATCH))
                 at += batch.num_rows
@@ -125,12 +127,12 @@ def _stream(path: Path) -> Iterator[DatasetRow | BadRecord]:
 
 
 def _damage(arrow: Any) -> tuple[type[Exception], ...]:
-    """What arrow raises for files that are damaged; ValueError for names that are no UTF-8."""
+    """The errors that Arrow raises for damaged files; ValueError is for names that are no UTF-8."""
     return arrow.ArrowException, OSError, ValueError, OverflowError
 
 
 def _unpacked(path: Path, at: int, batch: Any) -> Iterator[DatasetRow | BadRecord]:
-    """Rows of a batch; where one cannot be unpacked (no UTF-8), the others still are."""
+    """The rows of a batch. A row that cannot be unpacked (no UTF-8) is a BadRecord by itself."""
     try:
         for number, values in enumerate(batch.to_pylist()):
             yield DatasetRow(str(path), at + number, values)
@@ -163,27 +165,27 @@ def _row(path: Path, number: int, line: bytes) -> DatasetRow | BadRecord:
         return bad_record(str(path), number, f'is no JSON: {error}')
 
 
-def _checked(path: Path, number: int, found: object) -> DatasetRow | BadRecord:
-    if not isinstance(found, dict):
-        return bad_record(str(path), number, f'is no record but a {type(found).__name__}')
-    return DatasetRow(str(path), number, found)
+def _checked(path: Path, number: int, value: object) -> DatasetRow | BadRecord:
+    if not isinstance(value, dict):
+        return bad_record(str(path), number, f'is no record but a {type(value).__name__}')
+    return DatasetRow(str(path), number, value)
 
 
 def _list(path: Path) -> Iterator[DatasetRow | BadRecord]:
     try:
-        found = read_json(path)
+        content = read_json(path)
     except BadRecord as error:
         yield error
         return
-    if not isinstance(found, list):
-        yield bad_record(str(path), 0, f'is no list of records but a {type(found).__name__}')
+    if not isinstance(content, list):
+        yield bad_record(str(path), 0, f'is no list of records but a {type(content).__name__}')
         return
-    for number, item in enumerate(found, start=1):
+    for number, item in enumerate(content, start=1):
         yield _checked(path, number, item)
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises BadRecord where it cannot be read."""
+    """The value of a JSON file. Raises BadRecord if it cannot be read."""
     try:
         return json.loads(path.read_bytes().decode('utf-8-sig'))
     except (OSError, ValueError, RecursionError) as error:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Molmo2-VideoPoint, -VideoPointEval and -VideoCountEval.
 
-Columns and units: molmo2 f3cb108, olmo/data/molmo2_datasets.py:739-1184, and for VideoPoint the
-hub's own table of them.
+Columns and units: molmo2 f3cb108, olmo/data/molmo2_datasets.py:739-1184. For VideoPoint the hub
+lists them as well.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.frames.windows import MAX_WINDOW_S, SAMPLE_PERIOD_S
 from molmo_ground_ros.types import Task
 
-PERCENT = 100  # VideoPoint's points; the size of the picture where a record tells none
+# VideoPoint's points are percentages. Without a size in the record, an image is 100 x 100.
+PERCENT = 100
 _MOST = 10**6  # objects
 
 
 def videopoint(row: DatasetRow, index: int) -> Example:
-    """A row of VideoPoint, asked as mode `point_count` does: in the row's own question.
+    """A row of VideoPoint. Its prompt is the row's own question, as in the mode `point_count`.
 
-    Points are percentages. The record tells no size of the picture: the example then says 100 x
-    100, and its points stay what they are, to be scaled by the size of the picture at hand. A row
-    with `width` and `height` gets pixels. Times are moved to the clip's start, as the loader does
-    (molmo2_datasets.py:880-942): a video up to 63 s is its own clip, another needs its clip.
-    Rows with `annotator_unsure` are read as the others. Raises BadSetting.
+    Points are percentages. If the row holds no `width` and `height`, the example says 100 x 100 and
+    its points stay percentages, to be scaled by the size of the actual image. Else its points are
+    pixels. Times count from the clip's start, as in the loader (molmo2_datasets.py:880-942): a
+    video up to 63 s is its own clip, and a longer one needs the columns of a clip.
+    Rows with `annotator_unsure` are read like the others. Raises BadField.
     """
     del index
     values = row.values
@@ -46,8 +47,8 @@ def videopoint(row: DatasetRow, index: int) -> Example:
     if duration <= MAX_WINDOW_S:
         clip = (0.0, duration)
     if clip is None:
-        told = f'no clip is told, and a video over {MAX_WINDOW_S:g} s needs one'
-        raise fields.bad_field('video_duration', duration, told)
+        why = f'no clip is told, and a video over {MAX_WINDOW_S:g} s needs one'
+        raise fields.bad_field('video_duration', duration, why)
     start, end = clip
     if end - start > MAX_WINDOW_S:
         raise fields.bad_field('clip', clip, f'is longer than {MAX_WINDOW_S:g} s')
@@ -81,10 +82,10 @@ def videopoint(row: DatasetRow, index: int) -> Example:
 
 
 def videopointeval(row: DatasetRow, index: int) -> Example:
-    """A row of VideoPointEval: the whole video; an object a point, with its masks.
+    """A row of VideoPointEval: a whole video, with one point and several masks for each object.
 
     Points are pixels, and frame k of the masks is at k / 2 s (molmo2_datasets.py:1079-1093).
-    Raises BadSetting.
+    Raises BadField.
     """
     del index
     values = row.values
@@ -121,9 +122,9 @@ def videopointeval(row: DatasetRow, index: int) -> Example:
 
 
 def videocounteval(row: DatasetRow, index: int) -> Example:
-    """A row of VideoCountEval: a clip, a question of its own and a number.
+    """A row of VideoCountEval: a clip, the row's own question and the true count.
 
-    Source: molmo2_datasets.py:1145-1184. Raises BadSetting.
+    Source: molmo2_datasets.py:1145-1184. Raises BadField.
     """
     del index
     values = row.values
@@ -156,13 +157,14 @@ def percent_points(
 ) -> list[tuple[float, float, float]]:
     """(seconds from the clip's start, x, y in percent) of all points, in the order of the record.
 
-    `points[i]` are those at the time i of the column `times`, which are on the 0.5 s grid of the
-    video (molmo2_datasets.py:918-942; the loader stops at one that is not). Raises BadSetting.
+    times: the name of the column of times. `points[i]` are the points at its time i. Times lie on
+    the video's 0.5 s grid; the loader stops at a time off the grid (molmo2_datasets.py:918-942).
+    start_s, end_s: of the clip. Raises BadField.
     """
     stamps = fields.items(fields.field(values, times), times)
     points = fields.items(fields.field(values, 'points'), 'points')
     fields.same_length({times: len(stamps), 'points': len(points)})
-    found = []
+    timed_points = []
     for k, (stamp, at_once) in enumerate(zip(stamps, points, strict=True)):
         second = fields.seconds(stamp, f'{times}[{k}]')
         if not (second / SAMPLE_PERIOD_S).is_integer():
@@ -175,18 +177,22 @@ def percent_points(
             )
         t = math.floor((second - start_s) / SAMPLE_PERIOD_S) * SAMPLE_PERIOD_S
         for name, point in fields.numbered(at_once, f'points[{k}]'):
-            found.append((t, *fields.point(point, name, PERCENT, PERCENT)))
-    return found
+            timed_points.append((t, *fields.point(point, name, PERCENT, PERCENT)))
+    return timed_points
 
 
 def clip_of(
     values: Mapping[str, Any], names: tuple[str, str], duration_s: float
 ) -> tuple[float, float] | None:
-    """(start, end) in seconds of a record's clip; None where both are null. Raises BadSetting."""
+    """(start, end) of a record's clip in seconds; None if both are null. names: of the columns.
+
+    Raises BadField.
+    """
     start, end = (fields.field(values, name) for name in names)
     if start is None and end is None:
         return None
-    most = duration_s + SAMPLE_PERIOD_S  # the end is rounded up to a picture
+    # The end of a clip is rounded up to a frame.
+    most = duration_s + SAMPLE_PERIOD_S
     first = fields.seconds(start, names[0], most)
     last = fields.seconds(end, names[1], most)
     if first >= last:
@@ -199,14 +205,14 @@ def _clip(values: Mapping[str, Any], duration_s: float) -> tuple[float, float] |
 
 
 def count_of(values: Mapping[str, Any]) -> int:
-    """The column count. Raises BadSetting."""
+    """The value of the column `count`. Raises BadField."""
     return fields.integer(fields.field(values, 'count'), 'count', 0, _MOST)
 
 
 def _masks(value: object, name: str, size: tuple[int, int], duration_s: float) -> dict[float, Mask]:
-    """An object's masks by seconds."""
+    """The masks of one object by seconds. size: width, height."""
     most = math.floor((duration_s + SAMPLE_PERIOD_S) / SAMPLE_PERIOD_S)
-    found = {}
+    masks = {}
     for at, item in fields.numbered(value, name):
         record = fields.mapping(item, at)
         frame = fields.integer(
@@ -214,5 +220,5 @@ def _masks(value: object, name: str, size: tuple[int, int], duration_s: float) -
         )
         mask = fields.mask(fields.field(record, 'rle', f'{at}.'), f'{at}.rle', *size)
         if mask is not None:
-            found[frame * SAMPLE_PERIOD_S] = mask
-    return found
+            masks[frame * SAMPLE_PERIOD_S] = mask
+    return masks

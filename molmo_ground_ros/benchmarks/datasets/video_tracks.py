@@ -17,8 +17,10 @@ from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.types import Task
 
-EVALUATED_FPS = 1  # olmo/data/get_dataset.py:526
-# The rows of the article's table, by the column video_dataset (ibid. :452-458).
+# The rate at which the reference's evaluation asks for tracks (olmo/data/get_dataset.py:526).
+EVALUATED_FPS = 1
+# The row of the article's table for each value of `video_dataset`
+# (olmo/data/molmo2_video_track_datasets.py:452-458).
 _CATEGORIES = {
     'APTv2': 'animal',
     'dancetrack': 'dance',
@@ -29,17 +31,17 @@ _CATEGORIES = {
 
 
 def videotrack(row: DatasetRow, index: int) -> Example:
-    """A row of VideoTrack: points by object and frame of the clip. Raises BadSetting."""
+    """A row of VideoTrack: points by object and frame of the clip. Raises BadField."""
     return _example(row, index, masked=False)
 
 
 def videotrackeval(row: DatasetRow, index: int) -> Example:
-    """A row of VideoTrackEval: the same with a mask where the object is seen. Raises BadSetting."""
+    """A row of VideoTrackEval: VideoTrack with the masks of visible objects. Raises BadField."""
     return _example(row, index, masked=True)
 
 
 def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
-    """Frames count from the clip's start: `clip` names a video that is cut already (ibid. :399)."""
+    """Frames count from the clip's start: `clip` names a video that is already cut (:399)."""
     values = row.values
     width, height = fields.size(values, 'w', 'h')
     fps = fields.rate(fields.field(values, 'fps'), 'fps')
@@ -59,10 +61,10 @@ def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
     lengths = _lengths(values, 'points')
     masks: dict[str, dict[int, Mask]] = {}
     if masked:
-        found = _by_object(values, 'masks', ids)
-        fields.same_length({'mask_id': len(ids), 'masks': len(found)})
+        of_objects = _by_object(values, 'masks', ids)
+        fields.same_length({'mask_id': len(ids), 'masks': len(of_objects)})
         lengths |= _lengths(values, 'masks')
-        masks = {number: _masks(number, found[number], width, height) for number in found}
+        masks = {number: _masks(number, of_objects[number], width, height) for number in of_objects}
     fields.same_length(lengths)
     stated = any(values.get(name) is not None for name in ('start_frame', 'end_frame'))
     stated_frames = _stated_frames(values) if stated or not lengths else 0
@@ -95,31 +97,33 @@ def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
 
 
 def _ids(values: Mapping[str, Any]) -> list[str]:
-    """The objects, in the order that numbers them from 1."""
-    found = [
+    """The ids of the objects, in the order in which they are numbered from 1."""
+    ids = [
         fields.key(value, name)
         for name, value in fields.numbered(fields.field(values, 'mask_id'), 'mask_id')
     ]
-    if len(set(found)) < len(found):
-        raise fields.bad_field('mask_id', found, 'names an object twice')
-    return found
+    if len(set(ids)) < len(ids):
+        raise fields.bad_field('mask_id', ids, 'names an object twice')
+    return ids
 
 
 def _by_object(values: Mapping[str, Any], column: str, ids: list[str]) -> dict[str, Any]:
-    """What a column holds for each object, a list by frame."""
-    found: dict[str, Any] = {}
+    """The list by frame that a column holds for each object."""
+    of_objects: dict[str, Any] = {}
     for name, item in fields.numbered(fields.field(values, column), column):
         record = fields.mapping(item, name)
         number = fields.key(fields.field(record, 'object_id', f'{name}.'), f'{name}.object_id')
-        if number not in ids or number in found:
-            why = 'is there twice' if number in found else f'is not in mask_id, {ids}'
+        if number not in ids or number in of_objects:
+            why = 'is there twice' if number in of_objects else f'is not in mask_id, {ids}'
             raise fields.bad_field(f'{name}.object_id', number, why)
-        found[number] = fields.items(fields.field(record, column, f'{name}.'), f'{name}.{column}')
-    return found
+        of_objects[number] = fields.items(
+            fields.field(record, column, f'{name}.'), f'{name}.{column}'
+        )
+    return of_objects
 
 
 def _lengths(values: Mapping[str, Any], column: str) -> dict[str, int]:
-    """How many frames each object's list has, by its name."""
+    """The number of frames in each object's list, by the path of the list."""
     return {f'{column}[{k}]': len(item[column]) for k, item in enumerate(values[column])}
 
 
@@ -132,9 +136,10 @@ def _masks(number: str, of_frame: list[Any], width: int, height: int) -> dict[in
 
 
 def _stated_frames(values: Mapping[str, Any]) -> int:
-    """Of a clip: both its frames are in it (ibid. :109). Where there are objects, their lists say.
+    """The number of frames from `start_frame` to `end_frame`, both included (:109).
 
-    Of those the loader asks no more, so a number of frames that is another than theirs is let be.
+    It is only used without objects. With objects their lists give the number of frames; the loader
+    does not compare the two, so a different number here is no error.
     """
     first, last = (
         fields.integer(fields.field(values, name), name, 0, fields.MOST_FRAMES)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Records to files that the hub's loaders read: parquet, or JSON Lines.
+"""Writes records to files that the hub's loaders read: parquet, or JSON Lines.
 
-Columns and their types are those of the hub's table of Molmo2-VideoPoint and, for tracks, whose
-table we have not seen, those that the loader needs (see `video_tracks`). Points have the size of
-their pictures besides, which the hub's have not: with it they can be read as pixels.
+For points, columns and types are those that the hub lists for Molmo2-VideoPoint, plus `width` and
+`height`, with which points can be read as pixels. The hub's list for tracks is not public: their
+columns are those that the loader needs (see `video_tracks`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
 from molmo_ground_ros.benchmarks.datasets.video_points import videopoint
 from molmo_ground_ros.benchmarks.datasets.video_tracks import videotrack, videotrackeval
-from molmo_ground_ros.errors import BadSetting, MissingPackage
+from molmo_ground_ros.errors import BadArgument, BadField, BadSetting, MissingPackage
 from molmo_ground_ros.storage.atomic import atomic_file
 
 Record = Mapping[str, Any]
@@ -63,7 +63,8 @@ _POINT: dict[str, Any] = {
     'width': 'int64',
     'height': 'int64',
 }
-_REPEATED = {'repeat': 'int64'}  # of upsampled records: no row is there twice
+# Upsampled records have a number, so that no row is in the file twice.
+_REPEATED = {'repeat': 'int64'}
 _COLUMNS: dict[str, dict[str, Any]] = {
     'videopoint': _POINT,
     'videopoint-repeated': _POINT | _REPEATED,
@@ -71,7 +72,8 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     'videotrackeval': _TRACK
     | {'masks': (_LIST, (_STRUCT, {'object_id': 'string', 'masks': (_LIST, _RLE)}))},
 }
-_OPTIONAL = frozenset({'width', 'height'})  # null where a record has none
+# Columns that are null if a record does not have them.
+_OPTIONAL = frozenset({'width', 'height'})
 _READERS = {
     'videopoint': videopoint,
     'videopoint-repeated': videopoint,
@@ -81,35 +83,36 @@ _READERS = {
 
 
 def write(path: Path, records: Iterable[Record], kind: str) -> int:
-    """Write records of a kind; how many there were.
+    """Write records of one kind, and return how many there were.
 
     kind: `videopoint` (`videopoint-repeated` with the column `repeat`), `videotrack` or
-    `videotrackeval`.
-    path: ends in .parquet or .jsonl. It is whole or as it was before. A record that our own reader
-    of the kind would not read is not written, and ends the writing.
-    Raises BadSetting that names the record, OSError, MissingPackage.
+    `videotrackeval`. path: ends in .parquet or .jsonl. After an error the file is as it was before.
+    Raises BadField for a record that our own reader of this kind would refuse, BadArgument for
+    another kind or another suffix, OSError, MissingPackage.
     """
     if kind not in _COLUMNS:
-        raise BadSetting('kind', kind, f'is none of {", ".join(_COLUMNS)}')
+        raise BadArgument('kind', kind, f'is none of {", ".join(_COLUMNS)}')
     if path.suffix not in _WRITERS:
-        raise BadSetting('file', str(path), f'ends in none of {", ".join(_WRITERS)}')
+        raise BadArgument('file', str(path), f'ends in none of {", ".join(_WRITERS)}')
     with atomic_file(path) as partial:
         return _WRITERS[path.suffix](partial, _checked(path, records, kind), kind)
 
 
 def _checked(path: Path, records: Iterable[Record], kind: str) -> Iterator[dict[str, Any]]:
-    """Records with the columns of the kind, in their order."""
+    """The records, checked, with the columns of the kind in their order."""
     columns = _COLUMNS[kind]
     for number, record in enumerate(records, start=1):
         wrong = (set(record) | _OPTIONAL & set(columns)) ^ set(columns)
         if wrong:
-            told = f'are missing, or are no columns of {kind}'
-            raise BadSetting(f'record {number}', sorted(wrong), told)
+            why = f'are missing, or are no columns of {kind}'
+            raise BadField(f'record {number}', sorted(wrong), why)
         values = {name: record.get(name) for name in columns}
         try:
             _READERS[kind](DatasetRow(str(path), number, values), number - 1)
+        except BadField as error:
+            raise BadField(f'record {number}', error.field, str(error)) from error
         except BadSetting as error:
-            raise BadSetting(f'record {number}', error.name, str(error)) from error
+            raise BadField(f'record {number}', error.name, str(error)) from error
         yield values
 
 
@@ -136,8 +139,8 @@ def _parquet(path: Path, records: Iterator[dict[str, Any]], kind: str) -> int:
             try:
                 table = pyarrow.Table.from_pylist(group, schema)
             except (pyarrow.ArrowException, TypeError, ValueError) as err:
-                told = f'do not have the types of a {kind} record: {err}'
-                raise BadSetting('records', f'{number + 1} to {number + len(group)}', told) from err
+                why = f'do not have the types of a {kind} record: {err}'
+                raise BadField('records', f'{number + 1} to {number + len(group)}', why) from err
             writer.write_table(table)
             number += len(group)
     return number
@@ -149,7 +152,7 @@ def _type(arrow: Any, of: Any) -> Any:
     kind, inner = of
     if kind == _LIST:
         return arrow.list_(_type(arrow, inner))
-    return arrow.struct([(name, _type(arrow, one)) for name, one in inner.items()])
+    return arrow.struct([(name, _type(arrow, inner_type)) for name, inner_type in inner.items()])
 
 
 _WRITERS = {'.parquet': _parquet, '.jsonl': _lines}

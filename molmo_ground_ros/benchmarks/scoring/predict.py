@@ -64,7 +64,7 @@ def _groups(examples: Iterable[Example], grounder: Grounder) -> Iterator[list[Ex
 
     def key(example: Example) -> tuple[Media, type, tuple[float, float], int]:
         truth = example.truth
-        rates = (truth.fps, truth.asked_fps) if isinstance(truth, TrackTruth) else (0.0, 0.0)
+        rates = (truth.fps, truth.query_fps) if isinstance(truth, TrackTruth) else (0.0, 0.0)
         return example.media, type(truth), rates, _question(example, grounder).max_new_tokens
 
     for _, same in groupby(examples, key=key):

@@ -132,7 +132,7 @@ def count_of(example: Example, text: str, rules: Rules) -> int | None:
 
 def evaluated_frames(truth: TrackTruth) -> tuple[int, ...]:
     """The frames of a clip that tracks are judged on: those asked for, all of a slower clip."""
-    return sampled_frames(truth.frames, truth.fps, min(truth.asked_fps, truth.fps))
+    return sampled_frames(truth.frames, truth.fps, min(truth.query_fps, truth.fps))
 
 
 def _points(example: Example, truth: PointTruth, text: str, rules: Rules) -> dict[str, float]:

@@ -70,7 +70,7 @@ def test_tracks_keep_points_of_hidden_objects_and_leave_out_ids_that_are_not_ask
     first, second = example.truth.objects
     assert first.points == {0: (8.0, 10.0), 6: (9.0, 10.0)}
     assert second.points == {0: (5.0, 5.0), 6: (40.0, 20.0), 12: (41.0, 20.0)}  # hidden at 0
-    assert (example.truth.frames, example.truth.fps, example.truth.asked_fps) == (14, 6.0, 1.0)
+    assert (example.truth.frames, example.truth.fps, example.truth.query_fps) == (14, 6.0, 1.0)
     assert example.media == Media('abc', fps=6.0)
     assert example.duration_s == pytest.approx(14 / 6)
     assert first.masks == {}

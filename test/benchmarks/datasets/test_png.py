@@ -8,7 +8,7 @@ import pytest
 from support.pngs import chunk, png
 
 from molmo_ground_ros.benchmarks.datasets.png import read_indices
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadIndexedImage
 
 
 @pytest.mark.parametrize('depth', [1, 2, 4, 8])
@@ -71,7 +71,7 @@ def test_another_file_is_an_error_that_names_it(tmp_path, data, message):
     path = tmp_path / 'a.png'
     path.write_bytes(data)
 
-    with pytest.raises(BadSetting, match=message) as caught:
+    with pytest.raises(BadIndexedImage, match=message) as caught:
         read_indices(path)
 
     assert str(path) in str(caught.value)

@@ -34,7 +34,7 @@ def test_tracks_of_evaluation_are_pixels_and_masks_by_frame_of_the_clip(tmp_path
     assert example.duration_s == 2.0
     assert isinstance(example.truth, TrackTruth)
     first, second = example.truth.objects
-    assert (example.truth.fps, example.truth.frames, example.truth.asked_fps) == (2.0, 4, 1.0)
+    assert (example.truth.fps, example.truth.frames, example.truth.query_fps) == (2.0, 4, 1.0)
     assert (first.id, second.id) == (1, 2)
     assert first.points == {k: (8.0 + k, 10.0) for k in range(4)}
     assert second.points == {2: (40.0, 20.0), 3: (41.0, 20.5)}

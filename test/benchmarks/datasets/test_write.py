@@ -11,7 +11,7 @@ from support.dataset_records import point, read_all, track, trackeval
 
 from molmo_ground_ros.benchmarks.datasets import write
 from molmo_ground_ros.benchmarks.datasets.row_reader import rows
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadArgument, BadField
 
 # The hub's own table of VideoPoint, and after it the size that ours add.
 POINT_TYPES = {
@@ -104,7 +104,7 @@ def test_what_could_not_be_read_back_is_not_written(tmp_path, record, message, s
     path = tmp_path / f'a.{suffix}'
     path.write_text('older')
 
-    with pytest.raises(BadSetting, match=message):
+    with pytest.raises(BadField, match=message):
         write(path, [point(), record], 'videopoint')
 
     assert path.read_text() == 'older'
@@ -112,7 +112,7 @@ def test_what_could_not_be_read_back_is_not_written(tmp_path, record, message, s
 
 
 def test_a_value_of_another_type_does_not_get_into_parquet(tmp_path):
-    with pytest.raises(BadSetting, match=r'records = .1 to 2.*do not have the types'):
+    with pytest.raises(BadField, match=r'records = .1 to 2.*do not have the types'):
         write(tmp_path / 'a.parquet', [point(), point(raw_frames=['x'])], 'videopoint')
 
     assert not list(tmp_path.iterdir())
@@ -122,5 +122,5 @@ def test_a_value_of_another_type_does_not_get_into_parquet(tmp_path):
     ('name', 'kind'), [('a.jsonl', 'videocounteval'), ('a.csv', 'videopoint'), ('a', 'videotrack')]
 )
 def test_another_kind_or_file_is_an_error(tmp_path, name, kind):
-    with pytest.raises(BadSetting, match=r'is none of|ends in none of'):
+    with pytest.raises(BadArgument, match=r'is none of|ends in none of'):
         write(tmp_path / name, [], kind)
