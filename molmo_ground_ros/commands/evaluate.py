@@ -141,7 +141,7 @@ def _evaluate(
         models = _read(arguments, complaints)
     else:
         models = _ask(arguments, data, media, complaints)
-    total = max((len(model.said) for model in models), default=0)
+    total = max((len(model.answers) for model in models), default=0)
     with StepProgress(
         'scoring', total, sys.stderr, is_shown=total > _QUIET or follow is not None
     ) as progress:
@@ -367,7 +367,7 @@ def _write_files(
     if not arguments.predictions:
         names = [_plain(result.name) for result in evaluation.results]
         for result, name in zip(evaluation.results, _unique(names, names), strict=True):
-            write_predictions(result.said(), out / f'predictions-{name}.jsonl')
+            write_predictions(result.answers(), out / f'predictions-{name}.jsonl')
 
 
 def _plain(name: str) -> str:

@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     grounder = Grounder(backend)
     answers = predict('own words', examples, grounder, media.clip)
     grounder.close()
-    write_predictions(answers.said.items(), options.out)
-    print(f'{options.out}: {len(answers.said)} of {len(examples)} answered')
+    write_predictions(answers.answers.items(), options.out)
+    print(f'{options.out}: {len(answers.answers)} of {len(examples)} answered')
     return 0
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An answer's text to what is scored: where it points, and when. Knows no truth."""
+"""The points that an answer's text holds, with their times. Knows no truth."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_S
 from molmo_ground_ros.language.grammar import AnswerIds, Parsed
 
 # molmo2 f3cb108, olmo/preprocessing/point_formatter.py:120-144, on html-v2 (and v1, with TABs). The
-# reference finds a tag and its coordinates by one expression, `<(?:points|tracks).*? coords=...`,
-# which takes quadratic time on tags without coordinates; `_coords` finds the same in linear time.
+# reference finds a tag and its coordinates with one regular expression,
+# `<(?:points|tracks).*? coords=...`. It takes quadratic time on tags without coordinates; `_coords`
+# finds the same in linear time.
 _TAG = re.compile(r'<(?:points|tracks)')
 _COORDS = re.compile(r' coords="([0-9\t:;, .]+)"/?>')
 _GROUP = re.compile(r'(?:^|[\t:,;])([0-9.]++) ([0-9. ]++)')
@@ -26,9 +27,9 @@ _DIGITS = 18  # of an id
 class AnswerPoint(NamedTuple):
     """One point of an answer."""
 
-    time_s: float  # from the clip's start; of a picture its index, from 1
+    time_s: float  # from the clip's start; in an image its index, from 1
     id: int  # unique in the answer
-    x: float  # share of the width, 0..1
+    x: float  # share of the width, in [0, 1]
     y: float  # share of the height
 
 
@@ -38,7 +39,7 @@ def answer_points(parsed: Parsed) -> list[AnswerPoint]:
     Ids differ between blocks, as those of `Grounder` do (`grammar.AnswerIds`). The article's frame
     index counts frames that are 0.5 s apart.
     """
-    found: list[AnswerPoint] = []
+    points: list[AnswerPoint] = []
     ids = AnswerIds()
     for block in parsed.blocks:
         new = ids.of_block(block)
@@ -46,17 +47,18 @@ def answer_points(parsed: Parsed) -> list[AnswerPoint]:
             time_s = point.time
             if time_s is None:
                 time_s = ((point.frame_index or 1) - 1) * SAMPLE_PERIOD_S
-            found.append(AnswerPoint(time_s, new[point.id], point.x, point.y))
-    return found
+            points.append(AnswerPoint(time_s, new[point.id], point.x, point.y))
+    return points
 
 
 def parity_points(text: str) -> list[AnswerPoint]:
     """parity: the points that the reference finds in a text (point_formatter.py:128-180).
 
-    What it does not find is lost: an answer that is cut off before its closing quote, coordinates
-    of one or two digits, all after "; ". Ids of several blocks are not told apart. Where it would
-    fail (a time "0.5.1") the group is left out. Its older formats, of Molmo 1, are not read, and
-    an id is a number of at most 18 digits, not a text.
+    The reference loses the points of an answer that is cut off before its closing quote,
+    coordinates of one or two digits, and all points after "; ". It does not distinguish the ids of
+    several blocks. Where the reference fails (a time "0.5.1"), the group is left out. Two things
+    differ: the older formats of Molmo 1 are not read, and an id is a number of at most 18 digits,
+    not a text.
     """
     return list(_parity_rows(text))
 
@@ -76,11 +78,11 @@ def _parity_rows(text: str) -> Iterator[AnswerPoint]:
 
 
 def _coords(text: str) -> Iterator[str]:
-    """The coordinates that a tag stands before, on their line and after those before them."""
+    """The text of each coordinate list that follows a tag on its line, after the list before it."""
     done = 0
-    for found in _COORDS.finditer(text):
-        line = text.rfind('\n', done, found.start()) + 1
-        tagged = _TAG.search(text, max(done, line), found.start())
-        done = found.end() if tagged else found.start()
+    for coords in _COORDS.finditer(text):
+        line = text.rfind('\n', done, coords.start()) + 1
+        tagged = _TAG.search(text, max(done, line), coords.start())
+        done = coords.end() if tagged else coords.start()
         if tagged:
-            yield found[1]
+            yield coords[1]

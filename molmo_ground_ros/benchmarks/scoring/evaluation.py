@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What models said, against a data set: one pass over it for all of them."""
+"""Scores the predictions of all models in one pass over a data set."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from molmo_ground_ros.errors import BadRecord
 OnBad = Callable[[BadRecord], None]
 OnExample = Callable[[int], None]
 AddMaskScores = Callable[[Example, ExampleResult], ExampleResult]
-"""Adds the scores of masks that a segmenter makes of an outcome's points."""
+"""Adds the scores of the masks that a segmenter makes of an answer's points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was found."""
+    """The results of all models."""
 
-    results: tuple[Result, ...]  # one a model
-    extremes: tuple[WorstAndBest, ...]  # of each
+    results: tuple[Result, ...]  # one for each model
+    extremes: tuple[WorstAndBest, ...]  # one for each model
     skipped: tuple[BadRecord, ...]  # records of the data that cannot be used
 
 
@@ -43,9 +43,9 @@ def evaluate(
 ) -> Evaluation:
     """Score all models, in the order of the data.
 
-    on_bad is called with every record and row that cannot be used, and may raise it; on_example
-    with how many examples are done. A prediction for an example that there is not is only known
-    where all of the data is read. Raises as `datasets.read` does, OSError.
+    on_bad: called with every record and row that cannot be used; it may raise it. on_example:
+    called with the number of examples that are done. A prediction without an example is only
+    reported if all of the data is read. Raises as `datasets.read` does, OSError.
     """
     skipped: list[BadRecord] = []
 
@@ -55,24 +55,22 @@ def evaluate(
 
     outcomes: list[list[ExampleResult]] = [[] for _ in models]
     extremes = tuple(WorstAndBest() for _ in models)
-    done = 0
-    for done, (example, found) in enumerate(
-        score_all(data.examples(skip), models, rules, processes), start=1
-    ):
-        for place, one in enumerate(found):
-            judged = segmented(example, one) if segmented else one
+    scored = score_all(data.examples(skip), models, rules, processes)
+    for done, (example, of_models) in enumerate(scored, start=1):
+        for place, outcome in enumerate(of_models):
+            judged = segmented(example, outcome) if segmented else outcome
             outcomes[place].append(judged)
             extremes[place].add(example, judged)
         on_example(done)
     results = []
-    for model, found in zip(models, outcomes, strict=True):
-        strangers = [] if data.limit else without_example(model, {one.id for one in found})
+    for model, of_model in zip(models, outcomes, strict=True):
+        strangers = [] if data.limit else without_example(model, {each.id for each in of_model})
         for bad in strangers:
             on_bad(bad)
-        results.append(result_of(model, found, [*model.bad, *strangers]))
+        results.append(result_of(model, of_model, [*model.bad, *strangers]))
     return Evaluation(tuple(results), extremes, tuple(skipped))
 
 
 def unreached(name: str) -> Predictions:
-    """A model that was not reached: the run was interrupted before."""
+    """The predictions of a model that was not asked, because the run was interrupted before."""
     return replace(Predictions(name, {}), complete=False)

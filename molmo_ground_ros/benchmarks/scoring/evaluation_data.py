@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A data set to evaluate on: read as often as it takes, an example at a time."""
+"""The data set of an evaluation, read as often as needed, one example at a time."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ OnBad = Callable[[BadRecord], None]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationData:
-    """Where it lies, and how much of it is asked for."""
+    """The folder and format of a data set, and how much of it is used."""
 
     format: str
     folder: str
-    limit: int = 0  # examples, from the first on; 0: all
-    ignored: frozenset[Path] = frozenset()  # files that may lie there and are no data, resolved
+    limit: int = 0  # the number of examples, from the first on; 0 means all
+    ignored: frozenset[Path] = frozenset()  # files in the folder that are no data, resolved
 
     def __post_init__(self) -> None:
-        """Refuse a limit below 0."""
+        """Raise BadSetting for a limit below 0."""
         if self.limit < 0:
             raise BadSetting('limit', self.limit, 'is below 0')
 
     @property
     def name(self) -> str:
-        """The format's own name, of datasets.FORMATS. Raises BadSetting."""
+        """The format's own name, one of datasets.FORMATS. Raises BadSetting."""
         return format_name(self.format, datasets.FORMATS)
 
     def examples(self, on_bad: OnBad = lambda _: None) -> Iterator[Example]:
-        """The examples in their order; what cannot be used goes to `on_bad`, which may raise it.
+        """The examples in their order. on_bad: called with each record that cannot be used.
 
-        Raises as `datasets.read` does.
+        Raises as `datasets.read` and `on_bad` do.
         """
-        left = self.limit or -1
-        for found in datasets.read(self.format, self.folder):
-            if isinstance(found, BadRecord):
-                if Path(found.file).resolve() not in self.ignored:
-                    on_bad(found)
+        remaining = self.limit or -1
+        for example in datasets.read(self.format, self.folder):
+            if isinstance(example, BadRecord):
+                if Path(example.file).resolve() not in self.ignored:
+                    on_bad(example)
                 continue
-            yield found
-            left -= 1
-            if not left:
+            yield example
+            remaining -= 1
+            if not remaining:
                 return

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Scores a stream of examples, in processes of its own where there are many. Holds few at a time.
+"""Scores a stream of examples, in several processes if there are many. Holds few at a time.
 
-The results are the same in one process and in several, and in the order of the examples.
+One process and several give the same results, in the order of the examples.
 """
 
 from __future__ import annotations
@@ -23,60 +23,63 @@ from molmo_ground_ros.benchmarks.scoring.predictions import (
 )
 from molmo_ground_ros.benchmarks.scoring.score import Rules, example_result
 
-ScoredExample = tuple[Example, list[ExampleResult]]  # an outcome a model
+ScoredExample = tuple[Example, list[ExampleResult]]  # one result for each model
 _Task = tuple[Example, list[Prediction | NoPrediction]]
 
-FEW = 200  # examples that are done before another process would have begun
-_BATCH = 16  # examples that go to a process at once
-_AHEAD = 3  # batches for each process, done or waiting
+# The first examples are scored in this process. Starting another takes as long as scoring these.
+FEW = 200
+_BATCH = 16  # examples that are sent to a process at once
+_BATCHES_AHEAD = 3  # batches of each process that are waiting, running or done
 
 
 def score_all(
     examples: Iterable[Example], models: Sequence[Predictions], rules: Rules, processes: int = 1
 ) -> Iterator[ScoredExample]:
-    """Score what each model said to each example.
+    """Score the answer of each model to each example.
 
-    processes: besides this one, from the FEW-th example on; 1 or less: none.
+    processes: how many are started after the first FEW examples; with 1 or less none is.
     """
     tasks: Iterator[_Task] = (
         (example, [model.to(example.id) for model in models]) for example in examples
     )
     for task in tasks if processes < 2 else islice(tasks, FEW):
-        yield task[0], _outcomes(task, rules)
+        yield task[0], _results(task, rules)
     if processes > 1:
-        yield from _spread(tasks, rules, processes)
+        yield from _score_in_processes(tasks, rules, processes)
 
 
-def _spread(tasks: Iterator[_Task], rules: Rules, processes: int) -> Iterator[ScoredExample]:
+def _score_in_processes(
+    tasks: Iterator[_Task], rules: Rules, processes: int
+) -> Iterator[ScoredExample]:
     first = list(islice(tasks, _BATCH))
     if not first:
         return
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(processes, context, _leave_interrupts) as pool:
+    with ProcessPoolExecutor(processes, context, _ignore_interrupts) as pool:
         waiting: deque[tuple[list[_Task], Future[list[list[ExampleResult]]]]] = deque()
         batch = first
         try:
             while batch or waiting:
                 if batch:
-                    waiting.append((batch, pool.submit(_batch, batch, rules)))
-                if not batch or len(waiting) >= processes * _AHEAD:
-                    done, found = waiting.popleft()
-                    for task, outcomes in zip(done, found.result(), strict=True):
-                        yield task[0], outcomes
+                    waiting.append((batch, pool.submit(_batch_results, batch, rules)))
+                if not batch or len(waiting) >= processes * _BATCHES_AHEAD:
+                    done, future = waiting.popleft()
+                    for task, results in zip(done, future.result(), strict=True):
+                        yield task[0], results
                 batch = list(islice(tasks, _BATCH)) if batch else []
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C is for the process that waits for this one."""
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent process, which waits for this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _batch(tasks: Sequence[_Task], rules: Rules) -> list[list[ExampleResult]]:
-    return [_outcomes(task, rules) for task in tasks]
+def _batch_results(tasks: Sequence[_Task], rules: Rules) -> list[list[ExampleResult]]:
+    return [_results(task, rules) for task in tasks]
 
 
-def _outcomes(task: _Task, rules: Rules) -> list[ExampleResult]:
-    example, heard = task
-    return [example_result(example, one, rules) for one in heard]
+def _results(task: _Task, rules: Rules) -> list[ExampleResult]:
+    example, predictions = task
+    return [example_result(example, prediction, rules) for prediction in predictions]

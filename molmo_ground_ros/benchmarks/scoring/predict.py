@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a backend about examples. Holds its answers, and one clip at a time.
+"""Asks a backend about examples. Holds all answers, but only one clip at a time.
 
-The words are sent verbatim, as the data has them: nothing is made of what looks like a label. An
-example that fails is unanswered with its reason, one without its video is missing, and the rest
-goes on. Neighbours on one clip are asked together: a backend may read its frames once.
+Prompts are sent as the data has them, also if they look like a label. An example that fails is
+unanswered, with the reason. An example without its video is missing. The run goes on after both.
+Neighbours on one clip are asked together, because a backend may then read the frames once.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from molmo_ground_ros.errors import BackendError, GroundError
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.types import Answer, Clip, Query, Question
 
-TOGETHER = 8  # questions asked at once: an interrupt loses no more
+# Questions that are asked at once. An interrupt loses the answers to these at most.
+TOGETHER = 8
 
 Cut = Callable[[Example], Clip]
-"""The clip an example is about. Raises GroundError or OSError where there is none."""
+"""Returns the clip of an example. Raises GroundError or OSError if there is none."""
 
 OnExample = Callable[[int], None]
-"""Called with how many examples are done, those that were kept from before included."""
+"""Called with the number of examples that are done, including those from an earlier run."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,15 +38,16 @@ def predict(
     examples: Iterable[Example],
     grounder: Grounder,
     cut: Cut,
-    kept: AnswerStore | None = None,
+    store: AnswerStore | None = None,
     on_example: OnExample = lambda _: None,
 ) -> Predictions:
-    """Ask about every example, under the name of a row. Ctrl-C ends the asking.
+    """Ask about every example. Ctrl-C ends the run, and the answers so far are returned.
 
-    What `kept` holds is not asked again, and what is answered is added to it. Raises the first
-    example's error where the model gave no answer at all, OSError (a full disk).
+    name: of the row in the table. store: examples with an answer in it are not asked again, and
+    new answers are added to it. Raises the error of the first failed example if the model gave no
+    answer at all, and OSError, e.g. if the disk is full.
     """
-    run = _Run(grounder, cut, kept)
+    run = _Run(grounder, cut, store)
     complete, done = True, 0
     try:
         for group in _groups(examples, grounder):
@@ -54,13 +56,13 @@ def predict(
             on_example(done)
     except KeyboardInterrupt:
         complete = False
-    if run.first_error is not None and not run.said:
+    if run.first_error is not None and not run.answers:
         raise run.first_error
-    return Predictions(name, run.said, run.failed, run.missing, complete)
+    return Predictions(name, run.answers, run.failed, run.missing, complete)
 
 
 def _groups(examples: Iterable[Example], grounder: Grounder) -> Iterator[list[Example]]:
-    """Neighbours on one clip with one limit of tokens, at most TOGETHER at once."""
+    """Groups of neighbours with the same clip and limit of tokens, at most TOGETHER in each."""
 
     def key(example: Example) -> tuple[Media, type, tuple[float, float], int]:
         truth = example.truth
@@ -73,46 +75,46 @@ def _groups(examples: Iterable[Example], grounder: Grounder) -> Iterator[list[Ex
 
 
 def _question(example: Example, grounder: Grounder) -> Question:
-    """The data's own words, with what another answer format than Molmo2's asks for."""
+    """The question with the data's own prompt, and the words that another answer format needs."""
     return grounder.question(Query(example.query, example.task), verbatim=True)
 
 
 @dataclass(slots=True)
 class _Run:
-    """What was found so far."""
+    """The answers, failures and missing videos so far."""
 
     grounder: Grounder
     cut: Cut
-    kept: AnswerStore | None
-    said: dict[str, Prediction] = field(default_factory=dict)
+    store: AnswerStore | None
+    answers: dict[str, Prediction] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     first_error: GroundError | None = None
 
     def ask(self, group: Sequence[Example]) -> None:
-        """Take what was finished before, and ask the others about their clip."""
-        left = []
+        """Take stored answers, and ask the other examples of the group about their clip."""
+        unanswered = []
         for example in group:
-            before = self.kept.get(example) if self.kept else None
-            if before is not None:
-                self.said[example.id] = before
+            stored = self.store.get(example) if self.store else None
+            if stored is not None:
+                self.answers[example.id] = stored
             else:
-                left.append(example)
-        if not left:
+                unanswered.append(example)
+        if not unanswered:
             return
         try:
-            clip = self.cut(left[0])
+            clip = self.cut(unanswered[0])
         except (GroundError, OSError) as err:
-            self.missing.update({example.id: str(err) for example in left})
+            self.missing.update({example.id: str(err) for example in unanswered})
             return
-        questions = [_question(example, self.grounder) for example in left]
+        questions = [_question(example, self.grounder) for example in unanswered]
         outcomes = self.grounder.ground_each(clip, questions)
-        for example, outcome in zip(left, outcomes, strict=True):
+        for example, outcome in zip(unanswered, outcomes, strict=True):
             if isinstance(outcome, Answer):
                 prediction = Prediction(outcome.text, outcome.truncated)
-                if self.kept:
-                    self.kept.add(example, prediction)
-                self.said[example.id] = prediction
+                if self.store:
+                    self.store.add(example, prediction)
+                self.answers[example.id] = prediction
             else:
                 self._fail(example, outcome)
 

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Ready predictions: JSON Lines of {"id": ..., "text": ...}, with "truncated": true where cut off.
+"""Ready predictions: JSON Lines of {"id": ..., "text": ...}, with "truncated": true if cut off.
 
-Other keys are not looked at. An id may be a text or a whole number.
+Other keys are ignored. An id is a text or a whole number.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from molmo_ground_ros.storage.atomic import atomic_file
 
 
 def read_predictions(path: str | Path, name: str) -> Predictions:
-    """The predictions of a file under the name of a row. Blank lines are skipped.
+    """The predictions of a file. name: of their row in the table. Blank lines are skipped.
 
-    A row that cannot be used is in `bad` with its number: no JSON object, no id, no text, or an id
-    that an earlier row has, which stays. Raises OSError.
+    A line that cannot be used is in `bad` with its number: no JSON object, no id, no text, or an id
+    of an earlier line, which is used. Raises OSError.
     """
-    said: dict[str, Prediction] = {}
+    answers: dict[str, Prediction] = {}
     rows: dict[str, int] = {}
     bad: list[BadRecord] = []
     with Path(path).open('rb') as lines:
@@ -31,36 +31,37 @@ def read_predictions(path: str | Path, name: str) -> Predictions:
             if not line.strip():
                 continue
             try:
-                key, found = _prediction(line)
-            except (ValueError, RecursionError) as err:  # also where it is not UTF-8
+                key, answer = _prediction(line)
+            # ValueError covers text that is no UTF-8.
+            except (ValueError, RecursionError) as err:
                 bad.append(BadRecord(str(path), row, str(err)))
                 continue
-            if key in said:
+            if key in answers:
                 bad.append(BadRecord(str(path), row, f'the id {key!r} is there twice'))
             else:
-                said[key], rows[key] = found, row
-    return Predictions(name, said, file=str(path), rows=rows, bad=tuple(bad))
+                answers[key], rows[key] = answer, row
+    return Predictions(name, answers, file=str(path), rows=rows, bad=tuple(bad))
 
 
-def without_example(answers: Predictions, examples: Collection[str]) -> list[BadRecord]:
-    """The rows of a file whose id none of the examples has."""
+def without_example(predictions: Predictions, examples: Collection[str]) -> list[BadRecord]:
+    """An error for each row of a file whose id no example has. examples: their ids."""
     return [
-        BadRecord(answers.file, row, f'no example has the id {key!r}')
-        for key, row in answers.rows.items()
+        BadRecord(predictions.file, row, f'no example has the id {key!r}')
+        for key, row in predictions.rows.items()
         if key not in examples
     ]
 
 
-def write_predictions(said: Iterable[tuple[str, Prediction]], path: str | Path) -> None:
+def write_predictions(answers: Iterable[tuple[str, Prediction]], path: str | Path) -> None:
     """Write (id, answer) in their order. Raises OSError, and leaves an older file as it was."""
     with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
-        for key, one in said:
-            cut = {'truncated': True} if one.truncated else {}
-            file.write(json.dumps({'id': key, 'text': one.text, **cut}) + '\n')
+        for key, answer in answers:
+            cut = {'truncated': True} if answer.truncated else {}
+            file.write(json.dumps({'id': key, 'text': answer.text, **cut}) + '\n')
 
 
 def _prediction(line: bytes) -> tuple[str, Prediction]:
-    """Raises ValueError for what is none."""
+    """(id, answer) of a line. Raises ValueError for a line without them."""
     entry = json.loads(line.strip())
     if not isinstance(entry, dict):
         raise ValueError('no JSON object')

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What an evaluation asks, hears and finds. Values alone."""
+"""A model's answers to the examples of a data set, and the result of one example."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from molmo_ground_ros.errors import BadRecord
 NO_PREDICTION = 'there is no prediction for it'
 NOT_ASKED = 'the run was interrupted'
 
-Scores = Mapping[str, float]  # by name of the metric, 0..1; what is undefined is not there
+Scores = Mapping[str, float]  # by name of the metric, in [0, 1]; an undefined one is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,17 @@ class Prediction:
 
 
 class AnswerState(enum.StrEnum):
-    """What became of one example's question. ANSWERED and UNANSWERED are scored."""
+    """What became of an example's question. ANSWERED and UNANSWERED are scored."""
 
     ANSWERED = 'answered'
     UNANSWERED = 'unanswered'  # no prediction, or the model failed: wrong in every metric
-    MISSING = 'missing'  # its video is not there or cannot be read: left out
+    MISSING = 'missing'  # its video is missing or unreadable: left out
     NOT_ASKED = 'not asked'  # the run was interrupted: left out
 
 
 @dataclass(frozen=True, slots=True)
 class NoPrediction:
-    """Why there is no answer to one example."""
+    """The reason why an example has no answer."""
 
     state: AnswerState  # any but ANSWERED
     why: str
@@ -43,21 +43,21 @@ class NoPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What one model said."""
+    """All answers of one model."""
 
-    name: str  # of the row
-    said: Mapping[str, Prediction]  # by id of the example
-    failed: Mapping[str, str] = field(default_factory=dict)  # why, by id
-    missing: Mapping[str, str] = field(default_factory=dict)  # why its video cannot be shown, by id
-    complete: bool = True  # False: interrupted, what is in none of these was not asked
-    file: str = ''  # where ready predictions were read
+    name: str  # of the row in the table
+    answers: Mapping[str, Prediction]  # by id of the example
+    failed: Mapping[str, str] = field(default_factory=dict)  # reason, by id of the example
+    missing: Mapping[str, str] = field(default_factory=dict)  # why the video cannot be used, by id
+    complete: bool = True  # False: the run was interrupted, and the other examples were not asked
+    file: str = ''  # that ready predictions were read from
     rows: Mapping[str, int] = field(default_factory=dict)  # of that file, by id, from 1
-    bad: tuple[BadRecord, ...] = ()  # rows of it that cannot be used
+    bad: tuple[BadRecord, ...] = ()  # rows of that file that cannot be used
 
     def to(self, example: str) -> Prediction | NoPrediction:
-        """What was said to an example, by its id."""
-        if example in self.said:
-            return self.said[example]
+        """The answer to an example, or why there is none. example: its id."""
+        if example in self.answers:
+            return self.answers[example]
         if example in self.missing:
             return NoPrediction(AnswerState.MISSING, self.missing[example])
         if example in self.failed or self.complete:
@@ -67,7 +67,7 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True)
 class ExampleResult:
-    """One example's result with one model."""
+    """The result of one example with one model."""
 
     id: str
     category: str
@@ -76,4 +76,4 @@ class ExampleResult:
     text: str = ''
     truncated: bool = False
     why: str = ''  # there is no answer, or no score
-    count: int | None = None  # the true one, where it was asked for
+    count: int | None = None  # the true count, if the example asks for one

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Scores that others published, to stand beside one's own. None of them was measured here.
+"""Scores that others published, for comparison. None of them was measured here.
 
-`published.json` holds the article's two tables and what version 4 of the paper says of its own
-models. They differ (MeViS valid, Molmo2-4B: 56.2 and 63.3): a row is of one table of one source.
+`published.json` holds the article's two tables, and the scores of Molmo2 in version 4 of the paper.
+The two differ (MeViS valid, Molmo2-4B: 56.2 and 63.3), so each row names its source and table.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import Any
 
 from molmo_ground_ros.errors import BadSetting, listed
 
-MARK = 'published'  # what such a row is marked as
-# The benchmark whose rows belong beside data of a format of `datasets`.
+# The word that marks a published row in a table.
+MARK = 'published'
+# The benchmark that belongs to a format of `datasets`.
 OF_FORMAT = {
     'videocounteval': 'Molmo2-VC',
     'videopointeval': 'Molmo2-VP',
@@ -29,22 +30,22 @@ _PERCENT = 100.0
 
 @dataclass(frozen=True, slots=True)
 class PublishedRow:
-    """One model's scores on one benchmark, by one source."""
+    """The scores of one model on one benchmark, from one source."""
 
     model: str
     group: str  # as the source groups it, e.g. 'API Only'
     source: str  # e.g. 'paper, Table 4'
-    where: str  # its address
+    where: str  # address of the source
     scores: Mapping[str, float]  # by name of the metric, 0..1
 
 
 def benchmarks() -> tuple[str, ...]:
-    """The benchmarks that something is published of, in the order of the sources."""
+    """The benchmarks with published scores, in the order of the sources."""
     return tuple(_rows())
 
 
 def published(benchmark: str) -> tuple[PublishedRow, ...]:
-    """The rows of a benchmark, named in any case, source by source. Raises BadSetting."""
+    """The rows of a benchmark by source. Its name may be in any case. Raises BadSetting."""
     for name, rows in _rows().items():
         if name.casefold() == benchmark.strip().casefold():
             return rows
@@ -52,7 +53,7 @@ def published(benchmark: str) -> tuple[PublishedRow, ...]:
 
 
 def published_beside(data_format: str) -> tuple[PublishedRow, ...]:
-    """The rows that belong beside data of a format, none where nothing is published of it."""
+    """The rows of the benchmark that a data format belongs to; empty if none is published."""
     name = OF_FORMAT.get(data_format)
     return published(name) if name else ()
 
@@ -60,13 +61,13 @@ def published_beside(data_format: str) -> tuple[PublishedRow, ...]:
 @cache
 def _rows() -> dict[str, tuple[PublishedRow, ...]]:
     data = json.loads(Path(__file__).with_name('published.json').read_text(encoding='utf-8'))
-    found: dict[str, list[PublishedRow]] = {}
+    by_benchmark: dict[str, list[PublishedRow]] = {}
     for table in data['tables']:
         where = data['sources'][table['source']]['where']
         for benchmark in dict.fromkeys(name for name, _ in table['columns']):
-            rows = found.setdefault(benchmark, [])
+            rows = by_benchmark.setdefault(benchmark, [])
             rows += [_row(table, row, benchmark, where) for row in table['rows']]
-    return {name: tuple(rows) for name, rows in found.items()}
+    return {name: tuple(rows) for name, rows in by_benchmark.items()}
 
 
 def _row(table: Mapping[str, Any], row: list[Any], benchmark: str, where: str) -> PublishedRow:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""All outcomes of one model, and what they come to."""
+"""The results of all examples with one model, their averages, and both as JSON."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from molmo_ground_ros.benchmarks.scoring.predictions import (
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.storage.atomic import atomic_file
 
+# The states of examples that count in the averages.
 SCORED = (AnswerState.ANSWERED, AnswerState.UNANSWERED)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One model's row, and what it was made of."""
+    """The results of one model."""
 
     name: str
     outcomes: tuple[ExampleResult, ...]  # in the order of the data
-    summary: Summary  # of those that are scored
-    counts: tuple[SummaryRow, ...]  # the same by true count, where counts were asked for
+    summary: Summary  # the averages of the scored examples
+    counts: tuple[SummaryRow, ...]  # the averages by true count, if counts were asked for
     bad: tuple[BadRecord, ...]  # rows of its predictions that cannot be used
     complete: bool
 
     def tally(self) -> dict[str, int]:
-        """How many examples are unanswered, cut off, missing, not asked, and cannot be scored."""
+        """The numbers of examples that are unanswered, cut off, missing, not asked or unscored."""
         states = Counter(outcome.state for outcome in self.outcomes)
         return {
             'unanswered': states[AnswerState.UNANSWERED],
@@ -49,14 +50,14 @@ class Result:
             'bad_predictions': len(self.bad),
         }
 
-    def said(self) -> Iterator[tuple[str, Prediction]]:
-        """(id, answer) of every example that has one."""
-        for one in self.outcomes:
-            if one.state is AnswerState.ANSWERED:
-                yield one.id, Prediction(one.text, one.truncated)
+    def answers(self) -> Iterator[tuple[str, Prediction]]:
+        """(id, answer) of every answered example."""
+        for outcome in self.outcomes:
+            if outcome.state is AnswerState.ANSWERED:
+                yield outcome.id, Prediction(outcome.text, outcome.truncated)
 
     def numbers(self, skipped: int) -> dict[str, float]:
-        """One flat object for JSON: metrics with their intervals, then how many of what.
+        """One flat object for JSON: the metrics with their intervals, then the counts of `tally`.
 
         skipped: records of the data that could not be used.
         """
@@ -66,12 +67,12 @@ class Result:
 def result_of(
     answers: Predictions, outcomes: Sequence[ExampleResult], bad: Iterable[BadRecord]
 ) -> Result:
-    """Sum up one model. bad: rows of its predictions that cannot be used."""
+    """The result of one model. bad: rows of its predictions that cannot be used."""
     scored = [outcome for outcome in outcomes if outcome.state in SCORED]
     summary = summarize(
         [outcome.scores for outcome in scored], [outcome.category for outcome in scored]
     )
-    counted = [(one.count, one.scores) for one in scored if one.count is not None]
+    counted = [(outcome.count, outcome.scores) for outcome in scored if outcome.count is not None]
     counts = count_rows([count for count, _ in counted], [scores for _, scores in counted])
     return Result(answers.name, tuple(outcomes), summary, counts, tuple(bad), answers.complete)
 
@@ -82,13 +83,14 @@ def write_results(
     about: Mapping[str, Any],
     path: str | Path,
 ) -> None:
-    """Write every example's result as one JSON object. Times are not in it: it can be compared.
+    """Write the results of all examples as one JSON object, without times, so that runs compare.
 
-    about: what was evaluated, and how. Raises OSError, and leaves an older file as it was.
+    skipped: records of the data that cannot be used. about: the data, the models and the settings.
+    Raises OSError, and leaves an older file as it was.
     """
     record = {
         'about': dict(about),
-        'skipped': [_bad(one) for one in skipped],
+        'skipped': [_bad(record) for record in skipped],
         'models': {result.name: _model(result, len(skipped)) for result in results},
     }
     with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
@@ -102,7 +104,7 @@ def _model(result: Result, skipped: int) -> dict[str, Any]:
         'complete': result.complete,
         'categories': {row.name: row.numbers() for row in result.summary.categories},
         'counts': {row.name: row.numbers() for row in result.counts},
-        'bad_predictions': [_bad(one) for one in result.bad],
+        'bad_predictions': [_bad(record) for record in result.bad],
         'examples': [_outcome(outcome) for outcome in result.outcomes],
     }
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Results as tables like the article's: models as rows, metrics as columns, in percent."""
+"""Tables like the article's: models as rows, metrics as columns, in percent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from molmo_ground_ros.benchmarks.scoring.score import Rules
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.reports.answer_table import text_table
 
-TITLES = {  # in the order of the columns
+# The metrics in the order of the columns, with their titles.
+TITLES = {
     'accuracy': 'Acc.',
     'close_accuracy': 'Close Acc.',
     'f1': 'F1',
@@ -30,7 +31,7 @@ TITLES = {  # in the order of the columns
     'assa': 'AssA',
     'parse_failures': 'Parse failures',
 }
-_Line = tuple[str, str, Mapping[str, str]]  # name, examples, cell by metric
+_Line = tuple[str, str, Mapping[str, str]]  # name, number of examples, cells by metric
 
 _NONE = '-'
 _TALLY = {
@@ -41,55 +42,56 @@ _TALLY = {
     'unscored': 'without a score: the data lacks what the rules need',
     'bad_predictions': 'rows of predictions that cannot be used',
 }
+# The tallies whose examples have reasons.
 _STATES = {
     'unanswered': AnswerState.UNANSWERED,
     'missing_media': AnswerState.MISSING,
-}  # that have reasons
-_MOST_REASONS = 3  # shown of a state
-_REASON = 200  # characters of one
+}
+_MOST_REASONS = 3  # of one tally
+_REASON = 200  # characters of a reason
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells as plain text."""
+    """A table of plain text."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
     def text(self) -> str:
-        """For a terminal."""
+        """The table for a terminal."""
         return f'{self.title}\n{text_table(self.header, self.rows)}'
 
     def markdown(self) -> str:
-        """For a document."""
+        """The table in Markdown."""
         lines = [self.header, tuple('---' for _ in self.header), *self.rows]
         return f'{self.title}\n\n' + '\n'.join(
-            f'| {" | ".join(map(_cell, one))} |' for one in lines
+            f'| {" | ".join(map(_cell, row))} |' for row in lines
         )
 
 
 def tables(
     name: str, results: Sequence[Result], beside: Sequence[PublishedRow] = ()
 ) -> list[Table]:
-    """Of the data called `name`: all models, then each model's categories and true counts.
+    """One table of all models, then for each model one by category and one by true count.
 
-    beside: what others published, in rows marked so, below one's own.
+    name: of the data. beside: published rows, which are marked and stand below the others.
     """
-    models = [_line(one.name, one.summary.all) for one in results]
-    found = [_table(name, 'Model', [*models, *map(_published, beside)])]
+    models = [_line(result.name, result.summary.all) for result in results]
+    all_tables = [_table(name, 'Model', [*models, *map(_published, beside)])]
     for result in results:
         if result.summary.categories:
             categories = [_line(row.name, row) for row in result.summary.categories]
-            found.append(_table(f'{result.name} by category', 'Category', categories))
+            all_tables.append(_table(f'{result.name} by category', 'Category', categories))
         if len(result.counts) > 1:
             counts = [_line(row.name, row) for row in result.counts]
-            found.append(_table(f'{result.name} by true count', 'Count', counts))
-    return found
+            all_tables.append(_table(f'{result.name} by true count', 'Count', counts))
+    return all_tables
 
 
 def notes(results: Sequence[Result], skipped: Sequence[BadRecord], rules: Rules) -> list[str]:
-    """What the tables do not tell: the rules, what is left out, what failed; a line each."""
+    """One line each for the rules, for records that were skipped, and for tallies above 0."""
     lines = [rules_line(rules)]
     if skipped:
         lines.append(f'{len(skipped)} broken records of the data were skipped')
@@ -101,34 +103,33 @@ def notes(results: Sequence[Result], skipped: Sequence[BadRecord], rules: Rules)
 
 
 def _reasons(result: Result, key: str) -> str:
-    """The commonest reasons of a tally, behind it."""
+    """The most frequent reasons of a tally, as the end of its line; '' if it has none."""
     state = _STATES.get(key)
-    why = Counter(' '.join(one.why.split()) for one in result.outcomes if one.state is state)
-    shown = [f'{text[:_REASON]} ({count})' for text, count in why.most_common(_MOST_REASONS)]
-    more = ['...'] if len(why) > len(shown) else []
-    return f': {"; ".join([*shown, *more])}' if shown else ''
+    why = Counter(
+        ' '.join(outcome.why.split()) for outcome in result.outcomes if outcome.state is state
+    )
+    reasons = [f'{text[:_REASON]} ({count})' for text, count in why.most_common(_MOST_REASONS)]
+    more = ['...'] if len(why) > len(reasons) else []
+    return f': {"; ".join([*reasons, *more])}' if reasons else ''
 
 
 def rules_line(rules: Rules) -> str:
-    """Which rules the scores are by."""
+    """The sentence that names the rules of the scores."""
     if rules.parity:
         return "Scored by the reference's rules (--parity), its mistakes included."
     return 'Scored by the default rules; --parity follows the reference, mistakes included.'
 
 
-def percent_with_interval(one: Statistic) -> str:
-    """A mean with its 95 % interval, in percent with one decimal."""
-    if not one.examples:
+def percent_with_interval(statistic: Statistic) -> str:
+    """A mean with its 95 % interval, in percent with one decimal; '-' without a value."""
+    if not statistic.examples:
         return _NONE
-    return f'{100 * one.mean:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]'
+    return f'{100 * statistic.mean:.1f} [{100 * statistic.low:.1f}, {100 * statistic.high:.1f}]'
 
 
 def _line(name: str, row: SummaryRow) -> _Line:
-    return (
-        name,
-        str(row.examples),
-        {key: percent_with_interval(one) for key, one in row.statistics.items()},
-    )
+    cells = {key: percent_with_interval(value) for key, value in row.statistics.items()}
+    return name, str(row.examples), cells
 
 
 def _published(row: PublishedRow) -> _Line:
@@ -137,12 +138,14 @@ def _published(row: PublishedRow) -> _Line:
 
 
 def _table(title: str, kind: str, lines: Sequence[_Line]) -> Table:
-    there = dict.fromkeys(metric for _, _, cells in lines for metric in cells)
-    metrics = [one for one in TITLES if one in there]
+    present = dict.fromkeys(metric for _, _, cells in lines for metric in cells)
+    metrics = [metric for metric in TITLES if metric in present]
     return Table(
         title,
         (kind, 'n', *(TITLES[metric] for metric in metrics)),
-        tuple((name, n, *(cells.get(one, _NONE) for one in metrics)) for name, n, cells in lines),
+        tuple(
+            (name, n, *(cells.get(metric, _NONE) for metric in metrics)) for name, n, cells in lines
+        ),
     )
 
 

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An example and an answer's text to scores.
+"""Scores an answer's text against an example.
 
-In the text times are seconds and places are shares of the picture, whose size the example tells: no
-video is needed.
+Times in the text are seconds, and coordinates are shares of the image, whose size the example
+holds. Scoring therefore needs no video.
 """
 
 from __future__ import annotations
@@ -39,19 +39,21 @@ from molmo_ground_ros.benchmarks.scoring.predictions import (
 from molmo_ground_ros.errors import BadArgument, BadSetting
 from molmo_ground_ros.language.grammar import MOLMO2, format_of
 
-COUNTED = ('videopoint', 'academic-points')  # formats of points without masks
+# Formats with points and without masks. The number of points is scored.
+COUNTED = ('videopoint', 'academic-points')
 POINTBENCH = 'pointbench'
-PARSE_FAILURES = 'parse_failures'  # the one metric of which less is better
+# The only metric of which less is better.
+PARSE_FAILURES = 'parse_failures'
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How answers are read and judged."""
+    """How answers are read and scored."""
 
-    parity: bool = False  # as the reference does, mistakes included
-    counted: bool = False  # the data has points and no masks: their number is scored
-    pointbench: bool = False  # of a picture: a point, and every point in the mask
-    answer_format: str = MOLMO2.name  # what the answers are written in
+    parity: bool = False  # as the reference does, with its mistakes
+    counted: bool = False  # the number of points is scored, because the data has no masks
+    pointbench: bool = False  # in an image, every point must lie in the mask
+    answer_format: str = MOLMO2.name  # of the answers
 
 
 def rules_of(data: str, parity: bool = False, answer_format: str = MOLMO2.name) -> Rules:
@@ -60,54 +62,54 @@ def rules_of(data: str, parity: bool = False, answer_format: str = MOLMO2.name) 
 
 
 def example_result(
-    example: Example, heard: Prediction | NoPrediction, rules: Rules
+    example: Example, prediction: Prediction | NoPrediction, rules: Rules
 ) -> ExampleResult:
-    """What became of one example with one model.
+    """The result of one example with one model.
 
-    What is unanswered is wrong: 0 in every metric, 1 in `parse_failures`. An example whose truth
-    cannot be scored under the rules has no scores, and `why`.
+    An unanswered example is wrong: it scores 0 in every metric and 1 in `parse_failures`. An
+    example whose truth lacks what the rules need has no scores, and `why` says so.
     """
     text, cut, state, why = '', False, AnswerState.ANSWERED, ''
     scores: dict[str, float] = {}
-    if isinstance(heard, NoPrediction):
-        state, why = heard.state, heard.why
+    if isinstance(prediction, NoPrediction):
+        state, why = prediction.state, prediction.why
         if state is AnswerState.UNANSWERED:
             scores = unanswered_scores(example, rules)
     else:
-        text, cut = heard.text, heard.truncated
+        text, cut = prediction.text, prediction.truncated
         try:
             scores = score(example, text, rules)
         except (BadArgument, BadSetting) as err:
             why = f'cannot be scored: {err}'
-    counted = true_count(example) if PARSE_FAILURES in scores else None
-    return ExampleResult(example.id, example.category, state, scores, text, cut, why, counted)
+    true = true_count(example) if PARSE_FAILURES in scores else None
+    return ExampleResult(example.id, example.category, state, scores, text, cut, why, true)
 
 
 def true_count(example: Example) -> int | None:
-    """How many there are, where the data says so."""
+    """The true count of an example; None if the data does not state it."""
     truth = example.truth
     return truth.count if isinstance(truth, CountTruth | PointTruth) else None
 
 
 def score(example: Example, text: str, rules: Rules) -> dict[str, float]:
-    """What an answer is worth, by metric; one that is undefined is left out.
+    """The scores of an answer by metric. Undefined metrics are left out.
 
-    Raises BadSetting where the truth lacks what the rules need.
+    Raises BadArgument if the truth lacks what the rules need, and as masks do if one is damaged.
     """
     match example.truth:
         case CountTruth(count):
-            found = count_score(count, count_of(example, text, rules)).metrics()
+            values = count_score(count, count_of(example, text, rules)).metrics()
         case PointTruth():
-            found = _points(example, example.truth, text, rules)
+            values = _points(example, example.truth, text, rules)
         case ImageTruth():
-            found = _image(example, example.truth, text, rules)
+            values = _image(example, example.truth, text, rules)
         case TrackTruth():
-            found = _tracks(example, example.truth, text, rules)
-    return {name: value for name, value in found.items() if not math.isnan(value)}
+            values = _tracks(example, example.truth, text, rules)
+    return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
 def unanswered_scores(example: Example, rules: Rules) -> dict[str, float]:
-    """The scores of no answer at all, in the metrics that an answer would have."""
+    """The scores of a missing answer, in the metrics that an answer would have."""
     try:
         names = score(example, '', rules)
     except (BadArgument, BadSetting):
@@ -116,14 +118,14 @@ def unanswered_scores(example: Example, rules: Rules) -> dict[str, float]:
 
 
 def points_of(example: Example, text: str, rules: Rules) -> list[AnswerPoint]:
-    """Where an answer points, under the rules; the reference reads Molmo2's format only."""
+    """The points of an answer under the rules. The reference only reads Molmo2's own format."""
     if rules.parity and rules.answer_format == MOLMO2.name:
         return parity_points(text)
     return answer_points(format_of(rules.answer_format).parse(text, task=example.task))
 
 
 def count_of(example: Example, text: str, rules: Rules) -> int | None:
-    """How many an answer says there are; None if it does not say."""
+    """The count that an answer states; None if it states none."""
     if rules.answer_format == MOLMO2.name:
         return stated_count(text, rules.parity)
     parsed = format_of(rules.answer_format).parse(text, task=example.task)
@@ -131,18 +133,20 @@ def count_of(example: Example, text: str, rules: Rules) -> int | None:
 
 
 def evaluated_frames(truth: TrackTruth) -> tuple[int, ...]:
-    """The frames of a clip that tracks are judged on: those asked for, all of a slower clip."""
+    """The frames on which tracks are scored: at the query's rate, or all of a slower clip."""
     return sampled_frames(truth.frames, truth.fps, min(truth.query_fps, truth.fps))
 
 
 def _points(example: Example, truth: PointTruth, text: str, rules: Rules) -> dict[str, float]:
     if rules.counted and truth.count is not None:
         return count_score(truth.count, count_of(example, text, rules)).metrics()
-    said = [(s.time_s, *_pixel(example, s)) for s in points_of(example, text, rules)]
+    predicted = [
+        (point.time_s, *_pixel(example, point)) for point in points_of(example, text, rules)
+    ]
     return point_score(
-        said,
-        [one.masks for one in truth.objects],
-        [one.points[0] for one in truth.objects if one.points],
+        predicted,
+        [tubelet.masks for tubelet in truth.objects],
+        [tubelet.points[0] for tubelet in truth.objects if tubelet.points],
         example.duration_s,
         example.width,
         example.height,
@@ -151,22 +155,33 @@ def _points(example: Example, truth: PointTruth, text: str, rules: Rules) -> dic
 
 
 def _image(example: Example, truth: ImageTruth, text: str, rules: Rules) -> dict[str, float]:
-    said = [_pixel(example, spot) for spot in points_of(example, text, rules)]
+    predicted = [_pixel(example, point) for point in points_of(example, text, rules)]
     if rules.pointbench:
         size = example.width, example.height
-        return {'accuracy': float(all(pointbench_hit(said, mask, *size) for mask in truth.masks))}
-    return image_point_score(said, truth.masks, (), rules.parity).metrics()
+        return {
+            'accuracy': float(all(pointbench_hit(predicted, mask, *size) for mask in truth.masks))
+        }
+    return image_point_score(predicted, truth.masks, (), rules.parity).metrics()
 
 
 def _tracks(example: Example, truth: TrackTruth, text: str, rules: Rules) -> dict[str, float]:
     frames = evaluated_frames(truth)
-    masks = [one.masks for one in truth.objects]
-    points = [{k: one.points[k] for k in frames if k in one.points} for one in truth.objects]
-    if rules.parity:  # who is nowhere to be seen on these frames is no truth that lacks points
-        masks = [{k: one.masks[k] for k in frames if k in one.masks} for one in truth.objects]
-    said = [(s.time_s, s.id, *_pixel(example, s)) for s in points_of(example, text, rules)]
-    return track_score(said, masks, points, truth.fps, frames, rules.parity).metrics()
+    masks = [tracked.masks for tracked in truth.objects]
+    points = [
+        {k: tracked.points[k] for k in frames if k in tracked.points} for tracked in truth.objects
+    ]
+    # Parity refuses objects with masks and without points. An object that is only visible on other
+    # frames must not count as one.
+    if rules.parity:
+        masks = [
+            {k: tracked.masks[k] for k in frames if k in tracked.masks} for tracked in truth.objects
+        ]
+    predicted = [
+        (point.time_s, point.id, *_pixel(example, point))
+        for point in points_of(example, text, rules)
+    ]
+    return track_score(predicted, masks, points, truth.fps, frames, rules.parity).metrics()
 
 
-def _pixel(example: Example, spot: AnswerPoint) -> tuple[float, float]:
-    return spot.x * example.width, spot.y * example.height
+def _pixel(example: Example, point: AnswerPoint) -> tuple[float, float]:
+    return point.x * example.width, point.y * example.height

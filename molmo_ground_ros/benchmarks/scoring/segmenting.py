@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""J&F of answers that are tracks of points: a segmenter makes masks of them, as the paper does.
+"""Scores tracks of points with J&F: a segmenter makes masks of the points, as in the paper.
 
-Molmo2's points go to SAM 2 and its masks are scored at the video's own rate (arXiv 2601.10611v4,
-section C). No code of that is published: what is done here is said in the functions.
+The paper gives Molmo2's points to SAM 2, whose masks are scored at the video's own rate (arXiv
+2601.10611v4, section C). The code for it is not published, so the docstrings here say what we do.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from molmo_ground_ros.benchmarks.scoring.score import Rules, points_of
 from molmo_ground_ros.errors import GroundError
 from molmo_ground_ros.frames.masks import Mask
 
-Picture = NDArray[np.uint8]  # (H, W, 3) RGB
-FramesOf = Callable[[Example], Iterable[Picture]]
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+FramesOf = Callable[[Example], Iterable[Image]]
 """Every frame of an example's clip, from 0. Raises GroundError or OSError."""
 
 
 class PointSegmenter(Protocol):
-    """What makes masks of points; `backends.sam2.Segmenter` does."""
+    """A segmenter that follows points through a video; `backends.sam2.Segmenter` is one."""
 
     def track_points(
-        self, frames: Iterable[Picture], points: Mapping[int, Mapping[int, Pixel]]
+        self, frames: Iterable[Image], points: Mapping[int, Mapping[int, Pixel]]
     ) -> Iterator[dict[int, Mask]]:
-        """The masks of each frame, by object; points: by object and frame."""
+        """The masks of each frame by object. points: by object and frame."""
         ...
 
 
@@ -46,14 +46,14 @@ def with_mask_scores(
     frames: FramesOf,
     rules: Rules,
 ) -> ExampleResult:
-    """The outcome with `j`, `f` and `j_and_f`, where the truth is tracks with masks.
+    """The outcome with `j`, `f` and `j_and_f` added, if the truth is tracks with masks.
 
-    All objects of a frame are one region, as what an expression means is scored in MeViS and
-    Ref-YouTube-VOS. No answer scores 0. Where the video cannot be read these three are left out,
-    and `why` says so.
+    All objects of a frame form one region, as in the scoring of MeViS and Ref-YouTube-VOS. A
+    missing answer scores 0. If the video cannot be read the three scores are left out, and `why`
+    says so.
     """
     truth = example.truth
-    if not isinstance(truth, TrackTruth) or not any(one.masks for one in truth.objects):
+    if not isinstance(truth, TrackTruth) or not any(tracked.masks for tracked in truth.objects):
         return outcome
     if outcome.state is AnswerState.UNANSWERED:
         return replace(outcome, scores={**outcome.scores, 'j': 0.0, 'f': 0.0, 'j_and_f': 0.0})
@@ -64,62 +64,62 @@ def with_mask_scores(
         masks = _masks(segmenter, _fitted(example, frames(example)), points) if points else {}
     except (GroundError, OSError) as err:
         return replace(outcome, why=f'no masks could be made: {err}')
-    found = union_j_and_f(
+    j_and_f = union_j_and_f(
         list(masks.values()),
-        [one.masks for one in truth.objects],
+        [tracked.masks for tracked in truth.objects],
         compared_frames(truth),
         example.height,
         example.width,
     )
-    return replace(outcome, scores={**outcome.scores, **found.metrics()})
+    return replace(outcome, scores={**outcome.scores, **j_and_f.metrics()})
 
 
-def clicks(example: Example, said: Sequence[AnswerPoint]) -> dict[int, dict[int, Pixel]]:
-    """Where an answer points, in pixels by object and frame round(t fps); the first said stays.
+def clicks(example: Example, points: Sequence[AnswerPoint]) -> dict[int, dict[int, Pixel]]:
+    """The points of an answer in pixels, by object and frame round(t fps).
 
-    A point past the last frame is left out; one on the right or lower edge is moved onto the
-    picture.
+    Of several points of one object on one frame the first is used. A point after the last frame is
+    left out. A point on the right or lower edge is moved to the last column or row.
     """
     truth = example.truth
-    found: dict[int, dict[int, Pixel]] = {}
+    by_object: dict[int, dict[int, Pixel]] = {}
     if not isinstance(truth, TrackTruth):
-        return found
-    for spot in said:
-        frame = round(spot.time_s * truth.fps)
+        return by_object
+    for point in points:
+        frame = round(point.time_s * truth.fps)
         if 0 <= frame < truth.frames:
-            x = min(spot.x * example.width, example.width - 1)
-            y = min(spot.y * example.height, example.height - 1)
-            found.setdefault(spot.id, {}).setdefault(frame, (x, y))
-    return found
+            x = min(point.x * example.width, example.width - 1)
+            y = min(point.y * example.height, example.height - 1)
+            by_object.setdefault(point.id, {}).setdefault(frame, (x, y))
+    return by_object
 
 
 def compared_frames(truth: TrackTruth) -> range:
-    """The frames that have true masks, or would if an object were seen: evenly spaced.
+    """The evenly spaced frames that the data annotates with masks.
 
-    Some data has a mask for every fifth frame only: the least distance between two frames with
-    masks is taken for all.
+    Some data has masks on every fifth frame only, and a frame without visible objects has none. So
+    the least distance between two frames with masks is taken as the step.
     """
-    masked = np.array(sorted({frame for one in truth.objects for frame in one.masks}))
+    masked = np.array(sorted({frame for tracked in truth.objects for frame in tracked.masks}))
     step = int(np.diff(masked).min()) if len(masked) > 1 else 1
     return range(int(masked[0]) % step, truth.frames, step)
 
 
-def _fitted(example: Example, frames: Iterable[Picture]) -> Iterator[Picture]:
-    """The pictures in the size of the data, which a video that was coded anew may not have."""
+def _fitted(example: Example, frames: Iterable[Image]) -> Iterator[Image]:
+    """The images, resized to the size in the data: a video that was encoded again may differ."""
     size = example.width, example.height
-    for picture in frames:
-        fitted = cv2.resize(picture, size) if picture.shape[1::-1] != size else picture
+    for image in frames:
+        fitted = cv2.resize(image, size) if image.shape[1::-1] != size else image
         yield np.asarray(fitted, np.uint8)
 
 
 def _masks(
     segmenter: PointSegmenter,
-    frames: Iterable[Picture],
+    frames: Iterable[Image],
     points: Mapping[int, Mapping[int, Pixel]],
 ) -> dict[int, dict[int, Mask]]:
-    """By object and frame."""
-    found: dict[int, dict[int, Mask]] = {}
+    """The masks by object and frame."""
+    by_object: dict[int, dict[int, Mask]] = {}
     for frame, masks in enumerate(segmenter.track_points(frames, points)):
         for number, mask in masks.items():
-            found.setdefault(number, {})[frame] = mask
-    return found
+            by_object.setdefault(number, {})[frame] = mask
+    return by_object

@@ -92,7 +92,7 @@ def test_neighbours_on_one_clip_are_asked_together_and_cut_once():
     answers = predict('m', [*same_clip(TOGETHER + 2), *other], Grounder(oracle), counted)
     assert [len(call) for call in oracle.asked] == [TOGETHER, 2, 1]
     assert cuts == ['e0', f'e{TOGETHER}', 'other']
-    assert len(answers.said) == TOGETHER + 3
+    assert len(answers.answers) == TOGETHER + 3
     assert answers.complete
 
 
@@ -109,7 +109,7 @@ def test_example_that_fails_is_told_and_the_others_of_its_clip_are_answered():
             raise BackendError('the GPU is gone')
 
     answers = predict('m', same_clip(3), Grounder(Oracle(ANSWERS, fail)), cut)
-    assert list(answers.said) == ['e0', 'e2']
+    assert list(answers.answers) == ['e0', 'e2']
     assert answers.failed == {'e1': 'the GPU is gone'}
     assert answers.to('e1').why == 'the GPU is gone'
 
@@ -145,7 +145,7 @@ def test_clip_that_cannot_be_cut_is_missing_with_its_reason(error):
         'm', [count_example(name='e0'), count_example(name='e1')], Grounder(oracle), torn
     )
     assert answers.missing == {'e0': str(error)}
-    assert list(answers.said) == ['e1']
+    assert list(answers.answers) == ['e1']
 
 
 def test_truncated_answer_is_told():
@@ -154,7 +154,7 @@ def test_truncated_answer_is_told():
             return replace(super()._say(prompt, options), truncated=True)
 
     answers = predict('m', same_clip(1), Grounder(Cuts(ANSWERS)), cut)
-    assert answers.said == {'e0': Prediction(POINTS_RIGHT, True)}
+    assert answers.answers == {'e0': Prediction(POINTS_RIGHT, True)}
 
 
 def test_interrupt_keeps_what_is_finished_and_the_next_run_asks_the_rest(tmp_path):
@@ -167,7 +167,7 @@ def test_interrupt_keeps_what_is_finished_and_the_next_run_asks_the_rest(tmp_pat
     with AnswerStore(tmp_path, 'd' * 64, resume=False) as kept:
         answers = predict('m', examples, Grounder(Oracle(ANSWERS, interrupt)), cut, kept)
     assert not answers.complete
-    assert list(answers.said) == ['e0', 'e1', 'e2']
+    assert list(answers.answers) == ['e0', 'e1', 'e2']
     oracle, done = Oracle(ANSWERS), []
     with AnswerStore(tmp_path, 'd' * 64, resume=True) as kept:
         answers = predict('m', examples, Grounder(oracle), cut, kept, done.append)

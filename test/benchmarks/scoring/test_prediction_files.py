@@ -18,13 +18,13 @@ def test_written_predictions_come_back(tmp_path):
     said = {'a': Prediction('There are none.'), '7': Prediction('\u4e2d\u2028"\ud800', True)}
     write_predictions(said.items(), tmp_path / 'said.jsonl')
     found = read_predictions(tmp_path / 'said.jsonl', 'x')
-    assert (dict(found.said), found.bad, found.name) == (said, (), 'x')
+    assert (dict(found.answers), found.bad, found.name) == (said, (), 'x')
 
 
 def test_whole_numbers_blank_lines_and_more_keys_are_taken(tmp_path):
     path = tmp_path / 'said.jsonl'
     path.write_text('\n{"id": 7, "text": "3", "latency": 2}\n\n')
-    assert read_predictions(path, 'x').said == {'7': Prediction('3')}
+    assert read_predictions(path, 'x').answers == {'7': Prediction('3')}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_bad_row_is_named_with_file_and_row_and_the_others_stay(tmp_path, line, 
     rows = ['{"id": "a", "text": "3"}', line, '{"id": "c", "text": "5"}']
     path.write_text('\n'.join(rows))
     found = read_predictions(path, 'x')
-    assert found.said == {'a': Prediction('3'), 'c': Prediction('5')}
+    assert found.answers == {'a': Prediction('3'), 'c': Prediction('5')}
     (bad,) = found.bad
     assert (bad.file, bad.row) == (str(path), 2)
     assert why in bad.why
@@ -58,7 +58,7 @@ def test_row_that_is_not_utf8_is_bad(tmp_path):
     )
     found = read_predictions(path, 'x')
     assert [bad.row for bad in found.bad] == [1]
-    assert found.said == {'b': Prediction('')}
+    assert found.answers == {'b': Prediction('')}
 
 
 def test_prediction_for_no_example_is_named_with_its_row(tmp_path):
