@@ -30,6 +30,7 @@ GroundError
 |-- BadRecord
 |-- BadField
 |-- BadArgument
+|   `-- BadPrompt
 |-- DepthError
 |-- CalibrationError
 |-- NoTransform
@@ -276,7 +277,7 @@ class DoesNotFit(BackendError):
 
 
 class ImageError(GroundError):
-    """A picture that cannot be decoded; the message names what was found."""
+    """An image that cannot be decoded or used; the message names its shape or encoding."""
 
 
 class BadIndexedImage(ImageError):
@@ -364,6 +365,10 @@ class BadArgument(GroundError):
         self.name = name
         self.value = value
         super().__init__(f'{name} = {value!r}: {why}')
+
+
+class BadPrompt(BadArgument):
+    """A box or point that SAM 2 cannot be prompted with, or an object without any."""
 
 
 class BadSetting(GroundError):

@@ -1,123 +1,27 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Backends by name; each heavy package stays inside the file of its backend."""
+"""The models that answer questions about a clip, behind one protocol, `base.Backend`.
+
+registry       backends by name: chooses one and loads it
+base           the protocol, and the values that pass through it
+replay         recorded answers in place of a model, for tests and demonstrations
+hf             Molmo2 by transformers, the reference: the backend named `transformers`
+molmo2/        our own graph of Molmo2: the backends `torch`, `onnx` and `tensorrt`
+server/        a model on a server that speaks OpenAI's chat protocol
+segmenter      loads SAM 2, which turns boxes and points into masks
+sam2           SAM 2 by transformers
+checkpoint     finds a model's folder and reads what its processor files say
+weights        loads networks and tokenizers with transformers
+pixels         an image to the patches that the vision tower reads
+prompt_ids     time labels and a question to token ids
+text_stream    token ids to text, piece by piece
+features       fingerprints of images, under which features are cached
+host/          the machine: GPU, memory, installed packages, names of devices
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-from molmo_ground_ros.backends.base import Backend, BackendSettings, Savings
-from molmo_ground_ros.backends.molmo2.files import PARTS, PLANS, graph_files
-from molmo_ground_ros.backends.server.endpoint import is_address
-from molmo_ground_ros.config import Settings
-from molmo_ground_ros.errors import MissingPackage, UnknownBackend
+from molmo_ground_ros.backends.base import Backend, BackendSettings
+from molmo_ground_ros.backends.registry import AUTO, BACKENDS, choose, load, settings_of
 
 __all__ = ['AUTO', 'BACKENDS', 'Backend', 'BackendSettings', 'choose', 'load', 'settings_of']
-
-AUTO = 'auto'
-
-
-def _replay(settings: BackendSettings) -> Backend:
-    from molmo_ground_ros.backends.replay import ReplayBackend
-
-    return ReplayBackend.from_file(settings.model)
-
-
-def _transformers(settings: BackendSettings) -> Backend:
-    try:
-        from molmo_ground_ros.backends.hf import TransformersBackend
-    except ModuleNotFoundError as err:
-        # transformers names nothing where one of its own modules could not be imported.
-        package = (err.name or 'transformers').partition('.')[0]
-        raise MissingPackage(package, 'transformers') from err
-    return TransformersBackend(settings)
-
-
-def _torch(settings: BackendSettings) -> Backend:
-    try:
-        from molmo_ground_ros.backends.molmo2.runtimes.torch import load as load_torch
-    except ModuleNotFoundError as err:
-        raise MissingPackage((err.name or 'torch').partition('.')[0], 'torch') from err
-    return load_torch(settings)
-
-
-def _onnx(settings: BackendSettings) -> Backend:
-    try:
-        from molmo_ground_ros.backends.molmo2.runtimes.onnx import load as load_onnx
-    except ModuleNotFoundError as err:
-        raise MissingPackage((err.name or 'onnxruntime').partition('.')[0], 'onnx') from err
-    return load_onnx(settings)
-
-
-def _server(settings: BackendSettings) -> Backend:
-    from molmo_ground_ros.backends.server.backend import ServerBackend
-
-    return ServerBackend(settings)
-
-
-def _tensorrt(settings: BackendSettings) -> Backend:
-    try:
-        from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import load as load_tensorrt
-    except ModuleNotFoundError as err:
-        raise MissingPackage(err.name or 'cuda.bindings', 'tensorrt') from err
-    return load_tensorrt(settings)
-
-
-BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {
-    'onnx': _onnx,
-    'replay': _replay,
-    'server': _server,
-    'tensorrt': _tensorrt,
-    'torch': _torch,
-    'transformers': _transformers,
-}
-
-
-def choose(name: str, settings: BackendSettings) -> str:
-    """The name itself; for 'auto' what the model is.
-
-    `server` for an address; of a folder what it was built for: `tensorrt` where it holds engines,
-    `onnx` where it holds ONNX graphs, else `torch`. The device narrows it: no engines for a CPU, no
-    ONNX Runtime for a GPU that was asked for. What is installed has no say, so a missing package is
-    an error and never another backend.
-    """
-    if name != AUTO:
-        return name
-    if is_address(settings.model):
-        return 'server'
-    folder = Path(settings.model)
-    if settings.device != 'cpu' and any(folder.glob(PLANS)):
-        return 'tensorrt'
-    dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
-    exported = all(
-        any((folder / file).is_file() for file in graph_files(part, dtype)) for part in PARTS
-    )
-    return 'onnx' if exported and settings.device in ('auto', 'cpu') else 'torch'
-
-
-def settings_of(settings: Settings) -> BackendSettings:
-    """What of the settings concerns a backend."""
-    return BackendSettings(
-        model=settings.model,
-        device=settings.device,
-        dtype=settings.dtype,
-        threads=settings.threads,
-        savings=Savings(
-            reuse_prefix=settings.reuse_prefix,
-            draft=settings.draft,
-            feature_bytes=round(settings.feature_megabytes * 1e6),
-        ),
-    )
-
-
-def load(name: str, settings: BackendSettings) -> Backend:
-    """Make the backend of that name, or the one `choose` names; may take minutes for a large model.
-
-    Raises UnknownBackend, MissingPackage (naming the pip extra), BadModel, BadSetting or
-    BackendError. It never falls back to another backend, device or precision.
-    """
-    chosen = choose(name, settings)
-    if chosen not in BACKENDS:
-        raise UnknownBackend(chosen, [AUTO, *BACKENDS])
-    return BACKENDS[chosen](settings)

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The seam: a clip and prompts go in, text comes out. Tokens, features and KV stay below it."""
+"""The protocol that every backend implements: a clip and prompts go in, generations come out.
+
+Token ids, features of frames and caches of keys and values stay inside a backend.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ _DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
 _DTYPES = ('auto', 'bfloat16', 'float16', 'float32', 'int8', 'int4', 'fp8')
 
 OnText = Callable[[int, str], bool]
-"""Called after every token with (index of the prompt, the new text, may be '').
+"""Called after every token with the index of the prompt and the new text, which may be ''.
 
-Returning False ends that prompt's generation at this token: how cancel and deadlines reach a model.
-`server` calls it with '' while it waits, too.
+If it returns False, the generation of that prompt ends with this token; a cancelled question and
+one past its deadline end like that. The backend `server` also calls it with '' while it waits.
 """
 
 
@@ -40,21 +43,31 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One prompt's answer. `tokens` is empty where the backend knows no probabilities."""
+    """The text that the model wrote for one prompt.
+
+    tokens: empty where the backend has no probabilities. truncated: max_new_tokens ended it.
+    stopped: `on_text` ended it by returning False.
+    """
 
     text: str
     tokens: tuple[Token, ...] = ()
-    truncated: bool = False  # ended by max_new_tokens
-    stopped: bool = False  # ended because `on_text` returned False
+    truncated: bool = False
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Savings:
-    """What a backend may save without changing an answer. `replay` has nothing to save."""
+    """Ways to save work that change no answer. `replay` uses none of them.
 
-    reuse_prefix: bool = True  # questions on the same frames read only their own words
-    draft: bool = True  # guess what the grammar fixes, and verify the guess in one pass
-    feature_bytes: int = 256_000_000  # of frames encoded ahead; 617 frames of the 4B in bfloat16
+    reuse_prefix: questions about the same frames read only their own words.
+    draft: tokens that the grammar fixes are guessed, and verified in one pass.
+    feature_bytes: how much the features of encoded frames may take; 256 MB hold 617 frames of
+    Molmo2-4B in bfloat16.
+    """
+
+    reuse_prefix: bool = True
+    draft: bool = True
+    feature_bytes: int = 256_000_000
 
 
 SAVE_ALL = Savings()
@@ -62,13 +75,20 @@ SAVE_ALL = Savings()
 
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
-    """What to load and where to run it. Raises BadSetting for a value no backend knows."""
+    """What to load and where to run it. Raises BadSetting for a value that no backend takes.
 
-    model: str  # a folder or a hub id; an address of `server`; a file of answers of `replay`
-    device: str = 'auto'  # 'auto' (a GPU where there is one), 'cpu', 'cuda' or 'cuda:N'
-    dtype: str = 'auto'  # 'auto' (bfloat16 on a GPU, float32 on a CPU) or a name in _DTYPES
-    threads: int = 0  # of the CPU; 0 leaves the library's own choice
-    savings: Savings = SAVE_ALL  # of `transformers` only the features
+    model: a folder or a hub id; for `server` an address; for `replay` a file of answers.
+    device: 'auto' (a GPU if there is one), 'cpu', 'cuda' or 'cuda:N'.
+    dtype: 'auto' (bfloat16 on a GPU, float32 on a CPU) or another name in _DTYPES.
+    threads: CPU threads; 0 leaves the choice to the library.
+    savings: `transformers` uses only `feature_bytes`.
+    """
+
+    model: str
+    device: str = 'auto'
+    dtype: str = 'auto'
+    threads: int = 0
+    savings: Savings = SAVE_ALL
 
     def __post_init__(self) -> None:
         if not _DEVICE.fullmatch(self.device):
@@ -80,13 +100,13 @@ class BackendSettings:
 
 
 class Backend(Protocol):
-    """A model that answers questions about a clip.
+    """A model that answers questions about a clip. `model` is its name in answers.
 
-    Every method is called from one thread, the inference worker's. Any exception is taken as this
-    request's failure; the next request is tried on the same backend.
+    Every method is called from one thread, the inference worker's. Any exception counts as the
+    failure of the current question only: the next one is sent to the same backend.
     """
 
-    model: str  # what answers say they came from
+    model: str
 
     def generate(
         self,
@@ -95,13 +115,13 @@ class Backend(Protocol):
         options: GenerateOptions,
         on_text: OnText,
     ) -> list[Generation]:
-        """Answer each prompt about the clip, independently; one Generation a prompt, in order."""
+        """Answer each prompt about the clip on its own; returns a Generation a prompt, in order."""
         ...
 
     def prepare(self, camera: str, frame: Frame) -> None:
-        """Take a frame ahead of any question, e.g. to encode it; may do nothing."""
+        """Do work on a frame before any question, such as encoding it; may do nothing."""
         ...
 
     def close(self) -> None:
-        """Free what is held; called once."""
+        """Free memory and connections; called once."""
         ...

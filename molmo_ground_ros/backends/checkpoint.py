@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A model's name to a folder whose files are all there. Loads no weights and runs no code of it."""
+"""Finds a model's folder by its name, checks its files, and reads its processor's configuration.
+
+Loads no weights and runs no code from the folder.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,29 @@ from typing import Any
 from molmo_ground_ros.backends.pixels import PixelConfig
 from molmo_ground_ros.errors import BadModel
 
-_WANTED = ['*.json', '*.safetensors', '*.jinja', '*.txt']  # no *.py, no *.bin
-_BILINEAR = 2  # PIL's number
+# The files that are fetched from the hub. Neither *.py nor *.bin: both can run code.
+_HUB_FILES = ['*.json', '*.safetensors', '*.jinja', '*.txt']
+# PIL's number of bilinear resampling.
+_BILINEAR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class FrameTokens:
-    """Which special tokens stand for one video frame in the prompt."""
+    """The special tokens of one video frame in the prompt.
+
+    start, end: the tokens before and after the patches. columns: whether <im_col> ends each row.
+    """
 
     start: str
     end: str
-    columns: bool  # <im_col> after each row
+    columns: bool
 
 
 def find_folder(model: str) -> Path:
-    """The folder of a model named by a path or by a hub id (`owner/name`).
+    """The folder of a model, named by a path or by a hub id (`owner/name`).
 
-    A hub id is fetched into the hub's cache, or only looked up there where HF_HUB_OFFLINE is set.
-    Raises BadModel with one line that says what to do.
+    A model named by a hub id is fetched into the hub's cache. Where HF_HUB_OFFLINE is set it is
+    only looked up there. Raises BadModel, whose message says what to do.
     """
     path = Path(model).expanduser()
     if path.is_dir():
@@ -42,21 +50,22 @@ def find_folder(model: str) -> Path:
 
 
 def check_files(model: str, folder: Path) -> None:
-    """Raise BadModel naming exactly the files that are missing, or the wrong architecture."""
+    """Raise BadModel that names the missing files, or another architecture than Molmo2's."""
     if missing := _missing(folder):
         raise BadModel(model, f'missing in {folder}: {", ".join(missing)}{_other_weights(folder)}')
-    found = read_json(model, folder / 'config.json').get('model_type')
-    if found != 'molmo2':
-        raise BadModel(model, f"config.json says model_type {found!r}, not 'molmo2'")
+    model_type = read_json(model, folder / 'config.json').get('model_type')
+    if model_type != 'molmo2':
+        raise BadModel(model, f"config.json says model_type {model_type!r}, not 'molmo2'")
 
 
 def read_processor(model: str, folder: Path) -> tuple[PixelConfig, FrameTokens]:
-    """What processor_config.json says of frames, and of the tokens that stand for them.
+    """Read from a checkpoint how frames become patches, and which tokens stand for a frame.
 
-    The video part is nested in it (as transformers 5 saves it) or in video_preprocessor_config.json
-    beside it (as released). A key left out means what it means to transformers 5.23: see
-    Molmo2Processor.__init__ and Molmo2VideoProcessor. There, no `do_rescale` or `do_normalize` is
-    a silent no, so a hand-made file without them gets raw pixels here as well.
+    The video's part is nested in processor_config.json (as transformers 5 saves it) or lies in
+    video_preprocessor_config.json beside it (as released). A missing key means what it means to
+    transformers 5.23 (Molmo2Processor.__init__, Molmo2VideoProcessor): in particular, pixels are
+    neither rescaled nor normalised where `do_rescale` or `do_normalize` is missing.
+    Raises BadModel for a file that cannot be read or used.
     """
     processor = read_json(model, folder / 'processor_config.json')
     video = processor.get('video_processor')
@@ -73,18 +82,18 @@ def read_processor(model: str, folder: Path) -> tuple[PixelConfig, FrameTokens]:
 
 
 def read_json(model: str, path: Path) -> dict[str, Any]:
-    """A JSON object from a file of the model. Raises BadModel."""
+    """Read a file of the model that holds a JSON object. Raises BadModel."""
     try:
-        found = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as err:
         raise BadModel(model, f'cannot read {path.name}: {err}') from err
-    if not isinstance(found, dict):
-        raise BadModel(model, f'{path.name} holds {type(found).__name__}, not an object')
-    return found
+    if not isinstance(content, dict):
+        raise BadModel(model, f'{path.name} holds {type(content).__name__}, not an object')
+    return content
 
 
 def _pixel_config(video: dict[str, Any]) -> PixelConfig:
-    """Molmo2VideoProcessor's settings; raises ValueError for one that we do not have."""
+    """The settings of Molmo2VideoProcessor. Raises ValueError for one that `pixels` lacks."""
     size, patch = video.get('size', {'height': 378, 'width': 378}), int(video.get('patch_size', 14))
     if video.get('resample', _BILINEAR) != _BILINEAR:
         raise ValueError(f'resample {video["resample"]} is not bilinear')
@@ -107,7 +116,7 @@ def _channels(value: float | list[float]) -> tuple[float, float, float]:
 
 
 def _missing(folder: Path) -> list[str]:
-    """Names of needed files that are not in the folder."""
+    """The names of the needed files that are missing from the folder."""
 
     def lacks(name: str) -> bool:
         return not (folder / name).is_file()
@@ -125,9 +134,9 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _other_weights(folder: Path) -> str:
-    """A hint where only weights of a kind that can run code are there."""
-    found = sorted(path.name for path in folder.glob('*.bin'))
-    return f' ({found[0]} is there, but only safetensors are loaded)' if found else ''
+    """A hint for a folder that holds weights as *.bin, which are not loaded: they can run code."""
+    binaries = sorted(path.name for path in folder.glob('*.bin'))
+    return f' ({binaries[0]} is there, but only safetensors are loaded)' if binaries else ''
 
 
 def _from_hub(model: str) -> Path:
@@ -136,7 +145,7 @@ def _from_hub(model: str) -> Path:
 
     offline = os.environ.get('HF_HUB_OFFLINE', '').upper() in ('1', 'ON', 'YES', 'TRUE')
     try:
-        found = snapshot_download(model, allow_patterns=_WANTED, local_files_only=offline)
+        folder = snapshot_download(model, allow_patterns=_HUB_FILES, local_files_only=offline)
     except (HfHubHTTPError, HFValidationError, OSError, ValueError) as err:
         state = 'HF_HUB_OFFLINE is set' if offline else f'{type(err).__name__} from the hub'
         raise BadModel(
@@ -144,4 +153,4 @@ def _from_hub(model: str) -> Path:
             f'no such folder, not in the hub cache, and {state}; fetch it where there is a '
             f'network: hf download {model}',
         ) from err
-    return Path(found)
+    return Path(folder)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Names for pictures, by which features of frames seen lately are found. Knows no model."""
+"""Fingerprints of images, under which the features of encoded frames are cached."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ from numpy.typing import NDArray
 
 
 def fingerprint(image: NDArray[np.uint8]) -> bytes:
-    """A name for the pixels themselves.
+    """A digest of an image's shape and pixels.
 
-    Not (camera, stamp): a looped bag, or two clips that both start at zero, give one stamp to
-    different pictures, and a wrong feature would go unseen.
+    A camera and a stamp would not do: a bag that is played again, or two clips that both start at
+    zero, give the same stamp to different images, and nothing would show the wrong features.
     """
-    digest = hashlib.sha256(repr(image.shape).encode())  # in hardware on most: 4 ms for 1080p
+    # Most processors compute SHA-256 in hardware: 4 ms for 1080p.
+    digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image).data)
     return digest.digest()
 
 
 class Fingerprints:
-    """Fingerprints, without reading an array again that is asked about again and cannot change.
+    """Computes fingerprints, and remembers those of arrays that cannot change.
 
-    64 frames of 1080p take a quarter of a second to read: more than a further question on them. A
-    read-only array, as a clip's pictures are, is known by its identity while it lives; any other
-    may have been written over since, and is read every time. For one thread.
+    Reading 64 frames of 1080p takes a quarter of a second, longer than a further question about
+    them. So the fingerprint of a read-only array, as a clip's images are, is remembered while the
+    array exists. A writeable array may have changed and is read every time. For use by one thread.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[NDArray[np.uint8]], bytes]] = {}
+        self._digests: dict[int, tuple[weakref.ref[NDArray[np.uint8]], bytes]] = {}
 
     def of(self, image: NDArray[np.uint8]) -> bytes:
-        """As `fingerprint`."""
+        """The fingerprint of an image."""
         if image.flags.writeable:
             return fingerprint(image)
         key = id(image)
-        held, found = self._known.get(key, (None, b''))
-        if held is not None and held() is image:
-            return found
-        found = fingerprint(image)
-        self._known[key] = (weakref.ref(image, partial(self._forget, key)), found)
-        return found
+        array, digest = self._digests.get(key, (None, b''))
+        if array is not None and array() is image:
+            return digest
+        digest = fingerprint(image)
+        self._digests[key] = (weakref.ref(image, partial(self._forget, key)), digest)
+        return digest
 
     def _forget(self, key: int, dead: object) -> None:
-        if key in self._known and self._known[key][0] is dead:
-            del self._known[key]
+        if key in self._digests and self._digests[key][0] is dead:
+            del self._digests[key]

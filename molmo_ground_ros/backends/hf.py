@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Molmo2 as transformers implements it, with our own pixels, prompt ids and decoding loop.
+"""The backend `transformers`: Molmo2's network from transformers, with our own pre-processing.
 
-Native class only: safetensors, no code from the checkpoint, no torchvision. Greedy.
+Patches, token ids and the greedy decoding loop are this package's. Only the network class that
+transformers ships is used: no code from the checkpoint is run, and torchvision is not needed.
 """
 
 from __future__ import annotations
@@ -62,20 +63,20 @@ class TransformersBackend:
         options: GenerateOptions,
         on_text: OnText,
     ) -> list[Generation]:
-        """Answer each prompt; frames not prepared before are encoded now.
+        """Answer each prompt. Frames that were not prepared are encoded first.
 
-        Raises BackendError for an empty clip, a prompt longer than the model's context and
-        whatever torch raises, out of memory included; the next call starts afresh.
+        Raises BackendError for an empty clip, a prompt longer than the model's context, and an
+        error of torch, such as out of memory. A later call is not affected.
         """
         if not clip.frames:
             raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
-        written = [self._prompts.encode(clip.seconds, prompt) for prompt in prompts]
-        limits = [self._token_limit(len(one.ids), options.max_new_tokens) for one in written]
-        seen = [self._encoded(frame) for frame in clip.frames]
+        encoded = [self._prompts.encode(clip.seconds, prompt) for prompt in prompts]
+        limits = [self._token_limit(len(prompt.ids), options.max_new_tokens) for prompt in encoded]
+        frame_features = [self._encoded(frame) for frame in clip.frames]
         with self._guard('joining the frames'):
-            features = torch.cat(seen)
+            features = torch.cat(frame_features)
         return [
-            self._answer(index, written[index], features, limit, on_text)
+            self._answer(index, encoded[index], features, limit, on_text)
             for index, limit in enumerate(limits)
         ]
 
@@ -84,14 +85,17 @@ class TransformersBackend:
         self._encoded(frame)
 
     def close(self) -> None:
-        """Drop weights and features; nothing may be called after."""
+        """Free weights and features; no method may be called afterwards."""
         self._features.clear()
         del self._network
         if self.device.type == 'cuda':
             torch.cuda.empty_cache()
 
     def _encoded(self, frame: Frame) -> torch.Tensor:
-        """Features of a frame, (tokens, hidden). One frame a call, so the batch never matters."""
+        """The features of a frame, (tokens, hidden), from the cache or encoded now.
+
+        Frames are encoded one at a time: in a batch, the numbers would depend on its size.
+        """
         key = fingerprint(frame.image)
         held = self._features.get(key)
         if held is not None:
@@ -125,10 +129,11 @@ class TransformersBackend:
             if not on_text(index, piece):
                 stopped = True
                 break
-        if tokens and (rest := stream.finish()):  # ended inside a character
-            tokens[-1] = Token(tokens[-1].text + rest, tokens[-1].logprob)
+        # Text is left over where the last token ends inside a character.
+        if tokens and (unfinished := stream.finish()):
+            tokens[-1] = Token(tokens[-1].text + unfinished, tokens[-1].logprob)
             if not stopped:
-                on_text(index, rest)
+                on_text(index, unfinished)
         return Generation(
             text=''.join(token.text for token in tokens),
             tokens=tuple(tokens),
@@ -136,20 +141,20 @@ class TransformersBackend:
             stopped=stopped,
         )
 
-    def _token_limit(self, length: int, wanted: int) -> int:
-        """How many tokens may follow a prompt of this length."""
+    def _token_limit(self, length: int, most: int) -> int:
+        """At most `most` tokens that may follow a prompt of `length` tokens in the context."""
         room = int(self._network.config.text_config.max_position_embeddings) - length
         if room < 1:
             raise BackendError(
                 f"the prompt has {length} tokens, the model's context {length + room}: "
                 'ask about a shorter time or fewer frames'
             )
-        return min(wanted, room)
+        return min(most, room)
 
     def _greedy(
         self, prompt: PromptIds, features: torch.Tensor, limit: int
     ) -> Iterator[tuple[int, float]]:
-        """At most `limit` tokens with natural-log probabilities; the stop token is not given."""
+        """Yield up to `limit` tokens with their natural-log probabilities, without a stop token."""
         with self._guard(f'reading {len(prompt.ids)} tokens'), torch.inference_mode():
             output = self._prefill(prompt, features)
             chosen = _choose(output.logits)
@@ -182,14 +187,14 @@ class TransformersBackend:
         return text
 
     def _stop_tokens(self) -> frozenset[int]:
-        """The ids that end an answer: the checkpoint's own, and the end of a turn."""
+        """The ids that end an answer: those that the checkpoint names, and the end of a turn."""
         named = self._network.generation_config.eos_token_id
         ids = named if isinstance(named, list) else [named]
         ids = [*ids, self._tokenizer.eos_token_id, self._prompts.token_id(TURN_END)]
         return frozenset(int(token) for token in ids if token is not None)
 
     def _check_sizes(self) -> None:
-        """Raise BadModel where tokenizer, processor and weights are not of one checkpoint."""
+        """Raise BadModel where the tokenizer, processor and weights do not fit each other."""
         config = self._network.config
         if self._prompts.patch != config.image_patch_id:
             raise BadModel(
@@ -207,7 +212,7 @@ class TransformersBackend:
 
     @contextlib.contextmanager
     def _guard(self, doing: str) -> Iterator[None]:
-        """Translate what torch raises, and give back the memory it held."""
+        """Turn errors of torch into BackendError, and free the memory that the failed call held."""
         try:
             yield
         except (RuntimeError, ValueError, IndexError) as err:
@@ -220,7 +225,10 @@ class TransformersBackend:
 
 
 def _choose(logits: torch.Tensor) -> tuple[int, float]:
-    """The likeliest token after the last position of (1, length, vocabulary), and its logprob."""
+    """The likeliest token at the last position, and its natural-log probability.
+
+    logits: (1, length, vocabulary). Raises ValueError for logits that are nan.
+    """
     last = logits[0, -1].float()
     token = last.argmax()
     logprob = torch.log_softmax(last, dim=-1)[token].item()

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A camera picture to the patches Molmo2's vision tower reads. Needs numpy alone.
+"""Turns an image into the patches that Molmo2's vision tower reads, with numpy alone.
 
-Equal, bit for bit, to transformers 5.23 models/molmo2/video_processing_molmo2.py (which needs
-torchvision) as it runs on a CPU with more than one thread. With one thread torch takes another
-kernel for the same resize, and a few bytes in a million of the processor's own output change by 1.
+The result equals, bit for bit, that of transformers 5.23 models/molmo2/video_processing_molmo2.py
+(which needs torchvision) on a CPU with more than one thread. With one thread, torch resizes by
+another kernel, which changes a few bytes in a million of the reference's own output by 1.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ from molmo_ground_ros.errors import ImageError
 
 @dataclass(frozen=True, slots=True)
 class PixelConfig:
-    """How a checkpoint wants its video frames, as its processor files state it."""
+    """How a checkpoint's processor files say that frames become patches.
 
-    size: int = 378  # pixels, a multiple of patch_size; frames are squashed to size x size
+    size: frames are resized to size x size, a multiple of patch_size.
+    pooling: rows and columns of patches that make one visual token.
+    rescale_factor, mean: None where pixels are not rescaled, or not normalised.
+    """
+
+    size: int = 378  # pixels
     patch_size: int = 14  # pixels
-    pooling: tuple[int, int] = (3, 3)  # patches (rows, columns) that make one visual token
-    rescale_factor: float | None = 1 / 255  # None: not rescaled
-    mean: tuple[float, float, float] | None = (0.5, 0.5, 0.5)  # None: not normalised
+    pooling: tuple[int, int] = (3, 3)
+    rescale_factor: float | None = 1 / 255
+    mean: tuple[float, float, float] | None = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     @property
@@ -42,10 +47,10 @@ class PixelConfig:
 
 
 def frame_patches(image: NDArray[np.uint8], config: PixelConfig) -> NDArray[np.float32]:
-    """Resize, rescale, normalise and cut a frame.
+    """Resize, rescale and normalise a frame, and cut it into patches.
 
-    image: (H, W, 3) RGB. Gives (patches, patch_size * patch_size * 3): patches row by row, pixels
-    of a patch row by row, channels last. Raises ImageError for another shape or type.
+    image: (H, W, 3) RGB. Returns (patches, patch_size * patch_size * 3): patches row by row, the
+    pixels of a patch row by row, channels last. Raises ImageError for another shape or type.
     Source: transformers 5.23 video_processing_molmo2.py:56-64, 93-148.
     """
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape or image.dtype != np.uint8:
@@ -57,7 +62,7 @@ def frame_patches(image: NDArray[np.uint8], config: PixelConfig) -> NDArray[np.f
 
 
 def pooling_indices(config: PixelConfig) -> NDArray[np.int64]:
-    """Which patches of a frame each visual token pools, (tokens, window); -1 is padding.
+    """The patches of a frame that each visual token pools, (tokens, pool); -1 is padding.
 
     Source: transformers 5.23 video_processing_molmo2.py:67-90.
     """
@@ -74,7 +79,7 @@ def pooling_indices(config: PixelConfig) -> NDArray[np.int64]:
 
 
 def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Squash (H, W, 3) to (size, size, 3), bilinear without antialiasing, rounded half to even.
+    """Resize (H, W, 3) to (size, size, 3), bilinear without antialiasing, rounded half to even.
 
     Source: transformers 5.23 video_processing_molmo2.py:93-122, whose arithmetic is torch 2.13
     aten/src/ATen/native/cpu/UpSampleKernel.cpp: float32, across first, then down.
@@ -84,7 +89,8 @@ def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         return image
     top, bottom, down = _taps(height, size)
     left, right, across = _taps(width, size)
-    channels = np.repeat(across, 3)  # rows stay flat: numpy is slow over an axis of three
+    # Rows stay flat, because numpy is slow along an axis of length three.
+    channels = np.repeat(across, 3)
     upper, lower = (
         _mix(
             rows[:, left].reshape(size, -1),  # (size, size * 3)
@@ -102,9 +108,10 @@ def _mix(
     second: NDArray[np.uint8] | NDArray[np.float32],
     weight: NDArray[np.float32],  # of the second, in [0, 1]
 ) -> NDArray[np.float32]:
-    """fma(first, 1 - weight, second * weight) in float32, as the compiled kernel rounds it."""
+    """fma(first, 1 - weight, second * weight) in float32, rounded as the compiled kernel does."""
     product = np.multiply(second, weight, dtype=np.float32)
-    # A float64 holds a float32 product whole: adding there and rounding once is the fused step.
+    # A float64 holds the product of two float32 exactly, so adding in float64 and rounding once
+    # gives what a fused multiply-add gives.
     total: NDArray[np.float64] = np.multiply(first, np.float32(1) - weight, dtype=np.float64)
     total += product
     return total.astype(np.float32)
@@ -114,9 +121,10 @@ def _mix(
 def _taps(
     source: int, target: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """For each of `target` pixels: the two source indices and the second one's weight."""
+    """For each of `target` pixels the two source pixels, and the weight of the second in [0, 1]."""
     scale = np.float64(np.float32(source) / np.float32(target))
-    centre = ((np.arange(target) + 0.5) * scale - 0.5).astype(np.float32)  # fused in the kernel too
+    # Rounded once, because the kernel computes this with a fused multiply-add, too.
+    centre = ((np.arange(target) + 0.5) * scale - 0.5).astype(np.float32)
     centre = np.maximum(centre, np.float32(0))
     first = np.minimum(centre.astype(np.intp), source - 1)
     second = np.minimum(first + 1, source - 1)

@@ -1,6 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A clip's labels and a question to Molmo2's token ids. Knows nothing of pixels or weights.
+"""Turns time labels and a question into Molmo2's token ids. Knows nothing of pixels or weights.
+
+The layout of a prompt:
 
     {BOS}{0.0 <im_start><im_patch>...<im_end>}{ 0.5 <im_start>...}<|im_start|>user
     {question}<|im_end|>
@@ -34,7 +36,7 @@ TURN_START, TURN_END = '<|im_start|>', '<|im_end|>'
 
 
 class Tokenizer(Protocol):
-    """The part of a transformers tokenizer that is used here."""
+    """The part of a transformers tokenizer that prompts are written with."""
 
     bos_token_id: int | None
     eos_token_id: int | None
@@ -46,16 +48,19 @@ class Tokenizer(Protocol):
         ...
 
     def encode(self, text: str, **options: bool) -> list[int]:
-        """Ids of a text."""
+        """The ids of a text."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PromptIds:
-    """What the model reads, one entry a token."""
+    """A prompt as the model reads it, with one entry a token.
+
+    visual: 1 for a token of the video, else 0; mm_token_type_ids of transformers.
+    """
 
     ids: tuple[int, ...]
-    visual: tuple[int, ...]  # mm_token_type_ids: 1 for tokens of the video, else 0
+    visual: tuple[int, ...]
 
 
 class PromptEncoder:
@@ -75,27 +80,29 @@ class PromptEncoder:
         rows, columns = grid
         row = [self.patch] * columns + [self.token_id('<im_col>')] * frame.columns
         self._frame = [self.token_id(frame.start), *row * rows, self.token_id(frame.end)]
-        self._labels: dict[str, list[int]] = {}  # those of a window, few
+        # By time label. A window is at most 63 s long, so there are few of them.
+        self._labels: dict[str, list[int]] = {}
         self._visual = frozenset(self.token_id(name) for name in VISUAL)
         self._special = frozenset(tokenizer.all_special_ids) | self._visual
 
     @property
     def frame_tokens(self) -> int:
-        """Tokens of a frame, its markers included, its label not."""
+        """Tokens of a frame with its start and end, without its time label."""
         return len(self._frame)
 
     def token_id(self, name: str) -> int:
         """The id of a special token. Raises BadModel where the tokenizer lacks it."""
-        found = self._tokenizer.convert_tokens_to_ids(name)
-        if not isinstance(found, int) or found == self._tokenizer.unk_token_id:
+        token = self._tokenizer.convert_tokens_to_ids(name)
+        if not isinstance(token, int) or token == self._tokenizer.unk_token_id:
             raise BadModel(self._model, f"its tokenizer lacks the token '{name}'")
-        return found
+        return token
 
     def encode(self, seconds: Sequence[float], question: str) -> PromptIds:
-        """Ids of a clip whose frames bear these labels (shown with one decimal), and a question.
+        """The ids of a prompt about frames with these time labels, in seconds, and a question.
 
-        A special token written out in the question stays text: the processor would take
-        '<|im_end|>' or '<im_patch>' for the token itself. Raises BackendError where it cannot be.
+        Labels are written with one decimal. A special token that the question spells out, such as
+        '<|im_end|>', stays text; transformers' processor would read it as the token itself. Raises
+        BackendError where the tokenizer cannot keep it as text.
         """
         ids = [self._bos]
         for i, label in enumerate(seconds):
@@ -106,7 +113,7 @@ class PromptEncoder:
         return PromptIds(tuple(ids), tuple(int(token in self._visual) for token in ids))
 
     def _label(self, text: str) -> list[int]:
-        """Ids of a time label: the same ones come with every question."""
+        """The ids of a time label, kept for later prompts, which repeat them."""
         if text not in self._labels:
             self._labels[text] = self._text(text)
         return self._labels[text]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded answers instead of a model: the shipped test double. Looks at no pixel.
+"""Gives recorded answers in place of a model, for tests and demonstrations. Looks at no pixel.
 
 An answers file ending in `.jsonl` holds one JSON object a line:
 
@@ -18,6 +18,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 from molmo_ground_ros.backends.base import GenerateOptions, Generation, OnText, Token
@@ -28,17 +29,22 @@ _PIECE = re.compile(r'\d|[^\W\d_]+|.', re.DOTALL)
 
 
 def pieces(text: str) -> list[str]:
-    """The text as it is streamed: words whole, every digit and every other character alone."""
+    """Split a text as it is streamed: into words, single digits and single other characters."""
     return _PIECE.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """One answer; without `match` it is used once and in order, with it as often as it matches."""
+    """One recorded answer.
+
+    match: a regular expression. The answer is given whenever it is found in the prompt; without
+    one, the answer is given once, in order.
+    logprobs: one for each piece, or one for all pieces; empty for an answer without probabilities.
+    """
 
     text: str
     match: str = ''
-    logprobs: tuple[float, ...] = ()  # one a piece, or one for all; empty = not known
+    logprobs: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(pieces(self.text))
@@ -48,15 +54,15 @@ class RecordedAnswer:
 
     def tokens(self) -> list[Token]:
         """The pieces with their log-probabilities; nan where none were recorded."""
-        known = self.logprobs or (math.nan,)
-        return [Token(piece, known[i % len(known)]) for i, piece in enumerate(pieces(self.text))]
+        logprobs = self.logprobs or (math.nan,)
+        return [Token(*pair) for pair in zip(pieces(self.text), cycle(logprobs), strict=False)]
 
 
 class ReplayBackend:
-    """Answers from a list: by `match` first, else the next one in order.
+    """Answers from a list: the first answer whose `match` fits, else the next one in order.
 
-    `repeat` gives the last answer again once all are used. `delay` is called before each piece, so
-    that a test can hold an answer open. `asked` lists the prompts seen.
+    repeat: give the last answer again after all are used. delay: called before each piece, so that
+    a test can hold an answer open. The attribute `prompts` lists the prompts received so far.
     """
 
     def __init__(
@@ -69,7 +75,7 @@ class ReplayBackend:
     ) -> None:
         recordings = [RecordedAnswer(a) if isinstance(a, str) else a for a in answers]
         self.model = model
-        self.asked: list[str] = []
+        self.prompts: list[str] = []
         self._matched = [r for r in recordings if r.match]
         self._ordered = [r for r in recordings if not r.match]
         self._used = 0
@@ -111,7 +117,7 @@ class ReplayBackend:
     def _play(
         self, index: int, prompt: str, options: GenerateOptions, on_text: OnText
     ) -> Generation:
-        self.asked.append(prompt)
+        self.prompts.append(prompt)
         recording = self._next(prompt)
         tokens = recording.tokens()
         played: list[Token] = []
@@ -146,13 +152,13 @@ class ReplayBackend:
 
 
 def _from_json(line: str) -> RecordedAnswer:
-    """A line of a `.jsonl` file; raises ValueError for what is not an answer."""
+    """Read a line of a `.jsonl` file. Raises ValueError where it is not an answer."""
     entry = json.loads(line)
     if not isinstance(entry, dict) or not isinstance(entry.get('text'), str):
         raise ValueError("not a JSON object with a 'text' string")
     unknown = set(entry) - {'text', 'match', 'logprobs'}
     if unknown:
         raise ValueError(f'unknown keys {sorted(unknown)}')
-    found = entry.get('logprobs', [])
-    logprobs = found if isinstance(found, list) else [found]
+    value = entry.get('logprobs', [])
+    logprobs = value if isinstance(value, list) else [value]
     return RecordedAnswer(entry['text'], str(entry.get('match', '')), tuple(map(float, logprobs)))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""SAM 2 by its name or folder, loaded when it is asked for. Imports no torch."""
+"""Loads SAM 2, and imports torch and transformers only then."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def load_segmenter(model: str, device: str = 'auto', dtype: str = 'auto') -> Segmenter:
     """Load SAM 2. Raises MissingPackage (naming the pip extra), BadModel, BadSetting.
 
-    model: a folder or a hub id, e.g. facebook/sam2.1-hiera-large; the weights are the user's.
-    device, dtype: as for backends; 'auto' is a GPU in bfloat16 where there is one, else the CPU.
+    model: a folder or a hub id, such as facebook/sam2.1-hiera-large. No weights are shipped.
+    device, dtype: as for backends; 'auto' is bfloat16 on a GPU if there is one, else the CPU.
     """
     settings = BackendSettings(model, device=device, dtype=dtype)
     try:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A checked checkpoint folder to a network and a tokenizer of transformers, on one device.
+"""Loads networks and tokenizers with transformers, from a folder that was checked before.
 
-Safetensors and native classes only. Importing this raises BackendError where transformers itself
-cannot be used.
+Only safetensors and classes that transformers ships are used. Importing this file raises
+BackendError where the installed transformers cannot be used.
 """
 
 from __future__ import annotations
@@ -33,24 +33,27 @@ except ImportError as err:
     raise BackendError(f'this transformers has no Molmo2 (5.23 has): {err}') from err
 
 _LOG = logging.getLogger(__name__)
-_ATTENTION = 'sdpa'  # flash_attention_2 would drop the block mask of the visual tokens
+# flash_attention_2 would drop the block mask of the visual tokens.
+_ATTENTION = 'sdpa'
 
 
-def load_network(
-    model: str, folder: Path, device: torch.device, dtype: torch.dtype
-) -> Any:  # a Molmo2ForConditionalGeneration: its own annotations do not pass mypy --strict
-    """Read the weights, in this precision. Raises BadModel, also where some are missing."""
+# Any stands for Molmo2ForConditionalGeneration, whose annotations do not pass mypy --strict.
+def load_network(model: str, folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """Load Molmo2. Raises BadModel, also where a tensor is missing."""
     return load_class(Molmo2ForConditionalGeneration, model, folder, device, dtype)
 
 
 def load_class(
-    network_class: Any,  # of transformers
+    network_class: Any,
     model: str,
     folder: Path,
     device: torch.device,
     dtype: torch.dtype,
 ) -> Any:
-    """The same for any class of transformers."""
+    """Load a network of any class of transformers. Raises BadModel, also where a tensor is missing.
+
+    model: its name, for messages.
+    """
     try:
         with _no_progress_bar():
             network, report = network_class.from_pretrained(
@@ -73,18 +76,18 @@ def load_class(
 
 @contextlib.contextmanager
 def _no_progress_bar() -> Iterator[None]:
-    """Keep transformers from drawing on stderr while it loads."""
-    shown = transformers_logging.is_progress_bar_enabled()
+    """Switch off the progress bar that transformers draws on stderr while it loads."""
+    was_enabled = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if was_enabled:
             transformers_logging.enable_progress_bar()
 
 
 def load_tokenizer(model: str, folder: Path) -> Any:
-    """Read the tokenizer. Raises BadModel."""
+    """Load a tokenizer. Raises BadModel."""
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError) as err:

@@ -150,7 +150,7 @@ class _Segmenting:
     def __call__(self, annotated: AnnotatedVideo) -> AnnotatedVideo:
         """The video with masks in place of boxes.
 
-        Raises BadRecord for a video without boxes, BadSetting, ImageError, NoFrames, OSError.
+        Raises BadRecord for a video without boxes, BadArgument, ImageError, NoFrames, OSError.
         """
         if not any(isinstance(track, BoxTrack) and track.boxes for track in annotated.tracks):
             raise _about(annotated, 'no object has a box')

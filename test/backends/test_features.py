@@ -28,7 +28,7 @@ def test_an_array_is_read_once_while_it_lives(monkeypatch, picture):
     assert len(read) == 2
     del image
     gc.collect()
-    assert not known._known
+    assert not known._digests
 
 
 def test_a_buffer_that_is_written_over_is_read_again(picture):

@@ -24,7 +24,7 @@ def ask(backend: ReplayBackend, *prompts: str, limit: int = 2048) -> list[Genera
 def test_answers_come_in_order():
     backend = ReplayBackend(['one', 'two'])
     assert [g.text for g in ask(backend, 'a', 'b')] == ['one', 'two']
-    assert backend.asked == ['a', 'b']
+    assert backend.prompts == ['a', 'b']
 
 
 def test_an_answer_that_matches_is_preferred_and_can_be_used_again():

@@ -16,7 +16,14 @@ from transformers import Sam2VideoInferenceSession, Sam2VideoModel
 
 from molmo_ground_ros.backends.sam2 import Segmenter
 from molmo_ground_ros.backends.segmenter import load_segmenter
-from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, ImageError, MissingPackage
+from molmo_ground_ros.errors import (
+    BackendError,
+    BadModel,
+    BadPrompt,
+    BadSetting,
+    ImageError,
+    MissingPackage,
+)
 
 HEIGHT, WIDTH = 60, 90
 BOX, OTHER = (10.0, 12.0, 30.0, 24.0), (50.0, 5.0, 25.0, 40.0)
@@ -201,16 +208,16 @@ def test_half_precision_runs(folder, video):
     ],
 )
 def test_a_box_that_is_none_is_named(box, message, segmenter, video):
-    with pytest.raises(BadSetting, match=message):
+    with pytest.raises(BadPrompt, match=message):
         list(segmenter.track_boxes(video, {7: {1: box}}))
 
 
 def test_other_bad_input_is_named(segmenter, video):
-    with pytest.raises(BadSetting, match='object 4 has none'):
+    with pytest.raises(BadPrompt, match='object 4 has none'):
         list(segmenter.track_boxes(video, {4: {}}))
-    with pytest.raises(BadSetting, match=r'frame = 24: of object 4: there are 24'):
+    with pytest.raises(BadPrompt, match=r'frame = 24: of object 4: there are 24'):
         list(segmenter.track_boxes(video, {4: {24: BOX}}))
-    with pytest.raises(BadSetting, match=r'point = \(91, 3\).*object 4, frame 0'):
+    with pytest.raises(BadPrompt, match=r'point = \(91, 3\).*object 4, frame 0'):
         list(segmenter.track_points(video, {4: {0: (91, 3)}}))
     with pytest.raises(ImageError, match=r'frame 1 is \(50, 90, 3\), the first one'):
         list(segmenter.track_boxes([video[0], video[1][:50]], {4: {0: BOX, 1: BOX}}))

@@ -142,7 +142,7 @@ def test_scores_come_from_the_tokens_and_are_nan_without() -> None:
 def test_free_question_reaches_the_model_as_asked() -> None:
     backend = ReplayBackend(['yes'])
     Grounder(backend).ground(make_clip(), Query('  Is the gripper holding anything?  '))
-    assert backend.asked == ['Is the gripper holding anything?']
+    assert backend.prompts == ['Is the gripper holding anything?']
 
 
 def test_token_limit_marks_the_answer_truncated_and_keeps_whole_points() -> None:
@@ -271,7 +271,7 @@ def test_another_models_answers_are_asked_for_and_read_in_its_own_format() -> No
     answer = Grounder(backend, answer_format='qwen3-vl').ground(
         make_clip(), Query('Track the red block.')
     )
-    (asked,) = backend.asked
+    (asked,) = backend.prompts
     assert asked.startswith('Track the red block.\nAnswer in JSON only: ')
     (track,) = answer.tracks
     assert (track.id, track.label) == (1, 'red block')

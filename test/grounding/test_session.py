@@ -104,7 +104,7 @@ def test_questions_are_asked_and_read_in_the_format_that_is_set(open_session: Op
     backend = ReplayBackend(['{"count": 2}'])
     session = open_session(backend, answer_format='qwen3-vl')
     assert session.submit(Query('How many cups are there?')).result().count == 2
-    assert 'Answer in JSON only' in backend.asked[0]
+    assert 'Answer in JSON only' in backend.prompts[0]
 
 
 def test_question_names_its_camera(open_session: Opened) -> None:

@@ -214,7 +214,7 @@ def test_over_the_queue_is_busy_and_nothing_is_lost(start: Start) -> None:
     world = start(backend, queue_size=1)
     film(world, 1.0)
     first = world.ask_async(query=QUESTION)
-    wait_until(lambda: bool(backend.asked), 'the first question to start')
+    wait_until(lambda: bool(backend.prompts), 'the first question to start')
     second = world.ask_async(query=QUESTION)
     wait_until(lambda: world.node.session.stats().waiting == 1, 'the second to queue')
     third = world.ask(query=QUESTION)
@@ -305,7 +305,7 @@ def test_closing_the_node_answers_open_questions(start: Start) -> None:
     world = start(backend)
     film(world, 0.5)
     waiting = world.ask_async(query=QUESTION)
-    wait_until(lambda: bool(backend.asked), 'the question to start')
+    wait_until(lambda: bool(backend.prompts), 'the question to start')
     closer = threading.Thread(target=world.node.close)
     closer.start()
     assert waiting().error_code == Ground.Response.SHUTTING_DOWN
@@ -361,7 +361,7 @@ def test_cancel_stops_the_model_at_the_next_token(start: Start) -> None:
     world = start(backend)
     film(world, 0.5)
     handle = send_goal(world, query=QUESTION)
-    wait_until(lambda: bool(backend.asked), 'the model to start')
+    wait_until(lambda: bool(backend.prompts), 'the model to start')
     canceling = handle.cancel_goal_async()
     wait_until(canceling.done, 'the cancel to be accepted')
     assert len(canceling.result().goals_canceling) == 1

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Names of devices and precisions to torch's own, and torch's errors to ours."""
+"""Turns names of devices and number formats into torch's, and torch's errors into BackendError."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from molmo_ground_ros.errors import BackendError, BadSetting
 
 
 def choose_device(name: str) -> torch.device:
-    """Raises BadSetting for a GPU that is not there: never falls back to the CPU by itself."""
+    """The device of a name. 'auto' is a GPU if there is one, else the CPU.
+
+    Raises BadSetting for a GPU that is not there; it is never replaced by the CPU.
+    """
     if name == 'auto':
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     device = torch.device(name)
@@ -25,9 +28,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """'auto' is bfloat16 on a GPU (released weights are float32, twice as large) else float32.
+    """The number format of a name. 'auto' is float32 on a CPU and bfloat16 on a GPU.
 
-    Raises BadSetting for a format that torch does not compute in.
+    bfloat16 takes half the memory of float32, the format of the released weights. Raises BadSetting
+    for a format that torch does not compute in.
     """
     if name == 'auto':
         return torch.float32 if device.type == 'cpu' else torch.bfloat16
@@ -39,7 +43,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 @contextlib.contextmanager
 def guarded(doing: str) -> Iterator[None]:
-    """Translate what torch raises to BackendError, and give back the memory it held."""
+    """Turn errors of torch into BackendError, and free the memory that the failed call held."""
     try:
         yield
     except (RuntimeError, ValueError, IndexError) as err:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which packages a backend needs, which of them are installed, and whether they load.
+"""Knows the packages that each backend needs, and finds out whether they are installed and load.
 
-A package is loaded in a process of its own: one that is broken may take its process with it, and a
-large one takes seconds.
+A package is imported in another process, because a broken one may crash its process and a large
+one takes seconds.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
-_SECONDS = 120.0  # torch from a cold disk
+# Importing torch from a disk that was not read before takes long.
+_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One distribution, as pyproject.toml asks for it."""
+    """A distribution that pyproject.toml requires.
+
+    least: the oldest version that will do. code: Python that fails where the package is broken.
+    """
 
     name: str
-    least: str  # version
-    code: str  # that uses it: fails where it is broken
+    least: str
+    code: str
 
     @property
     def requirement(self) -> str:
-        """As pip takes it."""
+        """The requirement as pip reads it."""
         return f'{self.name}>={self.least}'
 
 
@@ -54,28 +58,31 @@ EXTRAS: dict[str, tuple[Package, ...]] = {
         Package('scipy', '1.10', 'import scipy.optimize'),
     ),
 }
-"""What pyproject.toml has under these extras; a test holds the two to each other."""
+"""The packages of pyproject.toml's extras; a test compares the two."""
 
 Try = Callable[[Sequence[str]], str]
 
 
 def attempt(arguments: Sequence[str]) -> str:
-    """What a Python process prints. Raises OSError with the last line it complained with."""
+    """Run Python with these arguments and return its output.
+
+    Raises OSError, whose message is the last line on stderr, where it fails or does not end.
+    """
     try:
-        ran = subprocess.run(
+        process = subprocess.run(
             [sys.executable, *arguments],
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=_TIMEOUT_S,
             check=False,
             errors='replace',
         )
     except subprocess.TimeoutExpired as err:
-        raise OSError(f'no end after {_SECONDS:.0f} s') from err
-    if ran.returncode:
-        said = ran.stderr.strip().splitlines()
-        raise OSError(said[-1] if said else f'ended with {ran.returncode}')
-    return ran.stdout.strip()
+        raise OSError(f'no end after {_TIMEOUT_S:.0f} s') from err
+    if process.returncode:
+        complaints = process.stderr.strip().splitlines()
+        raise OSError(complaints[-1] if complaints else f'ended with {process.returncode}')
+    return process.stdout.strip()
 
 
 def version_of(package: Package) -> str:
@@ -89,7 +96,7 @@ def version_of(package: Package) -> str:
 def wrong_with(package: Package, run: Try = attempt) -> str:
     """Why a package cannot be used; '' where it can.
 
-    One that loads and states no version will do: Debian's packages may leave that out.
+    A package that loads and states no version counts as usable: some of Debian's state none.
     """
     version = version_of(package)
     if version and _numbers(version) < _numbers(package.least):
@@ -102,6 +109,6 @@ def wrong_with(package: Package, run: Try = attempt) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The release of a version, '2.13.0+cpu': (2, 13, 0)."""
-    found = re.match(r'\d+(\.\d+)*', version)
-    return tuple(int(one) for one in found[0].split('.')) if found else ()
+    """The release numbers of a version: (2, 13, 0) for '2.13.0+cpu'."""
+    release = re.match(r'\d+(\.\d+)*', version)
+    return tuple(int(number) for number in release[0].split('.')) if release else ()

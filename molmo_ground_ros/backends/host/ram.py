@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How much memory this process may still take: the machine's, and its control group's."""
+"""Reads how much memory this process may still take, of the machine and of its control groups."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 _ROOT = Path('/')
-# Files of a control group: its folder in /sys/fs/cgroup, its limit, its use, and the line of
-# memory.stat with pages of files that can be dropped. Version 2, then version 1.
+# For version 2 and version 1 of control groups: the folder in /sys/fs/cgroup, the files with the
+# limit and the use, and the line of memory.stat that counts the file cache Linux can give up.
 _GROUPS = (
     ('', 'memory.max', 'memory.current', 'inactive_file'),
     ('memory', 'memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file'),
@@ -17,17 +17,18 @@ _GROUPS = (
 
 
 def available_bytes(root: Path = _ROOT) -> int | None:
-    """Bytes that can be taken without swapping; None where the system does not say.
+    """Bytes that this process can take without swapping; None where the system does not say.
 
-    The least of MemAvailable and what is left in each control group this process is in, pages of
-    files that can be dropped counted as free. root: of the file system, for tests.
+    This is the least of MemAvailable and of what is left in each control group of this process.
+    File cache counts as free, because Linux gives it up when memory is asked for.
+    root: the folder that stands for `/`, for tests.
     """
-    found = [*_machine(root), *_groups(root)]
-    return max(min(found), 0) if found else None
+    limits = [*_machine(root), *_groups(root)]
+    return max(min(limits), 0) if limits else None
 
 
 def total_bytes(root: Path = _ROOT) -> int | None:
-    """Memory of the machine, None where the system does not say."""
+    """Bytes of memory that the machine has; None where the system does not say."""
     return next(_meminfo(root, 'MemTotal'), None)
 
 
@@ -43,28 +44,30 @@ def _meminfo(root: Path, name: str) -> Iterator[int]:
 
 
 def _groups(root: Path) -> Iterator[int]:
-    """What is left in this process's control groups and in all above them."""
+    """Bytes left in each control group of this process, and in each group above it."""
     for line in _lines(root / 'proc/self/cgroup'):
         _, controllers, path = [*line.split(':', 2), '', ''][:3]
-        for folder, limit, use, droppable in _GROUPS:
+        for folder, limit_file, usage_file, droppable in _GROUPS:
             if controllers.split(',') != [folder]:
                 continue
             mount = root / 'sys/fs/cgroup' / folder
             inside = PurePosixPath(path).relative_to('/') if path.startswith('/') else None
-            for one in [] if inside is None else [inside, *inside.parents]:
-                yield from _left(mount / one, limit, use, droppable)
+            for group in [] if inside is None else [inside, *inside.parents]:
+                yield from _left(mount / group, limit_file, usage_file, droppable)
 
 
 def _left(group: Path, limit: str, use: str, droppable: str) -> Iterator[int]:
-    most, used = _number(group / limit), _number(group / use)
-    if most is None or used is None:  # 'max', or a group without a limit of its own
+    """Bytes left in one control group; yields nothing where the group has no limit."""
+    limit_bytes, used_bytes = _number(group / limit), _number(group / use)
+    # Without a limit, the file is missing or holds 'max'.
+    if limit_bytes is None or used_bytes is None:
         return
-    dropped = 0
+    droppable_bytes = 0
     for line in _lines(group / 'memory.stat'):
         key, _, value = line.partition(' ')
         if key == droppable and value.isdigit():
-            dropped = int(value)
-    yield most - used + dropped
+            droppable_bytes = int(value)
+    yield limit_bytes - used_bytes + droppable_bytes
 
 
 def _number(path: Path) -> int | None:

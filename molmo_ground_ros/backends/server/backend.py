@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Answers from a server: asks, waits, tries again where that is safe, and gives up where it is not.
+"""The backend `server`: sends questions to a server, and reads the answers as they are generated.
 
-Ran against `transformers serve` 5.23 with the tabletop model; never against vLLM, whose side is
-written from its source.
+A request is sent again only while the server has not begun to work on it. Tested with `transformers
+serve` 5.23 and the tabletop model. What concerns vLLM is written from its source and was not run.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from molmo_ground_ros.backends.server.events import (
     BadEvent,
     Piece,
     StreamEvents,
+    error_text,
     read_chunk,
-    words_of,
 )
 from molmo_ground_ros.backends.server.exchange import FAILURES, Exchange, Start
 from molmo_ground_ros.backends.server.request import Jpeg, body, encode
@@ -39,44 +39,48 @@ from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
-POLL_S = 0.1  # between two looks at whether the answer is still wanted
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # before trying again, doubling
-BUSY = (429, 503)  # too many requests, service unavailable
+# While it waits, `on_text` is asked so often whether to go on.
+POLL_S = 0.1
+# The pause before a request is sent again doubles from the first to the longest.
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+# Too many requests; service unavailable.
+BUSY = (429, 503)
 STREAM = 'text/event-stream'
 _log = logging.getLogger(__name__)
 
 
-class _NotBegun(Exception):
-    """The server did not take the request: it may be sent again."""
+class _RequestNotStarted(Exception):
+    """The server has not begun to work on the request, so it may be sent again."""
 
     def __init__(self, why: str, after: str = '') -> None:
         self.pause_s = min(float(after), LONGEST_PAUSE_S) if after.isdecimal() else None
         super().__init__(why)
 
 
-class _Unwanted(Exception):
+class _Stopped(Exception):
     """`on_text` returned False."""
 
 
 @dataclass(slots=True)
-class _Answer:
-    """What came so far."""
+class _PartialAnswer:
+    """The answer as far as it has arrived."""
 
     text: str = ''
     tokens: tuple[Token, ...] = ()
-    known: bool = True  # every piece of text came with its log-probabilities
+    # Whether every piece of text came with log-probabilities.
+    has_logprobs: bool = True
     finish: str = ''
 
     def add(self, piece: Piece) -> None:
         self.text += piece.text
         self.tokens += piece.tokens
-        self.known = self.known and (bool(piece.tokens) or not piece.text)
+        self.has_logprobs = self.has_logprobs and (bool(piece.tokens) or not piece.text)
         self.finish = piece.finish or self.finish
 
     def generation(self, *, stopped: bool) -> Generation:
         return Generation(
             text=self.text,
-            tokens=self.tokens if self.known else (),
+            tokens=self.tokens if self.has_logprobs else (),
             truncated=not stopped and self.finish == 'length',
             stopped=stopped,
         )
@@ -85,7 +89,7 @@ class _Answer:
 class ServerBackend:
     """One model of one server. Opens no connection before the first question.
 
-    `device`, `dtype` and `threads` are the server's own affair and not looked at. Raises BadModel
+    `device`, `dtype` and `threads` are ignored: they are settings of the server. Raises BadModel
     for a bad address, BadSetting for a bad key.
     """
 
@@ -97,7 +101,7 @@ class ServerBackend:
         if self._key and self._tls is None:
             _log.warning('%s goes unencrypted to %s', KEY_VARIABLE, self._endpoint.address)
         self._fingerprints = Fingerprints()
-        self._pictures: LruCache[bytes, Jpeg] = LruCache(settings.savings.feature_bytes)
+        self._jpegs: LruCache[bytes, Jpeg] = LruCache(settings.savings.feature_bytes)
 
     def generate(
         self,
@@ -106,140 +110,143 @@ class ServerBackend:
         options: GenerateOptions,
         on_text: OnText,
     ) -> list[Generation]:
-        """Ask each prompt, one after the other. `on_text` is called every POLL_S while it waits.
+        """Send each prompt in turn. While it waits, `on_text` is called every POLL_S.
 
-        Raises BackendError for an empty clip, a server that cannot be reached, refuses, stalls or
-        breaks off, with its words shortened; the next call starts afresh.
+        Raises BackendError for an empty clip, and for a server that cannot be reached, refuses,
+        stalls or breaks off; the message quotes the server. A later call is not affected.
         """
         if not clip.frames:
             raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
-        pictures = [self._encoded(frame) for frame in clip.frames]
+        images = [self._encoded(frame) for frame in clip.frames]
         limit = options.max_new_tokens
         return [
             self._ask(
-                body(self._endpoint, pictures, clip.seconds, prompt, limit),
+                body(self._endpoint, images, clip.seconds, prompt, limit),
                 partial(on_text, i),
             )
             for i, prompt in enumerate(prompts)
         ]
 
     def prepare(self, camera: str, frame: Frame) -> None:  # noqa: ARG002
-        """Write a frame as JPEG now, so that a later question finds it."""
+        """Encode a frame as JPEG, so that a later question need not."""
         self._encoded(frame)
 
     def close(self) -> None:
-        """Drop the pictures; connections end with their question."""
-        self._pictures.clear()
+        """Drop the encoded images. No connection is open between questions."""
+        self._jpegs.clear()
 
     def _encoded(self, frame: Frame) -> Jpeg:
         key = self._fingerprints.of(frame.image)
-        picture = self._pictures.get(key)
-        if picture is None:
-            picture = encode(frame.image)
-            self._pictures.put(key, picture)
-        return picture
+        jpeg = self._jpegs.get(key)
+        if jpeg is None:
+            jpeg = encode(frame.image)
+            self._jpegs.put(key, jpeg)
+        return jpeg
 
-    def _ask(self, request: bytes, wanted: Callable[[str], bool]) -> Generation:
-        """One question, sent again while the server does not begin it."""
+    def _ask(self, request: bytes, on_text: Callable[[str], bool]) -> Generation:
+        """Send one question, and again as long as the server has not begun to work on it."""
         pause_s, left = FIRST_PAUSE_S, self._endpoint.retries
         while True:
-            answer = _Answer()
+            answer = _PartialAnswer()
             try:
-                self._try(request, answer, wanted)
+                self._try(request, answer, on_text)
                 return answer.generation(stopped=False)
-            except _Unwanted:
+            except _Stopped:
                 return answer.generation(stopped=True)
-            except _NotBegun as err:
+            except _RequestNotStarted as err:
                 if not left:
                     raise BackendError(str(err)) from err
                 wait_s = pause_s if err.pause_s is None else err.pause_s
                 _log.info('%s; trying again in %.1f s', err, wait_s)
-            if not _pause(wait_s, wanted):
+            if not _pause(wait_s, on_text):
                 return answer.generation(stopped=True)
             pause_s, left = min(2 * pause_s, LONGEST_PAUSE_S), left - 1
 
-    def _try(self, request: bytes, answer: _Answer, wanted: Callable[[str], bool]) -> None:
-        """Send the request and read all of the reply."""
+    def _try(self, request: bytes, answer: _PartialAnswer, on_text: Callable[[str], bool]) -> None:
+        """Send the request once, and read the reply into `answer`."""
         headers = {'Content-Type': 'application/json', 'Accept': STREAM}
         if self._key:
             headers['Authorization'] = f'Bearer {self._key}'
         exchange = Exchange(self._endpoint, self._tls, headers, request)
         try:
-            self._read(exchange, answer, wanted)
+            self._read(exchange, answer, on_text)
         except ConnectionRefusedError as err:
-            raise _NotBegun(self._said('refuses the connection')) from err
+            raise _RequestNotStarted(self._message('refuses the connection')) from err
         except ssl.SSLCertVerificationError as err:
             why = f'its certificate is not trusted: {err.verify_message}'
-            raise BackendError(self._said(f'{why}; ?ca=FILE names its CA')) from err
+            raise BackendError(self._message(f'{why}; ?ca=FILE names its CA')) from err
         except FAILURES as err:
-            raise BackendError(self._said(f'the connection failed: {err!r}')) from err
+            raise BackendError(self._message(f'the connection failed: {err!r}')) from err
         except BadEvent as err:
-            raise BackendError(self._said(f'sent {err}')) from err
+            raise BackendError(self._message(f'sent {err}')) from err
         finally:
             exchange.close()
 
-    def _read(self, exchange: Exchange, answer: _Answer, wanted: Callable[[str], bool]) -> None:
-        """Take what comes until the answer is whole."""
+    def _read(
+        self, exchange: Exchange, answer: _PartialAnswer, on_text: Callable[[str], bool]
+    ) -> None:
+        """Read the reply up to the end of the answer."""
         events = StreamEvents()
         limit_s, awaited = self._endpoint.first_s, 'its first token'
         deadline = time.monotonic() + limit_s
         while not answer.finish:
-            come = _next(exchange, deadline, wanted)
-            if come is None:
-                raise BackendError(self._said(f'{awaited} did not come within {limit_s:g} s'))
-            if isinstance(come, Start):
-                self._check(come)
+            received = _next(exchange, deadline, on_text)
+            if received is None:
+                raise BackendError(self._message(f'{awaited} did not come within {limit_s:g} s'))
+            if isinstance(received, Start):
+                self._check(received)
                 continue
-            if not come:
-                raise BackendError(self._said(f'broke off after {len(answer.text)} characters'))
-            for event in events.feed(come):
+            if not received:
+                raise BackendError(self._message(f'broke off after {len(answer.text)} characters'))
+            for event in events.feed(received):
                 piece = read_chunk(event)
                 answer.add(piece)
                 if piece.text or piece.tokens:
                     limit_s, awaited = self._endpoint.between_s, 'its next token'
                     deadline = time.monotonic() + limit_s
-                    if not wanted(piece.text):
-                        raise _Unwanted
+                    if not on_text(piece.text):
+                        raise _Stopped
         if answer.finish not in ('stop', 'length'):
-            raise BackendError(self._said(f"ended the answer with '{answer.finish}'"))
+            raise BackendError(self._message(f"ended the answer with '{answer.finish}'"))
 
     def _check(self, head: Start) -> None:
-        """Raise for a reply that is no stream of an answer."""
-        words = words_of(head.words)
+        """Raise BackendError or _RequestNotStarted unless an answer's stream follows this head."""
+        words = error_text(head.words)
         if head.status in BUSY:
-            raise _NotBegun(self._said(f'is busy ({head.status}): {words}'), head.retry_after)
+            message = self._message(f'is busy ({head.status}): {words}')
+            raise _RequestNotStarted(message, head.retry_after)
         if head.status == http.client.UNAUTHORIZED:
-            what = 'refuses the key' if self._key else 'wants a key'
-            raise BackendError(self._said(f'{what} of {KEY_VARIABLE} (401): {words}'))
+            complaint = 'refuses the key' if self._key else 'wants a key'
+            raise BackendError(self._message(f'{complaint} of {KEY_VARIABLE} (401): {words}'))
         if head.status != http.client.OK:
-            raise BackendError(self._said(f'answers {head.status}: {words}'))
+            raise BackendError(self._message(f'answers {head.status}: {words}'))
         if head.kind != STREAM:
-            raise BackendError(self._said(f"sends '{head.kind}', not an event stream"))
+            raise BackendError(self._message(f"sends '{head.kind}', not an event stream"))
 
-    def _said(self, what: str) -> str:
-        """A message about this server. A key that it repeats is blotted out."""
-        shown = what.replace(self._key, '***') if self._key else what
-        return f'{self._endpoint.address}: {shown}'
+    def _message(self, problem: str) -> str:
+        """A message about this server, in which the key is hidden if the server repeats it."""
+        text = problem.replace(self._key, '***') if self._key else problem
+        return f'{self._endpoint.address}: {text}'
 
 
 def _next(
-    exchange: Exchange, deadline: float, wanted: Callable[[str], bool]
+    exchange: Exchange, deadline: float, on_text: Callable[[str], bool]
 ) -> Start | bytes | None:
-    """What came next, None at the deadline. Raises _Unwanted when nobody waits any more."""
+    """The next part of the reply; None at the deadline. Raises _Stopped if `on_text` is False."""
     while (left_s := deadline - time.monotonic()) > 0:
         try:
             return exchange.next(min(left_s, POLL_S))
         except queue.Empty:
-            if not wanted(''):
-                raise _Unwanted from None
+            if not on_text(''):
+                raise _Stopped from None
     return None
 
 
-def _pause(seconds: float, wanted: Callable[[str], bool]) -> bool:
-    """Wait; False as soon as nobody does any more."""
+def _pause(seconds: float, on_text: Callable[[str], bool]) -> bool:
+    """Wait for some seconds; returns False as soon as `on_text` does."""
     deadline = time.monotonic() + seconds
     while (left_s := deadline - time.monotonic()) > 0:
         time.sleep(min(left_s, POLL_S))
-        if not wanted(''):
+        if not on_text(''):
             return False
     return True

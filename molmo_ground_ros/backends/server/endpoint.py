@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the server is, and what is known about it. Opens no connection.
+"""Reads the address of a server and the options in it. Opens no connection.
 
     http://host:8000/v1#allenai/Molmo2-4B
     https://host/v1?ca=/etc/lab.pem&first=600#allenai/Molmo2-4B
 
-After '?' stand the options of `Endpoint`, after '#' the model as the server names it. The key has
-no place in an address: it is read from the environment only.
+Options of `Endpoint` follow after '?', and the model's name on the server after '#'. The key is
+never part of an address: it is read from the environment.
 """
 
 from __future__ import annotations
@@ -27,72 +27,83 @@ LONGEST_S = 86_400.0
 RETRIES, MOST_RETRIES = 4, 20
 _TIMES = {'connect': 'connect_s', 'first': 'first_s', 'between': 'between_s'}
 _OPTIONS = ('ca', 'kind', 'retries', *_TIMES)
-_KEY = re.compile(r'[!-~]+')  # what a header may hold
+# The characters that a header may hold.
+_KEY = re.compile(r'[!-~]+')
 
 
 def is_address(model: str) -> bool:
-    """Whether a model is named by an address rather than by a folder or a hub id."""
+    """Whether the name of a model is an address, and not a folder or a hub id."""
     return model.lower().startswith(('http://', 'https://'))
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One model of one server. Times in seconds."""
+    """One model of one server.
 
-    secure: bool  # TLS
+    secure: TLS. path: what precedes /chat/completions, without a slash at its end.
+    model: the model's name on the server. kind: how the server takes a video, one of KINDS.
+    ca: a PEM file with the authorities to trust; '' trusts those of the system.
+    first_s: the longest time to the first token: the server's queue, the upload and the prefill.
+    between_s: the longest time from one token to the next.
+    retries: how often a request is repeated that the server has not begun to work on.
+    """
+
+    secure: bool
     host: str
     port: int
-    path: str  # before /chat/completions, without a slash at its end
-    model: str  # as the server names it
-    kind: str = 'vllm'  # how it takes a video: one of KINDS
-    ca: str = ''  # a PEM file with the authorities to trust; '' = those of the system
+    path: str
+    model: str
+    kind: str = 'vllm'
+    ca: str = ''
     connect_s: float = 10.0
-    first_s: float = 300.0  # to the first token: waiting in line, uploading and prefill
-    between_s: float = 60.0  # from one token to the next
-    retries: int = RETRIES  # of a request that the server did not begin
+    first_s: float = 300.0
+    between_s: float = 60.0
+    retries: int = RETRIES
 
     @property
     def address(self) -> str:
-        """The server without options and model, for messages."""
+        """The address without options and model, for messages."""
         host = f'[{self.host}]' if ':' in self.host else self.host
         return f'{"https" if self.secure else "http"}://{host}:{self.port}{self.path}'
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """Read an address. Raises BadModel that names it, a password in it hidden."""
-        shown = without_secret(text)
+        """Read an address. Raises BadModel, whose message hides a password in the address."""
+        safe_text = without_secret(text)
         try:
             parts = urlsplit(text)
             port = parts.port
             options = dict(_options(parts.query))
         except ValueError as err:
-            raise BadModel(shown, f'{FORM}: {without_secret(str(err))}') from err
+            raise BadModel(safe_text, f'{FORM}: {without_secret(str(err))}') from err
         if parts.scheme not in ('http', 'https') or not parts.hostname or not parts.fragment:
-            raise BadModel(shown, FORM)
+            raise BadModel(safe_text, FORM)
         if parts.username is not None or parts.password is not None:
-            raise BadModel(shown, f'no user or password in an address: the key is {KEY_VARIABLE}')
+            why = f'no user or password in an address: the key is {KEY_VARIABLE}'
+            raise BadModel(safe_text, why)
         try:
             return _endpoint(parts, port, options)
         except ValueError as err:
-            raise BadModel(shown, str(err)) from err
+            raise BadModel(safe_text, str(err)) from err
 
     def tls(self) -> ssl.SSLContext | None:
-        """How to verify the server; None without TLS. Raises BadModel for a CA file it cannot use.
+        """The TLS context, which verifies certificate and host name; None without TLS.
 
-        Certificate and host name are always verified.
+        Raises BadModel for a CA file that cannot be used.
         """
         if not self.secure:
             return None
         try:
             return ssl.create_default_context(cafile=self.ca or None)
-        except OSError as err:  # ssl.SSLError is one
+        # ssl.SSLError is an OSError, too.
+        except OSError as err:
             raise BadModel(self.model, f"cannot use the CA file '{self.ca}': {err}") from err
 
 
 def read_key() -> str:
-    """The key from the environment, '' where there is none.
+    """The key from the environment; '' where there is none.
 
-    Raises BadSetting, which does not show it.
+    Raises BadSetting, whose message does not show the key.
     """
     key = os.environ.get(KEY_VARIABLE, '').strip()
     if key and not _KEY.fullmatch(key):
@@ -103,14 +114,14 @@ def read_key() -> str:
 def _options(query: str) -> list[tuple[str, str]]:
     if not query:
         return []
-    found = parse_qsl(query, keep_blank_values=True, strict_parsing=True)
-    names = [name for name, _ in found]
+    options = parse_qsl(query, keep_blank_values=True, strict_parsing=True)
+    names = [name for name, _ in options]
     for name in names:
         if name not in _OPTIONS:
             raise ValueError(f"unknown option '{name}'; the known ones: {listed(_OPTIONS)}")
         if names.count(name) > 1:
             raise ValueError(f"option '{name}' is given twice")
-    return found
+    return options
 
 
 def _endpoint(parts: SplitResult, port: int | None, options: dict[str, str]) -> Endpoint:
@@ -144,6 +155,7 @@ def _seconds(name: str, text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value <= LONGEST_S:  # also refuses nan
+    # `not (0 < value)` also refuses nan.
+    if not 0 < value <= LONGEST_S:
         raise ValueError(f"{name} '{text}' is not a time in seconds up to {LONGEST_S:g}")
     return value

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of an event stream to pieces of an answer. Knows no network.
+"""Turns the bytes of an event stream into pieces of an answer. Knows no network.
 
-Server-sent events as the WHATWG HTML standard defines them, of which only `data` is used; chunks as
-OpenAI's chat protocol defines them.
+Server-sent events are read as the WHATWG HTML standard defines them, of which only `data` is used;
+chunks as OpenAI's chat protocol defines them.
 """
 
 from __future__ import annotations
@@ -18,32 +18,41 @@ from typing import Any
 from molmo_ground_ros.backends.base import Token
 
 LONGEST_EVENT = 1_000_000  # bytes
-LONGEST_WORDS = 300  # characters of a server's that are shown
-DONE = '[DONE]'  # OpenAI's last event; not all send it
+# Characters of a server's message that are quoted.
+LONGEST_WORDS = 300
+# OpenAI's last event; not all servers send it.
+DONE = '[DONE]'
 _EVENT_END = re.compile(rb'\r\n\r\n|\n\n|\r\r')
 
 
 class BadEvent(ValueError):
-    """What a server sent that is no piece of an answer; the message ends 'the server sent ...'."""
+    """An event that is no piece of an answer. The message completes 'the server sent ...'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one chunk adds. `tokens` is empty where the server gives no log-probabilities."""
+    """The text that one chunk adds.
+
+    tokens: empty where the server sends no log-probabilities.
+    finish: the reason if the answer ends here, else ''.
+    """
 
     text: str
     tokens: tuple[Token, ...] = ()
-    finish: str = ''  # why the answer ends here
+    finish: str = ''
 
 
 class StreamEvents:
-    """Cuts a stream into the data of its events."""
+    """Cuts a stream into events."""
 
     def __init__(self) -> None:
         self._held = b''
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """The events that these bytes complete. Raises BadEvent for what is none."""
+        """Yield the data of each event that these bytes complete.
+
+        Raises BadEvent for an event that is too long or not UTF-8.
+        """
         self._held += data
         while end := _EVENT_END.search(self._held):
             event, self._held = self._held[: end.start()], self._held[end.end() :]
@@ -54,7 +63,7 @@ class StreamEvents:
 
 
 def _data(event: bytes) -> str:
-    """The data lines of an event joined, '' where there are none, as of a comment."""
+    """The joined `data` lines of an event; '' for an event without any, such as a comment."""
     try:
         lines = re.split('\r\n|\n|\r', event.decode())
     except UnicodeDecodeError as err:
@@ -64,7 +73,7 @@ def _data(event: bytes) -> str:
 
 
 def read_chunk(data: str) -> Piece:
-    """The piece in an event's data. Raises BadEvent for an error or no chunk at all."""
+    """Read the piece in an event's data. Raises BadEvent for an error, and for no chunk."""
     if data == DONE:
         return Piece('', finish='stop')
     try:
@@ -72,10 +81,11 @@ def read_chunk(data: str) -> Piece:
     except (ValueError, RecursionError) as err:
         raise BadEvent(f'an event that is not JSON: {shortened(data)}') from err
     if isinstance(chunk, dict) and chunk.get('error'):
-        raise BadEvent(f'an error: {words_of(data)}')
+        raise BadEvent(f'an error: {error_text(data)}')
     try:
         choices = chunk['choices']
-        return _piece(choices[0]) if choices else Piece('')  # the count of tokens at the end
+        # A chunk without choices holds the count of tokens, at the end.
+        return _piece(choices[0]) if choices else Piece('')
     except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as err:
         raise BadEvent(f'an event that is no chat chunk: {shortened(data)}') from err
 
@@ -90,10 +100,10 @@ def _piece(choice: dict[str, Any]) -> Piece:
 
 
 def _tokens(text: str, entries: Sequence[dict[str, Any]]) -> tuple[Token, ...]:
-    """Tokens whose texts joined are the text.
+    """The tokens of a text, with their log-probabilities.
 
-    A server writes half a character as U+FFFD or as nothing; where its tokens do not add up to the
-    text they become one, with the probability of all.
+    A server writes a token that ends inside a character as U+FFFD or as ''. If the joined tokens
+    differ from the text for that reason, one token with the probability of all is returned.
     """
     logprobs = [float(entry['logprob']) for entry in entries]
     if not all(map(math.isfinite, logprobs)):
@@ -104,19 +114,20 @@ def _tokens(text: str, entries: Sequence[dict[str, Any]]) -> tuple[Token, ...]:
     return (Token(text, sum(logprobs)),) if entries else ()
 
 
-def words_of(reply: str) -> str:
-    """What a server says is wrong, shortened: the message in its JSON, or all of it."""
-    found: Any = reply
+def error_text(reply: str) -> str:
+    """The error message in a server's reply, shortened: a field of its JSON, or the reply."""
+    message: Any = reply
     try:
-        found = json.loads(reply)
-        for name in ('error', 'message', 'detail'):  # OpenAI's, vLLM's, FastAPI's
-            found = found.get(name, found) if isinstance(found, dict) else found
+        message = json.loads(reply)
+        # The fields of OpenAI, of vLLM and of FastAPI.
+        for name in ('error', 'message', 'detail'):
+            message = message.get(name, message) if isinstance(message, dict) else message
     except (ValueError, RecursionError):
         pass
-    return shortened(found if isinstance(found, str) else json.dumps(found))
+    return shortened(message if isinstance(message, str) else json.dumps(message))
 
 
 def shortened(text: str) -> str:
-    """One line, without its end where it is long."""
+    """A text as one line of at most LONGEST_WORDS characters."""
     line = ' '.join(text.split())
     return line if len(line) <= LONGEST_WORDS else line[:LONGEST_WORDS] + ' ...'

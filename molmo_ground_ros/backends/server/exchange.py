@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One POST and its reply, read by a thread, so that waiting for it can be given up at any time.
+"""Sends one POST and reads the reply in a thread, so that the caller can stop waiting at any time.
 
-http.client, not a library: the core has numpy and OpenCV only, one request at a time needs neither
-a pool nor HTTP/2, and no timeout of a library's would call `on_text` while it waits.
+It uses http.client because the core of the package needs only numpy and OpenCV, because one request
+at a time needs neither a pool of connections nor HTTP/2, and because no HTTP library would call
+`on_text` while it waits.
 """
 
 from __future__ import annotations
@@ -19,24 +20,31 @@ from dataclasses import dataclass
 
 from molmo_ground_ros.backends.server.endpoint import Endpoint
 
-MOST_AT_ONCE = 65_536  # bytes read at once, and of a refusal
+# Bytes that are read at once, and of the body of a refusal.
+MOST_AT_ONCE = 65_536
 _END = b''
-# What connecting and reading raise; of host names that cannot be written it is UnicodeError.
+# What connecting and reading raise. UnicodeError is for host names that cannot be encoded.
 FAILURES = (OSError, http.client.HTTPException, UnicodeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The head of a reply; `words` is the body of one that is not 200."""
+    """The head of a reply.
+
+    kind: the content type. words: the body, of a reply whose status is not 200.
+    """
 
     status: int
-    kind: str  # the content type
+    kind: str
     retry_after: str
     words: str = ''
 
 
 class Exchange:
-    """A request under way. `next` gives a Start, then the bytes of the body, b'' at its end."""
+    """A request in progress.
+
+    `next` returns a Start, then the bytes of the body, and b'' at its end.
+    """
 
     def __init__(
         self,
@@ -45,13 +53,13 @@ class Exchange:
         headers: Mapping[str, str],
         body: bytes,
     ) -> None:
-        """Send it, from a thread."""
-        self._come: queue.SimpleQueue[Start | bytes | Exception] = queue.SimpleQueue()
+        """Start the thread that sends the request and reads the reply."""
+        self._received: queue.SimpleQueue[Start | bytes | Exception] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None  # guarded by _lock
         self._closed = False  # guarded by _lock
         where = (endpoint.host, endpoint.port)
-        # Once connected the socket's own timeout only ends a thread that nobody waits for.
+        # After connecting, the socket's timeout only serves to end a thread that nobody waits for.
         self._idle_s = max(endpoint.first_s, endpoint.between_s)
         connection = (
             http.client.HTTPConnection(*where, timeout=endpoint.connect_s)
@@ -67,21 +75,22 @@ class Exchange:
         ).start()
 
     def next(self, timeout_s: float) -> Start | bytes:
-        """What came next. Raises queue.Empty when nothing did.
+        """The next part of the reply. Raises queue.Empty if none arrives within `timeout_s`.
 
-        Raises what connecting or reading raised, too: one of FAILURES.
+        Raises the error of the connection, one of FAILURES, if it failed.
         """
-        come = self._come.get(timeout=timeout_s)
-        if isinstance(come, Exception):
-            raise come
-        return come
+        received = self._received.get(timeout=timeout_s)
+        if isinstance(received, Exception):
+            raise received
+        return received
 
     def close(self) -> None:
-        """Break the connection, as soon as there is one; its thread ends by itself."""
+        """Close the connection, now or as soon as it is open. The thread then ends."""
         with self._lock:
             self._closed = True
             if self._socket is not None:
-                # The plain socket's: SSLSocket.shutdown takes TLS from under the reading thread.
+                # socket.socket's own method: SSLSocket.shutdown would drop the TLS object that the
+                # reading thread still uses.
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
@@ -100,7 +109,7 @@ class Exchange:
                     with connection.getresponse() as response:
                         self._read(response)
         except FAILURES as err:
-            self._come.put(err)
+            self._received.put(err)
 
     def _opened(self, sock: socket.socket) -> bool:
         with self._lock:
@@ -113,9 +122,9 @@ class Exchange:
         again = response.headers.get('Retry-After', '')
         if response.status != http.client.OK:
             words = response.read(MOST_AT_ONCE).decode('utf-8', 'replace')
-            self._come.put(Start(response.status, kind, again, words))
+            self._received.put(Start(response.status, kind, again, words))
             return
-        self._come.put(Start(response.status, kind, again))
+        self._received.put(Start(response.status, kind, again))
         while piece := response.read1(MOST_AT_ONCE):
-            self._come.put(piece)
-        self._come.put(_END)
+            self._received.put(piece)
+        self._received.put(_END)

@@ -44,7 +44,7 @@ class BoxSegmenter(Protocol):
         self,
         frames: Iterable[NDArray[np.uint8]],
         boxes: Mapping[int, Mapping[int, Box]],
-        doubt: DoubtfulMask | None = None,
+        needs_prompt: DoubtfulMask | None = None,
     ) -> Iterator[dict[int, Mask]]:
         """The masks of each frame by object. boxes: by object and frame."""
         ...
