@@ -171,7 +171,7 @@ class _Segmenting:
     def _frames(self, annotated: AnnotatedVideo) -> Iterator[NDArray[np.uint8]]:
         """The frames of a video, as many as its record says. Raises ImageError for another size."""
         size = annotated.height, annotated.width
-        frames = islice(self._media.pictures(annotated.media), annotated.frames)
+        frames = islice(self._media.images(annotated.media), annotated.frames)
         for index, frame in enumerate(frames):
             if frame.shape[:2] != size:
                 fault = f'frame {index} is {frame.shape[1]} x {frame.shape[0]} pixels'

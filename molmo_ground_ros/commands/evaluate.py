@@ -158,7 +158,7 @@ def _evaluate(
         _write_files(arguments, about, evaluation, printed_tables, lines)
     if arguments.html:
         facts = {name: _fact(value) for name, value in about.items() if value}
-        what = printed_tables, lines, rules, media.picture
+        what = printed_tables, lines, rules, media.image
         write_page(f'{data.name}: {arguments.data}', facts, evaluation, *what, arguments.html)
     if arguments.json:
         print(json.dumps(_record(evaluation)))
@@ -313,7 +313,7 @@ def _segmenter(
     return functools.partial(
         with_mask_scores,
         segmenter=segmenter,
-        frames=lambda example: media.pictures(example.media),
+        frames=lambda example: media.images(example.media),
         rules=rules,
     )
 

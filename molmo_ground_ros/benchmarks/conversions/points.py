@@ -64,9 +64,6 @@ def pointing_record(annotated: AnnotatedVideo, expression: Expression, seed: int
     no masks, and if none of its objects is visible at a grid time.
     """
     points = _first_points(annotated, expression, seed)
-    if expression.ids and not points:
-        why = f'no object is shown on the {SAMPLE_PERIOD_S} s grid'
-        raise bad_video(annotated, f'{expression.text!r}: {why}')
     times = sorted({t for t, *_ in points})
     frames = sorted({frame for _, frame, *_ in points})
     start, end = _clip(annotated, expression, times, seed)
@@ -95,7 +92,10 @@ def pointing_record(annotated: AnnotatedVideo, expression: Expression, seed: int
 def _first_points(
     annotated: AnnotatedVideo, expression: Expression, seed: int
 ) -> list[tuple[float, int, float, float]]:
-    """(seconds, frame, x, y in percent) of each object's first appearance, in that order."""
+    """(seconds, frame, x, y in percent) of each object's first appearance, sorted.
+
+    Raises BadRecord if the expression refers to objects and none is visible.
+    """
     points = []
     for track in tracks_of(annotated, expression):
         first = first_appearance(track, annotated.fps, annotated.frames)
@@ -104,6 +104,9 @@ def _first_points(
             rng = _rng(seed, annotated, expression.text, track.id)
             x, y = random_point(track.masks[frame].array(), rng)
             points.append((t, frame, _percent(x, annotated.width), _percent(y, annotated.height)))
+    if expression.ids and not points:
+        why = f'no object is shown on the {SAMPLE_PERIOD_S} s grid'
+        raise bad_video(annotated, f'{expression.text!r}: {why}')
     return sorted(points)
 
 

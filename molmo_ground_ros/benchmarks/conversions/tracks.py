@@ -32,12 +32,7 @@ def tracking_record(
     Raises BadRecord for another rate, if the expression refers to an object that is missing or has
     no masks, and if none of its objects is visible.
     """
-    visible = [
-        track for track in tracks_of(annotated, expression) if _frames(track, annotated.frames)
-    ]
-    if expression.ids and not visible:
-        raise bad_video(annotated, f'{expression.text!r}: none of its objects is seen')
-    visible.sort(key=lambda track: _frames(track, annotated.frames)[0])
+    visible = _visible_tracks(annotated, expression)
     paths = {str(track.id): _path(track, annotated.frames) for track in visible}
     record: Record = {
         'id': f'{annotated.name}_{number}',
@@ -59,6 +54,16 @@ def tracking_record(
             for track in visible
         ]
     return record
+
+
+def _visible_tracks(annotated: AnnotatedVideo, expression: Expression) -> list[MaskTrack]:
+    """The expression's tracks with a visible object, in the order of their first frames."""
+    visible = [
+        track for track in tracks_of(annotated, expression) if _frames(track, annotated.frames)
+    ]
+    if expression.ids and not visible:
+        raise bad_video(annotated, f'{expression.text!r}: none of its objects is seen')
+    return sorted(visible, key=lambda track: _frames(track, annotated.frames)[0])
 
 
 def _frames(track: MaskTrack, count: int) -> list[int]:

@@ -21,7 +21,6 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     Media,
     Pixel,
     PointTruth,
-    TrackedObject,
     TrackTruth,
     Tubelet,
 )
@@ -32,6 +31,7 @@ from molmo_ground_ros.benchmarks.datasets.video_points import (
     count_of,
     percent_points,
 )
+from molmo_ground_ros.benchmarks.datasets.video_tracks import object_ids, tracked_objects
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_S
@@ -94,12 +94,7 @@ def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Examp
     if fps % rate:
         raise fields.bad_field('fps, sampling_fps', (fps, rate), 'do not divide')
     frames = fields.integer(fields.field(values, 'n_frames'), 'n_frames', 1, fields.MOST_FRAMES)
-    ids = [
-        fields.key(value, name)
-        for name, value in fields.numbered(fields.field(values, 'mask_id'), 'mask_id')
-    ]
-    if len(set(ids)) < len(ids):
-        raise fields.bad_field('mask_id', ids, 'names an object twice')
+    ids = object_ids(values)
     paths = _paths(values, ids, (width, height), frames, fps)
     of_object = _masks(masks, ids, (width, height), frames)
     label = fields.text(fields.field(values, 'expression'), 'expression')
@@ -112,15 +107,7 @@ def track(row: DatasetRow, index: int, masks: Mapping[str, Any] | None) -> Examp
         label=label,
         category='',
         media=Media(fields.key(fields.field(values, 'video'), 'video'), fps=fps),
-        truth=TrackTruth(
-            tuple(
-                TrackedObject(k, paths.get(number, {}), of_object.get(number, {}))
-                for k, number in enumerate(ids, start=1)
-            ),
-            fps,
-            frames,
-            float(rate),
-        ),
+        truth=TrackTruth(tracked_objects(ids, paths, of_object), fps, frames, float(rate)),
         width=width,
         height=height,
         duration_s=frames / fps,

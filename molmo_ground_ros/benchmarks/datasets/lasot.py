@@ -31,7 +31,7 @@ FPS = 30.0  # LaSOT, arXiv:1809.07845, section 3
 _TRUTH = 'groundtruth.txt'
 _HIDDEN = ('full_occlusion.txt', 'out_of_view.txt')
 _WORDS = 'nlp.txt'
-_PICTURES = ('*.jpg', '*.png')
+_IMAGES = ('*.jpg', '*.png')
 _NUMBER = re.compile(r'-\d+\Z')
 # The largest side and coordinate of a box in pixels. Larger ones are damage.
 _FAR = 1e6
@@ -115,7 +115,7 @@ def _text(path: Path) -> str:
 
 
 def _size(folder: Path) -> tuple[int, int]:
-    first = min((path for pattern in _PICTURES for path in folder.glob(pattern)), default=None)
+    first = min((path for pattern in _IMAGES for path in folder.glob(pattern)), default=None)
     image = cv2.imread(str(first)) if first else None
     if image is None:
         return 0, 0

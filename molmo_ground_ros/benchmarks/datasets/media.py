@@ -70,9 +70,13 @@ class _ImageSequence(Protocol):
 
     stamps: Sequence[int]  # ns from the start, strictly ascending
 
-    def frame(self, number: int) -> Frame: ...
+    def frame(self, number: int) -> Frame:
+        """The frame with that index in `stamps`. Raises ImageError."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the file, if one is open."""
+        ...
 
 
 class MediaFolder:
@@ -96,7 +100,7 @@ class MediaFolder:
         if name.is_absolute() or '..' in name.parts or not name.name:
             raise NoFrames(media.name, 'is no name of a video')
         for place in (self.folder / name, *sorted(self.folder.glob(f'*/{_escaped(name)}'))):
-            if place.is_file() or (place.is_dir() and _pictures(place)):
+            if place.is_file() or (place.is_dir() and _image_files(place)):
                 return place
         return self._choose(self._named(_stem(name.name)), media, name)
 
@@ -135,7 +139,7 @@ class MediaFolder:
                 return _track_clip(example, images, example.truth)
             return _point_clip(example, images)
 
-    def picture(self, example: Example, seconds: float) -> NDArray[np.uint8]:
+    def image(self, example: Example, seconds: float) -> NDArray[np.uint8]:
         """(H, W, 3) RGB: the image nearest to a time of the example's clip.
 
         Raises NoFrames, ImageError.
@@ -150,7 +154,7 @@ class MediaFolder:
                 )
             return images.frame(min(max(number, 0), len(images.stamps) - 1)).image
 
-    def pictures(self, media: Media) -> Iterator[NDArray[np.uint8]]:
+    def images(self, media: Media) -> Iterator[NDArray[np.uint8]]:
         """Every image of a video or a folder, (H, W, 3) RGB, one in memory at a time.
 
         Raises NoFrames, ImageError.
@@ -236,7 +240,7 @@ def _escaped(name: PurePosixPath) -> str:
     return re.sub(r'([*?[])', r'[\1]', name.as_posix())
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _image_files(folder: Path) -> list[Path]:
     """The numbered images of a folder, or of an `img`, `imgs` or `img1` in it, in order."""
     for place in (folder, *(folder / name for name in sorted(_INNER))):
         if place.is_dir():
@@ -295,7 +299,7 @@ class _OpenMedia:
         elif self._fps is None:
             raise NoFrames(str(self._path), 'a folder of pictures, and the data tells no rate')
         else:
-            self._images = _ImageFiles(_pictures(self._path), self._fps)
+            self._images = _ImageFiles(_image_files(self._path), self._fps)
         if not self._images.stamps:
             raise NoFrames(str(self._path), 'there is no picture in it')
         return self._images

@@ -62,23 +62,11 @@ def mot(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
             yield bad_record(str(folder / _INFO), 0, error)
             continue
         names.add(folder.name)
-        labels: dict[int, str] = {}
-        boxes: dict[int, dict[int, Box]] = {}
-        for line in _lines(truth, frames):
-            if isinstance(line, BadRecord):
-                yield line
-                continue
-            row, frame, number, label, box = line
-            if frame in boxes.setdefault(number, {}):
-                yield bad_record(str(truth), row, f'object {number} is twice on frame {frame + 1}')
-                continue
-            labels.setdefault(number, label)
-            boxes[number][frame] = box
-        tracks = tuple(BoxTrack(number, labels[number], boxes[number]) for number in sorted(labels))
-        media = Media(folder.name, fps=fps)
+        faults, tracks = _tracks(truth, frames)
+        yield from faults
         yield AnnotatedVideo(
             folder.name,
-            media,
+            Media(folder.name, fps=fps),
             width,
             height,
             frames,
@@ -87,6 +75,26 @@ def mot(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
             label_expressions(tracks),
             str(truth),
         )
+
+
+def _tracks(truth: Path, frames: int) -> tuple[list[BadRecord], tuple[BoxTrack, ...]]:
+    """The tracks in a gt.txt in the order of their ids, and an error for each broken line."""
+    faults: list[BadRecord] = []
+    labels: dict[int, str] = {}
+    boxes: dict[int, dict[int, Box]] = {}
+    for line in _lines(truth, frames):
+        if isinstance(line, BadRecord):
+            faults.append(line)
+            continue
+        row, frame, number, label, box = line
+        if frame in boxes.setdefault(number, {}):
+            why = f'object {number} is twice on frame {frame + 1}'
+            faults.append(bad_record(str(truth), row, why))
+            continue
+        labels.setdefault(number, label)
+        boxes[number][frame] = box
+    numbers = sorted(labels)
+    return faults, tuple(BoxTrack(number, labels[number], boxes[number]) for number in numbers)
 
 
 def numbers_of(line: str, name: str, least: int) -> list[float]:

@@ -43,15 +43,7 @@ def videopoint(row: DatasetRow, index: int) -> Example:
     del index
     values = row.values
     duration = fields.duration(fields.field(values, 'video_duration'), 'video_duration')
-    clip = _clip(values, duration)
-    if duration <= MAX_WINDOW_S:
-        clip = (0.0, duration)
-    if clip is None:
-        why = f'no clip is told, and a video over {MAX_WINDOW_S:g} s needs one'
-        raise fields.bad_field('video_duration', duration, why)
-    start, end = clip
-    if end - start > MAX_WINDOW_S:
-        raise fields.bad_field('clip', clip, f'is longer than {MAX_WINDOW_S:g} s')
+    start, end = _window_clip(values, duration)
     sized = values.get('width') is not None and values.get('height') is not None
     width, height = fields.size(values) if sized else (PERCENT, PERCENT)
     objects = tuple(
@@ -79,6 +71,19 @@ def videopoint(row: DatasetRow, index: int) -> Example:
         file=row.file,
         row=row.row,
     )
+
+
+def _window_clip(values: Mapping[str, Any], duration_s: float) -> tuple[float, float]:
+    """(start, end) in seconds of a clip of at most 63 s: the whole video if it is short enough."""
+    clip = _clip(values, duration_s)
+    if duration_s <= MAX_WINDOW_S:
+        clip = (0.0, duration_s)
+    if clip is None:
+        why = f'no clip is told, and a video over {MAX_WINDOW_S:g} s needs one'
+        raise fields.bad_field('video_duration', duration_s, why)
+    if clip[1] - clip[0] > MAX_WINDOW_S:
+        raise fields.bad_field('clip', clip, f'is longer than {MAX_WINDOW_S:g} s')
+    return clip
 
 
 def videopointeval(row: DatasetRow, index: int) -> Example:

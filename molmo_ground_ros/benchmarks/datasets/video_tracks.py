@@ -12,7 +12,13 @@ from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets import queries
-from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, TrackedObject, TrackTruth
+from molmo_ground_ros.benchmarks.datasets.examples import (
+    Example,
+    Media,
+    Pixel,
+    TrackedObject,
+    TrackTruth,
+)
 from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
 from molmo_ground_ros.frames.masks import Mask
 from molmo_ground_ros.types import Task
@@ -46,13 +52,61 @@ def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
     width, height = fields.size(values, 'w', 'h')
     fps = fields.rate(fields.field(values, 'fps'), 'fps')
     if fps < EVALUATED_FPS:
-        raise fields.bad_field(
-            'fps', fps, f'is below {EVALUATED_FPS}, at which tracks are asked for'
-        )
-    ids = _ids(values)
+        why = f'is below {EVALUATED_FPS}, at which tracks are asked for'
+        raise fields.bad_field('fps', fps, why)
+    objects, frames = _objects(values, (width, height), masked=masked)
+    label = fields.text(fields.field(values, 'exp'), 'exp')
+    source = fields.words(fields.field(values, 'video_dataset'), 'video_dataset')
+    return Example(
+        id=fields.key(fields.field(values, 'id'), 'id'),
+        query=queries.track(label, EVALUATED_FPS, index),
+        task=Task.TRACK,
+        label=label,
+        category=_CATEGORIES.get(source, source),
+        media=Media(fields.key(fields.field(values, 'clip'), 'clip'), source, fps=fps),
+        truth=TrackTruth(objects, fps, frames),
+        width=width,
+        height=height,
+        duration_s=frames / fps,
+        file=row.file,
+        row=row.row,
+    )
+
+
+def object_ids(values: Mapping[str, Any]) -> list[str]:
+    """The ids of the column `mask_id`, in the order in which objects are numbered from 1.
+
+    Raises BadField.
+    """
+    ids = [
+        fields.key(value, name)
+        for name, value in fields.numbered(fields.field(values, 'mask_id'), 'mask_id')
+    ]
+    if len(set(ids)) < len(ids):
+        raise fields.bad_field('mask_id', ids, 'names an object twice')
+    return ids
+
+
+def tracked_objects(
+    ids: list[str],
+    points: Mapping[str, Mapping[int, Pixel]],
+    masks: Mapping[str, Mapping[int, Mask]],
+) -> tuple[TrackedObject, ...]:
+    """The objects, numbered from 1. points, masks: by id and frame."""
+    return tuple(
+        TrackedObject(k, points.get(number, {}), masks.get(number, {}))
+        for k, number in enumerate(ids, start=1)
+    )
+
+
+def _objects(
+    values: Mapping[str, Any], size: tuple[int, int], *, masked: bool
+) -> tuple[tuple[TrackedObject, ...], int]:
+    """The objects of a row, and the number of frames. size: width, height."""
+    ids = object_ids(values)
     points = {
         number: {
-            k: fields.point(point, f'points of {number}[{k}]', width, height)
+            k: fields.point(point, f'points of {number}[{k}]', *size)
             for k, point in enumerate(of_frame)
             if point
         }
@@ -64,47 +118,19 @@ def _example(row: DatasetRow, index: int, *, masked: bool) -> Example:
         of_objects = _by_object(values, 'masks', ids)
         fields.same_length({'mask_id': len(ids), 'masks': len(of_objects)})
         lengths |= _lengths(values, 'masks')
-        masks = {number: _masks(number, of_objects[number], width, height) for number in of_objects}
+        masks = {number: _masks(number, of_objects[number], *size) for number in of_objects}
+    return tracked_objects(ids, points, masks), _frame_count(values, lengths)
+
+
+def _frame_count(values: Mapping[str, Any], lengths: Mapping[str, int]) -> int:
+    """The number of frames of a row. lengths: of the lists of its objects, by their paths."""
     fields.same_length(lengths)
     stated = any(values.get(name) is not None for name in ('start_frame', 'end_frame'))
     stated_frames = _stated_frames(values) if stated or not lengths else 0
     frames = next(iter(lengths.values())) if lengths else stated_frames
     if not 0 < frames <= fields.MOST_FRAMES:
         raise fields.bad_field('points', frames, 'frames: is an empty video')
-    label = fields.text(fields.field(values, 'exp'), 'exp')
-    source = fields.words(fields.field(values, 'video_dataset'), 'video_dataset')
-    return Example(
-        id=fields.key(fields.field(values, 'id'), 'id'),
-        query=queries.track(label, EVALUATED_FPS, index),
-        task=Task.TRACK,
-        label=label,
-        category=_CATEGORIES.get(source, source),
-        media=Media(fields.key(fields.field(values, 'clip'), 'clip'), source, fps=fps),
-        truth=TrackTruth(
-            tuple(
-                TrackedObject(k, points.get(number, {}), masks.get(number, {}))
-                for k, number in enumerate(ids, start=1)
-            ),
-            fps,
-            frames,
-        ),
-        width=width,
-        height=height,
-        duration_s=frames / fps,
-        file=row.file,
-        row=row.row,
-    )
-
-
-def _ids(values: Mapping[str, Any]) -> list[str]:
-    """The ids of the objects, in the order in which they are numbered from 1."""
-    ids = [
-        fields.key(value, name)
-        for name, value in fields.numbered(fields.field(values, 'mask_id'), 'mask_id')
-    ]
-    if len(set(ids)) < len(ids):
-        raise fields.bad_field('mask_id', ids, 'names an object twice')
-    return ids
+    return frames
 
 
 def _by_object(values: Mapping[str, Any], column: str, ids: list[str]) -> dict[str, Any]:

@@ -107,12 +107,7 @@ def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
     that cannot be asked.
     """
     question = _question(record, source)
-    stamp_ns = _integer(record, 'stamp_ns')
-    start_ns, end_ns = _integer(record, 'window_start_ns'), _integer(record, 'window_end_ns')
-    if not 0 < end_ns - start_ns <= MAX_WINDOW_NS:
-        raise BadField('window_end_ns', end_ns, 'is not within 63 s after window_start_ns')
-    if not start_ns <= stamp_ns <= end_ns:
-        raise BadField('stamp_ns', stamp_ns, 'is not in its window')
+    stamp_ns, start_ns, end_ns = _window(record)
     width, height = _positive(record, 'image_width'), _positive(record, 'image_height')
     verdict, place = _verdict(record)
     x, y = place or (_number(record, 'x'), _number(record, 'y'))
@@ -139,6 +134,17 @@ def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
         truncated=_choice(record, 'window_state', _STATES) == 'truncated',
         verdict=verdict,
     )
+
+
+def _window(record: Mapping[str, Any]) -> tuple[int, int, int]:
+    """The stamp, and the start and end of its window, nanoseconds."""
+    stamp_ns = _integer(record, 'stamp_ns')
+    start_ns, end_ns = _integer(record, 'window_start_ns'), _integer(record, 'window_end_ns')
+    if not 0 < end_ns - start_ns <= MAX_WINDOW_NS:
+        raise BadField('window_end_ns', end_ns, 'is not within 63 s after window_start_ns')
+    if not start_ns <= stamp_ns <= end_ns:
+        raise BadField('stamp_ns', stamp_ns, 'is not in its window')
+    return stamp_ns, start_ns, end_ns
 
 
 def read_unreadable(record: Mapping[str, Any], source: str) -> UnreadableRow | None:

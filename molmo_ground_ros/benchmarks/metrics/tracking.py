@@ -3,6 +3,18 @@
 """Scores of points that follow objects: each in its object's mask, under one id over time.
 
 Restates molmo2 f3cb108, olmo/eval/object_tracking_utils.py:501-1059.
+
+Default rules: a prediction belongs to the nearest annotated frame, at most 0.05 s away. A
+prediction at another time is neither right nor wrong, because the truth is not known there. A
+prediction on an annotated frame without objects is wrong. A frame without objects and without
+predictions is left out. Pairs are chosen so that as many predictions as possible hit.
+
+Parity: a prediction belongs to frame round(t fps), and every frame with a prediction is judged. If
+no object has a point there, its scores are 0 (:707-753), even if the frame is not annotated. If two
+times round to one frame, only the later counts (:704). Pairs are fixed by distance and then tested
+(:586-596). Masks are taken by position among all objects, not by visible object: the first visible
+object is tested on the first object's mask, and so on. Recall is a share of all objects (:740-743,
+886-892).
 """
 
 from __future__ import annotations
@@ -93,18 +105,8 @@ def track_score(
     frame, in the objects' order; only parity pairs by them. annotated: the frames on which the
     data says of every object where it is, or that it is not visible. None means the frames with a
     point, or with a mask if no object has points.
+    parity: see the rules at the top of this file.
     If no frame has an object or a prediction, all scores are 1.
-
-    Default: a prediction belongs to the nearest annotated frame, at most 0.05 s away. A prediction
-    at another time is neither right nor wrong, because the truth is not known there. A prediction
-    on an annotated frame without objects is wrong. A frame without objects and without predictions
-    is left out. Pairs are chosen so that as many predictions as possible hit.
-    parity: a prediction belongs to frame round(t fps), and every frame with a prediction is
-    judged. If no object has a point there, its scores are 0 (:707-753), even if the frame is not
-    annotated. If two times round to one frame, only the later counts (:704). Pairs are fixed by
-    distance and then tested (:586-596). Masks are taken by position among all objects, not by
-    visible object: the first visible object is tested on the first object's mask, and so on. Recall
-    is a share of all objects (:740-743, 886-892).
     Raises BadArgument for an fps of 0, and for parity without points.
     """
     if not fps > 0:

@@ -205,11 +205,11 @@ def test_pictures_are_in_the_order_of_their_numbers(tmp_path):
     folder(tmp_path / 'v' / 'img1', count=11, first=2)
     media = MediaFolder(tmp_path)
 
-    shown = [number_of(image) for image in media.pictures(Media('v', fps=2.0))]
+    shown = [number_of(image) for image in media.images(Media('v', fps=2.0))]
 
     assert shown == list(range(11))
     with pytest.raises(NoFrames, match='tells no rate'):
-        list(media.pictures(Media('v')))
+        list(media.images(Media('v')))
 
 
 def test_a_picture_is_its_own_clip(tmp_path):
@@ -229,9 +229,9 @@ def test_picture_nearest_to_a_time_of_the_clip(tmp_path):
     count = example(counteval(clip_start=2.0, clip_end=4.0), 'videocounteval', where=tmp_path)
     tracked = example(track(), 'videotrack', where=tmp_path)
 
-    assert number_of(media.picture(count, 1.02)) == 30
-    assert number_of(media.picture(count, 1e6)) == 59
-    assert number_of(media.picture(tracked, 1.5)) == 3
+    assert number_of(media.image(count, 1.02)) == 30
+    assert number_of(media.image(count, 1e6)) == 59
+    assert number_of(media.image(tracked, 1.5)) == 3
 
 
 def test_damaged_pictures_are_passed_over_or_named(tmp_path):
@@ -244,7 +244,7 @@ def test_damaged_pictures_are_passed_over_or_named(tmp_path):
 
     assert [number_of(frame.image) for frame in clip.frames] == [0, 1, 2, *range(4, 12)]
     with pytest.raises(ImageError, match=r'3\.png: cannot be decoded'):
-        list(MediaFolder(tmp_path).pictures(Media('a', fps=2.0)))
+        list(MediaFolder(tmp_path).images(Media('a', fps=2.0)))
 
 
 def test_a_file_that_is_no_video_is_an_error(tmp_path):
@@ -260,6 +260,6 @@ def test_colours_are_red_green_blue(tmp_path):
     red[:, :, 2] = 255  # OpenCV writes blue, green, red
     cv2.imwrite(str(tmp_path / 'v' / '0.png'), red)
 
-    (shown,) = MediaFolder(tmp_path).pictures(Media('v', fps=1.0))
+    (shown,) = MediaFolder(tmp_path).images(Media('v', fps=1.0))
 
     assert shown[0, 0].tolist() == [255, 0, 0]
