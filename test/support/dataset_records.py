@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from molmo_ground_ros.benchmarks.datasets import read
+from molmo_ground_ros.benchmarks.datasets import read, read_annotated
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.frames.masks import mask_of
 
@@ -174,3 +174,16 @@ def read_all(name, folder):
     found = list(read(name, folder))
     faults = [one for one in found if isinstance(one, BadRecord)]
     return [one for one in found if not isinstance(one, BadRecord)], faults
+
+
+def annotated(name, folder):
+    """(videos or images, faults) of a data set of masks or boxes."""
+    records = list(read_annotated(name, folder))
+    faults = [record for record in records if isinstance(record, BadRecord)]
+    return [record for record in records if not isinstance(record, BadRecord)], faults
+
+
+def write_json(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
