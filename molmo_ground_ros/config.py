@@ -21,13 +21,16 @@ _SECRET = re.compile(r'//[^/?#]*@')
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What values a setting takes and whether it may change while the node runs."""
+    """The values that a setting takes, and its explanation.
+
+    live: whether the setting may change while the node runs.
+    """
 
     text: str
     lowest: float | None = None
     highest: float | None = None
     choices: tuple[str, ...] = ()
-    live: bool = False  # may be changed while running
+    live: bool = False
 
 
 def _setting(default: Any, text: str, **limits: Any) -> Any:
@@ -36,7 +39,7 @@ def _setting(default: Any, text: str, **limits: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be set. Times in seconds, sizes in the unit the name says."""
+    """Every setting. Times are in seconds, sizes in the unit that the name says."""
 
     backend: str = _setting(
         'auto',
@@ -138,11 +141,12 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
+        """Raise BadSetting for a value out of range, and for values that do not fit each other."""
         for name, value in dataclasses.asdict(self).items():
             check(name, value)
-        if (shown := without_secret(self.model)) != self.model:  # logs and replies show the model
-            raise BadSetting('model', shown, 'no user or password may be in it')
+        # Logs and replies show the model, so a password in it would be shown, too.
+        if (safe := without_secret(self.model)) != self.model:
+            raise BadSetting('model', safe, 'no user or password may be in it')
         if self.camera_names and len(self.camera_names) != len(self.image_topics):
             raise BadSetting(
                 'camera_names', self.camera_names, f'{len(self.image_topics)} image topics are set'
@@ -158,12 +162,12 @@ class Settings:
 
 
 def without_secret(address: str) -> str:
-    """An address with the user and password in it hidden, as it may be shown."""
+    """An address for messages: a user and password in it are replaced by ***."""
     return _SECRET.sub('//***@', address)
 
 
 def limits() -> dict[str, Bounds]:
-    """Each setting's limits by name, in the order of declaration."""
+    """The bounds of each setting by name, in the order of declaration."""
     return {item.name: item.metadata['limits'] for item in dataclasses.fields(Settings)}
 
 
@@ -173,14 +177,14 @@ def default(name: str) -> Any:
 
 
 def check(name: str, value: object) -> None:
-    """Raise BadSetting unless `value` is one the setting takes; the message says why."""
-    known = limits()
-    if name not in known:
+    """Raise BadSetting unless the setting takes this value; the message gives the reason."""
+    bounds = limits()
+    if name not in bounds:
         raise BadSetting(name, value, 'no such setting')
     kind = type(default(name))
     if not _is_kind(value, kind):
         raise BadSetting(name, value, f'must be {_KIND_NAMES[kind]}')
-    limit = known[name]
+    limit = bounds[name]
     if limit.choices and value not in limit.choices:
         raise BadSetting(name, value, f'must be one of {", ".join(limit.choices)}')
     if isinstance(value, (int, float)):
@@ -208,7 +212,7 @@ def _is_kind(value: object, kind: type) -> bool:
 
 
 def settings(values: Mapping[str, object]) -> Settings:
-    """Settings from names and values; what is not named keeps its default. Raises BadSetting."""
+    """Settings with these values by name, and defaults for the others. Raises BadSetting."""
     for name, value in values.items():
         check(name, value)
     plain = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

@@ -1,40 +1,47 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Every error this package raises. Each names its offending value and writes its own message.
+"""The errors of this package. Each keeps the offending value and writes its own message.
 
-GroundError
-|-- BadRequest
-|   |-- BadQuestion
-|   |-- UnknownCamera
-|   |-- UnknownTask
-|   |-- BadSpan
-|   `-- BadTimeout
-|-- NoFrames
-|-- WindowNotCovered
-|-- Busy
-|-- TimedOut
-|-- Canceled
-|-- ModelLoading
-|-- ShuttingDown
-|-- BackendError
-|   |-- UnknownBackend
-|   |-- MissingPackage
-|   |-- DoesNotFit
-|   `-- BadModel
-|       `-- BadEngine
-|-- ImageError
-|   `-- BadIndexedImage
-|-- BagError
-|   |-- BadClipSpan
-|   `-- TopicNotFound
-|-- BadRecord
-|-- BadField
-|-- BadArgument
-|   `-- BadPrompt
-|-- DepthError
-|-- CalibrationError
-|-- NoTransform
-`-- BadSetting
+    GroundError
+    |-- BadRequest
+    |   |-- BadQuestion
+    |   |-- UnknownCamera
+    |   |-- UnknownTask
+    |   |-- BadSpan
+    |   `-- BadTimeout
+    |-- NoFrames
+    |-- WindowNotCovered
+    |-- Busy
+    |-- TimedOut
+    |-- Canceled
+    |-- ModelLoading
+    |-- ShuttingDown
+    |-- BackendError
+    |   |-- UnknownBackend
+    |   |-- MissingPackage
+    |   |-- DoesNotFit
+    |   `-- BadModel
+    |       `-- BadEngine
+    |-- ImageError
+    |   `-- BadIndexedImage
+    |-- BagError
+    |   |-- BadClipSpan
+    |   `-- TopicNotFound
+    |-- BadRecord
+    |-- BadField
+    |-- BadArgument
+    |   `-- BadPrompt
+    |-- DepthError
+    |-- CalibrationError
+    |-- NoTransform
+    `-- BadSetting
+
+Errors that are used by a single room live there:
+
+    recording.index.SeveralCameras (a BagError)   no topic was named, and there are several cameras
+    backends.server.events.BadEvent               an event from a server that cannot be read
+
+Errors whose names begin with an underscore never leave their file.
 """
 
 from __future__ import annotations
@@ -77,12 +84,12 @@ def listed(names: Iterable[str]) -> str:
 
 
 class GroundError(Exception):
-    """Base of all; `code` is what a service reply carries."""
+    """The base of all errors; `code` is the number in a service's reply."""
 
     code = ErrorCode.BACKEND_FAILED
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Goes to another process as it is: its message is written once."""
+        """Let the error pass to another process with its message, without calling __init__."""
         return _again, (type(self), self.args), self.__dict__
 
 
@@ -112,19 +119,19 @@ class BadQuestion(BadRequest):
 class UnknownCamera(BadRequest):
     """No camera of that name is subscribed."""
 
-    def __init__(self, camera: str, known: Iterable[str]) -> None:
+    def __init__(self, camera: str, available: Iterable[str]) -> None:
         self.camera = camera
-        self.known = tuple(known)
-        super().__init__(f"unknown camera '{camera}'; the known ones: {listed(self.known)}")
+        self.available = tuple(available)
+        super().__init__(f"unknown camera '{camera}'; the known ones: {listed(self.available)}")
 
 
 class UnknownTask(BadRequest):
-    """The task's number or name is none of ours."""
+    """No task has this number or name."""
 
-    def __init__(self, task: object, known: Iterable[str]) -> None:
+    def __init__(self, task: object, available: Iterable[str]) -> None:
         self.task = task
-        self.known = tuple(known)
-        super().__init__(f'unknown task {task!r}; the known ones: {", ".join(self.known)}')
+        self.available = tuple(available)
+        super().__init__(f'unknown task {task!r}; the known ones: {", ".join(self.available)}')
 
 
 class BadSpan(BadRequest):
@@ -145,7 +152,7 @@ class BadTimeout(BadRequest):
 
 
 class NoFrames(GroundError):
-    """The buffer holds nothing that could be used."""
+    """There are no frames to ask about."""
 
     code = ErrorCode.NO_FRAMES
 
@@ -155,15 +162,15 @@ class NoFrames(GroundError):
 
 
 class WindowNotCovered(GroundError):
-    """The span asked for is not, or only partly, in the buffer."""
+    """The buffer does not hold the requested span, or only a part of it."""
 
     code = ErrorCode.WINDOW_NOT_COVERED
 
-    def __init__(self, asked: tuple[int, int], held: tuple[int, int]) -> None:
-        self.asked = asked
+    def __init__(self, requested: tuple[int, int], held: tuple[int, int]) -> None:
+        self.requested = requested
         self.held = held
         super().__init__(
-            f'asked for {seconds(asked[0])} to {seconds(asked[1])}, '
+            f'asked for {seconds(requested[0])} to {seconds(requested[1])}, '
             f'the buffer holds {seconds(held[0])} to {seconds(held[1])}'
         )
 
@@ -179,7 +186,7 @@ class Busy(GroundError):
 
 
 class TimedOut(GroundError):
-    """No answer within the time given."""
+    """There was no answer before the timeout."""
 
     code = ErrorCode.TIMEOUT
 
@@ -225,10 +232,10 @@ class BackendError(GroundError):
 class UnknownBackend(BackendError):
     """No backend of that name."""
 
-    def __init__(self, name: str, known: Iterable[str]) -> None:
+    def __init__(self, name: str, available: Iterable[str]) -> None:
         self.name = name
-        self.known = tuple(known)
-        super().__init__(f"unknown backend '{name}'; the known ones: {listed(self.known)}")
+        self.available = tuple(available)
+        super().__init__(f"unknown backend '{name}'; the known ones: {listed(self.available)}")
 
 
 class MissingPackage(BackendError):
@@ -243,7 +250,7 @@ class MissingPackage(BackendError):
 
 
 class BadModel(BackendError):
-    """A model folder that lacks files or holds something else."""
+    """A model's folder that lacks files or holds another kind of model."""
 
     def __init__(self, model: str, why: str) -> None:
         self.model = model
@@ -251,11 +258,11 @@ class BadModel(BackendError):
 
 
 class BadEngine(BadModel):
-    """A graph or an engine that runs and computes something else than the reference."""
+    """A graph or an engine whose results differ from those of the reference."""
 
 
 class DoesNotFit(BackendError):
-    """More memory would be taken than there is; nothing was allocated."""
+    """More memory is needed than there is. Nothing was allocated."""
 
     def __init__(
         self,
@@ -324,10 +331,11 @@ class BagError(GroundError):
 class TopicNotFound(BagError):
     """A topic that is not in the recording."""
 
-    def __init__(self, path: str, topic: str, known: Iterable[str]) -> None:
+    def __init__(self, path: str, topic: str, available: Iterable[str]) -> None:
         self.topic = topic
-        self.known = tuple(known)
-        super().__init__(path, f"no image topic '{topic}'; the known ones: {listed(self.known)}")
+        self.available = tuple(available)
+        names = listed(self.available)
+        super().__init__(path, f"no image topic '{topic}'; the known ones: {names}")
 
 
 class BadClipSpan(BagError):
@@ -372,7 +380,7 @@ class BadPrompt(BadArgument):
 
 
 class BadSetting(GroundError):
-    """A parameter out of range or of the wrong type."""
+    """A setting (an option, a parameter, a config value) with a value that it does not take."""
 
     def __init__(self, name: str, value: object, why: str) -> None:
         self.name = name

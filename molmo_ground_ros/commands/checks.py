@@ -124,15 +124,15 @@ class Doctor:
         version, cores = platform.python_version(), os.cpu_count() or 0
         least = '.'.join(str(number) for number in LEAST_PYTHON)
         free, total = ram.available_bytes(self._root), ram.total_bytes(self._root)
-        is_known = free is not None and total is not None
+        is_readable = free is not None and total is not None
         return [
             Line('machine', 'Python', sys.version_info >= LEAST_PYTHON,
                  f'{version} at {sys.executable}', f'use Python {least} or later'),
             Line('machine', 'system', platform.system() == 'Linux',
                  f'{platform.system()} {platform.release()} {platform.machine()}, {cores} cores',
                  'only Linux is tested'),
-            Line('machine', 'memory', is_known,
-                 f'{size(total or 0)}, {size(free or 0)} are free' if is_known else 'not told',
+            Line('machine', 'memory', is_readable,
+                 f'{size(total or 0)}, {size(free or 0)} are free' if is_readable else 'not told',
                  'what fits cannot be checked: this is read from /proc/meminfo'),
         ]  # fmt: skip
 

@@ -105,7 +105,7 @@ class Log:
         self._stream = stream
         self._strict = strict
         self._clock = clock
-        self._last_shown_s = clock()
+        self._last_line_s = clock()
         self._drawn = False
 
     def skip(self, error: BadRecord) -> None:
@@ -123,9 +123,9 @@ class Log:
     def show(self, text: str) -> None:
         """Show the progress: a line redrawn on a terminal, a line now and then elsewhere."""
         terminal, now_s = self._stream.isatty(), self._clock()
-        if now_s - self._last_shown_s < (_REDRAWN_S if terminal else _EVERY_S):
+        if now_s - self._last_line_s < (_REDRAWN_S if terminal else _EVERY_S):
             return
-        self._last_shown_s = now_s
+        self._last_line_s = now_s
         self._drawn = terminal
         self._stream.write(f'\r\033[K{text}' if terminal else f'{text}\n')
         self._stream.flush()
@@ -158,8 +158,8 @@ class _Segmenting:
             annotated, self._frames(annotated), self._segmenter, reprompt=self._reprompt
         )
         for track in segmentation.dropped:
-            told = f"object {track.id} '{track.label}' dropped: IoU {track.iou:.3f} with its boxes"
-            self._log.tell(f'{annotated.name}: {told}')
+            note = f"object {track.id} '{track.label}' dropped: IoU {track.iou:.3f} with its boxes"
+            self._log.tell(f'{annotated.name}: {note}')
         for lost in segmentation.unsaid:
             self._log.tell(f'{annotated.name}: {lost.text!r} left out: it means a dropped track')
         boxed = sum(isinstance(track, BoxTrack) for track in annotated.tracks)

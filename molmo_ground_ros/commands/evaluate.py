@@ -143,7 +143,7 @@ def _evaluate(
         models = _ask(arguments, data, media, complaints)
     total = max((len(model.answers) for model in models), default=0)
     with StepProgress(
-        'scoring', total, sys.stderr, is_shown=total > _QUIET or follow is not None
+        'scoring', total, sys.stderr, enabled=total > _QUIET or follow is not None
     ) as progress:
         evaluation = evaluate(
             data, models, rules, arguments.processes, complaints, progress.show, follow
@@ -284,7 +284,7 @@ def _ask(
             grounder = loader.load()
             stack.callback(grounder.close)
             which = f'{number}/{len(names)} {name}' if len(names) > 1 else name
-            progress = stack.enter_context(StepProgress(which, total, sys.stderr, is_shown=True))
+            progress = stack.enter_context(StepProgress(which, total, sys.stderr, enabled=True))
             predictions.append(
                 predict(name, data.examples(), grounder, media.clip, store, progress.show)
             )

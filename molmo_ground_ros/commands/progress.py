@@ -95,22 +95,22 @@ class ProgressLine:
 
 
 class StepProgress:
-    """The progress of a single step on a stream; `is_shown` False prints nothing."""
+    """The progress of a single step on a stream; nothing is printed unless `enabled`."""
 
-    def __init__(self, name: str, total: int, stream: TextIO, *, is_shown: bool) -> None:
-        self._name, self._total, self._is_shown = name, total, is_shown
+    def __init__(self, name: str, total: int, stream: TextIO, *, enabled: bool) -> None:
+        self._name, self._total, self._enabled = name, total, enabled
         self._progress = ProgressLine([(name, 1.0)], stream)
 
     def __enter__(self) -> StepProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_shown:
+        if self._enabled:
             self._progress.close()
 
     def show(self, done: int) -> None:
         """Show that `done` examples are finished."""
-        if self._is_shown:
+        if self._enabled:
             self._progress.show(self._name, done, max(self._total, done))
 
 

@@ -42,8 +42,8 @@ def with_hyphens(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _is_old(word: str) -> bool:
     option = word.partition('=')[0]
-    known = option.startswith('--') and any(name.startswith(option[2:]) for name in _SETTINGS)
-    return known and '_' in option
+    names = option.startswith('--') and any(name.startswith(option[2:]) for name in _SETTINGS)
+    return names and '_' in option
 
 
 def _rewritten(word: str) -> str:

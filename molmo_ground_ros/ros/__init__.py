@@ -1,3 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The ROS 2 shell: the only place that imports rclpy and message types."""
+"""The ROS 2 node. No other room imports rclpy or message types.
+
+node          the node: its topics, its service and its action
+executor      runs its callbacks
+params        its parameters, from `config.Settings`
+convert       messages to our values, and answers to messages
+diagnostics   its messages on /diagnostics
+"""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages to our values and back. Copies stamps, computes none."""
+"""Converts messages to the package's values and back. Stamps are copied, never computed."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ def _envelope(answer: Answer, query_id: str) -> dict[str, Any]:
 
 
 def point_array(answer: Answer, query_id: str) -> PointArray:
-    """The points of an answer, with their envelope."""
+    """The points of an answer as a message."""
     return PointArray(points=points_of(answer.points), **_envelope(answer, query_id))
 
 
 def track_array(answer: Answer, query_id: str) -> TrackArray:
-    """The tracks of an answer, with their envelope."""
+    """The tracks of an answer as a message."""
     tracks = [_track(track) for track in sorted(answer.tracks, key=lambda track: track.id)]
     return TrackArray(tracks=tracks, **_envelope(answer, query_id))
 
@@ -130,7 +130,7 @@ def fill_answer(reply: Any, answer: Answer, query_id: str, latency_ns: int) -> N
 
 
 def fill_error(reply: Any, error: GroundError, latency_ns: int) -> None:
-    """Write a failure into a service response or an action result; the count says 'none stated'."""
+    """Write an error into a service response or an action result; a count of -1 is no count."""
     reply.error_code = int(error.code)
     reply.error_msg = str(error)
     reply.points.count = reply.tracks.count = -1

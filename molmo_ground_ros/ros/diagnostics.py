@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the node says on /diagnostics: one status for the model, one for each camera."""
+"""The node's messages on /diagnostics: a status for the model, and one for each camera."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from molmo_ground_ros.frames.clip_buffer import BufferStats
 from molmo_ground_ros.grounding.session import ModelState, SessionStats
 
-STUCK_AFTER_S = 120.0  # an answer that takes longer than this is worth a warning
+# An answer that takes longer than this causes a warning.
+STUCK_AFTER_S = 120.0
 
 
 @dataclass(slots=True)
 class Reception:
-    """What the middleware said about one subscription. Touched by its callbacks only."""
+    """Counts of what the middleware reported about one subscription. Only its callbacks write it.
+
+    failed: messages that could not be put into the buffer.
+    """
 
     incompatible_qos: int = 0
     lost: int = 0
-    failed: int = 0  # messages that could not be taken over
+    failed: int = 0
     last_error: str = ''
 
 
 def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus:
-    """The model's and the worker's state."""
+    """The state of the model and of the worker. name: the node's."""
     level, message = DiagnosticStatus.OK, stats.state.value
     if stats.state is ModelState.FAILED:
         level, message = DiagnosticStatus.ERROR, stats.load_error
@@ -52,7 +56,7 @@ def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus
 def camera_status(
     name: str, camera: str, topic: str, stats: BufferStats, reception: Reception
 ) -> DiagnosticStatus:
-    """One camera's buffer and subscription."""
+    """The state of one camera's buffer and subscription. name: the node's."""
     level, message = DiagnosticStatus.OK, 'receiving'
     if stats.received == 0:
         level, message = DiagnosticStatus.WARN, f'no image received on {topic}'

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The executor of the node: rclpy's, without a busy wait that holds pictures back."""
+"""The node's executor: rclpy's, without a busy wait that delays images."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from rclpy.executors import MultiThreadedExecutor
 
 
 class NodeExecutor(MultiThreadedExecutor):
-    """Leaves a subscription's events out of the wait while its message is still to be taken.
+    """Does not wait for the events of a subscription while a message of it has yet to be taken.
 
-    With rmw_fastrtps a subscription and its events share one status condition of the data reader,
-    which stays set until the message is taken. rclpy takes it in a thread of its pool and waits on
-    meanwhile. Such a wait, with the events in it, ends at once; rclpy then hands the same message
-    to the pool again and waits again. That loop holds Python's lock, so the thread that is to take
-    the message starts late, and the next message queues behind hundreds of repeated hand-overs.
+    With rmw_fastrtps, a subscription and its events share one status condition of the data reader,
+    which stays set until the message is taken. rclpy takes the message in a thread of its pool, and
+    meanwhile waits again. A wait that includes the events returns at once; rclpy then gives the
+    same message to the pool once more, and waits again. This loop keeps Python's lock, so the
+    thread that takes the message starts late, and the next message waits behind hundreds of
+    repeated entries in the pool's queue.
     """
 
     def can_execute(self, entity: object) -> bool:
@@ -28,4 +29,5 @@ class NodeExecutor(MultiThreadedExecutor):
             for subscription in node.subscriptions:
                 if entity in subscription.event_handlers:
                     return bool(super().can_execute(subscription))
-        return True  # an event of a publisher
+        # An event of a publisher.
+        return True

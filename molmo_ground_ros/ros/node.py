@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The node: image topics into buffers, questions into the session, answers out.
+"""The ROS 2 node: puts images into buffers, gives questions to the session, publishes answers.
 
-Callbacks only convert and hand over. A question's handler waits in a thread of the executor's
-pool, which is larger than the number of questions that can be open, so nothing else ever waits.
+Callbacks only convert messages and pass them on. The handler of a question waits for its answer in
+a thread of the executor's pool. The pool has more threads than questions can be open, so other
+callbacks never have to wait for a thread.
 """
 
 from __future__ import annotations
@@ -44,20 +45,25 @@ from molmo_ground_ros.ros.executor import NodeExecutor
 from molmo_ground_ros.srv import Ground as GroundService
 from molmo_ground_ros.types import Answer, Task
 
-REQUEST_DEPTH = 1000  # requests of each kind that may wait in the middleware
-POLL_S = 0.02  # how often a waiting action looks for a cancel request and for progress
-RESULT_TIMEOUT_S = 60  # how long a finished goal's result is kept for late askers
-SWITCH_INTERVAL_S = 0.0005  # between Python threads
-REPLY_GRACE_S = 2.0  # how long a shutdown waits for open replies to be sent
+# Requests of each kind that may wait in the middleware.
+REQUEST_DEPTH = 1000
+# Seconds between two checks of a waiting action for a cancel request and for progress.
+POLL_S = 0.02
+# Seconds for which the result of a finished goal can still be fetched.
+RESULT_TIMEOUT_S = 60
+# Seconds after which one Python thread gives way to another.
+SWITCH_INTERVAL_S = 0.0005
+# Seconds that a shutdown waits for open replies to be sent.
+REPLY_GRACE_S = 2.0
 
 
 class GroundNode(Node):
-    """Buffers cameras, answers `~/ground` (service and action), publishes every answer."""
+    """Buffers the images of cameras, answers `~/ground` (service and action), publishes answers."""
 
     def __init__(self, load: Callable[[Settings], backends.Backend] | None = None, **kwargs: Any):
-        """Declare parameters, subscribe, start loading. `load`: another way to a backend.
+        """Declare parameters, subscribe, and start loading the model.
 
-        Raises BadSetting for a bad parameter.
+        load: makes the backend, in place of `load_backend`. Raises BadSetting for a bad parameter.
         """
         super().__init__('molmo_ground', **kwargs)
         try:
@@ -86,17 +92,17 @@ class GroundNode(Node):
     # -- set-up ---------------------------------------------------------------------------------
 
     def _load(self, load: Callable[[Settings], backends.Backend]) -> backends.Backend:
-        """Load the model, in the session's worker, and tell how it went."""
+        """Load the model, in the session's worker, and log how that went."""
         backend = backends.choose(self.settings.backend, backends.settings_of(self.settings))
-        what = f"model '{self.settings.model}' with backend '{backend}'"
-        self.get_logger().info(f'loading {what}')
+        model = f"model '{self.settings.model}' with backend '{backend}'"
+        self.get_logger().info(f'loading {model}')
         began_ns = time.monotonic_ns()
         try:
             loaded = load(self.settings)
         except Exception as error:
-            self.get_logger().error(f'cannot load {what}: {error}')
+            self.get_logger().error(f'cannot load {model}: {error}')
             raise
-        self.get_logger().info(f'loaded {what} in {(time.monotonic_ns() - began_ns) / 1e9:.1f} s')
+        self.get_logger().info(f'loaded {model} in {(time.monotonic_ns() - began_ns) / 1e9:.1f} s')
         return loaded
 
     def _publish_answers(self) -> None:
@@ -151,7 +157,7 @@ class GroundNode(Node):
         )
 
     def _watch_clock(self) -> None:
-        """Forget the frames when simulated time jumps back, even before the next image."""
+        """Drop the frames as soon as simulated time jumps back, before the next image arrives."""
         self._jump_handle = self.get_clock().create_jump_callback(
             JumpThreshold(
                 min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=False
@@ -202,7 +208,9 @@ class GroundNode(Node):
 
     def _on_goal(self, goal: Any) -> GroundAction.Result:
         result = GroundAction.Result()
-        error = self._answer(goal.request, result, functools.partial(self._accompany, goal))
+        error = self._answer(
+            goal.request, result, functools.partial(self._wait_with_feedback, goal)
+        )
         if error is None:
             goal.succeed()
         elif isinstance(error, Canceled) and goal.is_cancel_requested:
@@ -214,7 +222,7 @@ class GroundNode(Node):
     def _answer(
         self, request: Any, reply: Any, wait: Callable[[Job], object]
     ) -> GroundError | None:
-        """Ask the session and fill `reply`, whatever happens; returns what went wrong."""
+        """Ask the session and fill `reply` with the answer or the error; returns the error."""
         began_ns = time.monotonic_ns()
         query_id = f'{self.get_name()}-{next(self._query_numbers)}'
         with self._replied:
@@ -244,27 +252,27 @@ class GroundNode(Node):
         return error
 
     def _publish(self, answer: Answer, query_id: str) -> None:
-        """Tracking answers go to ~/tracks, all others to ~/points; one with both, to both."""
+        """Publish an answer with tracks on ~/tracks, others on ~/points, one with both on both."""
         if answer.task is Task.TRACK or answer.tracks:
             self._tracks.publish(convert.track_array(answer, query_id))
         if answer.task is not Task.TRACK or answer.points:
             self._points.publish(convert.point_array(answer, query_id))
 
-    def _accompany(self, goal: Any, job: Job) -> None:
-        """Wait for an action's job: pass progress on as feedback and a cancel to the session."""
-        shown = None
+    def _wait_with_feedback(self, goal: Any, job: Job) -> None:
+        """Wait for an action's job; publish its progress as feedback, and cancel it on request."""
+        progress = None
         while not job.wait(POLL_S):
             if goal.is_cancel_requested:
                 self.session.cancel(job)
-            elif job.progress is not shown:
-                shown = job.progress
+            elif job.progress is not progress:
+                progress = job.progress
                 goal.publish_feedback(
                     GroundAction.Feedback(
-                        stage=shown.stage,
+                        stage=progress.stage,
                         windows_total=1,
-                        tokens=shown.tokens,
+                        tokens=progress.tokens,
                         points=PointArray(
-                            points=convert.points_of(shown.points),
+                            points=convert.points_of(progress.points),
                             query=job.question.query.text,
                             count=-1,
                         ),
@@ -285,13 +293,13 @@ class GroundNode(Node):
         self._diagnostics.publish(array)
 
     def close(self) -> None:
-        """Answer what is open with SHUTTING_DOWN, wait for those replies, stop the worker."""
+        """Answer open questions with SHUTTING_DOWN, wait for those replies, stop the worker."""
         self.session.close()
         with self._replied:
             self._replied.wait_for(lambda: not self._open_replies, REPLY_GRACE_S)
 
     def destroy_node(self) -> None:
-        """Free what the node holds of the middleware, the action server included."""
+        """Destroy the action server and everything else that the node created in the middleware."""
         self._action.destroy()
         super().destroy_node()
 
@@ -302,7 +310,7 @@ def load_backend(settings: Settings) -> backends.Backend:
 
 
 def executor_for(node: GroundNode) -> NodeExecutor:
-    """An executor with a thread for every question that can be open, and enough for the rest."""
+    """An executor with a thread for each question that can be open, and some for the rest."""
     questions = node.settings.queue_size + 1
     threads = questions + len(node.settings.cameras) + 4
     executor = NodeExecutor(num_threads=threads, context=node.context)
@@ -312,9 +320,9 @@ def executor_for(node: GroundNode) -> NodeExecutor:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Exit code 2 for a bad parameter."""
-    # A model's Python thread gives way to an image callback after this long, not after 5 ms.
+    # The model's thread then gives way to an image callback sooner than after Python's 5 ms.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    # Our own handlers: rclpy's would close the context before open questions are answered.
+    # rclpy's own signal handlers would close the context before open questions are answered.
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -337,7 +345,7 @@ def main(args: list[str] | None = None) -> int:
 
 
 def spin(executor: NodeExecutor, node: GroundNode) -> None:
-    """Run callbacks until the context is shut down; an error in one is logged and forgotten."""
+    """Run callbacks until the context is shut down. An error in a callback is only logged."""
     while node.context.ok():
         try:
             executor.spin()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`config.Settings` as ROS parameters: declared, described, checked, refused with the reason."""
+"""Declares `config.Settings` as ROS parameters, and checks their changes."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def declare(node: Node) -> config.Settings:
                 name, Parameter(name, kind, initial).value, descriptor(name, limits)
             )
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            given = node._parameter_overrides.get(name)
-            raise BadSetting(name, given.value if given else None, str(error)) from error
+            override = node._parameter_overrides.get(name)
+            raise BadSetting(name, override.value if override else None, str(error)) from error
         values[name] = [] if parameter.value is None and kind is _TYPES[tuple] else parameter.value
     return config.settings(values)
 
 
 def descriptor(name: str, limits: config.Bounds) -> ParameterDescriptor:
-    """What `ros2 param describe` shows of one setting."""
+    """The description of one setting that `ros2 param describe` prints."""
     default = config.default(name)
-    shown = ParameterDescriptor(
+    description = ParameterDescriptor(
         name=name,
         description=limits.text,
         additional_constraints=', '.join(limits.choices),
@@ -62,30 +62,34 @@ def descriptor(name: str, limits: config.Bounds) -> ParameterDescriptor:
         dynamic_typing=isinstance(default, tuple),
     )
     if limits.lowest is None or limits.highest is None:
-        return shown
+        return description
     if isinstance(default, int):
         span = IntegerRange(from_value=int(limits.lowest), to_value=int(limits.highest), step=0)
-        shown.integer_range = [span]
+        description.integer_range = [span]
     else:
         wide = FloatingPointRange(from_value=limits.lowest, to_value=limits.highest, step=0.0)
-        shown.floating_point_range = [wide]
-    return shown
+        description.floating_point_range = [wide]
+    return description
 
 
 def on_change(
     apply: Callable[[dict[str, object]], None],
 ) -> Callable[[Iterable[Any]], SetParametersResult]:
-    """A callback for `add_on_set_parameters_callback`: checks all, then applies our live ones."""
+    """A callback for `add_on_set_parameters_callback`, which checks values and applies them.
+
+    A bad value is refused with the reason. `apply` gets the settings that may change while the node
+    runs. Parameters that are no settings are left alone.
+    """
 
     def callback(parameters: Iterable[Any]) -> SetParametersResult:
-        known = config.limits()
-        ours = {p.name: p.value for p in parameters if p.name in known}
+        limits = config.limits()
+        values = {item.name: item.value for item in parameters if item.name in limits}
         try:
-            for name, value in ours.items():
+            for name, value in values.items():
                 config.check(name, value)
         except BadSetting as error:
             return SetParametersResult(successful=False, reason=str(error))
-        apply({name: value for name, value in ours.items() if known[name].live})
+        apply({name: value for name, value in values.items() if limits[name].live})
         return SetParametersResult(successful=True)
 
     return callback
