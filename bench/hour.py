@@ -34,8 +34,8 @@ from molmo_ground_ros.language.grammar.write import format_count, format_tracks
 from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.reports.bag import write_bag
+from molmo_ground_ros.reports.images import frame_reader, sampled_stamps
 from molmo_ground_ros.reports.page import write_page
-from molmo_ground_ros.reports.pictures import pictures_of, shown_stamps
 from molmo_ground_ros.reports.table import write_csv
 from molmo_ground_ros.reports.video import write_video
 from molmo_ground_ros.types import Clip, Frame, Query
@@ -176,12 +176,12 @@ def _measure(path: Path) -> dict[str, float]:
         out = Path(folder)
         records.write_jsonl(analysis, out / 'records.jsonl')
         write_csv(analysis, out / 'records.csv')
-        write_page(analysis, pictures_of(recordings), out / 'report.html')
+        write_page(analysis, frame_reader(recordings), out / 'report.html')
         write_bag(analysis, out / 'overlay.mcap')
         analyze_s, peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
         began = time.perf_counter()
-        shown = shown_stamps(plan.windows, recordings)
-        write_video(analysis, pictures_of(recordings), shown, out / 'video.mp4')
+        shown = sampled_stamps(plan.windows, recordings)
+        write_video(analysis, frame_reader(recordings), shown, out / 'video.mp4')
         video_s, video_peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
         stamps = recording.stamps[:_DECODED].tolist()
         began = time.perf_counter()

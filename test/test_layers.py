@@ -68,8 +68,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     'reports': Room(
         ('storage', 'frames', 'recording', 'analysis'),
-        public='answer_record answer_table bag colours contact_sheet figures html page pictures'
-        ' style table video words',
+        public='answer_record answer_table bag colours contact_sheet figures html images page'
+        ' table video words',
         private='message_definitions timeline',
     ),
     'benchmarks': Room(
@@ -116,7 +116,9 @@ ONLY_IN = {
     'diagnostic_msgs': {'ros'},
     'geometry_msgs': {'ros'},
     'huggingface_hub': {'backends/checkpoint'},
+    'jinja2': {'reports/html'},
     'lz4': {'recording/unpack'},
+    'markupsafe': {'reports/html'},
     'ml_dtypes': {'backends/molmo2/codes'},
     'onnx_ir': {
         *(

@@ -38,7 +38,7 @@ from molmo_ground_ros.reports.answer_table import (
     text_table,
 )
 from molmo_ground_ros.reports.contact_sheet import contact_sheet, save_png, tiles_of
-from molmo_ground_ros.reports.pictures import pictures_of, shown_stamps
+from molmo_ground_ros.reports.images import frame_reader, sampled_stamps
 from molmo_ground_ros.types import Answer, Point, Query, Question, Task
 
 RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'
@@ -192,13 +192,13 @@ def _write_files(
     from molmo_ground_ros.reports.table import write_csv
     from molmo_ground_ros.reports.video import write_video
 
-    pictures = pictures_of(recordings)
+    pictures = frame_reader(recordings)
     records.write_jsonl(analysis, folder / RECORDS)
     write_csv(analysis, folder / TABLE)
     write_page(analysis, pictures, folder / PAGE)
     write_bag(analysis, folder / OVERLAY)
     if video:
-        write_video(analysis, pictures, shown_stamps(plan.windows, recordings), folder / VIDEO)
+        write_video(analysis, pictures, sampled_stamps(plan.windows, recordings), folder / VIDEO)
 
 
 def _questions(arguments: argparse.Namespace, loader: GrounderLoader) -> list[Question]:
@@ -269,7 +269,7 @@ def _analyze(
 
 def _write_sheet(analysis: Analysis, recordings: Mapping[str, Recording], path: str) -> None:
     answer = merged(analysis.findings[0], analysis.model)
-    picture = pictures_of(recordings)
+    picture = frame_reader(recordings)
     tiles = tiles_of(
         answer, analysis.span_ns[0], lambda stamp_ns: picture(answer.camera, stamp_ns).image
     )

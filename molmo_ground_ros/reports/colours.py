@@ -21,3 +21,9 @@ PALETTE: tuple[Colour, ...] = (
 def colour(number: int) -> Colour:
     """The colour of an id, which counts from 1."""
     return PALETTE[(number - 1) % len(PALETTE)]
+
+
+def hexadecimal(number: int) -> str:
+    """The colour of an id, which counts from 1, as HTML writes it: '#rrggbb'."""
+    red, green, blue = colour(number)
+    return f'#{red:02x}{green:02x}{blue:02x}'

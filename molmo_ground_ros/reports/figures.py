@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The page's pictures: the frame of each event and trajectory, with its points drawn over it."""
+"""The page's figures: the frame of each event and trajectory, and what is drawn over it."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.findings import Finding, Pictures
 from molmo_ground_ros.analysis.stitch import Event, Sighting, Trajectory
 from molmo_ground_ros.errors import ImageError, NoFrames
-from molmo_ground_ros.reports.colours import colour
-from molmo_ground_ros.reports.words import clock, date, doubts, escaped, score
+from molmo_ground_ros.reports.colours import hexadecimal
+from molmo_ground_ros.reports.words import doubts, score
 
-# The page holds no more pictures than this, each no longer and no larger: 16 MB of base64.
-MOST_PICTURES = 200
+# The page holds no more images than this, each no longer and no larger: 16 MB of base64.
+MOST_IMAGES = 200
 LONGEST_SIDE = 800  # pixels
 MOST_BYTES = 60_000  # of a JPEG
 MOST_PATH_POINTS = 400  # drawn of a trajectory
 
 _QUALITIES = (85, 70, 50, 30)
-_RADIUS = 1 / 45  # of the picture's longer side
+_RADIUS = 1 / 45  # of the frame's longer side
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
-    """One frame, and what is drawn on it."""
+class EvidenceFrame:
+    """One frame of the recording, and the events or the trajectory that are drawn on it."""
 
     finding: int  # index
     stamp_ns: int
@@ -38,34 +38,80 @@ class Shot:
     track: Trajectory | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PathLine:
+    """A part of a trajectory, as an SVG polyline."""
+
+    points: str  # 'x,y x,y', pixels of the frame
+    ink: str  # as '#rrggbb'
+    width: float  # pixels
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRing:
+    """A ring around a point, with its number beside it."""
+
+    number: int
+    x: float  # pixels of the frame
+    y: float
+    radius: float
+    ink: str  # as '#rrggbb'
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What is drawn of one event or trajectory."""
+
+    name: str  # of its place in the page
+    ring: NumberedRing
+    lines: tuple[PathLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What the template needs of one figure."""
+
+    stamp_ns: int
+    camera: str
+    title: str
+    caption: tuple[str, ...]  # lines below the title
+    width: int  # pixels of the frame
+    height: int
+    jpeg: str  # base64; '' where there is no image
+    missing: str  # why there is no image
+    drawings: tuple[Drawing, ...]
+
+
 def event_name(finding: int, event: int) -> str:
-    """What the place of an event is called in the page."""
+    """The name of an event's place in the page. finding: its index. event: its id."""
     return f'q{finding + 1}-event{event}'
 
 
 def track_name(finding: int, track: int) -> str:
-    """What the place of a trajectory is called in the page."""
+    """The name of a trajectory's place in the page. finding: its index. track: its id."""
     return f'q{finding + 1}-track{track}'
 
 
-def shots(index: int, finding: Finding) -> list[Shot]:
+def evidence_frames(index: int, finding: Finding) -> list[EvidenceFrame]:
     """A frame for every stamp with events, then one for the last point of every trajectory."""
-    moments: dict[int, list[Event]] = {}
+    by_stamp: dict[int, list[Event]] = {}
     for event in finding.stitched.events:
-        moments.setdefault(event.shown.point.stamp_ns, []).append(event)
+        by_stamp.setdefault(event.shown.point.stamp_ns, []).append(event)
     return [
-        *(Shot(index, stamp_ns, tuple(events)) for stamp_ns, events in sorted(moments.items())),
+        *(EvidenceFrame(index, stamp, tuple(events)) for stamp, events in sorted(by_stamp.items())),
         *(
-            Shot(index, track.points[-1].point.stamp_ns, (), track)
+            EvidenceFrame(index, track.points[-1].point.stamp_ns, (), track)
             for track in finding.stitched.tracks
         ),
     ]
 
 
-def pictured(counts: Sequence[int], most: int = MOST_PICTURES) -> list[set[int]]:
-    """Which of so many figures a finding get a picture: `most` shared out, evenly spaced in each.
+def share_images(counts: Sequence[int], most: int = MOST_IMAGES) -> list[set[int]]:
+    """Share `most` images out among findings with so many figures.
 
-    A finding with fewer than its share leaves the rest to the others.
+    Returns for each finding the indices of the figures that get one, evenly spaced. A finding with
+    fewer figures than its share leaves the remainder to the others.
     """
     left, shares = most, [0] * len(counts)
     for place, index in enumerate(sorted(range(len(counts)), key=lambda i: counts[i])):
@@ -78,108 +124,52 @@ def pictured(counts: Sequence[int], most: int = MOST_PICTURES) -> list[set[int]]
 
 
 def figure(
-    shot: Shot, finding: Finding, pictures: Pictures, zero_ns: int, *, picture: bool
-) -> Iterator[str]:
-    """HTML of one figure, in pieces. One picture is decoded, and none is kept."""
-    what = _what(shot)
-    when = clock(shot.stamp_ns - zero_ns)
-    yield '<figure class="shot"><div class="frame">'
-    sighting = shot.track.points[-1] if shot.track else shot.events[0].shown
+    frame: EvidenceFrame, finding: Finding, read_frame: Pictures, *, with_image: bool
+) -> Figure:
+    """The figure of a frame. Its image is decoded only where `with_image` is true."""
+    sighting = frame.track.points[-1] if frame.track else frame.events[0].shown
     window = finding.stitched.windows[sighting.window]
-    size = window.image_width, window.image_height
-    if picture:
+    width, height, data = window.image_width, window.image_height, ''
+    missing = f'Left out: the page holds {MOST_IMAGES} frames at most.'
+    if with_image:
         try:
-            image = pictures(finding.camera, shot.stamp_ns).image
+            image = read_frame(finding.camera, frame.stamp_ns).image
         except (ImageError, NoFrames) as err:
-            yield f'<p class="none">The frame cannot be shown: {escaped(err)}</p>'
+            missing = f'The frame cannot be shown: {err}'
         else:
-            size = image.shape[1], image.shape[0]
-            alternative = escaped(f'Frame at {when} of {finding.camera}: {what}')
-            yield f'<img alt="{alternative}" width="{size[0]}" height="{size[1]}" '
-            yield f'src="data:image/jpeg;base64,{base64.b64encode(jpeg(image)).decode()}">'
-    else:
-        yield f'<p class="none">Left out: the page holds {MOST_PICTURES} frames at most.</p>'
-    yield from _drawing(shot, size)
-    yield f'</div><figcaption><strong>{escaped(what)}</strong> at {when}'
-    yield f' <span class="faint">{date(shot.stamp_ns)} stamp {shot.stamp_ns}</span>'
-    if shot.track:
-        yield ''.join(f'<br>{escaped(doubt)}' for doubt in doubts(shot.track))
-    for event in shot.events:
-        point = event.shown.point
-        yield f'<br>#{event.id} at ({point.x:.1f}, {point.y:.1f}) px, score {score(point.score)}'
-        yield ''.join(f'; {escaped(doubt)}' for doubt in doubts(event))
-    yield '</figcaption></figure>\n'
+            height, width = image.shape[:2]
+            data = base64.b64encode(jpeg(image)).decode()
+    radius = max(width, height) * _RADIUS
+    return Figure(
+        frame.stamp_ns,
+        finding.camera,
+        _title(frame),
+        _caption(frame),
+        width,
+        height,
+        data,
+        missing,
+        _drawings(frame, radius),
+    )
 
 
 def jpeg(image: NDArray[np.uint8]) -> bytes:
-    """An (H, W, 3) RGB picture as JPEG of at most MOST_BYTES and LONGEST_SIDE pixels a side.
+    """An (H, W, 3) RGB image as JPEG of at most MOST_BYTES and LONGEST_SIDE pixels a side.
 
-    What is too large is written with less quality, and then smaller.
+    An image that is too large is written with less quality, and then smaller.
     """
     shrink = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
     while True:
         height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
-        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        small: cv2.typing.MatLike = image
+        if (height, width) != image.shape[:2]:
+            small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         for quality in _QUALITIES:
             data = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
             if len(data) <= MOST_BYTES:
                 return data
         shrink /= 2
-
-
-def _what(shot: Shot) -> str:
-    if shot.track:
-        return f'object #{shot.track.id} {shot.track.label}, its path of {len(shot.track.points)}'
-    names = ', '.join(f'#{event.id} {event.shown.label}' for event in shot.events)
-    return f'event {names}' if len(shot.events) == 1 else f'events {names}'
-
-
-def _drawing(shot: Shot, size: tuple[int, int]) -> Iterator[str]:
-    """What is drawn, in source pixels: SVG counts them from the corner, as the points do."""
-    width, height = size
-    yield f'<svg viewBox="0 0 {max(width, 1)} {max(height, 1)}" aria-hidden="true">'
-    radius = max(size) * _RADIUS
-    for event in shot.events:
-        yield f'<g class="spot" id="{event_name(shot.finding, event.id)}">'
-        yield from _spot(event.shown, event.id, radius)
-        yield '</g>'
-    if shot.track:
-        yield f'<g class="spot" id="{track_name(shot.finding, shot.track.id)}">'
-        yield from _path(shot.track, radius / 5)
-        yield from _spot(shot.track.points[-1], shot.track.id, radius / 2)
-        yield '</g>'
-    yield '</svg>'
-
-
-def _spot(sighting: Sighting, number: int, radius: float) -> Iterator[str]:
-    point = sighting.point
-    ink = hexadecimal(number)
-    at = f'cx="{point.x:.2f}" cy="{point.y:.2f}"'
-    line = radius / 5
-    yield f'<circle {at} r="{radius:.1f}" fill="none" stroke="#000" stroke-width="{2 * line:.1f}"/>'
-    yield f'<circle {at} r="{radius:.1f}" fill="none" stroke="{ink}" stroke-width="{line:.1f}"/>'
-    yield f'<circle {at} r="{line:.1f}" fill="{ink}" stroke="#000" stroke-width="{line / 3:.1f}"/>'
-    yield (
-        f'<text x="{point.x + 1.3 * radius:.1f}" y="{point.y - 0.7 * radius:.1f}" fill="{ink}" '
-        f'font-size="{max(1.4 * radius, 5 * line):.1f}" font-weight="bold" stroke="#000" '
-        f'stroke-width="{line:.1f}" paint-order="stroke">#{number}</text>'
-    )
-
-
-def _path(track: Trajectory, line: float) -> Iterator[str]:
-    """The path: whole where it was seen, dashed where it was joined across a gap."""
-    ink = hexadecimal(track.id)
-    resumed = {to_ns for _, to_ns in track.resumed_ns}
-    pieces: list[list[Sighting]] = [[]]
-    for sighting in thinned(track):
-        if sighting.point.stamp_ns in resumed and pieces[-1]:
-            yield _line([pieces[-1][-1], sighting], ink, line, ' stroke-dasharray="6 6"')
-            pieces.append([])
-        pieces[-1].append(sighting)
-    for piece in pieces:
-        yield _line(piece, '#000', 2 * line)
-        yield _line(piece, ink, line)
 
 
 def thinned(track: Trajectory) -> list[Sighting]:
@@ -194,15 +184,58 @@ def thinned(track: Trajectory) -> list[Sighting]:
     ]
 
 
-def _line(sightings: Iterable[Sighting], ink: str, width: float, more: str = '') -> str:
-    points = ' '.join(f'{one.point.x:.1f},{one.point.y:.1f}' for one in sightings)
-    return (
-        f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-width="{width:.1f}" '
-        f'stroke-linejoin="round" stroke-linecap="round"{more}/>'
-    )
+def _title(frame: EvidenceFrame) -> str:
+    if frame.track:
+        track = frame.track
+        return f'object #{track.id} {track.label}, its path of {len(track.points)}'
+    names = ', '.join(f'#{event.id} {event.shown.label}' for event in frame.events)
+    return f'event {names}' if len(frame.events) == 1 else f'events {names}'
 
 
-def hexadecimal(number: int) -> str:
-    """The colour of an id, for HTML."""
-    red, green, blue = colour(number)
-    return f'#{red:02x}{green:02x}{blue:02x}'
+def _caption(frame: EvidenceFrame) -> tuple[str, ...]:
+    """The doubts about a trajectory; the place, score and doubts of each event."""
+    lines = doubts(frame.track) if frame.track else []
+    for event in frame.events:
+        point = event.shown.point
+        place = f'#{event.id} at ({point.x:.1f}, {point.y:.1f}) px, score {score(point.score)}'
+        lines.append('; '.join([place, *doubts(event)]))
+    return tuple(lines)
+
+
+def _drawings(frame: EvidenceFrame, radius: float) -> tuple[Drawing, ...]:
+    """What is drawn over a frame. radius: of an event's ring, pixels of the frame."""
+    drawings = [
+        Drawing(event_name(frame.finding, event.id), _ring(event.shown, event.id, radius))
+        for event in frame.events
+    ]
+    if track := frame.track:
+        name = track_name(frame.finding, track.id)
+        ring = _ring(track.points[-1], track.id, radius / 2)
+        drawings.append(Drawing(name, ring, tuple(_path(track, radius / 5))))
+    return tuple(drawings)
+
+
+def _ring(sighting: Sighting, number: int, radius: float) -> NumberedRing:
+    point = sighting.point
+    return NumberedRing(number, point.x, point.y, radius, hexadecimal(number))
+
+
+def _path(track: Trajectory, width: float) -> list[PathLine]:
+    """The path as lines: solid where the object was seen, dashed where a gap was bridged."""
+    ink = hexadecimal(track.id)
+    resumed = {to_ns for _, to_ns in track.resumed_ns}
+    dashed = list[PathLine]()
+    pieces: list[list[Sighting]] = [[]]
+    for sighting in thinned(track):
+        if sighting.point.stamp_ns in resumed and pieces[-1]:
+            dashed.append(PathLine(_points([pieces[-1][-1], sighting]), ink, width, dashed=True))
+            pieces.append([])
+        pieces[-1].append(sighting)
+    solid = [
+        (_points(piece), line) for piece in pieces for line in (('#000', 2 * width), (ink, width))
+    ]
+    return [*dashed, *(PathLine(points, *line) for points, line in solid)]
+
+
+def _points(sightings: Iterable[Sighting]) -> str:
+    return ' '.join(f'{sighting.point.x:.1f},{sighting.point.y:.1f}' for sighting in sightings)

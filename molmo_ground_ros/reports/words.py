@@ -1,10 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Stamps, scores and doubts in words, and any text as HTML that runs nothing."""
+"""Stamps, scores, numbers and doubts in words, and texts without characters that hide."""
 
 from __future__ import annotations
 
-import html
 import math
 import re
 from collections.abc import Iterable
@@ -14,15 +13,15 @@ from molmo_ground_ros.analysis.stitch import Event, Mark, Trajectory
 
 _NS = 1_000_000_000
 _FIRST_DATE_NS = 1_000_000_000 * _NS  # earlier stamps are a simulator's, and no date
-# Controls, halves of characters, and the signs that turn the direction of what stands around them.
+# Controls, surrogates, and the signs that turn the direction of the text around them.
 _HIDDEN = re.compile(
     '[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
 )
 
 
-def escaped(text: object) -> str:
-    """A text for HTML, between tags or in a quoted attribute; what would hide is named."""
-    return html.escape(_HIDDEN.sub(lambda found: f'<U+{ord(found[0]):04X}>', str(text)))
+def visible(text: object) -> str:
+    """A text in which every character that would hide is replaced by its name, as <U+202E>."""
+    return _HIDDEN.sub(lambda match: f'<U+{ord(match[0]):04X}>', str(text))
 
 
 def clock(since_ns: int) -> str:
@@ -38,8 +37,8 @@ def date(stamp_ns: int) -> str:
     """A stamp as a date with milliseconds; '' where it cannot be one."""
     if stamp_ns < _FIRST_DATE_NS:
         return ''
-    whole = datetime.fromtimestamp(stamp_ns // _NS, UTC)
-    return f'{whole:%Y-%m-%d %H:%M:%S}.{stamp_ns % _NS // 1_000_000:03} UTC'
+    second = datetime.fromtimestamp(stamp_ns // _NS, UTC)
+    return f'{second:%Y-%m-%d %H:%M:%S}.{stamp_ns % _NS // 1_000_000:03} UTC'
 
 
 def score(value: float) -> str:
@@ -47,15 +46,20 @@ def score(value: float) -> str:
     return '\u2013' if math.isnan(value) else f'{value:.2f}'
 
 
+def plural(number: int, noun: str) -> str:
+    """'1 event', '2 events'."""
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
+
+
 def numbered(values: Iterable[int]) -> str:
     """'#2, #5'."""
     return ', '.join(f'#{value}' for value in values)
 
 
-def doubts(found: Event | Trajectory) -> list[str]:
-    """What could not be decided about it, a phrase a mark."""
-    others = f' ({numbered(found.may_be)})' if found.may_be else ''
-    windows = ', '.join(str(window + 1) for window in found.missed_by)
+def doubts(merged: Event | Trajectory) -> list[str]:
+    """What could not be decided about an event or trajectory: a phrase for each of its marks."""
+    others = f' ({numbered(merged.may_be)})' if merged.may_be else ''
+    windows = ', '.join(str(window + 1) for window in merged.missed_by)
     phrases = {
         Mark.MAY_BE_TWO: 'may be two: joined from two windows, but hardly near enough',
         Mark.MAY_BE_SAME: f'may be the same as another{others}',
@@ -64,4 +68,4 @@ def doubts(found: Event | Trajectory) -> list[str]:
         Mark.AT_EDGE: 'at the edge of what was seen: no other window tells how it goes on',
         Mark.RESUMED: 'lost from sight and joined again at the same place',
     }
-    return [phrases[mark] for mark in found.marks]
+    return [phrases[mark] for mark in merged.marks]

@@ -93,6 +93,17 @@ class TestColcon:
         for path in installed(workspace, f'python3 -c "{program}"').split():
             assert Path(path).is_relative_to(workspace / 'install')
 
+    def test_templates_of_pages_are_installed_beside_the_code(self, workspace):
+        program = (
+            f'from {PACKAGE}.reports import html; '
+            'print(html.TEMPLATES, *(path.name for path in html.TEMPLATES.iterdir()))'
+        )
+        folder, *names = installed(workspace, f'python3 -c "{program}"').split()
+        assert Path(folder).is_relative_to(workspace / 'install')
+        assert set(names) == {
+            path.name for path in (ROOT / PACKAGE / 'reports/templates').iterdir()
+        }
+
     def test_ros2_finds_it(self, workspace):
         index = SHARE / 'ament_index' / 'resource_index'
         assert (workspace / index / 'packages' / PACKAGE).is_file()
@@ -172,6 +183,9 @@ def test_wheel_holds_the_package_alone(wheel):
         metadata = archive.read(f'{PACKAGE}-0.1.0.dist-info/METADATA').decode()
     assert {name.partition('/')[0] for name in names} == {PACKAGE, f'{PACKAGE}-0.1.0.dist-info'}
     assert f'{PACKAGE}/py.typed' in names
+    templates = {path.name for path in (ROOT / PACKAGE / 'reports' / 'templates').iterdir()}
+    assert {'analysis.html', 'evaluation.html', 'page.css', 'page.js'} <= templates
+    assert {f'{PACKAGE}/reports/templates/{name}' for name in templates} <= set(names)
     needed = [line for line in metadata.splitlines() if line.startswith('Requires-Dist')]
     assert {line.split()[1].partition('>')[0] for line in needed if 'extra ==' not in line} == {
         'numpy',

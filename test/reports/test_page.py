@@ -27,7 +27,7 @@ from support.findings import (
 from molmo_ground_ros.analysis.stitch import Gap, Mark
 from molmo_ground_ros.reports import figures
 from molmo_ground_ros.reports.page import seen_ns, write_page
-from molmo_ground_ros.reports.words import clock, date, escaped
+from molmo_ground_ros.reports.words import clock, date, visible
 
 LOSS = 'monday.mcap: the file ends in the middle of a record (3 messages)'
 
@@ -246,7 +246,7 @@ def test_each_frame_is_decoded_once(decoded, tmp_path):
 
 
 def test_frames_beyond_the_most_are_left_out_and_not_decoded(decoded, tmp_path, monkeypatch):
-    monkeypatch.setattr(figures.pictured, '__defaults__', (2,))
+    monkeypatch.setattr(figures.share_images, '__defaults__', (2,))
     decoded.asked.clear()
     write_page(analysis(grasps()), decoded, tmp_path / 'out.html')
     text = (tmp_path / 'out.html').read_text()
@@ -264,12 +264,12 @@ def test_frames_beyond_the_most_are_left_out_and_not_decoded(decoded, tmp_path, 
         pytest.param([], 2, [], id='no question'),
     ],
 )
-def test_pictures_are_shared_out(counts, most, expected):
-    assert figures.pictured(counts, most) == expected
+def test_images_are_shared_out(counts, most, expected):
+    assert figures.share_images(counts, most) == expected
 
 
 @pytest.mark.parametrize('size', [(480, 640), (2160, 3840), (3000, 20), (1, 1)])
-def test_picture_is_no_larger_than_promised(size):
+def test_image_is_no_larger_than_promised(size):
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     data = figures.jpeg(noise)
     assert len(data) <= figures.MOST_BYTES
@@ -320,4 +320,4 @@ def test_stamp_of_a_simulator_is_no_date():
 
 
 def test_what_hides_in_a_text_is_named():
-    assert escaped('a\u202eb\n<') == 'a&lt;U+202E&gt;b\n&lt;'
+    assert visible('a\u202eb\n<') == 'a<U+202E>b\n<'

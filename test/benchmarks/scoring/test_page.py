@@ -26,7 +26,7 @@ from support.findings import NASTY
 
 from molmo_ground_ros.benchmarks.datasets.examples import Media, PointTruth, Tubelet
 from molmo_ground_ros.benchmarks.scoring.answer_points import AnswerPoint, answer_points
-from molmo_ground_ros.benchmarks.scoring.drawing import MOST_FRAMES, drawn, figures, paint
+from molmo_ground_ros.benchmarks.scoring.drawing import MOST_FRAMES, drawn_frames, figure, paint
 from molmo_ground_ros.benchmarks.scoring.evaluation import Evaluation
 from molmo_ground_ros.benchmarks.scoring.page import MOST_SKIPPED, MOST_TEXT, write_page
 from molmo_ground_ros.benchmarks.scoring.predictions import Prediction, Predictions
@@ -128,7 +128,7 @@ def test_nothing_is_wider_than_the_window(shown):
 
 def test_missing_picture_is_told_and_its_masks_are_drawn_on_grey(page):
     text = page.read_text()
-    assert 'no picture: no frames of camera &#x27;video of missing&#x27;: no such file' in text
+    assert 'no picture: no frames of camera &#39;video of missing&#39;: no such file' in text
     strip = text.split('id missing')[1].split('</figure>')[0]
     data = base64.b64decode(re.search(r'base64,([^"]+)', strip)[1])
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -177,16 +177,23 @@ def test_answer_that_was_cut_off_and_a_part_of_a_video_are_told(tmp_path):
     assert 'x' * (MOST_TEXT + 1) not in text
 
 
+def kinds_of_rings(example, point):
+    frames = drawn_frames(example, [point])
+    drawn = [figure(example, frame, picture) for frame in frames]
+    return [ring.kind for one in drawn for ring in one.rings]
+
+
 def test_points_of_data_without_masks_are_neither_hit_nor_miss():
-    text = ''.join(figures(count_example(), [AnswerPoint(1.0, 1, 0.5, 0.5)], picture))
-    assert 'class="said"' in text
-    masked = ''.join(figures(point_example(), [AnswerPoint(1.5, 1, 0.9, 0.9)], picture))
-    assert 'class="miss"' in masked and 'class="said"' not in masked
+    assert kinds_of_rings(count_example(), AnswerPoint(1.0, 1, 0.5, 0.5)) == ['said']
+    assert kinds_of_rings(point_example(), AnswerPoint(1.5, 1, 0.9, 0.9)) == ['miss']
 
 
 def test_object_without_a_point_is_drawn_at_the_times_of_its_masks():
     truth = PointTruth((Tubelet((), {2.0: mask(4, 6), 2.5: mask(5, 6)}),))
-    assert [one.seconds for one in drawn(replace(point_example(), truth=truth), [])] == [2.0, 2.5]
+    assert [frame.seconds for frame in drawn_frames(replace(point_example(), truth=truth), [])] == [
+        2.0,
+        2.5,
+    ]
 
 
 def test_page_without_any_score_has_its_tables(tmp_path):
@@ -214,23 +221,27 @@ def test_histogram_says_how_many_in_each_tenth(page):
 def test_at_most_a_few_frames_are_drawn_evenly_spaced():
     rows = [(float(k), 1, 0.1, 0.1) for k in range(20)]
     example = track_example(fps=2.0)
-    times = [one.seconds for one in drawn(example, answer_points(parse(format_tracks(rows, 'e'))))]
+    times = [
+        frame.seconds
+        for frame in drawn_frames(example, answer_points(parse(format_tracks(rows, 'e'))))
+    ]
     assert len(times) == MOST_FRAMES
     assert (times[0], times[-1]) == (0.0, 19.0)
 
 
 def test_frame_holds_the_masks_and_points_of_its_time():
-    (first, second) = drawn(
+    (first, second) = drawn_frames(
         point_example(), [AnswerPoint(1.5, 1, 0.125, 0.2), AnswerPoint(4.0, 2, 0.6, 0.4)]
     )
     assert [number for number, _ in first.masks] == [1]
     assert first.points == ((1, 8.0, 10.0),)
-    assert [spot.id for spot in first.said] == [1]
+    assert [spot.id for spot in first.answer] == [1]
     assert [number for number, _ in second.masks] == [2]
 
 
-def test_example_without_any_place_says_so():
-    assert 'points anywhere' in ''.join(figures(count_example(), [], picture))
+def test_example_without_any_place_says_so(tmp_path):
+    path = write(tmp_path / 'out.html', evaluated('one', [(count_example(), '3')]))
+    assert 'points anywhere' in path.read_text()
 
 
 def test_mask_of_another_size_is_fitted_to_the_picture():

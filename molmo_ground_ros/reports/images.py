@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of recordings, decoded one at a time, for what draws on them."""
+"""The images of recordings for what draws on them: which are needed, and one decoded at a time."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.types import Frame
 
 
-def pictures_of(recordings: Mapping[str, Recording]) -> Pictures:
-    """Reads from the recordings by camera; they must stay open. Raises NoFrames, ImageError."""
+def frame_reader(recordings: Mapping[str, Recording]) -> Pictures:
+    """A function (camera, stamp_ns) -> decoded frame. It raises NoFrames, ImageError.
 
-    def picture(camera: str, stamp_ns: int) -> Frame:
-        found = recordings[camera].message(stamp_ns)
-        return Frame(stamp_ns, image.decode(found.image), found.frame_id)
+    recordings: by camera. They must stay open while it is used.
+    """
 
-    return picture
+    def read_frame(camera: str, stamp_ns: int) -> Frame:
+        message = recordings[camera].message(stamp_ns)
+        return Frame(stamp_ns, image.decode(message.image), message.frame_id)
+
+    return read_frame
 
 
-def shown_stamps(
+def sampled_stamps(
     windows: Mapping[str, Sequence[tuple[int, int]]], recordings: Mapping[str, Recording]
 ) -> dict[str, list[int]]:
-    """Stamps (ns, ascending) of the pictures that sampling picks of each camera's windows."""
-    found = {}
+    """Stamps (ns, ascending) of the frames that sampling picks in the windows of each camera."""
+    by_camera = {}
     for camera, spans in windows.items():
         recording = recordings[camera]
-        shown: set[int] = set()
+        sampled: set[int] = set()
         for start_ns, end_ns in spans:
             first, last = np.searchsorted(recording.stamps, (start_ns, end_ns + 1))
             stamps = recording.stamps[first:last].tolist()
             samples, _ = sample(stamps, start_ns, end_ns, recording.anchor_ns)
-            shown.update(stamps[one.index] for one in samples)
-        found[camera] = sorted(shown)
-    return found
+            sampled.update(stamps[frame.index] for frame in samples)
+        by_camera[camera] = sorted(sampled)
+    return by_camera
