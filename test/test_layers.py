@@ -63,7 +63,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     'analysis': Room(
         ('storage', 'frames', 'language', 'backends', 'grounding', 'recording'),
-        public='findings merged ray/cluster ray/workers records run stitch store window',
+        public='findings ray/cluster ray/workers records run stitch store window',
         private='ray',
     ),
     'reports': Room(

@@ -1,26 +1,19 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What analyzing recordings gives. Knows nothing of how it was found, shown or written."""
+"""What an analysis of recordings gives. Knows nothing of how it was made or is written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from molmo_ground_ros.analysis.stitch import Stitched
-from molmo_ground_ros.types import Frame, Question
+from molmo_ground_ros.analysis.stitch import Finding
+from molmo_ground_ros.types import Frame
+
+__all__ = ['Analysis', 'Finding', 'Pictures']
 
 Pictures = Callable[[str, int], Frame]
 """(camera, stamp_ns) -> the decoded frame. Raises ImageError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One question's answer about one camera."""
-
-    question: Question
-    camera: str  # topic
-    stitched: Stitched
 
 
 @dataclass(frozen=True, slots=True)

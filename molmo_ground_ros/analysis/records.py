@@ -57,7 +57,7 @@ def records(analysis: Analysis) -> Iterator[Record]:
         for kind, identity, sighting, marks in _sightings(finding)
     ]
     for _, finding, kind, identity, sighting, marks in sorted(found, key=lambda one: one[0]):
-        window = finding.stitched.windows[sighting.window]
+        window = finding.windows[sighting.window]
         point = sighting.point
         values = (
             kind,
@@ -114,8 +114,8 @@ def read_jsonl(path: str | Path) -> list[Record]:
 
 
 def _sightings(finding: Finding) -> Iterator[tuple[str, int, Sighting, Sequence[Mark]]]:
-    for event in finding.stitched.events:
-        yield EVENT, event.id, event.shown, event.marks
-    for track in finding.stitched.tracks:
+    for event in finding.events:
+        yield EVENT, event.id, event.sighting, event.marks
+    for track in finding.tracks:
         for sighting in track.points:
             yield TRACK_POINT, track.id, sighting, track.marks

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import Stitched, Stitcher
+from molmo_ground_ros.analysis.stitch import Stitcher
 from molmo_ground_ros.analysis.stitch.assign import solver
 from molmo_ground_ros.analysis.store import Done, Key, Store
 from molmo_ground_ros.analysis.window import Failure, Span, WindowAnswers, WindowRunner, Work
@@ -127,9 +127,9 @@ def analyze(
         raise run.failed[min(run.failed, key=run.place)]
     began_s = time.monotonic()
     findings = tuple(
-        Finding(question, camera, run.stitched(camera, number))
+        run.finding(camera, number)
         for camera in what.windows
-        for number, question in enumerate(what.questions)
+        for number in range(len(what.questions))
     )
     run.timing_s['merge'] = time.monotonic() - began_s
     return Analysis(
@@ -205,9 +205,9 @@ class _Run:
         camera, span, question = key
         return list(self.plan.windows).index(camera), span, question
 
-    def stitched(self, camera: str, question: int) -> Stitched:
+    def finding(self, camera: str, question: int) -> Finding:
         """What the windows say together about one question."""
-        stitcher = Stitcher(camera, self.plan.questions[question].query.text)
+        stitcher = Stitcher(camera, self.plan.questions[question])
         for span in self.plan.windows[camera]:
             key = camera, span, question
             if key in self.done:

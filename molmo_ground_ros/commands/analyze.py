@@ -16,11 +16,10 @@ from typing import Any
 from molmo_ground_ros import backends, config
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
-from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.merged import merged
+from molmo_ground_ros.analysis.findings import Analysis
 from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
-from molmo_ground_ros.analysis.stitch import Mark
+from molmo_ground_ros.analysis.stitch import Finding, Mark
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
 from molmo_ground_ros.commands.progress import ProgressLine
@@ -39,7 +38,7 @@ from molmo_ground_ros.reports.answer_table import (
 )
 from molmo_ground_ros.reports.contact_sheet import contact_sheet, save_png, tiles_of
 from molmo_ground_ros.reports.images import frame_reader, sampled_stamps
-from molmo_ground_ros.types import Answer, Point, Query, Question, Task
+from molmo_ground_ros.types import Point, Query, Question, Task
 
 RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'
 OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
@@ -268,12 +267,12 @@ def _analyze(
 
 
 def _write_sheet(analysis: Analysis, recordings: Mapping[str, Recording], path: str) -> None:
-    answer = merged(analysis.findings[0], analysis.model)
+    finding = analysis.findings[0]
     picture = frame_reader(recordings)
     tiles = tiles_of(
-        answer, analysis.span_ns[0], lambda stamp_ns: picture(answer.camera, stamp_ns).image
+        finding, analysis.span_ns[0], lambda stamp_ns: picture(finding.camera, stamp_ns).image
     )
-    heading = answer.query.text, answer_summary(answer)
+    heading = finding.question.query.text, answer_summary(finding)
     save_png(contact_sheet(*heading, tiles, analysis.span_ns), path)
 
 
@@ -285,12 +284,12 @@ def _record(analysis: Analysis) -> dict[str, Any]:
 
 
 def _answer_record(finding: Finding, model: str) -> dict[str, Any]:
-    stitched = finding.stitched
+    finding = finding
     return {
-        **answer_record(merged(finding, model)),
+        **answer_record(finding, model),
         'camera': finding.camera,
-        'count_least': stitched.count_least,
-        'count_most': stitched.count_most,
+        'count_least': finding.count_least,
+        'count_most': finding.count_most,
         'windows': [
             {
                 'start_ns': window.start_ns,
@@ -299,11 +298,11 @@ def _answer_record(finding: Finding, model: str) -> dict[str, Any]:
                 'reason': window.reason,
                 'stated': window.stated,
             }
-            for window in stitched.windows
+            for window in finding.windows
         ],
         'gaps': [
             {'start_ns': gap.start_ns, 'end_ns': gap.end_ns, 'reason': gap.reason}
-            for gap in stitched.gaps
+            for gap in finding.gaps
         ],
     }
 
@@ -313,34 +312,35 @@ def _print(analysis: Analysis) -> None:
     for number, finding in enumerate(analysis.findings):
         if number:
             print()
-        _print_finding(finding, merged(finding, analysis.model), zero_ns, len(analysis.cameras) > 1)
+        _print_finding(finding, analysis.model, zero_ns, len(analysis.cameras) > 1)
     for loss in analysis.losses:
         print(f'lost: {loss}')
 
 
-def _print_finding(finding: Finding, answer: Answer, zero_ns: int, name_camera: bool) -> None:
-    stitched = finding.stitched
-    print(f'{answer.query.text} ({finding.camera})' if name_camera else answer.query.text)
-    print(answer_summary(answer) + _doubt(finding))
-    if answer.points:
-        _print_points(answer.points, zero_ns)
-    for track in answer.tracks:
+def _print_finding(finding: Finding, model: str, zero_ns: int, name_camera: bool) -> None:
+    finding = finding
+    words = finding.question.query.text
+    print(f'{words} ({finding.camera})' if name_camera else words)
+    print(answer_summary(finding) + _doubt(finding))
+    if finding.events:
+        _print_points([event.point for event in finding.events], zero_ns)
+    for track in finding.tracks:
         print(f'track {track.id}: {track.label}')
-        _print_points(track.points, zero_ns)
-    windows = f' in {len(stitched.windows)} windows' if len(stitched.windows) > 1 else ''
-    print(f'{answer.frames_used} of {answer.frames_expected} frames{windows}, {answer.model}')
-    for event in stitched.events:
+        _print_points(track.path, zero_ns)
+    windows = f' in {len(finding.windows)} windows' if len(finding.windows) > 1 else ''
+    print(f'{finding.frames_used} of {finding.frames_expected} frames{windows}, {model}')
+    for event in finding.events:
         _print_marks(f'point {event.id}', event.marks)
-    for trajectory in stitched.tracks:
+    for trajectory in finding.tracks:
         _print_marks(f'track {trajectory.id}', trajectory.marks)
-    for gap in stitched.gaps:
+    for gap in finding.gaps:
         start_s, end_s = (gap.start_ns - zero_ns) / 1e9, (gap.end_ns - zero_ns) / 1e9
         print(f'no answer from {start_s:.1f} s to {end_s:.1f} s: {gap.reason}')
-    for rejection in answer.rejected[:MOST_REJECTED]:
+    for rejection in finding.rejected[:MOST_REJECTED]:
         print(f'not used: {rejection.reason}: {rejection.text}')
-    if len(answer.rejected) > MOST_REJECTED:
-        print(f'not used: {len(answer.rejected) - MOST_REJECTED} more')
-    if answer.truncated:
+    if len(finding.rejected) > MOST_REJECTED:
+        print(f'not used: {len(finding.rejected) - MOST_REJECTED} more')
+    if finding.truncated:
         print('the answer was cut off by the token limit')
 
 
@@ -359,10 +359,10 @@ def _print_marks(name: str, marks: Sequence[Mark]) -> None:
 
 def _doubt(finding: Finding) -> str:
     """Of several windows: the count that each states, and the bounds of the merged count."""
-    stitched = finding.stitched
-    stated = [window.stated for window in stitched.windows if window.stated is not None]
-    if len(stitched.windows) < 2 or not stated:
+    finding = finding
+    stated = [window.stated for window in finding.windows if window.stated is not None]
+    if len(finding.windows) < 2 or not stated:
         return ''
-    least, most = stitched.count_least, stitched.count_most
+    least, most = finding.count_least, finding.count_most
     between = '' if least == most else f', from {least} to {most}'
     return f'{between} (the windows state {", ".join(map(str, stated))})'

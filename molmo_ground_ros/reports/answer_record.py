@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An answer as one JSON object, for programs."""
+"""A finding as one JSON object, for programs: what one query is answered with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import dataclasses
 import math
 from typing import Any
 
-from molmo_ground_ros.types import Answer, Point
+from molmo_ground_ros.analysis.stitch import Finding
+from molmo_ground_ros.types import Point
 
 
 def point_record(point: Point, camera: str) -> dict[str, Any]:
@@ -24,27 +25,27 @@ def point_record(point: Point, camera: str) -> dict[str, Any]:
     }
 
 
-def answer_record(answer: Answer) -> dict[str, Any]:
-    """An answer as one JSON object. `count` is null where the model states no total."""
-    camera = answer.camera
+def answer_record(finding: Finding, model: str) -> dict[str, Any]:
+    """A finding as one JSON object. `count` is null where the model states no total."""
+    camera = finding.camera
     return {
-        'query': answer.query.text,
-        'task': answer.task.name.lower(),
-        'text': answer.text,
-        'count': answer.count,
-        'points': [point_record(point, camera) for point in answer.points],
+        'query': finding.question.query.text,
+        'task': finding.question.task.name.lower(),
+        'text': finding.text,
+        'count': finding.total,
+        'points': [point_record(event.point, camera) for event in finding.events],
         'tracks': [
             {
                 'id': track.id,
                 'label': track.label,
-                'points': [point_record(point, camera) for point in track.points],
+                'points': [point_record(point, camera) for point in track.path],
             }
-            for track in answer.tracks
+            for track in finding.tracks
         ],
-        'frames_used': answer.frames_used,
-        'frames_expected': answer.frames_expected,
-        'truncated': answer.truncated,
-        'model': answer.model,
-        'refused': answer.refused,
-        'rejected': [dataclasses.asdict(rejection) for rejection in answer.rejected],
+        'frames_used': finding.frames_used,
+        'frames_expected': finding.frames_expected,
+        'truncated': finding.truncated,
+        'model': model,
+        'refused': finding.refused,
+        'rejected': [dataclasses.asdict(rejection) for rejection in finding.rejected],
     }

@@ -7,20 +7,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from molmo_ground_ros.types import Answer, Point
+from molmo_ground_ros.analysis.stitch import Finding
+from molmo_ground_ros.types import Point
 
 POINT_HEADER = ('id', 'time', 'stamp [ns]', 'pixel', 'score')
 
 
-def answer_summary(answer: Answer) -> str:
+def answer_summary(finding: Finding) -> str:
     """The total where the model states one, else the number of tracks or points, else the text."""
-    if answer.refused:
+    if finding.refused:
         return 'the model gives no answer'
-    if answer.count is not None:
-        return f'count: {answer.count}'
-    if answer.tracks:
-        return f'{len(answer.tracks)} tracks'
-    return f'{len(answer.points)} points' if answer.points else answer.text
+    if finding.total is not None:
+        return f'count: {finding.total}'
+    if finding.tracks:
+        return f'{len(finding.tracks)} tracks'
+    return f'{len(finding.events)} points' if finding.events else finding.text
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -125,14 +125,14 @@ def _entries(analysis: Analysis, made: _Messages) -> Iterator[_Entry]:
 
 def _arrays(base: str, number: int, finding: Finding, made: _Messages) -> Iterator[_Entry]:
     events: defaultdict[int, list[_Numbered]] = defaultdict(list)  # by window
-    for event in finding.stitched.events:
-        events[event.shown.window].append((event.id, event.shown.point))
+    for event in finding.events:
+        events[event.sighting.window].append((event.id, event.sighting.point))
     tracks: defaultdict[int, dict[int, list[_Numbered]]] = defaultdict(dict)
-    for track in finding.stitched.tracks:
+    for track in finding.tracks:
         for one in track.points:
             tracks[one.window].setdefault(track.id, []).append((track.id, one.point))
-    labels = {track.id: track.label for track in finding.stitched.tracks}
-    for window in finding.stitched.windows:
+    labels = {track.id: track.label for track in finding.tracks}
+    for window in finding.windows:
         if window.state is WindowState.FAILED:
             continue
 
@@ -148,10 +148,10 @@ def _arrays(base: str, number: int, finding: Finding, made: _Messages) -> Iterat
 
 def _annotations(base: str, finding: Finding, made: _Messages) -> Iterator[_Entry]:
     moments: dict[int, _Moment] = {}
-    for event in finding.stitched.events:
-        stamp_ns = event.shown.point.stamp_ns
-        moments.setdefault(stamp_ns, _Moment()).events.append((event.id, event.shown))
-    for track in finding.stitched.tracks:
+    for event in finding.events:
+        stamp_ns = event.sighting.point.stamp_ns
+        moments.setdefault(stamp_ns, _Moment()).events.append((event.id, event.sighting))
+    for track in finding.tracks:
         for index, one in enumerate(track.points):
             moments.setdefault(one.point.stamp_ns, _Moment()).tracks.append((track, index))
     topic = f'{base}/annotations'
@@ -242,7 +242,7 @@ class _Messages:
     def _mark(
         self, message: Any, finding: Finding, number: int, sighting: Sighting, label: str, of: float
     ) -> None:
-        window, point = finding.stitched.windows[sighting.window], sighting.point
+        window, point = finding.windows[sighting.window], sighting.point
         radius = max(window.image_width, window.image_height) * _RADIUS
         ink, none = self._colour(number), self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.0)
         stamp, thickness = self._time(point.stamp_ns), max(1.0, radius / 5)

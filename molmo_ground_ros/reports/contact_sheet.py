@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A contact sheet: the frames of one answer side by side, with its points drawn on them."""
+"""A contact sheet: the frames of one finding side by side, with its points drawn on them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from molmo_ground_ros.analysis.stitch import Finding
 from molmo_ground_ros.reports.answer_table import score_text
-from molmo_ground_ros.types import Answer, Point
+from molmo_ground_ros.types import Point
 
 Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -41,39 +42,40 @@ class Tile:
     points: tuple[Point, ...]  # of several stamps: they are drawn as a path
 
 
-def tiles_of(answer: Answer, zero_ns: int, decode: Callable[[int], Image]) -> list[Tile]:
+def tiles_of(finding: Finding, zero_ns: int, decode: Callable[[int], Image]) -> list[Tile]:
     """A tile for every frame with points, and for every track its newest frame with its path.
 
     zero_ns: the stamp that times in captions count from.
     decode: stamp -> (H, W, 3) RGB. It is called for the first MOST_TILES tiles only, because no
     others are drawn; those have an empty image.
     """
-    tiles = [*_point_tiles(answer, zero_ns), *_track_tiles(answer)]
+    tiles = [*_point_tiles(finding, zero_ns), *_track_tiles(finding)]
     return [
         Tile(decode(stamp_ns) if number < MOST_TILES else _NO_IMAGE, caption, stamp_ns, points)
         for number, (stamp_ns, caption, points) in enumerate(tiles)
     ]
 
 
-def _point_tiles(answer: Answer, zero_ns: int) -> list[tuple[int, str, tuple[Point, ...]]]:
+def _point_tiles(finding: Finding, zero_ns: int) -> list[tuple[int, str, tuple[Point, ...]]]:
     """(stamp, caption, points) of each frame with points, ascending by stamp."""
     tiles = []
-    for stamp_ns in sorted({point.stamp_ns for point in answer.points}):
-        points = tuple(point for point in answer.points if point.stamp_ns == stamp_ns)
+    event_points = [event.point for event in finding.events]
+    for stamp_ns in sorted({point.stamp_ns for point in event_points}):
+        points = tuple(point for point in event_points if point.stamp_ns == stamp_ns)
         ids = ', '.join(f'#{point.id} ({score_text(point.score)})' for point in points)
         tiles.append((stamp_ns, f'{(stamp_ns - zero_ns) / 1e9:.1f} s   {ids}', points))
     return tiles
 
 
-def _track_tiles(answer: Answer) -> list[tuple[int, str, tuple[Point, ...]]]:
+def _track_tiles(finding: Finding) -> list[tuple[int, str, tuple[Point, ...]]]:
     """(newest stamp, caption, points) of each track."""
     return [
         (
-            track.points[-1].stamp_ns,
+            track.path[-1].stamp_ns,
             f'#{track.id} {track.label}, {len(track.points)} points',
-            track.points,
+            track.path,
         )
-        for track in answer.tracks
+        for track in finding.tracks
     ]
 
 

@@ -96,13 +96,13 @@ def track_name(finding: int, track: int) -> str:
 def evidence_frames(index: int, finding: Finding) -> list[EvidenceFrame]:
     """A frame for every stamp with events, then one for the last point of every trajectory."""
     by_stamp: dict[int, list[Event]] = {}
-    for event in finding.stitched.events:
-        by_stamp.setdefault(event.shown.point.stamp_ns, []).append(event)
+    for event in finding.events:
+        by_stamp.setdefault(event.sighting.point.stamp_ns, []).append(event)
     return [
         *(EvidenceFrame(index, stamp, tuple(events)) for stamp, events in sorted(by_stamp.items())),
         *(
             EvidenceFrame(index, track.points[-1].point.stamp_ns, (), track)
-            for track in finding.stitched.tracks
+            for track in finding.tracks
         ),
     ]
 
@@ -127,8 +127,8 @@ def figure(
     frame: EvidenceFrame, finding: Finding, read_frame: Pictures, *, with_image: bool
 ) -> Figure:
     """The figure of a frame. Its image is decoded only where `with_image` is true."""
-    sighting = frame.track.points[-1] if frame.track else frame.events[0].shown
-    window = finding.stitched.windows[sighting.window]
+    sighting = frame.track.points[-1] if frame.track else frame.events[0].sighting
+    window = finding.windows[sighting.window]
     width, height, data = window.image_width, window.image_height, ''
     missing = f'Left out: the page holds {MOST_IMAGES} frames at most.'
     if with_image:
@@ -188,7 +188,7 @@ def _title(frame: EvidenceFrame) -> str:
     if frame.track:
         track = frame.track
         return f'object #{track.id} {track.label}, its path of {len(track.points)}'
-    names = ', '.join(f'#{event.id} {event.shown.label}' for event in frame.events)
+    names = ', '.join(f'#{event.id} {event.sighting.label}' for event in frame.events)
     return f'event {names}' if len(frame.events) == 1 else f'events {names}'
 
 
@@ -196,7 +196,7 @@ def _caption(frame: EvidenceFrame) -> tuple[str, ...]:
     """The doubts about a trajectory; the place, score and doubts of each event."""
     lines = doubts(frame.track) if frame.track else []
     for event in frame.events:
-        point = event.shown.point
+        point = event.sighting.point
         place = f'#{event.id} at ({point.x:.1f}, {point.y:.1f}) px, score {score(point.score)}'
         lines.append('; '.join([place, *doubts(event)]))
     return tuple(lines)
@@ -205,7 +205,7 @@ def _caption(frame: EvidenceFrame) -> tuple[str, ...]:
 def _drawings(frame: EvidenceFrame, radius: float) -> tuple[Drawing, ...]:
     """What is drawn over a frame. radius: of an event's ring, pixels of the frame."""
     drawings = [
-        Drawing(event_name(frame.finding, event.id), _ring(event.shown, event.id, radius))
+        Drawing(event_name(frame.finding, event.id), _ring(event.sighting, event.id, radius))
         for event in frame.events
     ]
     if track := frame.track:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from molmo_ground_ros.analysis.findings import Analysis, Finding, Pictures
-from molmo_ground_ros.analysis.stitch import AnsweredWindow, Event, Stitched
+from molmo_ground_ros.analysis.findings import Analysis, Pictures
+from molmo_ground_ros.analysis.stitch import AnsweredWindow, Event, Finding
 from molmo_ground_ros.reports import timeline
 from molmo_ground_ros.reports.colours import hexadecimal
 from molmo_ground_ros.reports.figures import (
@@ -90,13 +90,13 @@ def _sections(analysis: Analysis, read_frame: Pictures) -> list[Section]:
     ]
 
 
-def answer_words(stitched: Stitched) -> str:
+def answer_words(finding: Finding) -> str:
     """The merged answer in a few words: '4 events, 2 objects'."""
     parts = []
-    if stitched.events or not stitched.tracks:
-        parts.append(plural(stitched.count, 'event'))
-    if stitched.tracks:
-        parts.append(plural(len(stitched.tracks), 'object'))
+    if finding.events or not finding.tracks:
+        parts.append(plural(finding.count, 'event'))
+    if finding.tracks:
+        parts.append(plural(len(finding.tracks), 'object'))
     return ', '.join(parts)
 
 
@@ -111,8 +111,8 @@ def stated_totals(windows: Sequence[AnsweredWindow]) -> str:
 
 def window_numbers(event: Event) -> str:
     """The windows that saw an event, the one whose point is used first, counted from 1: '2, 1'."""
-    others = {sighting.window for sighting in event.duplicates} - {event.shown.window}
-    return ', '.join(str(window + 1) for window in [event.shown.window, *sorted(others)])
+    others = {sighting.window for sighting in event.duplicates} - {event.sighting.window}
+    return ', '.join(str(window + 1) for window in [event.sighting.window, *sorted(others)])
 
 
 def seen_ns(windows: Iterable[AnsweredWindow], span_ns: tuple[int, int]) -> int:

@@ -154,14 +154,14 @@ class _Marks:
         questions = list(dict.fromkeys(one.question for one in analysis.findings))
         self._name = f'q{questions.index(finding.question) + 1} ' if len(questions) > 1 else ''
         self._question = finding.question.query.text
-        events = finding.stitched.events
-        self._events = sorted((event.shown.point.stamp_ns, event.id, event.shown.point)
+        events = finding.events
+        self._events = sorted((event.sighting.point.stamp_ns, event.id, event.sighting.point)
                               for event in events)  # fmt: skip
         self._stamps = [stamp for stamp, _, _ in self._events]
         self._tracks = [
             (track.id, [one.point.stamp_ns for one in track.points],
              [one.point for one in track.points])
-            for track in finding.stitched.tracks
+            for track in finding.tracks
         ]  # fmt: skip
 
     def draw(self, panel: _Picture, scale: float, stamp_ns: int) -> None:

@@ -9,7 +9,7 @@ from support.full_disk import full_after
 from support.recordings import CAMERA, HEIGHT, QUESTION, WIDTH, make_answer
 
 from molmo_ground_ros.analysis import records
-from molmo_ground_ros.analysis.findings import Analysis, Finding
+from molmo_ground_ros.analysis.findings import Analysis
 from molmo_ground_ros.analysis.stitch import Stitcher
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.language.prompts import question_of
@@ -20,17 +20,14 @@ SECOND = 10**9
 
 def analysis() -> Analysis:
     """A grasp at 1 s and one at 4 s, and a track at 2 s and 3 s, of another question."""
-    stitchers = [Stitcher(CAMERA, text) for text in (QUESTION, 'Track the cup')]
+    questions = question_of(Query(QUESTION)), question_of(Query('Track the cup', Task.TRACK))
+    stitchers = [Stitcher(CAMERA, question) for question in questions]
     points = [Point(1 * SECOND, 1, 10.5, 20.25, 0.5), Point(4 * SECOND, 2, 400.0, 300.0)]
     stitchers[0].add(make_answer((0, 5 * SECOND), points))
     track = Track(1, 'cup', (Point(2 * SECOND, 1, 5.0, 6.0), Point(3 * SECOND, 1, 7.0, 8.0)))
     answer = make_answer((0, 5 * SECOND), tracks=[track])
     stitchers[1].add(dataclasses.replace(answer, query=Query('Track the cup')))
-    questions = question_of(Query(QUESTION)), question_of(Query('Track the cup', Task.TRACK))
-    findings = tuple(
-        Finding(question, CAMERA, stitcher.result())
-        for question, stitcher in zip(questions, stitchers, strict=True)
-    )
+    findings = tuple(stitcher.result() for stitcher in stitchers)
     span = SECOND // 2, 5 * SECOND
     return Analysis(('bag',), (CAMERA,), span, findings, (), {}, 'model', {}, 10, True)
 
@@ -51,10 +48,10 @@ def test_records_ascend_in_stamp_and_hold_the_point_and_its_window() -> None:
 
 
 def test_marks_are_their_stable_strings() -> None:
-    stitcher = Stitcher(CAMERA, QUESTION)
+    stitcher = Stitcher(CAMERA, question_of(Query(QUESTION)))
     stitcher.add(make_answer((0, 63 * SECOND), [Point(60 * SECOND, 1, 5.0, 5.0)]))
     stitcher.add(make_answer((58 * SECOND, 100 * SECOND)))
-    finding = Finding(question_of(Query(QUESTION)), CAMERA, stitcher.result())
+    finding = stitcher.result()
     (record,) = records.records(dataclasses.replace(analysis(), findings=(finding,)))
     assert record['marks'] == ['unconfirmed']
 

@@ -67,8 +67,8 @@ def test_long_recording_is_asked_window_by_window_and_an_event_of_two_counts_onc
     assert [start_ns for start_ns, _ in backend.calls] == [stamp(s) for s in STARTS_S]
     (finding,) = analysis.findings
     assert (finding.question, finding.camera) == (CUP, '/image')
-    assert event_seconds(finding.stitched) == [3.0, 60.0, 100.0]
-    assert [window.stated for window in finding.stitched.windows] == [2, 2, 1]
+    assert event_seconds(finding) == [3.0, 60.0, 100.0]
+    assert [window.stated for window in finding.windows] == [2, 2, 1]
     assert analysis.complete
     assert analysis.span_ns == (stamp(0), stamp(150))
     assert analysis.frames == 301  # of 601: two a second, each counted once
@@ -80,9 +80,9 @@ def test_all_questions_of_a_window_are_one_call_and_each_has_its_finding(bag) ->
     analysis = analyze(bag, backend, (CUP, BALL))
     assert [len(prompts) for _, prompts in backend.calls] == [2, 2, 2]
     assert [finding.question for finding in analysis.findings] == [CUP, BALL]
-    assert [event_seconds(f.stitched) for f in analysis.findings] == [[3.0, 60.0, 100.0], [60.5]]
-    alone = analyze(bag, None, (BALL,)).findings[0].stitched
-    assert repr(timeless(alone)) == repr(timeless(analysis.findings[1].stitched))
+    assert [event_seconds(f) for f in analysis.findings] == [[3.0, 60.0, 100.0], [60.5]]
+    alone = analyze(bag, None, (BALL,)).findings[0]
+    assert repr(timeless(alone)) == repr(timeless(analysis.findings[1]))
 
 
 def test_every_camera_has_its_findings(tmp_path) -> None:
@@ -92,25 +92,25 @@ def test_every_camera_has_its_findings(tmp_path) -> None:
     assert [(f.camera, f.question) for f in analysis.findings] == [
         (camera, query) for camera in ('/left', '/right') for query in (CUP, BALL)
     ]
-    assert [event_seconds(f.stitched) for f in analysis.findings] == [[60.0], [60.5]] * 2
+    assert [event_seconds(f) for f in analysis.findings] == [[60.0], [60.5]] * 2
     assert analysis.frames == 2 * 41
 
 
 def test_window_that_fails_is_a_gap_with_its_reason_and_the_rest_goes_on(bag) -> None:
     backend = Knowing(failing_at(58.0))
     (finding,) = analyze(bag, backend).findings
-    assert event_seconds(finding.stitched) == [3.0, 60.0, 100.0]
-    (gap,) = finding.stitched.gaps
+    assert event_seconds(finding) == [3.0, 60.0, 100.0]
+    (gap,) = finding.gaps
     assert (gap.start_ns, gap.end_ns, gap.reason) == (stamp(63), stamp(87), 'the GPU is gone')
-    assert finding.stitched.windows[1].state == 'failed'
+    assert finding.windows[1].state == 'failed'
 
 
 def test_question_that_fails_leaves_the_others_of_its_window(bag) -> None:
     backend = Knowing(failing_at(*STARTS_S, word='ball'))
     cup, ball = analyze(bag, backend, (CUP, BALL)).findings
-    assert not cup.stitched.gaps
-    assert event_seconds(cup.stitched) == list(EVENTS['cup'])
-    assert {window.reason for window in ball.stitched.windows} == {'the GPU is gone'}
+    assert not cup.gaps
+    assert event_seconds(cup) == list(EVENTS['cup'])
+    assert {window.reason for window in ball.windows} == {'the GPU is gone'}
 
 
 def test_error_that_is_not_ours_is_a_gap_too(bag, caplog) -> None:
@@ -119,7 +119,7 @@ def test_error_that_is_not_ours_is_a_gap_too(bag, caplog) -> None:
             raise RuntimeError('illegal memory access')
 
     (finding,) = analyze(bag, Knowing(fail)).findings
-    assert finding.stitched.windows[0].reason == 'RuntimeError: illegal memory access'
+    assert finding.windows[0].reason == 'RuntimeError: illegal memory access'
     assert 'illegal memory access' in caplog.text
 
 
@@ -132,8 +132,8 @@ def test_window_whose_pictures_are_all_corrupt_is_a_gap(tmp_path) -> None:
     bag = write_long_bag(tmp_path / 'bag', corrupt=[i / 4 for i in range(253)])  # to second 63
     analysis = analyze(bag)
     (finding,) = analysis.findings
-    assert finding.stitched.windows[0].state == 'failed'
-    assert event_seconds(finding.stitched) == [100.0]
+    assert finding.windows[0].state == 'failed'
+    assert event_seconds(finding) == [100.0]
     assert any('cannot be decoded' in loss for loss in analysis.losses)
 
 
@@ -149,8 +149,8 @@ def test_interrupt_keeps_the_finished_windows(bag) -> None:
     analysis = analyze(bag, Knowing(interrupt_at(87.0)))
     assert not analysis.complete
     (finding,) = analysis.findings
-    assert event_seconds(finding.stitched) == [3.0, 60.0, 100.0]
-    assert [gap.reason for gap in finding.stitched.gaps] == [run.NOT_REACHED]
+    assert event_seconds(finding) == [3.0, 60.0, 100.0]
+    assert [gap.reason for gap in finding.gaps] == [run.NOT_REACHED]
 
 
 @pytest.mark.parametrize('at', STARTS_S)
@@ -193,7 +193,7 @@ def test_failed_window_is_asked_again_when_resumed(bag, tmp_path) -> None:
     backend = Knowing()
     analysis = analyze(bag, backend, folder=tmp_path, resume=True)
     assert [start_ns for start_ns, _ in backend.calls] == [stamp(58)]
-    assert not analysis.findings[0].stitched.gaps
+    assert not analysis.findings[0].gaps
 
 
 def test_without_resume_everything_is_asked_anew(bag, tmp_path) -> None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 
-from support.answers import ONE_TRACK, TWO_POINTS, answer_of
+from support.answers import ONE_TRACK, TWO_POINTS, finding_of
 from support.clips import make_clip, stamp
 
 from molmo_ground_ros.reports.answer_record import answer_record
@@ -10,7 +10,7 @@ from molmo_ground_ros.reports.answer_record import answer_record
 
 def test_record_is_json_with_stamps_as_whole_numbers_and_no_nan() -> None:
     record = json.loads(
-        json.dumps(answer_record(answer_of(TWO_POINTS, make_clip())), allow_nan=False)
+        json.dumps(answer_record(finding_of(TWO_POINTS, make_clip()), 'replay'), allow_nan=False)
     )
     assert (record['count'], record['task'], record['model']) == (2, 'count', 'replay')
     assert record['points'][0] == {
@@ -23,7 +23,7 @@ def test_record_is_json_with_stamps_as_whole_numbers_and_no_nan() -> None:
 
 def test_record_of_tracks_and_rejections() -> None:
     clip = make_clip()
-    record = answer_record(answer_of(ONE_TRACK.replace('1.0 1', '40.0 1'), clip))
+    record = answer_record(finding_of(ONE_TRACK.replace('1.0 1', '40.0 1'), clip), 'replay')
     assert [(t['id'], t['label'], len(t['points'])) for t in record['tracks']] == [(1, 'cup', 2)]
     assert record['count'] is None
     assert record['rejected'][0]['reason'] == 'no such frame'

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 import pytest
-from support.answers import ONE_TRACK, TWO_POINTS, answer_of
+from support.answers import ONE_TRACK, TWO_POINTS, finding_of
 from support.clips import make_clip
 
 from molmo_ground_ros.reports.answer_table import answer_summary, text_table
@@ -19,7 +19,7 @@ from molmo_ground_ros.reports.answer_table import answer_summary, text_table
     ],
 )
 def test_summary_says_what_came_back(text: str, summary: str) -> None:
-    assert answer_summary(answer_of(text, make_clip())) == summary
+    assert answer_summary(finding_of(text, make_clip())) == summary
 
 
 def test_table_columns_line_up() -> None:

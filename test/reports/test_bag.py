@@ -63,18 +63,18 @@ def messages(written):
 
 
 def test_points_are_read_back_as_they_are(messages):
-    stitched = grasps().stitched
+    finding = grasps()
     arrays = on(messages, f'{BASE}/q1/points')
-    assert [time for time, _ in arrays] == [w.newest_ns for w in stitched.windows[:2]]
+    assert [time for time, _ in arrays] == [w.newest_ns for w in finding.windows[:2]]
     assert [array.count for _, array in arrays] == [3, 4]
     found = [point for _, array in arrays for point in array.points]
     assert [
         (point.id, ns(point.stamp), point.x, point.y, point.frame_id, point.position_status)
         for point in found
     ] == [
-        (event.id, event.shown.point.stamp_ns, event.shown.point.x, event.shown.point.y,
+        (event.id, event.sighting.point.stamp_ns, event.sighting.point.x, event.sighting.point.y,
          'camera_optical', point.NONE)
-        for event, point in zip(stitched.events, found, strict=True)
+        for event, point in zip(finding.events, found, strict=True)
     ]  # fmt: skip
     assert found[0].score == pytest.approx(0.9)
     assert math.isnan(found[3].score)
@@ -82,7 +82,7 @@ def test_points_are_read_back_as_they_are(messages):
 
 
 def test_envelope_names_query_camera_window_and_image(messages):
-    window = grasps().stitched.windows[0]
+    window = grasps().windows[0]
     _, array = on(messages, f'{BASE}/q1/points')[0]
     _, tracks = on(messages, f'{BASE}/q1/tracks')[0]
     assert (array.query, array.camera, array.label) == (COUNT.text, CAMERA, 'block')
@@ -103,24 +103,27 @@ def test_tracks_are_read_back_as_they_are(messages):
             )
     assert found == {
         track.id: [(o.point.stamp_ns, track.id, o.point.x, o.point.y) for o in track.points]
-        for track in paths().stitched.tracks
+        for track in paths().tracks
     }
 
 
 def test_annotations_lie_on_the_original_stamps(messages):
-    events = grasps().stitched.events
+    events = grasps().events
     drawn = [(time, one) for time, one in on(messages, f'{BASE}/q1/annotations') if one.circles]
-    assert [time for time, _ in drawn] == [event.shown.point.stamp_ns for event in events]
+    assert [time for time, _ in drawn] == [event.sighting.point.stamp_ns for event in events]
     for (time, message), event in zip(drawn, events, strict=True):
         (circle,), (text,) = message.circles, message.texts
         assert ns(circle.timestamp) == ns(text.timestamp) == time
-        assert (circle.position.x, circle.position.y) == (event.shown.point.x, event.shown.point.y)
+        assert (circle.position.x, circle.position.y) == (
+            event.sighting.point.x,
+            event.sighting.point.y,
+        )
         assert text.text == f'#{event.id} block'
         assert circle.outline_color.a == 1.0
 
 
 def test_annotation_is_taken_away_half_a_second_later(messages):
-    stamps = [event.shown.point.stamp_ns for event in grasps().stitched.events]
+    stamps = [event.sighting.point.stamp_ns for event in grasps().events]
     empty = [time for time, one in on(messages, f'{BASE}/q1/annotations') if not one.circles]
     assert empty == [stamp + 500_000_000 for stamp in stamps]
     followed = [one for _, one in on(messages, f'{BASE}/q2/annotations')]
@@ -131,7 +134,7 @@ def test_trail_is_the_last_five_seconds_of_the_path(messages):
     time, message = on(messages, f'{BASE}/q2/annotations')[30]
     line = message.points[1]
     assert line.type == line.LINE_STRIP
-    track = paths().stitched.tracks[1]
+    track = paths().tracks[1]
     ages = [(time - one.point.stamp_ns, one.point) for one in track.points]
     expected = [(point.x, point.y) for age_ns, point in ages if 0 <= age_ns <= 5e9]
     assert [(point.x, point.y) for point in line.points] == expected
@@ -144,7 +147,7 @@ def test_messages_are_in_the_order_of_time(messages):
 
 
 def test_failed_window_has_no_message(messages):
-    assert [window.state for window in grasps().stitched.windows][2] is WindowState.FAILED
+    assert [window.state for window in grasps().windows][2] is WindowState.FAILED
     assert len(on(messages, f'{BASE}/q1/points')) == 2
 
 
@@ -215,6 +218,6 @@ def test_disk_that_fills_leaves_the_older_bag(tmp_path):
 
 
 def test_question_without_an_answer_gives_an_empty_bag(tmp_path):
-    nothing = replace(grasps().stitched, windows=(), events=())
-    write_bag(analysis(replace(grasps(), stitched=nothing)), tmp_path / 'out.mcap')
+    nothing = replace(grasps(), windows=(), events=())
+    write_bag(analysis(nothing), tmp_path / 'out.mcap')
     assert read(tmp_path / 'out.mcap') == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.answers import ONE_TRACK, TWO_POINTS, answer_of
+from support.answers import ONE_TRACK, TWO_POINTS, finding_of
 from support.clips import make_clip, stamp
 
 from molmo_ground_ros.reports.contact_sheet import (
@@ -24,11 +24,11 @@ from molmo_ground_ros.types import Clip
 
 def tiles_from(text: str, clip: Clip) -> list[Tile]:
     images = {frame.stamp_ns: frame.image for frame in clip.frames}
-    return tiles_of(answer_of(text, clip), clip.start_ns, images.__getitem__)
+    return tiles_of(finding_of(text, clip), clip.start_ns, images.__getitem__)
 
 
 def test_only_tiles_that_are_drawn_have_an_image() -> None:
-    rows = ';'.join(f'{i / 2} 1 500 500' for i in range(MOST_TILES + 3))
+    rows = ';'.join(f'{i / 2} {i + 1} 500 500' for i in range(MOST_TILES + 3))
     tiles = tiles_from(f'<points coords="{rows}">x</points>', make_clip(MOST_TILES + 3))
     drawn = [tile.image.size > 0 for tile in tiles]
     assert drawn == [True] * MOST_TILES + [False] * 3

@@ -118,10 +118,10 @@ def test_clicked_frame_is_the_picture_of_that_stamp(shown, decoded):
     source = shown.run('document.querySelector("#q1 .shot.chosen img").src')
     data = base64.b64decode(source.removeprefix('data:image/jpeg;base64,'))
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    (stamp,) = {e.shown.point.stamp_ns for e in grasps().stitched.events if e.id == 1}
+    (stamp,) = {e.sighting.point.stamp_ns for e in grasps().events if e.id == 1}
     truth = decoded(CAMERA, stamp).image
     assert np.abs(picture.astype(int) - truth).mean() < 3
-    other = decoded(CAMERA, grasps().stitched.events[2].shown.point.stamp_ns).image
+    other = decoded(CAMERA, grasps().events[2].sighting.point.stamp_ns).image
     assert np.abs(picture.astype(int) - other).mean() > 6
 
 
@@ -206,8 +206,8 @@ def test_page_tells_answer_stated_totals_losses_settings_and_timing(plain):
 
 def test_windows_that_state_no_total_are_told_so(decoded, tmp_path):
     finding = paths()
-    windows = tuple(replace(window, stated=None) for window in finding.stitched.windows)
-    silent = replace(finding, stitched=replace(finding.stitched, windows=windows))
+    windows = tuple(replace(window, stated=None) for window in finding.windows)
+    silent = replace(finding, windows=windows)
     write_page(analysis(silent), decoded, tmp_path / 'out.html')
     assert '<b>none</b>totals the model states' in (tmp_path / 'out.html').read_text()
 
@@ -219,10 +219,10 @@ def test_interrupted_run_says_so(plain, hostile):
 
 def test_doubts_are_told_in_words(decoded, tmp_path):
     finding = grasps()
-    first, second, *others = finding.stitched.events
+    first, second, *others = finding.events
     first = replace(first, marks=(Mark.MAY_BE_SAME, Mark.UNCONFIRMED), may_be=(2,), missed_by=(1,))
-    doubted = replace(finding.stitched, events=(first, second, *others))
-    write_page(analysis(replace(finding, stitched=doubted)), decoded, tmp_path / 'out.html')
+    doubted = replace(finding, events=(first, second, *others))
+    write_page(analysis(doubted), decoded, tmp_path / 'out.html')
     text = (tmp_path / 'out.html').read_text()
     words = 'may be the same as another (#2); not seen by window 2, which shows the moment'
     assert text.count(words) == 4  # the event's title and label, its figure, its row
@@ -230,7 +230,7 @@ def test_doubts_are_told_in_words(decoded, tmp_path):
 
 
 def test_frame_that_cannot_be_shown_is_told_in_its_place(tmp_path):
-    stamp = grasps().stitched.events[1].shown.point.stamp_ns
+    stamp = grasps().events[1].sighting.point.stamp_ns
     with Decoded(broken=stamp) as pictures:
         write_page(analysis(grasps()), pictures, tmp_path / 'out.html')
     text = (tmp_path / 'out.html').read_text()
@@ -241,7 +241,7 @@ def test_frame_that_cannot_be_shown_is_told_in_its_place(tmp_path):
 def test_each_frame_is_decoded_once(decoded, tmp_path):
     decoded.asked.clear()
     write_page(analysis(grasps()), decoded, tmp_path / 'out.html')
-    stamps = [event.shown.point.stamp_ns for event in grasps().stitched.events]
+    stamps = [event.sighting.point.stamp_ns for event in grasps().events]
     assert decoded.asked == [(CAMERA, stamp) for stamp in stamps]
 
 
@@ -292,7 +292,7 @@ def test_disk_that_fills_leaves_the_older_page(decoded, tmp_path):
 
 
 def test_overlapping_windows_are_seen_once():
-    windows = grasps().stitched.windows
+    windows = grasps().windows
     assert seen_ns(windows, (ZERO, ZERO + 10**10)) == 10**10
     assert seen_ns(windows, (ZERO, ZERO + 3 * 10**10)) == 17 * 10**9
 
@@ -300,8 +300,8 @@ def test_overlapping_windows_are_seen_once():
 def test_analysis_without_an_answer_has_a_page(decoded, tmp_path):
     finding = grasps()
     gap = Gap(ZERO, ZERO + 10**9, (), 'it was interrupted')
-    nothing = replace(finding.stitched, windows=(), events=(), gaps=(gap,))
-    write_page(analysis(replace(finding, stitched=nothing)), decoded, tmp_path / 'out.html')
+    nothing = replace(finding, windows=(), events=(), gaps=(gap,))
+    write_page(analysis(nothing), decoded, tmp_path / 'out.html')
     assert 'There is no answer.' in (tmp_path / 'out.html').read_text()
 
 

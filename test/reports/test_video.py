@@ -86,8 +86,8 @@ def test_each_frame_is_decoded_once(decoded, tmp_path):
 
 
 def test_event_is_drawn_on_its_frame_and_a_while_longer(decoded, tmp_path):
-    event = grasps().stitched.events[1]
-    shown = event.shown.point
+    event = grasps().events[1]
+    shown = event.sighting.point
     seconds = (4, 5, 5.9, 6.4, 8, 9)
     stamps = [at(second) for second in seconds]
     assert stamps[2] == shown.stamp_ns
@@ -100,7 +100,7 @@ def test_event_is_drawn_on_its_frame_and_a_while_longer(decoded, tmp_path):
 
 def test_object_is_drawn_with_its_trail(written):
     frames, _ = read(written)
-    track = paths().stitched.tracks[0]
+    track = paths().tracks[0]
     now, before = track.points[30].point, track.points[23].point
     assert now.stamp_ns == SAMPLED[30]
     assert inked(frames[30], now.x, now.y, track.id, reach=8) > 30

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis.findings import Analysis
-from molmo_ground_ros.analysis.stitch import Stitched
+from molmo_ground_ros.analysis.stitch import Finding
 from molmo_ground_ros.backends.base import GenerateOptions, Generation, OnText
 from molmo_ground_ros.errors import BackendError, BadModel
 from molmo_ground_ros.language.grammar import format_count, number_points
@@ -133,18 +133,18 @@ def write_long_bag(path: Path, topics: Sequence[str] = ('/image',), corrupt: Seq
     return write_bag(path, dict.fromkeys(topics, messages))
 
 
-def timeless(stitched: Stitched) -> Stitched:
-    windows = tuple(dataclasses.replace(window, latency_ns=0) for window in stitched.windows)
-    return dataclasses.replace(stitched, windows=windows)
+def timeless(finding: Finding) -> Finding:
+    windows = tuple(dataclasses.replace(window, latency_ns=0) for window in finding.windows)
+    return dataclasses.replace(finding, windows=windows)
 
 
 def result(analysis: Analysis, path: Path) -> tuple:
     """All that must be the same in another run: everything but times."""
     records.write_jsonl(analysis, path)
-    found = [(f.question.query, f.camera, timeless(f.stitched)) for f in analysis.findings]
+    found = [(f.question.query, f.camera, timeless(f)) for f in analysis.findings]
     # repr: a score that is not known is nan, which equals nothing
     return repr(found), path.read_bytes(), analysis.losses, analysis.frames, analysis.span_ns
 
 
-def event_seconds(stitched: Stitched) -> list[float]:
-    return [(event.shown.point.stamp_ns - stamp(0)) / 1e9 for event in stitched.events]
+def event_seconds(finding: Finding) -> list[float]:
+    return [(event.sighting.point.stamp_ns - stamp(0)) / 1e9 for event in finding.events]

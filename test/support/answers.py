@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Answers of a backend that replays a text: what reports of one answer are tested with."""
+"""Findings of a backend that replays a text: what reports of one finding are tested with."""
 
 from __future__ import annotations
 
+from molmo_ground_ros.analysis.stitch import Finding, Stitcher
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.grounding.grounder import Grounder
-from molmo_ground_ros.types import Answer, Clip, Query
+from molmo_ground_ros.types import Clip, Query
 
 TWO_POINTS = (
     'Counting the <points coords="0.5 1 500 250;3.0 2 100 800">grasp</points> shows a total of 2.'
@@ -14,6 +15,10 @@ TWO_POINTS = (
 ONE_TRACK = '<tracks coords="0.0 1 100 100;0.5 1 500 500;1.0 1 900 100">cup</tracks>'
 
 
-def answer_of(text: str, clip: Clip) -> Answer:
-    """What a model that says `text` answers about the clip."""
-    return Grounder(ReplayBackend([text])).ground(clip, Query('How many grasps?'))
+def finding_of(text: str, clip: Clip) -> Finding:
+    """What is found in the clip, as the only window, by a model that writes `text`."""
+    grounder = Grounder(ReplayBackend([text]))
+    question = grounder.question(Query('How many grasps?'))
+    stitcher = Stitcher(clip.camera, question)
+    stitcher.add(*grounder.ground_all(clip, [question]))
+    return stitcher.result()

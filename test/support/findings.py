@@ -73,7 +73,7 @@ def answer(query: Query, start: float, end: float, **fields: object) -> Answer:
 
 def grasps(query: Query = COUNT, words: str = 'Counting the blocks shows a total of 3.') -> Finding:
     """Four events in two windows that overlap, with one seen by both; a third window failed."""
-    stitcher = Stitcher(CAMERA, query.text)
+    stitcher = Stitcher(CAMERA, question_of(query))
     one, two, three, four, _ = [
         ((grasp['stamp_ns'] - ZERO) / SECOND, grasp['x'], grasp['y']) for grasp in TRUTH['grasps']
     ]
@@ -105,12 +105,12 @@ def grasps(query: Query = COUNT, words: str = 'Counting the blocks shows a total
         )
     )
     stitcher.miss(ZERO + 17 * SECOND + 1, LAST, 'the backend failed')
-    return Finding(question_of(query), CAMERA, stitcher.result())
+    return stitcher.result()
 
 
 def paths(query: Query = TRACK, label: str = 'block') -> Finding:
     """Two objects followed through two windows, a point every half second."""
-    stitcher = Stitcher(CAMERA, query.text)
+    stitcher = Stitcher(CAMERA, question_of(query))
     for start, end in ((0, 10), (8, 20)):
         tracks = tuple(
             Track(
@@ -124,7 +124,7 @@ def paths(query: Query = TRACK, label: str = 'block') -> Finding:
             for number in (1, 2)
         )
         stitcher.add(answer(query, start, end, tracks=tracks, label=label, text='two', count=2))
-    return Finding(question_of(query), CAMERA, stitcher.result())
+    return stitcher.result()
 
 
 def analysis(*findings: Finding, **fields: object) -> Analysis:

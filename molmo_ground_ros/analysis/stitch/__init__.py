@@ -16,14 +16,14 @@ every window points at anew (`count_least` leaves out those a window begins with
 that the model made inside one window.
 """
 
-from molmo_ground_ros.analysis.stitch.stitched import (
+from molmo_ground_ros.analysis.stitch.finding import (
     AnsweredWindow,
     Event,
+    Finding,
     Gap,
     Mark,
     Seam,
     Sighting,
-    Stitched,
     Trajectory,
     WindowState,
 )
@@ -32,11 +32,11 @@ from molmo_ground_ros.analysis.stitch.stitcher import Stitcher
 __all__ = [
     'AnsweredWindow',
     'Event',
+    'Finding',
     'Gap',
     'Mark',
     'Seam',
     'Sighting',
-    'Stitched',
     'Stitcher',
     'Trajectory',
     'WindowState',

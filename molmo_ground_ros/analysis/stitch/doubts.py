@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from molmo_ground_ros.analysis.stitch.assign import Matching
-from molmo_ground_ros.analysis.stitch.stitched import Mark
+from molmo_ground_ros.analysis.stitch.finding import Mark
 
 
 class Merged:

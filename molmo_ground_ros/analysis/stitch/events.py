@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.stitch.assign import Costs, match
 from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by, showing
 from molmo_ground_ros.analysis.stitch.doubts import Merged, note
-from molmo_ground_ros.analysis.stitch.stitched import AnsweredWindow, Event, Mark, Sighting
+from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Event, Mark, Sighting
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.types import Point
 
@@ -115,7 +115,7 @@ class EventMerger:
         return tuple(
             Event(
                 id=number[id(event)],
-                shown=sighting,
+                sighting=sighting,
                 duplicates=tuple(other for other in event.sightings if other is not sighting),
                 marks=tuple(sorted(event.marks | _seen(event, sighting, windows, end_ns))),
                 may_be=tuple(sorted({number[id(other)] for other in event.may_be})),

@@ -8,10 +8,10 @@ import math
 
 from molmo_ground_ros.analysis.stitch import coverage
 from molmo_ground_ros.analysis.stitch.events import EVENT_NS, EventMerger
-from molmo_ground_ros.analysis.stitch.stitched import AnsweredWindow, Seam, Stitched
+from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Finding, Seam
 from molmo_ground_ros.analysis.stitch.tracks import TrackMerger
 from molmo_ground_ros.errors import BadSetting, BadSpan
-from molmo_ground_ros.types import Answer
+from molmo_ground_ros.types import Answer, Question
 
 
 class Stitcher:
@@ -21,7 +21,7 @@ class Stitcher:
     whether it was asked for in between or not.
     """
 
-    def __init__(self, camera: str, question: str) -> None:
+    def __init__(self, camera: str, question: Question) -> None:
         self._camera = camera
         self._question = question
         self._windows: list[AnsweredWindow] = []
@@ -55,13 +55,13 @@ class Stitcher:
         self._check_span(start_ns, end_ns)
         self._append(coverage.failed(len(self._windows), start_ns, end_ns, reason))
 
-    def result(self) -> Stitched:
+    def result(self) -> Finding:
         """What the windows so far say together."""
         windows = tuple(self._windows)
         gaps = coverage.gaps(windows)
-        return Stitched(
-            camera=self._camera,
+        return Finding(
             question=self._question,
+            camera=self._camera,
             windows=windows,
             events=self._events.result(windows),
             tracks=self._tracks.result(windows, gaps),
@@ -78,7 +78,7 @@ class Stitcher:
     def _check(self, answer: Answer) -> None:
         for name, value, expected in (
             ('camera', answer.camera, self._camera),
-            ('question', answer.query.text, self._question),
+            ('question', answer.query.text, self._question.query.text),
         ):
             if value != expected:
                 raise BadSetting(name, value, f'the other windows are of {expected!r}')

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.stitch.assign import Costs, match
 from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by
 from molmo_ground_ros.analysis.stitch.doubts import Merged, note
-from molmo_ground_ros.analysis.stitch.stitched import (
+from molmo_ground_ros.analysis.stitch.finding import (
     AnsweredWindow,
     Gap,
     Mark,

@@ -164,9 +164,9 @@ def test_window_that_always_ends_its_worker_is_a_gap_and_the_rest_goes_on(
     analysis = analyze(bag, load)
     assert len(list(tmp_path.iterdir())) == 2 * 2  # the window is there of each camera
     for cup, ball in zip(analysis.findings[::2], analysis.findings[1::2], strict=True):
-        assert [event_seconds(one.stitched) for one in (cup, ball)] == [[3.0, 60.25, 100.0], [60.5]]
+        assert [event_seconds(one) for one in (cup, ball)] == [[3.0, 60.25, 100.0], [60.5]]
         for finding in (cup, ball):
-            (gap,) = finding.stitched.gaps
+            (gap,) = finding.gaps
             assert gap.reason.startswith('the worker died 2 times: Worker unexpectedly exits')
 
 
@@ -179,8 +179,8 @@ def test_workers_that_die_while_they_load_are_an_error(ray, bag, monkeypatch) ->
 def test_without_any_worker_left_the_windows_left_are_gaps(ray, bag, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(workers, 'MOST_DEATHS', 1)
     analysis = analyze(bag, partial(Knowing, Dying(tmp_path, (58.0,), 99)), takes=ONE)
-    assert [len(f.stitched.gaps) for f in analysis.findings] == [1, 1, 1, 1]
-    left, right = analysis.findings[0].stitched, analysis.findings[2].stitched
+    assert [len(f.gaps) for f in analysis.findings] == [1, 1, 1, 1]
+    left, right = analysis.findings[0], analysis.findings[2]
     assert event_seconds(left) == [3.0, 60.25]  # the first window
     assert event_seconds(right) == []
     assert right.gaps[0].reason.startswith('no worker is left: it died 1 times in a row: ')
@@ -220,7 +220,7 @@ def test_window_that_fails_is_the_gap_it_is_in_one_process_and_asked_when_resume
     here = analyze(bag, partial(Knowing, Failing((58.0,))), tmp_path / 'out', None)
     spread = analyze(bag, partial(Knowing, Failing((58.0,))))
     assert result(spread, tmp_path / 'a') == result(here, tmp_path / 'b')
-    assert [gap.reason for gap in spread.findings[0].stitched.gaps] == ['the GPU is gone']
+    assert [gap.reason for gap in spread.findings[0].gaps] == ['the GPU is gone']
     assert same(analyze(bag, Knowing, tmp_path / 'out', ONE))
 
 
@@ -248,7 +248,7 @@ def test_interrupt_keeps_what_is_finished_for_a_run_without_ray(bag, same, tmp_p
     ended.set()
     thread.join()
     assert not broken.complete
-    assert broken.findings[-1].stitched.gaps[-1].reason == run.NOT_REACHED
+    assert broken.findings[-1].gaps[-1].reason == run.NOT_REACHED
     assert any((tmp_path / 'out').glob('windows-*'))
     assert same(analyze(bag, Knowing, tmp_path / 'out', None))
 

@@ -31,9 +31,10 @@ from support.recordings import (
     text,
 )
 
-from molmo_ground_ros.analysis.stitch import Event, Stitched, Stitcher
+from molmo_ground_ros.analysis.stitch import Event, Finding, Stitcher
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Clip, Frame, Query, Task
 
 RECORDINGS = 100
@@ -68,7 +69,7 @@ def measured(recordings, noise: Noise) -> Figures:
     figures = Figures()
     for seed, recording in enumerate(recordings):
         said = replies(recording, noise, seed=1_000_000 + seed)
-        stitcher = Stitcher(CAMERA, QUESTION)
+        stitcher = Stitcher(CAMERA, question_of(Query(QUESTION)))
         for reply in said:
             stitcher.add(answer(recording, reply))
         merged = stitcher.result()
@@ -79,9 +80,9 @@ def measured(recordings, noise: Noise) -> Figures:
     return figures
 
 
-def measure_events(figures: Figures, recording, said, merged: Stitched) -> None:
+def measure_events(figures: Figures, recording, said, merged: Finding) -> None:
     def truth(event: Event) -> set[int]:
-        sightings = (event.shown, *event.duplicates)
+        sightings = (event.sighting, *event.duplicates)
         return {said[one.window].event_of[one.point.id] for one in sightings}
 
     times = Counter(index for event in merged.events for index in truth(event))
@@ -94,7 +95,7 @@ def measure_events(figures: Figures, recording, said, merged: Stitched) -> None:
     figures.wrong_unmarked += sum(not event.marks for event in wrong)
 
 
-def measure_paths(figures: Figures, recording, said, merged: Stitched) -> None:
+def measure_paths(figures: Figures, recording, said, merged: Finding) -> None:
     truths = [
         {said[one.window].object_of[one.point.id] for one in (*path.points, *path.duplicates)}
         for path in merged.tracks

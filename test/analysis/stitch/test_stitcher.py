@@ -15,6 +15,7 @@ from support.recordings import CAMERA, DIAGONAL, HEIGHT, QUESTION, WIDTH, make_a
 
 from molmo_ground_ros.analysis.stitch import Mark, Stitcher, WindowState
 from molmo_ground_ros.errors import BadSetting, BadSpan
+from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Point, Query, Track
 
 S = 1_000_000_000
@@ -42,7 +43,7 @@ def answer(window, *spots, tracks=(), **other):
 
 
 def merge(*answers):
-    stitcher = Stitcher(CAMERA, QUESTION)
+    stitcher = Stitcher(CAMERA, question_of(Query(QUESTION)))
     for one in answers:
         if isinstance(one, str):
             begin, end, why = one.split(maxsplit=2)
@@ -53,7 +54,7 @@ def merge(*answers):
 
 
 def times(merged):
-    return [(event.shown.point.stamp_ns - ZERO) / S for event in merged.events]
+    return [(event.sighting.point.stamp_ns - ZERO) / S for event in merged.events]
 
 
 def path(begin, end, x, y, vx=0.0, vy=0.0):
@@ -81,7 +82,7 @@ def test_what_two_windows_saw_counts_once_and_the_deeper_sighting_is_shown(time,
         answer(SECOND, (time, 30.5, 30), tracks=[[(time, 60, 50)]]),
     )
     (event,) = merged.events
-    assert event.shown.window == shown
+    assert event.sighting.window == shown
     assert [one.window for one in event.duplicates] == [other]
     assert event.marks == ()
     (track,) = merged.tracks
@@ -140,7 +141,7 @@ def test_three_windows_over_one_moment_count_it_once():
     spot = (60.0, 30, 30)
     merged = merge(answer((0, 63), spot), answer((58, 121), spot), answer((58.5, 121.5), spot))
     (event,) = merged.events
-    assert {event.shown.window, *(one.window for one in event.duplicates)} == {0, 1, 2}
+    assert {event.sighting.window, *(one.window for one in event.duplicates)} == {0, 1, 2}
 
 
 def test_an_event_goes_on_from_its_newest_sighting():
@@ -525,7 +526,7 @@ def test_no_window_is_an_empty_result():
 
 
 def test_a_window_out_of_order_is_an_error():
-    stitcher = Stitcher(CAMERA, QUESTION)
+    stitcher = Stitcher(CAMERA, question_of(Query(QUESTION)))
     stitcher.add(answer(SECOND))
     with pytest.raises(BadSpan, match='does not begin after'):
         stitcher.add(answer(FIRST))
@@ -579,7 +580,7 @@ def given_points(answers):
 
 def merged_points(merged):
     for event in merged.events:
-        yield from ((s.window, 'event', s.point) for s in (event.shown, *event.duplicates))
+        yield from ((s.window, 'event', s.point) for s in (event.sighting, *event.duplicates))
     for one in merged.tracks:
         yield from ((s.window, 'track', s.point) for s in (*one.points, *one.duplicates))
 
@@ -594,7 +595,7 @@ def gist(merged):
         return one.id, one.marks, one.may_be, one.missed_by
 
     return (
-        [(*doubts(e), bare(e.shown), sorted(map(bare, e.duplicates))) for e in merged.events],
+        [(*doubts(e), bare(e.sighting), sorted(map(bare, e.duplicates))) for e in merged.events],
         [
             (*doubts(t), [bare(s) for s in t.points], sorted(map(bare, t.duplicates)))
             for t in merged.tracks
@@ -620,7 +621,7 @@ def test_every_point_given_is_in_exactly_one_event_or_track(answers):
 @settings(max_examples=100, deadline=None)
 def test_ids_ascend_in_time_and_marks_name_others(answers):
     merged = merge(*answers)
-    starts = [event.shown.point.stamp_ns for event in merged.events]
+    starts = [event.sighting.point.stamp_ns for event in merged.events]
     assert starts == sorted(starts)
     begins = [one.points[0].point.stamp_ns for one in merged.tracks]
     assert begins == sorted(begins)
@@ -689,7 +690,10 @@ def test_windows_with_nothing_in_between_join_and_part_nothing(answers):
     mixed = merge(*(one for pair in zip(answers, empty, strict=True) for one in pair))
 
     def grouping(result):
-        events = {frozenset(repr(s.point) for s in (e.shown, *e.duplicates)) for e in result.events}
+        events = {
+            frozenset(repr(s.point) for s in (event.sighting, *event.duplicates))
+            for event in result.events
+        }
         tracks = {frozenset(repr(s.point) for s in t.points) for t in result.tracks}
         return events, tracks
 
@@ -699,7 +703,7 @@ def test_windows_with_nothing_in_between_join_and_part_nothing(answers):
 @given(answers_of())
 @settings(max_examples=60, deadline=None)
 def test_asking_in_between_changes_nothing_and_what_is_settled_keeps_its_id(answers):
-    stitcher = Stitcher(CAMERA, QUESTION)
+    stitcher = Stitcher(CAMERA, question_of(Query(QUESTION)))
     results = [stitcher.result()]
     for one in answers:
         stitcher.add(one)
@@ -714,13 +718,13 @@ def test_asking_in_between_changes_nothing_and_what_is_settled_keeps_its_id(answ
 
 
 def start(one):
-    sighting = one.points[0] if hasattr(one, 'points') else one.shown
+    sighting = one.points[0] if hasattr(one, 'points') else one.sighting
     return sighting.point.stamp_ns
 
 
 def test_what_lies_far_back_is_not_looked_at_again():
     """Joining a window takes the time of what is near it, however long the recording is."""
-    stitcher = Stitcher(CAMERA, QUESTION)
+    stitcher = Stitcher(CAMERA, question_of(Query(QUESTION)))
     for n in range(200):
         window = (8 * n, 8 * n + 10)
         stitcher.add(

@@ -1,19 +1,19 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What merging gives: events, tracks, and what is known about each window, seam and gap.
+"""What merging gives: a finding, with its events, tracks, windows, seams and gaps.
 
-Every point of every window's answer is in exactly one event or track, as the one that is shown or
-as a duplicate of it. Points are the grounder's own, never averaged: stamp, pixel and score are
-those of one frame and one answer.
+Every point of every window's answer is in exactly one event or track: as the sighting that stands
+for it, or as a duplicate. Points are the grounder's own and never averaged: stamp, pixel and score
+are those of one frame and one answer.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
-from molmo_ground_ros.types import Point, Rejection
+from molmo_ground_ros.types import Point, Question, Rejection
 
 
 class Mark(enum.StrEnum):
@@ -85,14 +85,19 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One occurrence. The sighting shown is the one deepest inside its window."""
+    """One occurrence, merged from the sightings of overlapping windows."""
 
     id: int  # 1..N in order of time
-    shown: Sighting
+    sighting: Sighting  # that stands for the event: the one deepest inside its window
     duplicates: tuple[Sighting, ...]  # the same occurrence, by other windows or pointed at again
     marks: tuple[Mark, ...]
     may_be: tuple[int, ...]  # ids of events that may be this one
     missed_by: tuple[int, ...]  # windows that show the moment and do not have it
+
+    @property
+    def point(self) -> Point:
+        """The point of its sighting, with the event's own id."""
+        return replace(self.sighting.point, id=self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,11 @@ class Trajectory:
     may_be: tuple[int, ...]  # ids of trajectories that may be this object
     missed_by: tuple[int, ...]  # windows that show a moment of it and do not have it
     resumed_ns: tuple[tuple[int, int], ...]  # (from, to): nobody saw it between, and it was joined
+
+    @property
+    def path(self) -> tuple[Point, ...]:
+        """Its points, ascending in stamp, with the trajectory's own id."""
+        return tuple(replace(sighting.point, id=self.id) for sighting in self.points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +142,65 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Stitched:
-    """One question's answer for a whole recording.
+class Finding:
+    """One question's answer about one camera of a recording, merged from those of its windows.
 
     What begins before `settled_ns` keeps its number whatever window comes later.
     """
 
-    camera: str
-    question: str
+    question: Question
+    camera: str  # topic
     windows: tuple[AnsweredWindow, ...]
     events: tuple[Event, ...]
     tracks: tuple[Trajectory, ...]
     seams: tuple[Seam, ...]
     gaps: tuple[Gap, ...]
     settled_ns: int
+
+    @property
+    def answered(self) -> tuple[AnsweredWindow, ...]:
+        """The windows that have an answer, if only a refusal."""
+        return tuple(window for window in self.windows if window.state is not WindowState.FAILED)
+
+    @property
+    def total(self) -> int | None:
+        """What "how many" is answered with; None where no window states a total.
+
+        Of one window the total that it states, of several the merged number of events.
+        """
+        stated = [window.stated for window in self.answered if window.stated is not None]
+        return self.count if len(self.windows) > 1 and stated else next(iter(stated), None)
+
+    @property
+    def text(self) -> str:
+        """The model's words, those of each window on lines of their own."""
+        return '\n'.join(window.text for window in self.answered)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the model gave no answer in any window that it was asked about."""
+        states = {window.state for window in self.answered}
+        return states == {WindowState.REFUSED}
+
+    @property
+    def truncated(self) -> bool:
+        """Whether an answer was cut off by the token limit."""
+        return any(window.truncated for window in self.windows)
+
+    @property
+    def frames_used(self) -> int:
+        """Frames that the model was shown; one that two windows share counts twice."""
+        return sum(window.frames_used for window in self.windows)
+
+    @property
+    def frames_expected(self) -> int:
+        """Frames that a recording without gaps would have given, counted in the same way."""
+        return sum(window.frames_expected for window in self.windows)
+
+    @property
+    def rejected(self) -> tuple[Rejection, ...]:
+        """The pieces of all answers that were not used."""
+        return tuple(rejection for window in self.windows for rejection in window.rejected)
 
     @property
     def count(self) -> int:
