@@ -80,9 +80,9 @@ QUICK = Plan(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench; 1 if a text differed."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     parser = _parser()
-    options = parser.parse_args(given)
+    options = parser.parse_args(words)
     if options.quick and options.write:
         parser.error('--quick gives no figures to write')
     logging.basicConfig(format='%(message)s')
@@ -100,10 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 rows += shipped(plan, Path(scratch), options.threads)
                 record |= report.headline(rows, headed)
             if '4b' in sizes:
-                found = released(plan, Path(scratch), options.threads)
-                figures = report.large_headline(found)
+                large_rows = released(plan, Path(scratch), options.threads)
+                figures = report.large_headline(large_rows)
                 record |= figures if cuda else {'reduced_4b': figures}
-                rows += found
+                rows += large_rows
     except DifferentTextError as error:
         print(f'bench: {error}', file=sys.stderr)
         return 1
@@ -112,10 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.json_only:
         print(report.table(rows))
     if options.out is not None:
-        whole = {**record, 'rows': [row.record() for row in rows]}
-        options.out.write_text(json.dumps(whole, indent=2) + '\n')
+        document = {**record, 'rows': [row.record() for row in rows]}
+        options.out.write_text(json.dumps(document, indent=2) + '\n')
     if options.write:
-        report.write_doc(report.section(rows, record, _told(options)))
+        report.write_doc(report.section(rows, record, _command(options)))
     print(json.dumps(record))
     return 0
 
@@ -153,7 +153,7 @@ def shipped(plan: Plan, scratch: Path, threads: int) -> list[Row]:
     return rows + memory(folder, plan.alone, threads, plan.starts)
 
 
-def _told(options: argparse.Namespace) -> str:
+def _command(options: argparse.Namespace) -> str:
     """The command without the file it writes to, which is of one machine."""
     sizes = [f'--size {size}' for size in options.size or ()]
     return ' '.join(['python -m bench', *sizes, f'--threads {options.threads}'])

@@ -30,14 +30,14 @@ def main(name: str, model: str, threads: str) -> None:
     with open_recording(BAG) as recording:
         clip = recording.clip_of_seconds()
     answer = Grounder(backend).ground(clip, Query(DEMO_QUESTION))
-    found = {
+    figures = {
         'ready_at_s': ready_at_s,
         'answered_at_s': time.monotonic(),
         'loaded_mb': loaded_mb,
         'peak_mb': memory_mb('VmHWM'),
         'text': answer.text,
     }
-    print(json.dumps(found))
+    print(json.dumps(figures))
 
 
 def memory_mb(field: str) -> float:

@@ -69,13 +69,13 @@ def write_set(folder: Path, examples: int) -> None:
     blobs = [_blob(rng) for _ in range(_OUTLINES)]
     (folder / 'data').mkdir(parents=True, exist_ok=True)
     writer = None
-    with (folder / 'said.jsonl').open('w') as said:
+    with (folder / 'said.jsonl').open('w') as answers:
         for start in range(0, examples, 100):
             records = []
             for number in range(start, min(start + 100, examples)):
                 record, text = _example(number, blobs, rng)
                 records.append(record)
-                said.write(json.dumps({'id': record['id'], 'text': text}) + '\n')
+                answers.write(json.dumps({'id': record['id'], 'text': text}) + '\n')
             table = pa.Table.from_pylist(records)
             writer = writer or pq.ParquetWriter(folder / 'data' / 'test.parquet', table.schema)
             writer.write_table(table)
@@ -109,9 +109,10 @@ def _example(
 ) -> tuple[dict[str, Any], str]:
     """A record, and an answer to it."""
     ids = [str(k) for k in range(OBJECTS)]
-    drawn = [[_moved(blobs[k], rng) for k in row] for row in rng.integers(len(blobs), size=_SHAPE)]
-    masks = [[mask for mask, _ in row] for row in drawn]
-    points = [[point for _, point in row] for row in drawn]
+    chosen = rng.integers(len(blobs), size=_SHAPE)
+    moved_blobs = [[_moved(blobs[k], rng) for k in row] for row in chosen]
+    masks = [[mask for mask, _ in row] for row in moved_blobs]
+    points = [[point for _, point in row] for row in moved_blobs]
     rows = []
     for k, path in enumerate(points, start=1):
         for frame, (x, y) in enumerate(path):

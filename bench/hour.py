@@ -65,12 +65,12 @@ class Instant:
         spots = list(enumerate(clip.seconds[::_EVERY], start=1))
         counted = format_count([(second, n, 0.3, 0.4) for n, second in spots], 'grasp')
         tracked = format_tracks([(second, 1, 0.5, 0.5) for second in clip.seconds], 'block')
-        found = []
+        generations = []
         for index, prompt in enumerate(prompts):
             text = tracked if 'rack' in prompt else counted
             on_text(index, text)
-            found.append(Generation(text))
-        return found
+            generations.append(Generation(text))
+        return generations
 
     def prepare(self, camera: str, frame: Frame) -> None:
         """Nothing to prepare."""
@@ -92,13 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(_measure(options.of)))
         return 0
     with tempfile.TemporaryDirectory(prefix='hour-') as scratch:
-        found = {}
+        measured = {}
         for minutes in (options.minutes, 1.0):
             path = Path(scratch, f'{minutes:g}.mcap')
             _write(path, minutes, options.zstd)
-            found[minutes] = _child(path)
+            measured[minutes] = _child(path)
             path.unlink()
-    long, short = found[options.minutes], found[1.0]
+    long, short = measured[options.minutes], measured[1.0]
     record = {
         'minutes': options.minutes,
         'zstd': options.zstd,
@@ -160,9 +160,9 @@ def _write(path: Path, minutes: float, zstd: bool) -> None:
 
 def _child(path: Path) -> dict[str, float]:
     command = [sys.executable, '-m', 'bench.hour', '--of', str(path)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    process = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
+    return figures
 
 
 def _measure(path: Path) -> dict[str, float]:
@@ -180,8 +180,8 @@ def _measure(path: Path) -> dict[str, float]:
         write_bag(analysis, out / 'overlay.mcap')
         analyze_s, peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
         began = time.perf_counter()
-        shown = sampled_stamps(plan.windows, recordings)
-        write_video(analysis, frame_reader(recordings), shown, out / 'video.mp4')
+        sampled = sampled_stamps(plan.windows, recordings)
+        write_video(analysis, frame_reader(recordings), sampled, out / 'video.mp4')
         video_s, video_peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
         stamps = recording.stamps[:_DECODED].tolist()
         began = time.perf_counter()

@@ -51,12 +51,12 @@ def read_inputs(frames: int, slides: int, tracked: int) -> Inputs:
             recording.clip_of_seconds(start, start + _TRACK_LENGTH_S)
             for start in _TRACK_STARTS_S[:tracked]
         )
-    wanted = frames + slides
-    chosen = [pictures[i * (len(pictures) - 1) // (wanted - 1)] for i in range(wanted)]
-    taken = [Frame(one.stamp_ns, decode(one.image), one.frame_id) for one in chosen]
-    for frame in taken:
+    count = frames + slides
+    chosen = [pictures[i * (len(pictures) - 1) // (count - 1)] for i in range(count)]
+    frames_read = [Frame(item.stamp_ns, decode(item.image), item.frame_id) for item in chosen]
+    for frame in frames_read:
         frame.image.flags.writeable = False  # as a clip's pictures are
-    windows = tuple(_clip(taken[i : i + frames]) for i in range(slides + 1))
+    windows = tuple(_clip(frames_read[i : i + frames]) for i in range(slides + 1))
     return Inputs(frames, windows, clips)
 
 

@@ -42,10 +42,16 @@ def large(size: Size, scratch: Path, device: str, threads: int, times: int) -> l
 
     sides: dict[str, Callable[[int], Sample]] = {PEER: of_peer, ours.name: of_ours}
     alternate(sides, 1)  # warms up, encodes the frames, captures graphs
-    found = alternate(sides, times)
-    speeds = {side: spread([_tokens_s(one) for one in samples]) for side, samples in found.items()}
+    samples_by_side = alternate(sides, times)
+    speeds = {
+        side: spread([_tokens_s(sample) for sample in samples])
+        for side, samples in samples_by_side.items()
+    }
     ratio = speeds[ours.name].median / speeds[PEER].median
-    first = {side: spread([one.ttft_s for one in samples]) for side, samples in found.items()}
+    first = {
+        side: spread([sample.ttft_s for sample in samples])
+        for side, samples in samples_by_side.items()
+    }
     return [
         Row(
             key='decode_speed',
@@ -57,7 +63,7 @@ def large(size: Size, scratch: Path, device: str, threads: int, times: int) -> l
         against_peer(
             'cached_ttft', f'{size.name}: {size.frames} cached frames to first token', first
         ),
-        Row('passes', f'{size.name}: tokens per forward pass', '', _per_pass(found)),
+        Row('passes', f'{size.name}: tokens per forward pass', '', _per_pass(samples_by_side)),
     ]
 
 
@@ -66,8 +72,8 @@ def _tokens_s(sample: Sample) -> float:
     return (sample.tokens - 1) / (sample.total_s - sample.ttft_s)
 
 
-def _per_pass(found: dict[str, list[Sample]]) -> dict[str, Spread]:
+def _per_pass(samples_by_side: dict[str, list[Sample]]) -> dict[str, Spread]:
     return {
-        side: spread([one.tokens / one.passes for one in samples])
-        for side, samples in found.items()
+        side: spread([sample.tokens / sample.passes for sample in samples])
+        for side, samples in samples_by_side.items()
     }

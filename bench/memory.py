@@ -27,14 +27,16 @@ def memory(folder: Path, names: Sequence[str], threads: int, times: int) -> list
     for _ in range(times):
         for name in names:
             runs[name].append(_run(name, folder, threads))
-    wanted = runs[names[0]][0]['text']
-    for name, found in runs.items():
-        for one in found:
-            if one['text'] != wanted:
-                raise DifferentTextError(name, DEMO_QUESTION, one['text'], wanted)
+    expected = runs[names[0]][0]['text']
+    for name, results in runs.items():
+        for result in results:
+            if result['text'] != expected:
+                raise DifferentTextError(name, DEMO_QUESTION, result['text'], expected)
 
     def row(key: str, title: str, unit: str, field: str) -> Row:
-        cells = {name: spread([one[field] for one in found]) for name, found in runs.items()}
+        cells = {
+            name: spread([result[field] for result in results]) for name, results in runs.items()
+        }
         return Row(key, title, unit, cells)
 
     return [
@@ -49,7 +51,7 @@ def _run(name: str, folder: Path, threads: int) -> dict[str, Any]:
     """What one child says, its times counted from before it was started."""
     command = [sys.executable, '-m', 'bench.child', name, str(folder), str(threads)]
     began = time.monotonic()  # one clock for all processes of a machine
-    done = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=ROOT,
         env={**os.environ, 'HF_HUB_OFFLINE': '1'},
@@ -58,7 +60,7 @@ def _run(name: str, folder: Path, threads: int) -> dict[str, Any]:
         check=True,
         timeout=_TIMEOUT_S,
     )
-    found: dict[str, Any] = json.loads(done.stdout)
+    figures: dict[str, Any] = json.loads(process.stdout)
     for field in ('ready', 'answered'):
-        found[f'{field}_s'] = found.pop(f'{field}_at_s') - began
-    return found
+        figures[f'{field}_s'] = figures.pop(f'{field}_at_s') - began
+    return figures

@@ -30,7 +30,7 @@ from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.types import Clip, Frame
 
 
-class Watched:
+class TimedRuntime:
     """A runtime that notes how long it encodes frames and reads videos. For one thread."""
 
     def __init__(self, runtime: Runtime, wait: Callable[[], None]) -> None:
@@ -44,20 +44,20 @@ class Watched:
     def encode(self, patches: NDArray[np.float32]) -> Features:
         """Features of one frame."""
         began = time.perf_counter()
-        found = self._runtime.encode(patches)
+        features = self._runtime.encode(patches)
         self._wait()
         self.vision_s += time.perf_counter() - began
-        return found
+        return features
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, count: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
-        """The choices after the last `wanted` of ids."""
+        """The choices after the last `count` of ids."""
         began = time.perf_counter()
-        found = self._runtime.read(ids, start, wanted, video)
+        choices = self._runtime.read(ids, start, count, video)
         if video is not None:
             self.prefill_s += time.perf_counter() - began
-        return found
+        return choices
 
     def close(self) -> None:
         """Free what is held."""
@@ -67,10 +67,10 @@ class Watched:
 class Ours:
     """One backend under measurement."""
 
-    def __init__(self, name: str, backend: Backend, watched: Watched | None = None) -> None:
+    def __init__(self, name: str, backend: Backend, timed: TimedRuntime | None = None) -> None:
         self.name = name
         self._backend = backend
-        self._watched = watched
+        self._timed = timed
 
     def ask(self, clip: Clip, questions: Sequence[str], limit: int) -> Sample:
         """Answers to some questions, asked together; what the backend keeps it keeps."""
@@ -83,14 +83,14 @@ class Ours:
 
         before = self._state()
         began = time.perf_counter()
-        found = self._backend.generate(clip, questions, GenerateOptions(limit), on_text)
+        generations = self._backend.generate(clip, questions, GenerateOptions(limit), on_text)
         ended = time.perf_counter()
         passes, vision_s, prefill_s = (b - a for a, b in zip(before, self._state(), strict=True))
-        tokens = sum(len(one.tokens) for one in found)
+        tokens = sum(len(generation.tokens) for generation in generations)
         return Sample(
             ttft_s=first[0] - began,
             total_s=ended - began,
-            texts=tuple(one.text for one in found),
+            texts=tuple(generation.text for generation in generations),
             tokens=tokens,
             passes=int(passes),
             vision_s=vision_s,
@@ -106,16 +106,16 @@ class Ours:
         began = time.perf_counter()
         for frame in frames:
             self._backend.prepare('camera', frame)
-        if self._watched is None:
+        if self._timed is None:
             return time.perf_counter() - began
         return self._state()[1] - before
 
     def _state(self) -> tuple[float, float, float]:
         """Passes, and seconds of vision and of prefill, since the start."""
         passes = self._backend.counts.passes if isinstance(self._backend, EngineBackend) else 0
-        if self._watched is None:
+        if self._timed is None:
             return passes, 0.0, 0.0
-        return passes, self._watched.vision_s, self._watched.prefill_s
+        return passes, self._timed.vision_s, self._timed.prefill_s
 
 
 def load(
@@ -139,9 +139,9 @@ def load(
     if endless:
         checkpoint = replace(checkpoint, stops=frozenset())
     runtime, wait = _RUNTIMES[name](checkpoint, settings)
-    watched = Watched(runtime, wait)
+    timed = TimedRuntime(runtime, wait)
     label = name if savings.draft else f'{name}, no drafting'
-    return Ours(label, EngineBackend(checkpoint, watched, savings), watched)
+    return Ours(label, EngineBackend(checkpoint, timed, savings), timed)
 
 
 def _torch(checkpoint: Checkpoint, settings: BackendSettings) -> tuple[Runtime, Callable[[], None]]:

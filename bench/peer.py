@@ -57,9 +57,9 @@ class Peer:
         """Preprocess a clip."""
         config = self._checkpoint.pixels
         patches = np.stack([frame_patches(frame.image, config) for frame in clip.frames])
-        one = pooling_indices(config)  # (tokens of a frame, window), -1 is padding
+        indices = pooling_indices(config)  # (tokens of a frame, window), -1 is padding
         starts = np.arange(len(clip.frames))[:, None, None] * config.side**2
-        pooling = np.where(one >= 0, one + starts, -1).reshape(-1, one.shape[1])
+        pooling = np.where(indices >= 0, indices + starts, -1).reshape(-1, indices.shape[1])
         return Pixels(
             torch.from_numpy(patches).to(self.device, self.dtype),
             torch.from_numpy(pooling).to(self.device),
@@ -70,12 +70,14 @@ class Peer:
         """One answer. Preprocessing counts unless the pixels are given."""
         clock = _Clock()
         began = time.perf_counter()
-        given = self.pixels(clip) if pixels is None else pixels
-        tokens, _ = self._generate(clip, question, given, max_new_tokens=limit, streamer=clock)
+        clip_pixels = self.pixels(clip) if pixels is None else pixels
+        options = {'max_new_tokens': limit, 'streamer': clock}
+        tokens, _ = self._generate(clip, question, clip_pixels, **options)
         ended = time.perf_counter()
         text = self._checkpoint.tokenizer.decode(tokens)
-        said = [token for token in tokens if token not in self._stops]
-        return Sample(clock.first - began, ended - began, (text,), len(said), len(tokens))
+        answer_tokens = [token for token in tokens if token not in self._stops]
+        times_s = clock.first - began, ended - began
+        return Sample(*times_s, (text,), len(answer_tokens), len(tokens))
 
     def margin(self, clip: Clip, question: str, text: str) -> float:
         """Difference of the two likeliest logits where an answer leaves the peer's.
@@ -109,7 +111,7 @@ class Peer:
         prompt = self._checkpoint.prompts.encode(clip.seconds, question)
         ids = torch.tensor([prompt.ids], device=self.device)
         with torch.inference_mode():
-            found = self._network.generate(
+            output = self._network.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 mm_token_type_ids=torch.tensor([prompt.visual], device=self.device),
@@ -120,7 +122,7 @@ class Peer:
                 return_dict_in_generate=True,
                 **options,
             )
-        return found.sequences[0, ids.shape[1] :].tolist(), found.scores or ()
+        return output.sequences[0, ids.shape[1] :].tolist(), output.scores or ()
 
     def _wait(self) -> None:
         if self.device.type == 'cuda':

@@ -41,48 +41,51 @@ class _Four:
 def first_and_second(
     inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Referee
 ) -> list[Row]:
-    """Rows of both, and of the two heavy steps of the first.
+    """Rows of a first and of a second question, and of the two heavy steps of the first.
 
-    The first counts everything for both, preprocessing too. On the second the peer is given its
-    pixels ready; ours have nothing left to preprocess.
+    The first question counts everything for both sides, preprocessing included. For the second the
+    peer gets preprocessed pixels, because our side has nothing left to preprocess.
     """
-    asked = COUNTS[:2]
+    questions = COUNTS[:2]
 
     def of_peer(number: int) -> _Pair:
         clip = inputs.fresh(number)
-        first = peer.ask(clip, asked[0], LIMIT)
+        first = peer.ask(clip, questions[0], LIMIT)
         pixels = peer.pixels(clip)
-        second = peer.ask(clip, asked[1], LIMIT, pixels)
+        second = peer.ask(clip, questions[1], LIMIT, pixels)
         vision_s = peer.vision_s(pixels)
         return _Pair(first, second, vision_s, second.ttft_s - vision_s)
 
     def of_ours(side: Ours, number: int) -> _Pair:
         clip = inputs.fresh(number)
-        first, second = (side.ask(clip, [question], LIMIT) for question in asked)
+        first, second = (side.ask(clip, [question], LIMIT) for question in questions)
         return _Pair(first, second, first.vision_s, first.prefill_s)
 
     measures: dict[str, Callable[[int], _Pair]] = {PEER: of_peer}
     measures |= {side.name: partial(of_ours, side) for side in sides}
-    found = alternate(measures, times)
-    for side, pairs in found.items():
-        for number, (ours, theirs) in enumerate(zip(pairs, found[PEER], strict=True)):
+    pairs_by_side = alternate(measures, times)
+    for side, pairs in pairs_by_side.items():
+        for number, (ours, theirs) in enumerate(zip(pairs, pairs_by_side[PEER], strict=True)):
             clip = inputs.fresh(number)
-            referee.check(side, clip, asked[:1], ours.first, theirs.first)
-            referee.check(side, clip, asked[1:], ours.second, theirs.second)
+            referee.check(side, clip, questions[:1], ours.first, theirs.first)
+            referee.check(side, clip, questions[1:], ours.second, theirs.second)
 
     def over(take: Callable[[_Pair], float]) -> dict[str, Spread]:
-        spreads = {side: spread([take(one) for one in pairs]) for side, pairs in found.items()}
-        return {side: one for side, one in spreads.items() if one.median > 0}  # else not timed
+        spreads = {
+            side: spread([take(pair) for pair in pairs]) for side, pairs in pairs_by_side.items()
+        }
+        # A median of zero means that this side does not time the step.
+        return {side: cell for side, cell in spreads.items() if cell.median > 0}
 
-    wanted: dict[str, tuple[str, Callable[[_Pair], float]]] = {
-        'first_ttft': ('first question: to first token', lambda one: one.first.ttft_s),
-        'first_total': ('first question: total', lambda one: one.first.total_s),
-        'second_ttft': ('second question: to first token', lambda one: one.second.ttft_s),
-        'second_total': ('second question: total', lambda one: one.second.total_s),
-        'vision': (f'vision of {inputs.frames} frames', lambda one: one.vision_s),
-        'prefill': (f'prefill of {inputs.frames} frames', lambda one: one.prefill_s),
+    measured: dict[str, tuple[str, Callable[[_Pair], float]]] = {
+        'first_ttft': ('first question: to first token', lambda pair: pair.first.ttft_s),
+        'first_total': ('first question: total', lambda pair: pair.first.total_s),
+        'second_ttft': ('second question: to first token', lambda pair: pair.second.ttft_s),
+        'second_total': ('second question: total', lambda pair: pair.second.total_s),
+        'vision': (f'vision of {inputs.frames} frames', lambda pair: pair.vision_s),
+        'prefill': (f'prefill of {inputs.frames} frames', lambda pair: pair.prefill_s),
     }
-    return [against_peer(key, title, over(take)) for key, (title, take) in wanted.items()]
+    return [against_peer(key, title, over(take)) for key, (title, take) in measured.items()]
 
 
 def slid(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Referee) -> list[Row]:
@@ -107,13 +110,14 @@ def slid(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Ref
         PEER: lambda number: (0.0, of_peer(number))
     }
     measures |= {side.name: partial(of_ours, side) for side in sides}
-    found = alternate(measures, len(windows))
-    for name, samples in found.items():
-        for window, (_, ours), (_, theirs) in zip(windows, samples, found[PEER], strict=True):
+    samples_by_side = alternate(measures, len(windows))
+    for name, samples in samples_by_side.items():
+        answers_of_peer = samples_by_side[PEER]
+        for window, (_, ours), (_, theirs) in zip(windows, samples, answers_of_peer, strict=True):
             referee.check(name, window, COUNTS[:1], ours, theirs)
     cells = {
-        name: spread([arrival_s + one.ttft_s for arrival_s, one in samples])
-        for name, samples in found.items()
+        name: spread([arrival_s + sample.ttft_s for arrival_s, sample in samples])
+        for name, samples in samples_by_side.items()
     }
     return [against_peer('slide_ttft', 'window slid by one frame: to first token', cells)]
 
@@ -124,7 +128,8 @@ def four(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Ref
     Frames were encoded before, or their encoding would hide what the questions cost.
     """
     windows = inputs.windows[1 : times + 1]
-    other = inputs.windows[0]  # asked in between, so that nothing of a window is kept
+    # A question about another window in between makes a side drop what it holds of a window.
+    other = inputs.windows[0]
 
     def of_ours(side: Ours, number: int) -> _Four:
         window = windows[number]
@@ -137,13 +142,13 @@ def four(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Ref
 
     for side in sides:
         side.prepare([*other.frames, *(window.frames[-1] for window in windows)])
-    found = alternate({side.name: partial(of_ours, side) for side in sides}, len(windows))
-    _check_four(found, peer, windows, referee)
+    runs_by_side = alternate({side.name: partial(of_ours, side) for side in sides}, len(windows))
+    _check_four(runs_by_side, peer, windows, referee)
     together = {
-        name: spread([one.together.total_s for one in all_]) for name, all_ in found.items()
+        name: spread([run.together.total_s for run in runs]) for name, runs in runs_by_side.items()
     }
-    alone = {name: spread([_mean_s(one) for one in all_]) for name, all_ in found.items()}
-    ratios = {name: spread([_ratio(one) for one in all_]) for name, all_ in found.items()}
+    alone = {name: spread([_mean_s(run) for run in runs]) for name, runs in runs_by_side.items()}
+    ratios = {name: spread([_ratio(run) for run in runs]) for name, runs in runs_by_side.items()}
     return [
         Row('one_total', 'one question, frames encoded before: total', 'ms', _ms(alone)),
         Row('four_total', 'four questions together: total', 'ms', _ms(together)),
@@ -152,17 +157,17 @@ def four(inputs: Inputs, peer: Peer, sides: list[Ours], times: int, referee: Ref
 
 
 def _check_four(
-    found: Mapping[str, list[_Four]], peer: Peer, windows: Sequence[Clip], referee: Referee
+    runs_by_side: Mapping[str, list[_Four]], peer: Peer, windows: Sequence[Clip], referee: Referee
 ) -> None:
     for number, window in enumerate(windows):
         time.sleep(PAUSE_S)
         pixels = peer.pixels(window)
-        wanted = [peer.ask(window, question, LIMIT, pixels) for question in COUNTS]
-        for side, samples in found.items():
+        expected = [peer.ask(window, question, LIMIT, pixels) for question in COUNTS]
+        for side, samples in runs_by_side.items():
             for i, question in enumerate(COUNTS):
                 together = _only(samples[number].together, i)
-                for one in (samples[number].alone[i], together):
-                    referee.check(side, window, [question], one, wanted[i])
+                for sample in (samples[number].alone[i], together):
+                    referee.check(side, window, [question], sample, expected[i])
 
 
 def _only(sample: Sample, index: int) -> Sample:
@@ -170,27 +175,27 @@ def _only(sample: Sample, index: int) -> Sample:
     return Sample(0.0, 0.0, sample.texts[index : index + 1], 0, 0)
 
 
-def _mean_s(one: _Four) -> float:
-    return sum(sample.total_s for sample in one.alone) / len(one.alone)
+def _mean_s(run: _Four) -> float:
+    return sum(sample.total_s for sample in run.alone) / len(run.alone)
 
 
-def _ratio(one: _Four) -> float:
-    return one.together.total_s / _mean_s(one)
+def _ratio(run: _Four) -> float:
+    return run.together.total_s / _mean_s(run)
 
 
 def _ms(cells_s: Mapping[str, Spread]) -> dict[str, Spread]:
-    return {side: one.times(1e3) for side, one in cells_s.items()}
+    return {side: cell.times(1e3) for side, cell in cells_s.items()}
 
 
 def bound(parts: Mapping[str, Row], frames: int) -> Row:
-    """What keeping features can bring at a side's own speed: (V + P) / (P + V / n).
+    """How many times faster stored features can make a side at most: (V + P) / (P + V / n).
 
-    From the vision V and prefill P of n frames, rows 'vision' and 'prefill'.
+    V and P are the side's times for vision and prefill of n frames, rows 'vision' and 'prefill'.
     """
     vision, prefill = parts['vision'].cells, parts['prefill'].cells
     cells = {}
     for side in vision:
-        whole, kept = vision[side].median, vision[side].median / frames
-        read = prefill[side].median
-        cells[side] = spread([(whole + read) / (read + kept)])
+        vision_s, prefill_s = vision[side].median, prefill[side].median
+        frame_s = vision_s / frames
+        cells[side] = spread([(vision_s + prefill_s) / (prefill_s + frame_s)])
     return Row('slide_bound', 'bound (V + P) / (P + V / n)', '', cells)

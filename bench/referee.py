@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Compares answers with the peer's: one that differs ends the bench, unless it is a tie."""
+"""Compares answers with the peer's. A different answer ends the bench, unless it is a tie."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TIE = 1e-4  # logits: what the tests allow between two implementations in float3
 class DifferentTextError(Exception):
     """Two sides answered the same question on the same frames differently: nothing is measured."""
 
-    def __init__(self, side: str, question: str, found: str, wanted: str) -> None:
+    def __init__(self, side: str, question: str, answer: str, expected: str) -> None:
         super().__init__(
-            f'{side} answers {question!r} with {found!r}, transformers with {wanted!r}'
+            f'{side} answers {question!r} with {answer!r}, transformers with {expected!r}'
         )
 
 
@@ -32,16 +32,17 @@ class Referee:
         self.ties = 0
 
     def check(
-        self, side: str, clip: Clip, questions: Sequence[str], found: Sample, wanted: Sample
+        self, side: str, clip: Clip, questions: Sequence[str], sample: Sample, of_peer: Sample
     ) -> None:
-        """Raise DifferentTextError where an answer differs.
+        """Raise DifferentTextError where an answer differs from the peer's.
 
-        Not where the peer's two likeliest tokens lie within TIE of each other and this side went
-        on with the second: two sums of the same numbers in another order differ by more.
+        An answer may differ where the logits of the peer's two likeliest tokens lie within TIE of
+        each other and this side chose the second one: adding the same numbers in another order can
+        change a logit by more.
         """
         if side == PEER:
             return
-        for question, ours, theirs in zip(questions, found.texts, wanted.texts, strict=True):
+        for question, ours, theirs in zip(questions, sample.texts, of_peer.texts, strict=True):
             self.compared += 1
             if ours == theirs:
                 continue

@@ -39,8 +39,8 @@ _LARGE_RATIOS = {'decode_vs_eager_ratio': 'decode_speed'}
 
 def headline(rows: Sequence[Row], backend: str) -> dict[str, float]:
     """The figures of the model that ships, for this backend."""
-    found = _ratios(rows, _RATIOS, backend) | _medians(rows, _MEDIANS, backend)
-    return found | _medians(rows, _ONNX, 'onnx') | _medians(rows, _PEER, PEER)
+    figures = _ratios(rows, _RATIOS, backend) | _medians(rows, _MEDIANS, backend)
+    return figures | _medians(rows, _ONNX, 'onnx') | _medians(rows, _PEER, PEER)
 
 
 def large_headline(rows: Sequence[Row]) -> dict[str, float]:
@@ -50,10 +50,10 @@ def large_headline(rows: Sequence[Row]) -> dict[str, float]:
 
 def table(rows: Iterable[Row]) -> str:
     """A Markdown table: median (10th to 90th percentile), times better than the peer."""
-    kept = list(rows)
-    sides = [side for side in _SIDES if any(side in row.cells for row in kept)]
+    listed = list(rows)
+    sides = [side for side in _SIDES if any(side in row.cells for row in listed)]
     lines = [['measure', 'unit', *sides]]
-    for row in kept:
+    for row in listed:
         cells = [_cell(row, side) for side in sides]
         lines.append([row.title, row.unit, *cells])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
@@ -61,7 +61,7 @@ def table(rows: Iterable[Row]) -> str:
     return '\n'.join(_line(line, widths) for line in (lines[0], rule, *lines[1:]))
 
 
-def written(doc: str, text: str) -> str:
+def with_results(doc: str, text: str) -> str:
     """The document with the text between its two markers. Raises ValueError if it lacks them."""
     head, begin, rest = doc.partition(BEGIN)
     _, end, tail = rest.partition(END)
@@ -114,14 +114,14 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _cell(row: Row, side: str) -> str:
     if side not in row.cells:
         return ''
-    shown = _spread(row.cells[side])
-    return f'{shown}, {row.ratios[side]:.3g}x' if side in row.ratios else shown
+    text = _spread(row.cells[side])
+    return f'{text}, {row.ratios[side]:.3g}x' if side in row.ratios else text
 
 
-def _spread(one: Spread) -> str:
-    if one.low == one.high:
-        return _number(one.median)
-    return f'{_number(one.median)} ({_number(one.low)}-{_number(one.high)})'
+def _spread(cell: Spread) -> str:
+    if cell.low == cell.high:
+        return _number(cell.median)
+    return f'{_number(cell.median)} ({_number(cell.low)}-{_number(cell.high)})'
 
 
 def _number(value: float) -> str:
@@ -131,4 +131,4 @@ def _number(value: float) -> str:
 
 def write_doc(text: str, path: Path = DOC) -> None:
     """Refresh the document."""
-    path.write_text(written(path.read_text(), text))
+    path.write_text(with_results(path.read_text(), text))

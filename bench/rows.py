@@ -26,8 +26,8 @@ class Row:
     def record(self) -> dict[str, Any]:
         """As JSON has it."""
         cells = {
-            side: {'median': one.median, 'p10': one.low, 'p90': one.high, 'count': one.count}
-            for side, one in self.cells.items()
+            side: {'median': cell.median, 'p10': cell.low, 'p90': cell.high, 'count': cell.count}
+            for side, cell in self.cells.items()
         }
         return {
             'key': self.key,
@@ -41,6 +41,6 @@ class Row:
 def against_peer(key: str, title: str, cells_s: Mapping[str, Spread]) -> Row:
     """A row of times, given in seconds, shown in milliseconds; how many times less ours are."""
     peer = cells_s[PEER].median
-    ratios = {side: peer / one.median for side, one in cells_s.items() if side != PEER}
-    cells = {side: one.times(1e3) for side, one in cells_s.items()}
+    ratios = {side: peer / cell.median for side, cell in cells_s.items() if side != PEER}
+    cells = {side: cell.times(1e3) for side, cell in cells_s.items()}
     return Row(key, title, 'ms', cells, ratios)

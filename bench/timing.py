@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One measured answer, and what many of them come to. Times are seconds of the steady clock."""
+"""One measured answer, and the spread of many. Times are seconds of the steady clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TypeVar
 # Idle threads of one runtime spin for a while after its work, on cores that the next one needs.
 PAUSE_S = 0.05
 
-Found = TypeVar('Found')
+Result = TypeVar('Result')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A median, and how far from it the rest lies."""
+    """A median with the 10th and the 90th percentile."""
 
     median: float
     low: float  # 10th percentile
@@ -52,12 +52,15 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def alternate(
-    sides: Mapping[str, Callable[[int], Found]], repetitions: int
-) -> dict[str, list[Found]]:
-    """Call every side in turn with the number of the repetition, ABAB: drift hits all alike."""
-    found: dict[str, list[Found]] = {name: [] for name in sides}
+    sides: Mapping[str, Callable[[int], Result]], repetitions: int
+) -> dict[str, list[Result]]:
+    """Call the sides in turn, ABAB, with the number of the repetition.
+
+    A machine that becomes slower or faster meanwhile then affects all sides alike.
+    """
+    results: dict[str, list[Result]] = {name: [] for name in sides}
     for number in range(repetitions):
         for name, measure in sides.items():
             time.sleep(PAUSE_S)
-            found[name].append(measure(number))
-    return found
+            results[name].append(measure(number))
+    return results

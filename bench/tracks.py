@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Tracking answers on clips nothing is kept of, with drafting and without."""
+"""Measures tracking answers about clips that no side holds anything of, with and without drafts."""
 
 from __future__ import annotations
 
@@ -31,26 +31,28 @@ def tracks(
     for place, clip in enumerate(inputs.tracked):
         for turn, question in enumerate(TRACKS):
             first = (place * len(TRACKS) + turn) * times
-            found = alternate(_measures(clip, question, first, peer, sides), times)
-            for side, samples in found.items():
-                for number, (ours, theirs) in enumerate(zip(samples, found[PEER], strict=True)):
-                    shown = fresh(clip, first + number)
-                    referee.check(side, shown, [question], ours, theirs)
-            by_answer.append(found)
+            samples_by_side = alternate(_measures(clip, question, first, peer, sides), times)
+            for side, samples in samples_by_side.items():
+                pairs = zip(samples, samples_by_side[PEER], strict=True)
+                for number, (ours, theirs) in enumerate(pairs):
+                    current = fresh(clip, first + number)
+                    referee.check(side, current, [question], ours, theirs)
+            by_answer.append(samples_by_side)
     names = [PEER, *(side.name for side in sides)]
 
     def of(side: str) -> list[Sample]:
-        return [sample for found in by_answer for sample in found[side]]
+        return [sample for samples_of in by_answer for sample in samples_of[side]]
 
     def ratio(side: str) -> float:
-        return spread([_time_s(found[PEER]) / _time_s(found[side]) for found in by_answer]).median
+        ratios = [_time_s(samples_of[PEER]) / _time_s(samples_of[side]) for samples_of in by_answer]
+        return spread(ratios).median
 
     return [
         Row(
             key='track_total',
             title='tracking answer: total',
             unit='ms',
-            cells={side: spread([one.total_s for one in of(side)]).times(1e3) for side in names},
+            cells={side: spread([item.total_s for item in of(side)]).times(1e3) for side in names},
             ratios={side: ratio(side) for side in names if side != PEER},
         ),
         Row(
@@ -65,7 +67,10 @@ def tracks(
 def _measures(
     clip: Clip, question: str, first: int, peer: Peer, sides: list[Ours]
 ) -> dict[str, Callable[[int], Sample]]:
-    """Each side asks about pictures that it has never seen, in repetition n all about the same."""
+    """A measure for each side, of a question about images that no side has been shown before.
+
+    In one repetition all sides get the same images.
+    """
 
     def of_peer(number: int) -> Sample:
         return peer.ask(fresh(clip, first + number), question, LIMIT)
@@ -78,11 +83,11 @@ def _measures(
 
 
 def _time_s(samples: list[Sample]) -> float:
-    return spread([one.total_s for one in samples]).median
+    return spread([sample.total_s for sample in samples]).median
 
 
 def _per_pass(samples: list[Sample]) -> Spread:
     """All tokens over all passes, with the spread over answers."""
-    each = spread([one.tokens / one.passes for one in samples])
-    whole = sum(one.tokens for one in samples) / sum(one.passes for one in samples)
-    return Spread(whole, each.low, each.high, each.count)
+    each = spread([sample.tokens / sample.passes for sample in samples])
+    mean = sum(sample.tokens for sample in samples) / sum(sample.passes for sample in samples)
+    return Spread(mean, each.low, each.high, each.count)

@@ -97,9 +97,9 @@ def test_a_margin_is_of_the_token_where_an_answer_leaves_the_peers():
     tokens, scores = peer._generate(clip, question, peer.pixels(clip), output_scores=True)
     first, second = scores[0][0].topk(2).indices.tolist()
     other = peer._checkpoint.tokenizer.decode([second]) + ' and so on'
-    wanted = float(scores[0][0, first] - scores[0][0, second])
+    expected = float(scores[0][0, first] - scores[0][0, second])
     assert tokens[0] == first
-    assert peer.margin(clip, question, other) == pytest.approx(wanted)
+    assert peer.margin(clip, question, other) == pytest.approx(expected)
 
 
 def test_windows_slide_by_one_and_fresh_pictures_differ_in_one_value():
@@ -114,13 +114,13 @@ def test_windows_slide_by_one_and_fresh_pictures_differ_in_one_value():
 
 def test_sides_are_measured_in_turn():
     order: list[str] = []
-    found = alternate({name: lambda n, name=name: order.append(name) or n for name in 'AB'}, 2)
-    assert (order, found) == (['A', 'B', 'A', 'B'], {'A': [0, 1], 'B': [0, 1]})
+    results = alternate({name: lambda n, name=name: order.append(name) or n for name in 'AB'}, 2)
+    assert (order, results) == (['A', 'B', 'A', 'B'], {'A': [0, 1], 'B': [0, 1]})
 
 
 def test_a_spread_is_a_median_and_the_tenths():
-    found = spread([float(n) for n in range(11)])
-    assert (found.median, found.low, found.high, found.count) == (5.0, 1.0, 9.0, 11)
+    tenths = spread([float(n) for n in range(11)])
+    assert (tenths.median, tenths.low, tenths.high, tenths.count) == (5.0, 1.0, 9.0, 11)
 
 
 def test_a_ratio_says_how_many_times_less_ours_takes():
@@ -132,16 +132,16 @@ def test_a_ratio_says_how_many_times_less_ours_takes():
 
 def test_results_are_written_between_the_markers_alone():
     doc = f'a\n{report.BEGIN}\nold\n{report.END}\nz\n'
-    once = report.written(doc, 'new')
+    once = report.with_results(doc, 'new')
     assert once == f'a\n{report.BEGIN}\nnew\n{report.END}\nz\n'
-    assert report.written(once, 'new') == once
+    assert report.with_results(once, 'new') == once
     with pytest.raises(ValueError, match='lacks'):
-        report.written('no markers', 'new')
+        report.with_results('no markers', 'new')
 
 
 def test_the_document_has_the_markers():
     text = report.DOC.read_text()
-    assert report.written(text, 'x').count(report.BEGIN) == 1
+    assert report.with_results(text, 'x').count(report.BEGIN) == 1
     section = report.section(
         [Row('a', 'title of a', 'ms', {PEER: spread([1.0])})],
         {'a_ratio': 1.5, 'backend': 'onnx', 'threads': 2, 'machine': machine_record()},
@@ -162,7 +162,7 @@ def test_the_bench_of_a_long_recording_measures_all_of_it():
     command = [sys.executable, '-m', 'bench.hour', '--minutes', '1.5']
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found['pictures'] == 1.5 * 60 * 30
-    assert 180 <= found['frames'] <= 182  # two a second, each decoded once, and the newest
-    assert all(value > 0 for name, value in found.items() if name != 'zstd')
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures['pictures'] == 1.5 * 60 * 30
+    assert 180 <= figures['frames'] <= 182  # two a second, each decoded once, and the newest
+    assert all(value > 0 for name, value in figures.items() if name != 'zstd')

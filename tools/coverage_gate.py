@@ -43,8 +43,8 @@ def main() -> int:
     include = [f'*/{PACKAGE / name}{"" if name.endswith(".py") else "/*"}' for name in CORE]
     totals = measured(include)
     # Neither is there if nothing was measured at all.
-    taken, all_branches = totals.get('covered_branches', 0), totals.get('num_branches', 0)
-    percent = 100.0 * taken / all_branches if all_branches else 0.0
+    covered, all_branches = totals.get('covered_branches', 0), totals.get('num_branches', 0)
+    percent = 100.0 * covered / all_branches if all_branches else 0.0
     passed = percent >= BRANCHES_PERCENT and totals['percent_covered'] >= BRANCHES_PERCENT
     print(
         f'coverage of the core: {percent:.1f} % of {all_branches:.0f} branches, '

@@ -193,17 +193,17 @@ def _rows(
     points: Sequence[Point], grasps: Sequence[Any], zero_ns: int
 ) -> Iterator[tuple[str, ...]]:
     """The answer's points with the nearest true grasp beside each, then the grasps not found."""
-    found = set()
+    matched = set()
     for point, cells in zip(points, point_rows(points, zero_ns), strict=True):
         nearest = min(grasps, key=lambda g: abs(g['stamp_ns'] - point.stamp_ns), default=None)
         off_s = (point.stamp_ns - nearest['stamp_ns']) / 1e9 if nearest else math.inf
-        if nearest is None or abs(off_s) > MATCH_S or nearest['stamp_ns'] in found:
+        if nearest is None or abs(off_s) > MATCH_S or nearest['stamp_ns'] in matched:
             yield (*cells, 'none', '')
             continue
-        found.add(nearest['stamp_ns'])
+        matched.add(nearest['stamp_ns'])
         yield (*cells, f'{(nearest["stamp_ns"] - zero_ns) / 1e9:.2f} s', f'{off_s:+.2f} s')
     for grasp in grasps:
-        if grasp['stamp_ns'] not in found:
+        if grasp['stamp_ns'] not in matched:
             yield (
                 '-',
                 '-',

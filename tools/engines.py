@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Build the engines of the shipped model ahead of time, for GPUs that are not here, and say so.
+"""Build the engines of the shipped model ahead of time, for several GPUs, and print a table.
 
     make engines
 
-On a copy in build/engines, with TensorRT-RTX; nothing is run. The model is tiny: most of a plan is
-kernels, and sizes and times say little of a released one. What counts is that every part is built,
-with fused attention and a cache that is updated in place.
+TensorRT-RTX builds them in build/engines, on a copy of the model. None is run, so no GPU is needed.
+The model is tiny, and most of a plan is kernels: sizes and times tell little about a released
+model. The table shows that every part can be built with fused attention and with a cache that is
+updated in place.
 """
 
 from __future__ import annotations
@@ -58,15 +59,15 @@ class Row:
 
 
 def build(folder: Path, capabilities: Sequence[str], formats: Sequence[str]) -> Iterator[Row]:
-    """Build what is wanted in that folder, a copy of the shipped model; each engine once."""
+    """Build each engine once, in a folder with a copy of the shipped model."""
     checkpoint = open_checkpoint(BackendSettings(str(folder)))
-    seen = set()
+    built_paths = set()
     for capability in capabilities:
         for dtype in formats:
             target = Target(dtype, ROWS, FRAMES, capability)
-            for built in build_engines(checkpoint, target, _told):
-                if built.path not in seen:
-                    seen.add(built.path)
+            for built in build_engines(checkpoint, target, _log_step):
+                if built.path not in built_paths:
+                    built_paths.add(built.path)
                     yield Row(target, built)
 
 
@@ -80,7 +81,7 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def _told(step: Step) -> None:
+def _log_step(step: Step) -> None:
     logging.getLogger(__name__).debug('%s: %d of %d', step.name, step.done, step.total)
 
 
@@ -90,11 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--capability', nargs='+', default=CAPABILITIES)
     parser.add_argument('--weights', nargs='+', default=FORMATS)
     parser.add_argument('--folder', type=Path, default=FOLDER, help='emptied first')
-    given = parser.parse_args(arguments)
-    shutil.rmtree(given.folder, ignore_errors=True)
-    shutil.copytree(SHIPPED, given.folder)
+    options = parser.parse_args(arguments)
+    shutil.rmtree(options.folder, ignore_errors=True)
+    shutil.copytree(SHIPPED, options.folder)
     try:
-        rows = list(build(given.folder, given.capability, given.weights))
+        rows = list(build(options.folder, options.capability, options.weights))
     except GroundError as err:
         print(f'engines: {err}', file=sys.stderr)
         return 1

@@ -199,32 +199,36 @@ def make_case(number: int, samples: list[Path], folder: Path) -> Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was read of a case."""
+    """The result of reading a case.
 
-    pictures: int  # found
-    shown: int  # decoded of them, of those that sampling picks
+    images: how many the reader lists. sampled: how many of the sampled ones were decoded.
+    error: the text of a BagError where nothing could be read, else ''.
+    """
+
+    images: int
+    sampled: int
     losses: tuple[Loss, ...]
-    error: str  # '' or the BagError that says why there is nothing
+    error: str
 
 
 def read(path: Path) -> Outcome:
-    """Read all that a question would need. Raises what must not be raised."""
+    """Read all that a question would need. Any other error than BagError is a fault."""
     try:
         with open_recording(path) as recording:
-            shown = 0
+            sampled = 0
             for start_ns, end_ns in recording.windows():
                 try:
-                    shown += len(recording.clip(start_ns, end_ns).frames)
+                    sampled += len(recording.clip(start_ns, end_ns).frames)
                 except NoFrames:
                     continue
-            return Outcome(len(recording.stamps), shown, recording.loss, '')
+            return Outcome(len(recording.stamps), sampled, recording.loss, '')
     except BagError as error:
         return Outcome(0, 0, (), str(error))
 
 
 def verdict(outcome: Outcome) -> str:
-    """What is wrong with it: '' if nothing is."""
-    silent = outcome.pictures < PICTURES and not outcome.losses and not outcome.error
+    """The fault of an outcome; '' if it has none."""
+    silent = outcome.images < PICTURES and not outcome.losses and not outcome.error
     return 'pictures are missing and no loss is told' if silent else ''
 
 
@@ -256,15 +260,15 @@ def _child(first: int, end: int, folder: Path) -> int:
         try:
             outcome = read(case.path)
             bad = verdict(outcome)
-        except Exception as error:  # noqa: BLE001 - what is looked for
+        except Exception as error:  # noqa: BLE001 - any error is a fault that is looked for
             outcome, bad = Outcome(0, 0, (), ''), f'{type(error).__name__}: {error}'
         signal.alarm(0)
         _tell(
             case=number,
             sample=case.sample,
             damages=case.damages,
-            pictures=outcome.pictures,
-            shown=outcome.shown,
+            pictures=outcome.images,
+            shown=outcome.sampled,
             losses=sorted({loss.kind.name for loss in outcome.losses}),
             error=bool(outcome.error),
             bad=bad,
@@ -290,15 +294,16 @@ def _parent(first: int, end: int, folder: Path) -> int:
     while first < end:
         arguments = ['--first', str(first), '--cases', str(end - first), '--child', str(folder)]
         command = [sys.executable, '-m', 'tools.fuzz_bags', *arguments]
-        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        lines = [json.loads(line) for line in ran.stdout.splitlines()]
+        process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        lines = [json.loads(line) for line in process.stdout.splitlines()]
         done += [line for line in lines if 'case' in line]
         started = [line['start'] for line in lines if 'start' in line]
         first = started[-1] + 1 if started else end
-        if not lines or 'case' not in lines[-1]:  # it died or was ended
-            bad.append(f'case {first - 1}: the process ended with {ran.returncode}')
-    bad += [f'case {one["case"]} ({one["sample"]}, {", ".join(one["damages"])}): {one["bad"]}'
-            for one in done if one['bad']]  # fmt: skip
+        # Without a last line the process crashed, or the alarm ended it.
+        if not lines or 'case' not in lines[-1]:
+            bad.append(f'case {first - 1}: the process ended with {process.returncode}')
+    bad += [f'case {case["case"]} ({case["sample"]}, {", ".join(case["damages"])}): {case["bad"]}'
+            for case in done if case['bad']]  # fmt: skip
     _print(done, bad)
     return 1 if bad or not done else 0
 
@@ -306,16 +311,16 @@ def _parent(first: int, end: int, folder: Path) -> int:
 def _print(done: list[dict[str, Any]], bad: list[str]) -> None:
     print(f'{len(done)} cases read, {len(bad)} bad')
     if done:
-        slowest = max(done, key=lambda one: one['seconds'])
+        slowest = max(done, key=lambda case: case['seconds'])
         print(f'slowest: {slowest["seconds"]:.2f} s (case {slowest["case"]})')
-        print(f'peak memory of a process: {max(one["peak_kib"] for one in done) / 1024:.0f} MiB')
+        print(f'peak memory of a process: {max(case["peak_kib"] for case in done) / 1024:.0f} MiB')
     for name in SAMPLES:
-        here = [one for one in done if one['sample'] == name]
-        if here:
-            share = sum(one['pictures'] for one in here) / (PICTURES * len(here))
-            refused = sum(one['error'] for one in here)
-            print(f'{name}: {len(here)} cases, {share:.0%} of pictures found, {refused} refused')
-    kinds = Counter(kind for one in done for kind in one['losses'])
+        cases = [case for case in done if case['sample'] == name]
+        if cases:
+            share = sum(case['pictures'] for case in cases) / (PICTURES * len(cases))
+            refused = sum(case['error'] for case in cases)
+            print(f'{name}: {len(cases)} cases, {share:.0%} of pictures found, {refused} refused')
+    kinds = Counter(kind for case in done for kind in case['losses'])
     print('told: ' + ', '.join(f'{kind} {count}' for kind, count in kinds.most_common()))
     for line in bad:
         print(line)

@@ -67,5 +67,5 @@ def _need(name: str, dtype: str, seconds: float) -> tuple[WindowSize, Need]:
 
 
 def _window(name: str, dtype: str, board: int) -> str:
-    found = memory.longest_window(model_of(name), dtype, free_bytes(board), features=FEATURES)
-    return f'{found:g} s' if found else 'does not fit'
+    seconds = memory.longest_window(model_of(name), dtype, free_bytes(board), features=FEATURES)
+    return f'{seconds:g} s' if seconds else 'does not fit'

@@ -79,18 +79,18 @@ def readme_pages(readme: str) -> dict[str, str]:
     """
     opening, *parts = re.split(r'^## (?=\S)', _on_site(readme, 'README.md'), flags=re.MULTILINE)
     sections = {part.partition('\n')[0]: part.partition('\n')[2] for part in parts}
-    made = {}
+    pages = {}
     for name, titles in README_PAGES.items():
         missing = [title for title in titles if title not in sections]
         if missing:
             raise ValueError(f'README.md has no section {missing[0]!r}, which {name} is made of')
         texts = [sections.pop(title) for title in titles]
-        rest = ''.join(
+        others = ''.join(
             f'## {title}\n{text}' for title, text in zip(titles[1:], texts[1:], strict=True)
         )
-        made[name] = f'# {titles[0]}\n{texts[0]}{rest}'
+        pages[name] = f'# {titles[0]}\n{texts[0]}{others}'
     start = ''.join(f'## {title}\n{text}' for title, text in sections.items())
-    return {'index.md': opening + start, **made}
+    return {'index.md': opening + start, **pages}
 
 
 def modules() -> list[str]:

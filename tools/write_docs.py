@@ -83,16 +83,16 @@ def with_table(readme: str) -> str:
 
 def with_jetson_tables(text: str) -> str:
     """docs/jetson.md with each of its tables between its two marks."""
-    for name, made in TABLES.items():
+    for name, make_table in TABLES.items():
         begin = f'<!-- {name}: written by `python -m tools.write_docs` -->'
-        text = _between(text, begin, f'<!-- end of {name} -->', made())
+        text = _between(text, begin, f'<!-- end of {name} -->', make_table())
     return text
 
 
-def _between(text: str, begin: str, end: str, made: str) -> str:
+def _between(text: str, begin: str, end: str, text_between: str) -> str:
     before, rest = text.split(begin)
     _, after = rest.split(end)
-    return f'{before}{begin}\n{made}\n{end}{after}'
+    return f'{before}{begin}\n{text_between}\n{end}{after}'
 
 
 if __name__ == '__main__':

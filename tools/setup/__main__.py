@@ -86,7 +86,7 @@ def make_environment(venv: Path, work: Path) -> None:
         run([sys.executable, '-m', 'venv', str(venv)], work / 'venv.log')
 
 
-def install(venv: Path, work: Path, wanted: str) -> None:
+def install(venv: Path, work: Path, requested: str) -> None:
     """Install the requirements of `make demo`, or those of `make test`, which include them."""
     python = str(venv / 'bin' / 'python')
     files = {'demo': ['constraints.txt', 'ros2-jazzy.txt', 'demo.txt']}
@@ -97,15 +97,15 @@ def install(venv: Path, work: Path, wanted: str) -> None:
         )
         for name, pins in files.items()
     }
-    if stamps['dev'].is_current() or stamps[wanted].is_current():
+    if stamps['dev'].is_current() or stamps[requested].is_current():
         return
-    with reported(f'installing requirements/{wanted}.txt'):
-        stamps[wanted].clear()
+    with reported(f'installing requirements/{requested}.txt'):
+        stamps[requested].clear()
         run([python, *PIP_INSTALL, BUILD_WITH], work / 'pip.log', PIP_USER='0')
         constraints = str(REQUIREMENTS / 'constraints.txt')
-        listed = str(REQUIREMENTS / f'{wanted}.txt')
+        listed = str(REQUIREMENTS / f'{requested}.txt')
         run([python, *PIP_INSTALL, '-c', constraints, '-r', listed], work / 'pip.log', PIP_USER='0')
-        stamps[wanted].write()
+        stamps[requested].write()
 
 
 def install_reference(venv: Path, work: Path) -> None:
@@ -138,7 +138,7 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(prog='python3 -m tools.setup', description=__doc__)
     parser.add_argument('--venv', type=Path, default=Path('.venv'), help='where it is, or shall be')
-    parser.add_argument('--for', dest='wanted', choices=('demo', 'dev'), default='dev')
+    parser.add_argument('--for', dest='requested', choices=('demo', 'dev'), default='dev')
     arguments = parser.parse_args()
     venv = arguments.venv.absolute()
     work = venv / 'setup'
@@ -148,8 +148,8 @@ def main() -> None:
         if not (work / 'interfaces.stamp').is_file():
             require_compiler()  # Now, rather than after minutes of downloads.
         make_environment(venv, work)
-        install(venv, work, arguments.wanted)
-        if arguments.wanted == 'dev':
+        install(venv, work, arguments.requested)
+        if arguments.requested == 'dev':
             install_reference(venv, work)
         add_command(venv)
         # In a process of its own, for it must run in the environment it builds for.

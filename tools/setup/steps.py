@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LOG_LINES_SHOWN = 40
+LOG_TAIL = 40
 # What a sourced ROS, a conda or a pip configuration may have set, and a clean set-up must not see.
 FOREIGN = frozenset(
     {
@@ -92,7 +92,7 @@ def run(command: list[str], log: Path, **environment: str) -> None:
         except OSError as err:
             raise SetupError(f'cannot run {command[0]}: {err.strerror}') from err
     if code:
-        lines = log.read_text(errors='replace').splitlines()[-LOG_LINES_SHOWN:]
+        lines = log.read_text(errors='replace').splitlines()[-LOG_TAIL:]
         text = '\n'.join(lines)
         raise SetupError(
             f'{text}\n{command[0]} failed with exit code {code}; all of it is in {log}'
