@@ -178,6 +178,17 @@ def test_tokens_are_given_for_all_of_the_text_or_for_none():
     assert (answer.text, answer.tokens) == ('ab', ())
 
 
+def test_chunk_without_text_is_no_token(monkeypatch):
+    # While it waits, the backend reports empty texts too: here it never waits that long.
+    monkeypatch.setattr('molmo_ground_ros.backends.server.backend.POLL_S', 30.0)
+    reported = []
+    chunks = chunk('', None), chunk('Two', None), chunk('', None), chunk('.', None)
+    with ChatServer(says(*chunks, chunk('', 'stop'))) as server:
+        (answer,) = ask(backend_of(server), on_text=lambda _, text: reported.append(text) or True)
+    assert answer.text == 'Two.'
+    assert reported == ['Two', '.']
+
+
 def test_too_busy_is_asked_again_and_the_wait_it_names_is_kept_short(caplog):
     caplog.set_level(logging.INFO)
     again = {'Retry_After': '0'}

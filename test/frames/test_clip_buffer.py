@@ -119,6 +119,14 @@ def test_a_late_message_may_be_the_oldest():
     assert held(buffer) == [0.1, 0.5]
 
 
+def test_sampling_grid_begins_at_a_message_that_came_late_but_is_the_first():
+    late = buffer_of(0.3, 0.0, 0.8, 1.0, 1.3, 1.5, 2.0)
+    in_order = buffer_of(0.0, 0.3, 0.8, 1.0, 1.3, 1.5, 2.0)
+    window = (at(0.3), at(2.0))
+    assert late.pin(*window).anchor_ns == at(0.0)
+    assert late.pin(*window).sampled() == in_order.pin(*window).sampled()
+
+
 def test_a_late_message_of_a_cell_that_has_one_is_decimated():
     buffer = buffer_of(0.0, 0.11, 0.21, keep_period_ns=100 * MS)
     assert buffer.push(at(0.15), message()) is PushOutcome.DECIMATED

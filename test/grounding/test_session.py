@@ -157,6 +157,7 @@ def test_window_is_fixed_when_the_question_is_accepted(open_session: Opened) -> 
         (0.2, 'front', (0, 0), False),
         (0.1, 'rear', (0, 0), False),
         (0.1, 'front', (stamp(1), stamp(4)), False),
+        (0.1, 'front', (stamp(3), stamp(5)), False),  # its end alone is that of the other's window
         (-9.0, 'front', (0, 0), False),  # time began again
     ],
 )
@@ -176,6 +177,18 @@ def test_questions_asked_together_share_their_frames(
     assert first.result().text == second.result().text == NONE
     after = session.submit(QUESTION)  # nothing is open any more
     assert after.window is not first.window
+
+
+def test_question_of_the_whole_buffer_does_not_share_the_window_of_one_with_a_span(
+    open_session: Opened,
+) -> None:
+    gate = Gate()
+    session = open_session(gate)
+    first = session.submit(Query(QUESTION.text, start_ns=stamp(3), end_ns=stamp(5)))
+    second = session.submit(QUESTION)
+    assert second.window is not first.window
+    gate.open.set()
+    assert (first.result().start_ns, second.result().start_ns) == (stamp(3), stamp(0))
 
 
 def test_full_queue_is_busy_at_once(open_session: Opened) -> None:
@@ -228,6 +241,18 @@ def test_cancel_answers_at_once_and_stops_the_model(open_session: Opened) -> Non
     gate.open.set()
     assert session.submit(QUESTION).result().count == 0
     assert gate.tokens == 1 + len(NONE.split())
+
+
+def test_cancelled_question_gives_its_place_in_the_queue_to_the_next(open_session: Opened) -> None:
+    gate = Gate()
+    session = open_session(gate, queue_size=1)
+    running, waiting = session.submit(QUESTION), session.submit(QUESTION)
+    assert gate.entered.acquire(timeout=PATIENCE_S)
+    session.cancel(waiting)
+    assert session.stats().waiting == 0
+    following = session.submit(QUESTION)  # not Busy
+    gate.open.set()
+    assert running.result().count == following.result().count == 0
 
 
 def test_backend_that_raises_fails_one_question_and_answers_the_next(open_session: Opened) -> None:
