@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Clips to measure on, and the files to learn from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tools.wide_tabletop.footage import FIRST_SEED, camera_stage, film
+from tools.wide_tabletop.render import RendererMissingError, Stage
+from tools.wide_tabletop.shards import SIDE, episode, path_of, write_shards
+from tools.wide_tabletop.simulate import main
+from tools.wide_tabletop.truth import CELL_GRIPPER, load
+
+
+@pytest.fixture(scope='module')
+def large_stage() -> Iterator[Stage]:
+    try:
+        stage = camera_stage()
+    except RendererMissingError as err:
+        pytest.skip(str(err))
+    yield stage
+    stage.close()
+
+
+def test_points_of_a_filmed_clip_lie_in_its_masks(large_stage: Stage) -> None:
+    for number in range(4):
+        clip = film(3, number, large_stage, (4.0, 8.0))
+        assert clip.truth.seed == FIRST_SEED + 300_000 + number
+        assert len(clip.jpegs) == len(clip.truth.time_s) == len(clip.labels)
+        spots = [*np.moveaxis(clip.truth.point, 1, 0), clip.truth.gripper_point]
+        for thing, places in zip(
+            [*range(len(clip.truth.things)), CELL_GRIPPER], spots, strict=True
+        ):
+            for frame in np.flatnonzero(~np.isnan(places[:, 0])):
+                x, y = places[frame]
+                assert clip.mask(int(frame), thing)[int(y * 480), int(x * 640)]
+
+
+def test_a_clip_has_the_asked_length_and_ends_off_the_grid_half_the_time(
+    large_stage: Stage,
+) -> None:
+    clips = [film(4, number, large_stage, (2.0, 4.0)) for number in range(12)]
+    lasting = [float(clip.truth.time_s[-1] - clip.truth.time_s[0]) for clip in clips]
+    assert min(lasting) >= 1.0
+    assert max(lasting) <= 4.0
+    assert 2 <= sum(not clip.truth.on_grid[-1] for clip in clips) <= 10
+    for clip in clips:
+        steps = np.diff(clip.truth.time_s[:-1])
+        np.testing.assert_allclose(steps, 0.5, atol=1e-4)
+
+
+def test_a_seed_and_a_number_always_give_the_same_clip(large_stage: Stage) -> None:
+    first, again, other = (film(s, 1, large_stage, (2.0, 3.0)) for s in (5, 5, 6))
+    assert first.jpegs == again.jpegs
+    assert first.jpegs != other.jpegs
+
+
+def test_a_jpeg_is_a_picture_of_the_cameras_size(large_stage: Stage) -> None:
+    clip = film(7, 0, large_stage, (2.0, 3.0))
+    image = cv2.imdecode(np.frombuffer(clip.jpegs[0], np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape == clip.labels[0].shape + (3,)
+
+
+def test_episodes_are_written_once_and_go_on(tmp_path: Path, wide_stage: Stage) -> None:
+    list(write_shards(tmp_path, range(50, 51), processes=1))
+    before = path_of(tmp_path, 50).stat().st_mtime_ns
+    frames, truth = load(path_of(tmp_path, 50))
+    assert list(write_shards(tmp_path, range(50, 51), processes=1)) == []
+    assert path_of(tmp_path, 50).stat().st_mtime_ns == before
+    assert frames.shape == (len(truth.time_s), SIDE, SIDE, 3)
+    again, _ = episode(50, wide_stage)
+    np.testing.assert_array_equal(frames, again)
+    assert (np.diff(truth.time_s) > 0).all()
+    assert 0.05 < (~truth.on_grid).mean() < 0.2
+
+
+def test_the_command_writes_episodes(tmp_path: Path) -> None:
+    assert main(['shards', str(tmp_path), '--first', '60', '--count', '2', '--processes', '2']) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['60.npz', '61.npz']
