@@ -30,7 +30,7 @@ from molmo_ground_ros.benchmarks.feedback.training_data import (
     convert,
 )
 from molmo_ground_ros.errors import BadField, BadSetting, GroundError, seconds
-from molmo_ground_ros.reports.table import meant
+from molmo_ground_ros.reports.table import cell_text
 from molmo_ground_ros.storage.atomic import atomic_file
 
 POINTS, TRACKS, CLIPS = 'videopoint.jsonl', 'videotrack.jsonl', 'clips.jsonl'
@@ -177,7 +177,7 @@ def _csv(path: Path) -> Iterator[tuple[int, Any]]:
             yield (
                 reader.line_num,
                 {
-                    column: meant(cell)
+                    column: cell_text(cell)
                     for column, cell in record.items()
                     if column and cell is not None
                 },

@@ -1,15 +1,15 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An analysis as an MCAP bag, to lie over the original in Foxglove or to be played by ROS.
+"""An analysis as an MCAP bag, to be laid over the original in Foxglove or played by ROS.
 
 Under the camera's topic each question has three topics of its own:
 
-    molmo_ground/q1/points       PointArray, one an answered window, on its newest frame's stamp
+    molmo_ground/q1/points       PointArray, one for each answered window, at its newest stamp
     molmo_ground/q1/tracks       TrackArray, likewise
-    molmo_ground/q1/annotations  ImageAnnotations, on the stamps of the frames they are drawn on
+    molmo_ground/q1/annotations  ImageAnnotations, at the stamps of the frames they are drawn on
 
-Ids are the merged ones, so that an event stands in one PointArray only: that of the window whose
-sighting is shown. `count` is the total that window's answer states.
+Ids are the merged ones. An event is in one PointArray only, that of the window whose sighting
+stands for it. `count` is the total that this window's answer states.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from molmo_ground_ros.storage.atomic import atomic_file
 from molmo_ground_ros.types import Point
 
 TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
-_RADIUS = 1 / 45  # of the picture's longer side
+_RADIUS = 1 / 45  # of the image's longer side
 _NS = 1_000_000_000
 _MOST_COUNT = 2**31 - 1  # int32
 
@@ -46,9 +46,9 @@ _MOST_COUNT = 2**31 - 1  # int32
 def write_bag(analysis: Analysis, path: str | Path) -> None:
     """Write one .mcap file that holds the definitions of its messages.
 
-    An annotation stands for a step of the sampling grid: where no other follows by then, an empty
-    one takes it away, half a second later. Raises MissingPackage, and OSError, which leaves an
-    older file as it was.
+    An annotation is shown for a step of the sampling grid, half a second. Where no other follows by
+    then, an empty one is written that removes it.
+    Raises MissingPackage, and OSError, which leaves an older file as it was.
     """
     path = Path(path)
     try:
@@ -57,21 +57,21 @@ def write_bag(analysis: Analysis, path: str | Path) -> None:
         raise MissingPackage('rosbags', 'bag') from err
     types = typestore()
     with (
-        atomic_file(path) as partial,
+        atomic_file(path) as unfinished,
         tempfile.TemporaryDirectory(prefix=f'.{path.name}.', dir=path.absolute().parent) as folder,
     ):
         bag = Path(folder, 'bag')
         with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-            made = _Messages(types.types)
+            factory = _MessageFactory(types.types)
             connections: dict[tuple[str, str], Any] = {}
-            entries = sorted(_entries(analysis, made), key=lambda entry: entry.stamp_ns)
+            entries = sorted(_entries(analysis, factory), key=lambda entry: entry.stamp_ns)
             for entry in entries:
                 key = entry.topic, entry.kind
                 if key not in connections:
                     connections[key] = writer.add_connection(*key, typestore=types)
                 data = types.serialize_cdr(entry.make(), entry.kind)
                 writer.write(connections[key], entry.stamp_ns, data)
-        (bag / 'bag.mcap').replace(partial)
+        (bag / 'bag.mcap').replace(unfinished)
 
 
 def typestore() -> Any:
@@ -91,7 +91,7 @@ def typestore() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One message to be written, made when its turn comes."""
+    """One message of the bag. It is made when its turn comes, so that few are held at once."""
 
     stamp_ns: int
     topic: str
@@ -99,88 +99,92 @@ class _Entry:
     make: Callable[[], Any]
 
 
-_Numbered = tuple[int, Point]  # with the merged id
+_NumberedPoint = tuple[int, Point]  # with the merged id
 
 
 @dataclass(slots=True)
-class _Moment:
+class _FrameContent:
     """What is drawn on one frame."""
 
     events: list[tuple[int, Sighting]] = field(default_factory=list)  # with the event's id
     tracks: list[tuple[Trajectory, int]] = field(default_factory=list)  # with the point's index
 
 
-def _entries(analysis: Analysis, made: _Messages) -> Iterator[_Entry]:
+def _entries(analysis: Analysis, factory: _MessageFactory) -> Iterator[_Entry]:
     questions = list(dict.fromkeys(finding.question for finding in analysis.findings))
-    taken: set[str] = set()
+    bases: set[str] = set()
     for index, finding in enumerate(analysis.findings):
         number = questions.index(finding.question) + 1
         base = f'{_topic(finding.camera)}/molmo_ground/q{number}'
-        if base in taken:  # two cameras whose names differ in what a topic cannot hold
+        # The names of two cameras may differ only in characters that a topic cannot have.
+        if base in bases:
             base = f'{base}_{index}'
-        taken.add(base)
-        yield from _arrays(base, number, finding, made)
-        yield from _annotations(base, finding, made)
+        bases.add(base)
+        yield from _arrays(base, number, finding, factory)
+        yield from _annotations(base, finding, factory)
 
 
-def _arrays(base: str, number: int, finding: Finding, made: _Messages) -> Iterator[_Entry]:
-    events: defaultdict[int, list[_Numbered]] = defaultdict(list)  # by window
+def _arrays(base: str, number: int, finding: Finding, factory: _MessageFactory) -> Iterator[_Entry]:
+    events: defaultdict[int, list[_NumberedPoint]] = defaultdict(list)  # by window
     for event in finding.events:
         events[event.sighting.window].append((event.id, event.sighting.point))
-    tracks: defaultdict[int, dict[int, list[_Numbered]]] = defaultdict(dict)
+    tracks: defaultdict[int, dict[int, list[_NumberedPoint]]] = defaultdict(dict)
     for track in finding.tracks:
-        for one in track.points:
-            tracks[one.window].setdefault(track.id, []).append((track.id, one.point))
+        for sighting in track.points:
+            by_id = tracks[sighting.window].setdefault(track.id, [])
+            by_id.append((track.id, sighting.point))
     labels = {track.id: track.label for track in finding.tracks}
     for window in finding.windows:
         if window.state is WindowState.FAILED:
             continue
 
         def points(window: AnsweredWindow = window) -> Any:
-            return made.point_array(finding, number, window, events[window.index])
+            return factory.point_array(finding, number, window, events[window.index])
 
         def paths(window: AnsweredWindow = window) -> Any:
-            return made.track_array(finding, number, window, tracks[window.index], labels)
+            return factory.track_array(finding, number, window, tracks[window.index], labels)
 
         yield _Entry(window.newest_ns, f'{base}/points', POINT_ARRAY, points)
         yield _Entry(window.newest_ns, f'{base}/tracks', TRACK_ARRAY, paths)
 
 
-def _annotations(base: str, finding: Finding, made: _Messages) -> Iterator[_Entry]:
-    moments: dict[int, _Moment] = {}
+def _annotations(base: str, finding: Finding, factory: _MessageFactory) -> Iterator[_Entry]:
+    frames: dict[int, _FrameContent] = {}
     for event in finding.events:
         stamp_ns = event.sighting.point.stamp_ns
-        moments.setdefault(stamp_ns, _Moment()).events.append((event.id, event.sighting))
+        frames.setdefault(stamp_ns, _FrameContent()).events.append((event.id, event.sighting))
     for track in finding.tracks:
-        for index, one in enumerate(track.points):
-            moments.setdefault(one.point.stamp_ns, _Moment()).tracks.append((track, index))
+        for index, sighting in enumerate(track.points):
+            frames.setdefault(sighting.point.stamp_ns, _FrameContent()).tracks.append(
+                (track, index)
+            )
     topic = f'{base}/annotations'
-    stamps = sorted(moments)
+    stamps = sorted(frames)
     for stamp_ns, next_ns in zip_longest(stamps, stamps[1:]):
 
-        def drawn(stamp_ns: int = stamp_ns) -> Any:
-            return made.annotations(finding, stamp_ns, moments[stamp_ns])
+        def annotations(stamp_ns: int = stamp_ns) -> Any:
+            return factory.annotations(finding, stamp_ns, frames[stamp_ns])
 
-        yield _Entry(stamp_ns, topic, ANNOTATIONS, drawn)
+        yield _Entry(stamp_ns, topic, ANNOTATIONS, annotations)
         if next_ns is None or next_ns > stamp_ns + SAMPLE_PERIOD_NS:
-            yield _Entry(stamp_ns + SAMPLE_PERIOD_NS, topic, ANNOTATIONS, made.nothing)
+            yield _Entry(stamp_ns + SAMPLE_PERIOD_NS, topic, ANNOTATIONS, factory.empty_annotations)
 
 
-class _Messages:
-    """Makes messages of the types that rosbags made of the definitions."""
+class _MessageFactory:
+    """Makes messages. The types are those that rosbags generates from the definitions."""
 
     def __init__(self, types: dict[str, Any]) -> None:
         self._types = types
 
     def point_array(
-        self, finding: Finding, number: int, window: AnsweredWindow, points: list[_Numbered]
+        self, finding: Finding, number: int, window: AnsweredWindow, points: list[_NumberedPoint]
     ) -> Any:
-        """What is shown of one window's points, ascending by stamp, then by id."""
-        points = sorted(points, key=lambda one: (one[1].stamp_ns, one[0]))
+        """One window's points, ascending by stamp, then by id."""
+        points = sorted(points, key=lambda numbered: (numbered[1].stamp_ns, numbered[0]))
         frame_id = points[0][1].frame_id if points else ''
         return self._types[POINT_ARRAY](
             **self._envelope(finding, number, window, frame_id),
-            points=[self._point(*one) for one in points],
+            points=[self._point(*numbered) for numbered in points],
         )
 
     def track_array(
@@ -188,16 +192,16 @@ class _Messages:
         finding: Finding,
         number: int,
         window: AnsweredWindow,
-        tracks: dict[int, list[_Numbered]],
+        tracks: dict[int, list[_NumberedPoint]],
         labels: dict[int, str],
     ) -> Any:
-        """What is shown of one window's tracks, by id."""
+        """One window's tracks, ascending by id."""
         kind = self._types['molmo_ground_ros/msg/Track']
         frame_id = next((points[0][1].frame_id for points in tracks.values()), '')
         return self._types[TRACK_ARRAY](
             **self._envelope(finding, number, window, frame_id),
             tracks=[
-                kind(track, _text(labels[track]), [self._point(*one) for one in points])
+                kind(track, _text(labels[track]), [self._point(*numbered) for numbered in points])
                 for track, points in sorted(tracks.items())
             ],
         )
@@ -221,40 +225,47 @@ class _Messages:
             'count': -1 if window.stated is None else min(window.stated, _MOST_COUNT),
         }
 
-    def nothing(self) -> Any:
-        """Annotations that take away those before them."""
+    def empty_annotations(self) -> Any:
+        """Annotations that remove those before them."""
         return self._types[ANNOTATIONS]([], [], [])
 
-    def annotations(self, finding: Finding, stamp_ns: int, moment: _Moment) -> Any:
+    def annotations(self, finding: Finding, stamp_ns: int, content: _FrameContent) -> Any:
         """A ring and a name for each point, and a trail behind those of trajectories."""
-        message = self.nothing()
-        for number, sighting in moment.events:
+        message = self.empty_annotations()
+        for number, sighting in content.events:
             self._mark(message, finding, number, sighting, sighting.label, 1.0)
-        for track, index in moment.tracks:
+        for track, index in content.tracks:
             self._mark(message, finding, track.id, track.points[index], track.label, 0.5)
             first = index
             while first and track.points[first - 1].point.stamp_ns >= stamp_ns - TRAIL_NS:
                 first -= 1
-            trail = [one.point for one in track.points[first : index + 1]]
+            trail = [sighting.point for sighting in track.points[first : index + 1]]
             message.points.append(self._line(track.id, stamp_ns, trail))
         return message
 
     def _mark(
-        self, message: Any, finding: Finding, number: int, sighting: Sighting, label: str, of: float
+        self,
+        message: Any,
+        finding: Finding,
+        number: int,
+        sighting: Sighting,
+        label: str,
+        scale: float,
     ) -> None:
+        """Add a ring and a name. scale: of their size, 1 for an event."""
         window, point = finding.windows[sighting.window], sighting.point
         radius = max(window.image_width, window.image_height) * _RADIUS
         ink, none = self._colour(number), self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.0)
         stamp, thickness = self._time(point.stamp_ns), max(1.0, radius / 5)
         circle = self._types['foxglove_msgs/msg/CircleAnnotation']
         message.circles.append(
-            circle(stamp, self._at(point.x, point.y), 2 * radius * of, thickness, none, ink)
+            circle(stamp, self._at(point.x, point.y), 2 * radius * scale, thickness, none, ink)
         )
         shade = self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.6)
         message.texts.append(
             self._types['foxglove_msgs/msg/TextAnnotation'](
                 stamp,
-                self._at(point.x + 1.3 * radius * of, point.y - 0.7 * radius * of),
+                self._at(point.x + 1.3 * radius * scale, point.y - 0.7 * radius * scale),
                 _text(f'#{number} {label}'.rstrip()),
                 max(10.0, 1.2 * radius),
                 ink,
@@ -293,11 +304,11 @@ class _Messages:
 
 
 def _topic(camera: str) -> str:
-    """A camera's name as ROS allows it for a topic."""
+    """A camera's name as a valid name of a topic."""
     parts = (re.sub(r'[^A-Za-z0-9_]', '_', part) for part in camera.split('/') if part)
     return ''.join(f'/_{part}' if part[0].isdigit() else f'/{part}' for part in parts)
 
 
 def _text(text: str) -> str:
-    """Without what a string on the wire cannot hold: the end sign, halves of characters."""
+    """A text without what a ROS string cannot hold: NUL and surrogates are replaced."""
     return text.replace('\0', '\ufffd').encode('utf-8', 'replace').decode()

@@ -1,12 +1,15 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One colour an id, the same in every output. Told apart by people who see red and green alike."""
+"""One colour for each id, the same in every output.
+
+People who cannot tell red from green can tell these apart.
+"""
 
 from __future__ import annotations
 
 Colour = tuple[int, int, int]  # RGB, 0..255
 
-# Source: Okabe and Ito, Color Universal Design, without black, which a dark picture hides.
+# Source: Okabe and Ito, Color Universal Design. Black is left out: it is lost in a dark image.
 PALETTE: tuple[Colour, ...] = (
     (230, 159, 0),
     (86, 180, 233),

@@ -69,7 +69,7 @@ def write_page(analysis: Analysis, read_frame: Pictures, path: str | Path) -> No
         doubts=doubts,
         event_name=event_name,
         hexadecimal=hexadecimal,
-        seen_ns=seen_ns,
+        covered_ns=covered_ns,
         stated_totals=stated_totals,
         track_name=track_name,
         window_numbers=window_numbers,
@@ -115,7 +115,7 @@ def window_numbers(event: Event) -> str:
     return ', '.join(str(window + 1) for window in [event.sighting.window, *sorted(others)])
 
 
-def seen_ns(windows: Iterable[AnsweredWindow], span_ns: tuple[int, int]) -> int:
+def covered_ns(windows: Iterable[AnsweredWindow], span_ns: tuple[int, int]) -> int:
     """How much of the span the windows' answers cover, each moment counted once."""
     total, until_ns = 0, span_ns[0]
     for window in windows:

@@ -11,8 +11,8 @@ from molmo_ground_ros.analysis.findings import Analysis
 from molmo_ground_ros.analysis.records import KEYS, records
 from molmo_ground_ros.storage.atomic import atomic_file
 
-# A spreadsheet takes a text that begins with one of the first for a formula. The last one, in front
-# of it, says that it is none; texts that begin with it get another, so that `meant` can tell.
+# A spreadsheet reads a text that begins with one of these as a formula, unless an apostrophe stands
+# before it. A text that begins with an apostrophe gets a second one: `cell_text` takes off one.
 _FORMULA = ('=', '+', '-', '@', '\t', '\r', '\n')
 _AS_TEXT = "'"
 
@@ -21,8 +21,8 @@ def write_csv(analysis: Analysis, path: str | Path) -> None:
     """Write one row a record, under a header: UTF-8, commas, CRLF, quotes as RFC 4180 has them.
 
     Columns and units are those of `records`; null is an empty field, marks are joined by '; '. A
-    text that a spreadsheet would run as a formula gets an apostrophe in front; `meant` takes it
-    off. Raises OSError, and leaves an older file as it was.
+    text that a spreadsheet would run as a formula gets an apostrophe before it, which `cell_text`
+    takes off. Raises OSError, and leaves an older file as it was.
     """
     with (
         atomic_file(Path(path)) as partial,
@@ -34,8 +34,8 @@ def write_csv(analysis: Analysis, path: str | Path) -> None:
             writer.writerow([_cell(record[key]) for key in KEYS])
 
 
-def meant(cell: str) -> str:
-    """The text that a cell of the table stands for."""
+def cell_text(cell: str) -> str:
+    """The text that `write_csv` wrote as this cell."""
     return cell.removeprefix(_AS_TEXT)
 
 

@@ -38,7 +38,7 @@ class TimeScale:
         """The place of a stamp: '12.500%'."""
         return f'{self._percent(stamp_ns):.3f}%'
 
-    def bar(self, start_ns: int, end_ns: int) -> str:
+    def bar_style(self, start_ns: int, end_ns: int) -> str:
         """The place of a bar between two stamps: 'left:12.500%;width:3.000%'."""
         left = self._percent(start_ns)
         return f'left:{left:.3f}%;width:{self._percent(end_ns) - left:.3f}%'

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An analysis as an MP4 of the frames the model saw, with points, ids, trails and a clock on them.
 
-Its pace is not the recording's: every sampled frame is shown for 1 / FRAMES_A_SECOND, and the
-clock tells the time. The codec is MPEG-4 part 2 ('mp4v'), which OpenCV's own packages can write.
+Every sampled frame lasts 1 / FRAMES_A_SECOND seconds, so the video is faster or slower than the
+recording; its clock shows the recording's time. The codec is MPEG-4 part 2 ('mp4v'), which OpenCV's
+own packages can write.
 """
 
 from __future__ import annotations
@@ -27,47 +28,48 @@ from molmo_ground_ros.reports.words import clock, date
 from molmo_ground_ros.storage.atomic import atomic_file
 from molmo_ground_ros.types import Point
 
-FRAMES_A_SECOND = 4  # of the video: twice the recording's pace where it was sampled at 2 Hz
+FRAMES_A_SECOND = 4  # twice the speed of a recording that was sampled at 2 Hz
 LONGEST_SIDE = 960  # pixels of the part that shows the cameras
-HOLD_NS = 1_500_000_000  # an event is shown for this long after its frame, with a thin ring
+HOLD_NS = 1_500_000_000  # an event has a thin ring for this long after its frame
 TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
-MOST_LINES = 4  # questions named below the pictures
+MOST_LINES = 4  # questions below the images
 
-_Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+_Image = NDArray[np.uint8]  # (H, W, 3) RGB
 _LINE_HEIGHT = 24  # pixels
 _PAPER, _INK = (24, 26, 30), (235, 235, 235)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def write_video(
-    analysis: Analysis, pictures: Pictures, stamps: Mapping[str, Sequence[int]], path: str | Path
+    analysis: Analysis, read_frame: Pictures, stamps: Mapping[str, Sequence[int]], path: str | Path
 ) -> None:
-    """Write a frame for each of the stamps, in their order; cameras stand side by side.
+    """Write a frame for each of the stamps, in their order, with the cameras side by side.
 
-    stamps: those sampled, ns, ascending, by camera topic. Holds one picture a camera. One that
-    cannot be decoded is grey and says so. Raises NoFrames where there are no stamps, and OSError,
-    which leaves an older file as it was; OpenCV tells no reason, so the video is read back.
+    stamps: those that sampling picks, ns, ascending, by camera topic.
+    One image for each camera is held. An image that cannot be decoded is grey and says so.
+    Raises NoFrames where there are no stamps, and OSError, which leaves an older file as it was.
+    OpenCV does not report that a write failed, so the end of the video is read back.
     """
     path = Path(path)
     cameras = [camera for camera in analysis.cameras if stamps.get(camera)]
     if not cameras:
         raise NoFrames(', '.join(analysis.cameras), 'a video needs one')
     with (
-        atomic_file(path) as partial,
+        atomic_file(path) as complete,
         tempfile.TemporaryDirectory(prefix=f'.{path.name}.', dir=path.absolute().parent) as folder,
     ):
         unfinished = Path(folder, 'video.mp4')
-        written = _write(_frames(analysis, pictures, stamps, cameras), unfinished)
-        if not _whole(unfinished, written):
+        written = _write(_frames(analysis, read_frame, stamps, cameras), unfinished)
+        if not _is_complete(unfinished, written):
             raise OSError(f"the video '{path}' cannot be written: is the disk full?")
-        unfinished.replace(partial)
+        unfinished.replace(complete)
 
 
-def _write(frames: Iterator[_Picture], path: Path) -> int:
-    """Write them; returns how many they were. One is encoded while the next is drawn."""
+def _write(frames: Iterator[_Image], path: Path) -> int:
+    """Write the frames; returns their number. One is encoded while the next is drawn."""
     writer, written = cv2.VideoWriter(), 0
 
-    def encode(frame: _Picture) -> None:
+    def encode(frame: _Image) -> None:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
     try:
@@ -89,8 +91,8 @@ def _write(frames: Iterator[_Picture], path: Path) -> int:
     return written
 
 
-def _whole(path: Path, frames: int) -> bool:
-    """Whether so many frames can be read, the last one among them."""
+def _is_complete(path: Path, frames: int) -> bool:
+    """Whether the video has so many frames, and the last one can be read."""
     video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not video.isOpened() or int(video.get(cv2.CAP_PROP_FRAME_COUNT)) != frames:
@@ -103,39 +105,42 @@ def _whole(path: Path, frames: int) -> bool:
 
 def _frames(
     analysis: Analysis,
-    pictures: Pictures,
+    read_frame: Pictures,
     stamps: Mapping[str, Sequence[int]],
     cameras: Sequence[str],
-) -> Iterator[_Picture]:
-    """The video's frames: at each stamp the newest picture of every camera."""
-    marks = {
-        camera: [_Marks(f, analysis) for f in analysis.findings if f.camera == camera]
+) -> Iterator[_Image]:
+    """The video's frames: at each stamp the newest image of every camera."""
+    overlays = {
+        camera: [_FindingOverlay(f, analysis) for f in analysis.findings if f.camera == camera]
         for camera in cameras
     }
     columns = math.ceil(math.sqrt(len(cameras)))
     rows = math.ceil(len(cameras) / columns)
-    cell = _cell(pictures, stamps, cameras, columns)
+    cell = _cell(read_frame, stamps, cameras, columns)
     wall = np.full((rows * cell[1], columns * cell[0], 3), _PAPER, np.uint8)
     moments = sorted((stamp, place) for place, camera in enumerate(cameras)
                      for stamp in stamps[camera])  # fmt: skip
     for number, (stamp_ns, place) in enumerate(moments):
         top, left = place // columns * cell[1], place % columns * cell[0]
         panel = wall[top : top + cell[1], left : left + cell[0]]
-        _draw(panel, pictures, cameras[place], stamp_ns, marks[cameras[place]])
+        _draw(panel, read_frame, cameras[place], stamp_ns, overlays[cameras[place]])
         if number + 1 == len(moments) or moments[number + 1][0] > stamp_ns:
-            below = _below(analysis, stamp_ns, marks, wall.shape[1])
+            below = _below(analysis, stamp_ns, overlays, wall.shape[1])
             yield np.vstack([wall, below])
 
 
 def _cell(
-    pictures: Pictures, stamps: Mapping[str, Sequence[int]], cameras: Sequence[str], columns: int
+    read_frame: Pictures, stamps: Mapping[str, Sequence[int]], cameras: Sequence[str], columns: int
 ) -> tuple[int, int]:
-    """(width, height) of a camera's part, even: as the first picture that can be decoded."""
+    """(width, height) of a camera's part, shaped as the first image that can be decoded.
+
+    Both are even, as the codec needs them.
+    """
     width, height = 4, 3
     for camera in cameras:
         for stamp_ns in stamps[camera]:
             try:
-                height, width = pictures(camera, stamp_ns).image.shape[:2]
+                height, width = read_frame(camera, stamp_ns).image.shape[:2]
             except (ImageError, NoFrames):
                 continue
             scale = min(1.0, LONGEST_SIDE / columns / max(width, height))
@@ -147,11 +152,11 @@ def _even(length: float) -> int:
     return max(2, 2 * round(length / 2))
 
 
-class _Marks:
-    """What is drawn of one finding, by time."""
+class _FindingOverlay:
+    """Draws one finding: its events and trajectories at a stamp, and its line below the images."""
 
     def __init__(self, finding: Finding, analysis: Analysis) -> None:
-        questions = list(dict.fromkeys(one.question for one in analysis.findings))
+        questions = list(dict.fromkeys(other.question for other in analysis.findings))
         self._name = f'q{questions.index(finding.question) + 1} ' if len(questions) > 1 else ''
         self._question = finding.question.query.text
         events = finding.events
@@ -159,19 +164,19 @@ class _Marks:
                               for event in events)  # fmt: skip
         self._stamps = [stamp for stamp, _, _ in self._events]
         self._tracks = [
-            (track.id, [one.point.stamp_ns for one in track.points],
-             [one.point for one in track.points])
+            (track.id, [sighting.point.stamp_ns for sighting in track.points],
+             [sighting.point for sighting in track.points])
             for track in finding.tracks
         ]  # fmt: skip
 
-    def draw(self, panel: _Picture, scale: float, stamp_ns: int) -> None:
-        """Draw what belongs to the frame of this stamp; `scale`: panel pixels a source pixel."""
+    def draw(self, panel: _Image, scale: float, stamp_ns: int) -> None:
+        """Draw on the frame of this stamp. scale: pixels of the panel for a pixel of the image."""
         for number, stamps, points in self._tracks:
             first = bisect_left(stamps, stamp_ns - TRAIL_NS)
             last = bisect_right(stamps, stamp_ns)
             places = [_place(point, scale) for point in points[first:last]]
-            for one, other in pairwise(places):
-                cv2.line(panel, one, other, colour(number), 2, cv2.LINE_AA)
+            for start, end in pairwise(places):
+                cv2.line(panel, start, end, colour(number), 2, cv2.LINE_AA)
             if last > first and stamps[last - 1] == stamp_ns:
                 self._ring(panel, places[-1], number, radius=6, thickness=-1)
         first = bisect_left(self._stamps, stamp_ns - HOLD_NS)
@@ -180,18 +185,18 @@ class _Marks:
             self._ring(panel, _place(point, scale), number, radius=14, thickness=thickness)
 
     def line(self, stamp_ns: int) -> str:
-        """What was found up to this stamp, in a line."""
-        found = []
+        """A line of text: how many events up to this stamp, and how many objects at it."""
+        counts = []
         if self._events or not self._tracks:
-            seen = bisect_right(self._stamps, stamp_ns)
-            found.append(f'{seen} of {len(self._events)} events')
+            passed = bisect_right(self._stamps, stamp_ns)
+            counts.append(f'{passed} of {len(self._events)} events')
         if self._tracks:
-            here = sum(stamps[0] <= stamp_ns <= stamps[-1] for _, stamps, _ in self._tracks)
-            found.append(f'{here} of {len(self._tracks)} objects')
-        return f'{self._name}{", ".join(found)}: {self._question}'
+            present = sum(stamps[0] <= stamp_ns <= stamps[-1] for _, stamps, _ in self._tracks)
+            counts.append(f'{present} of {len(self._tracks)} objects')
+        return f'{self._name}{", ".join(counts)}: {self._question}'
 
     def _ring(
-        self, panel: _Picture, at: tuple[int, int], number: int, radius: int, thickness: int
+        self, panel: _Image, at: tuple[int, int], number: int, radius: int, thickness: int
     ) -> None:
         cv2.circle(panel, at, radius, (0, 0, 0), thickness + 3 if thickness > 0 else 3, cv2.LINE_AA)
         cv2.circle(panel, at, radius, colour(number), thickness, cv2.LINE_AA)
@@ -200,41 +205,46 @@ class _Marks:
         (width, height), _ = cv2.getTextSize(name, _FONT, 0.6, 2)
         corners = (left - 3, base - height - 4), (left + width + 3, base + 5)
         cv2.rectangle(panel, *corners, _PAPER, -1)
-        _say(panel, name, (left, base), 0.6, colour(number), 2)
+        _write_text(panel, name, (left, base), 0.6, colour(number), 2)
 
 
 def _draw(
-    panel: _Picture, pictures: Pictures, camera: str, stamp_ns: int, marks: Sequence[_Marks]
+    panel: _Image,
+    read_frame: Pictures,
+    camera: str,
+    stamp_ns: int,
+    overlays: Sequence[_FindingOverlay],
 ) -> None:
-    """Fill a camera's part with its picture of this stamp, and draw on it."""
+    """Fill a camera's part with its image of this stamp, and draw on it."""
     height, width = panel.shape[:2]
     try:
-        image = pictures(camera, stamp_ns).image
+        image = read_frame(camera, stamp_ns).image
     except (ImageError, NoFrames):
         panel[:] = 96
-        _say(panel, 'this picture cannot be decoded', (12, height // 2), 0.6, _INK, 1)
+        _write_text(panel, 'this picture cannot be decoded', (12, height // 2), 0.6, _INK, 1)
         return
     scale = min(width / image.shape[1], height / image.shape[0])
     size = min(width, round(image.shape[1] * scale)), min(height, round(image.shape[0] * scale))
     drawn = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    for one in marks:
-        one.draw(drawn, scale, stamp_ns)
+    for overlay in overlays:
+        overlay.draw(drawn, scale, stamp_ns)
     if size != (width, height):
         panel[:] = _PAPER
     panel[: size[1], : size[0]] = drawn
 
 
 def _below(
-    analysis: Analysis, stamp_ns: int, marks: Mapping[str, Sequence[_Marks]], width: int
-) -> _Picture:
+    analysis: Analysis, stamp_ns: int, overlays: Mapping[str, Sequence[_FindingOverlay]], width: int
+) -> _Image:
     """The clock, and a line for each of the first questions."""
-    shown = [one for group in marks.values() for one in group][:MOST_LINES]
-    height = _even(_LINE_HEIGHT * (len(shown) + 1) + 8)
-    strip = np.repeat(np.full((1, width, 3), _PAPER, np.uint8), height, axis=0)  # 30 times as fast
+    listed = [overlay for of_camera in overlays.values() for overlay in of_camera][:MOST_LINES]
+    height = _even(_LINE_HEIGHT * (len(listed) + 1) + 8)
+    # Repeating a row is 30 times as fast as filling the strip.
+    strip = np.repeat(np.full((1, width, 3), _PAPER, np.uint8), height, axis=0)
     since = clock(stamp_ns - analysis.span_ns[0])
-    _say(strip, f'{since}   {date(stamp_ns)}', (10, _LINE_HEIGHT - 5), 0.55, _INK, 1)
-    for number, one in enumerate(shown, start=2):
-        _say(strip, one.line(stamp_ns), (10, number * _LINE_HEIGHT - 5), 0.5, _INK, 1)
+    _write_text(strip, f'{since}   {date(stamp_ns)}', (10, _LINE_HEIGHT - 5), 0.55, _INK, 1)
+    for number, overlay in enumerate(listed, start=2):
+        _write_text(strip, overlay.line(stamp_ns), (10, number * _LINE_HEIGHT - 5), 0.5, _INK, 1)
     return strip
 
 
@@ -243,10 +253,10 @@ def _place(point: Point, scale: float) -> tuple[int, int]:
     return math.floor(point.x * scale), math.floor(point.y * scale)
 
 
-def _say(
-    image: _Picture, text: str, at: tuple[int, int], size: float, ink: tuple[int, int, int],
+def _write_text(
+    image: _Image, text: str, at: tuple[int, int], size: float, ink: tuple[int, int, int],
     thickness: int,
 ) -> None:  # fmt: skip
     # OpenCV's fonts hold ASCII only.
-    plain = ''.join(one if ' ' <= one <= '~' else '?' for one in text)
+    plain = ''.join(letter if ' ' <= letter <= '~' else '?' for letter in text)
     cv2.putText(image, plain, at, _FONT, size, ink, thickness, cv2.LINE_AA)

@@ -26,7 +26,7 @@ from support.findings import (
 
 from molmo_ground_ros.analysis.stitch import Gap, Mark
 from molmo_ground_ros.reports import figures
-from molmo_ground_ros.reports.page import seen_ns, write_page
+from molmo_ground_ros.reports.page import covered_ns, write_page
 from molmo_ground_ros.reports.words import clock, date, visible
 
 LOSS = 'monday.mcap: the file ends in the middle of a record (3 messages)'
@@ -293,8 +293,8 @@ def test_disk_that_fills_leaves_the_older_page(decoded, tmp_path):
 
 def test_overlapping_windows_are_seen_once():
     windows = grasps().windows
-    assert seen_ns(windows, (ZERO, ZERO + 10**10)) == 10**10
-    assert seen_ns(windows, (ZERO, ZERO + 3 * 10**10)) == 17 * 10**9
+    assert covered_ns(windows, (ZERO, ZERO + 10**10)) == 10**10
+    assert covered_ns(windows, (ZERO, ZERO + 3 * 10**10)) == 17 * 10**9
 
 
 def test_analysis_without_an_answer_has_a_page(decoded, tmp_path):

@@ -8,7 +8,7 @@ from support.disk import room_for
 from support.findings import COUNT, NASTY, WIDTH, ZERO, analysis, grasps, paths
 
 from molmo_ground_ros.analysis.records import KEYS, records
-from molmo_ground_ros.reports.table import meant, write_csv
+from molmo_ground_ros.reports.table import cell_text, write_csv
 
 
 def rows_of(path):
@@ -31,8 +31,8 @@ def test_table_holds_every_record_with_its_values(tmp_path):
         assert row['score'] == ('' if record['score'] is None else repr(record['score']))
         assert row['marks'] == '; '.join(record['marks'])
         assert row['verdict'] == ''
-        assert meant(row['text']) == record['text']
-        assert meant(row['camera']) == record['camera']
+        assert cell_text(row['text']) == record['text']
+        assert cell_text(row['camera']) == record['camera']
 
 
 def test_table_opens_in_pandas(tmp_path):
@@ -64,7 +64,7 @@ def test_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe(tmp_path, t
     write_csv(analysis(grasps(words=text)), tmp_path / 'out.csv')
     rows = rows_of(tmp_path / 'out.csv')
     assert {row['text'] for row in rows} == {cell}
-    assert meant(cell) == text
+    assert cell_text(cell) == text
 
 
 def test_any_text_can_be_written(tmp_path):

@@ -140,7 +140,7 @@ def _histogram(result: Result) -> Histogram | None:
         )
         for place, count in enumerate(counts)
     )
-    label = ', '.join(f'{bar.label}: {bar.count}' for bar in bars if bar.count)
+    label = ', '.join(f'{tenth.label}: {tenth.count}' for tenth in bars if tenth.count)
     name = next(TITLES[metric] for metric in MAIN if metric in result.summary.all.statistics)
     return Histogram(name, label, bars)
 
