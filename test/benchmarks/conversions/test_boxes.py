@@ -76,9 +76,9 @@ def test_tracks_that_have_masks_stay_as_they_are():
 def test_an_object_without_a_box_is_never_there():
     made = boxed(blocks())
     empty = replace(made, tracks=(made.tracks[0], replace(made.tracks[1], boxes={})))
-    found = segment(empty, frames(), Squares())
-    assert not found.dropped
-    assert found.annotated.tracks[1].masks == {}
+    segmented = segment(empty, frames(), Squares())
+    assert not segmented.dropped
+    assert segmented.annotated.tracks[1].masks == {}
 
 
 def test_later_boxes_are_prompts_only_where_asked():
@@ -131,7 +131,7 @@ def test_real_sam2_with_random_weights_keeps_or_drops_by_the_same_rule(tmp_path)
     small = video({1: range(2, 10), 2: range(6)}, frames=12)
     made = boxed(small)
     noise = np.random.default_rng(1).integers(0, 255, (12, HEIGHT, WIDTH, 3), dtype=np.uint8)
-    found = segment(made, noise, segmenter)
+    segmented = segment(made, noise, segmenter)
     by_hand = {1: [], 2: []}
     boxes = {track.id: track.boxes for track in made.tracks}
     for index, masks in enumerate(segmenter.track_boxes(noise, boxes)):
@@ -141,7 +141,7 @@ def test_real_sam2_with_random_weights_keeps_or_drops_by_the_same_rule(tmp_path)
                 around = box_around(mask) if mask else (0, 0, 0, 0)
                 by_hand[number].append(box_iou(around, of_frame[index]))
     means = {number: float(np.mean(values)) for number, values in by_hand.items()}
-    assert {one.id: pytest.approx(one.iou) for one in found.dropped} == {
+    assert {one.id: pytest.approx(one.iou) for one in segmented.dropped} == {
         number: mean for number, mean in means.items() if mean < 0.5
     }
-    assert found.dropped  # random weights follow nothing
+    assert segmented.dropped  # random weights follow nothing

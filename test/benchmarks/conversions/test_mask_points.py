@@ -87,9 +87,9 @@ def test_points_lie_inside_any_mask(held, width, seed):
 
 def test_points_scatter_around_the_centre_as_wide_as_the_mask():
     pixels = np.ones((60, 120), bool)
-    found = np.array([random_point(pixels, np.random.default_rng(seed)) for seed in range(2000)])
-    assert found.mean(axis=0) == pytest.approx([60, 30], abs=1.5)
-    assert found.std(axis=0) == pytest.approx([20, 10], rel=0.08)  # a sixth of the sides
+    point = np.array([random_point(pixels, np.random.default_rng(seed)) for seed in range(2000)])
+    assert point.mean(axis=0) == pytest.approx([60, 30], abs=1.5)
+    assert point.std(axis=0) == pytest.approx([20, 10], rel=0.08)  # a sixth of the sides
 
 
 def test_same_draw_is_the_same_point():

@@ -21,7 +21,7 @@ def track(frames):
 
 
 @pytest.mark.parametrize(
-    ('frames', 'fps', 'seen'),
+    ('frames', 'fps', 'appearance'),
     [
         pytest.param(range(40), 8.0, (0.0, 0), id='from the start'),
         pytest.param(range(12, 40), 8.0, (1.5, 12), id='on the grid'),
@@ -36,8 +36,8 @@ def track(frames):
         pytest.param(range(7, 40), 10.0, (1.0, 10), id='ten a second'),
     ],
 )
-def test_first_appearance_is_on_the_grid(frames, fps, seen):
-    assert first_appearance(track(frames), fps, 40) == seen
+def test_first_appearance_is_on_the_grid(frames, fps, appearance):
+    assert first_appearance(track(frames), fps, 40) == appearance
 
 
 def test_an_empty_mask_is_no_appearance():

@@ -27,14 +27,14 @@ def test_pointing_records_score_one(seed, parity, tmp_path):
     made = blocks()
     write_lines(tmp_path / 'made.jsonl', [pointing_record(made, BLOCKS, seed)])
     (example,) = read('videopoint', tmp_path)
-    said = [one.points[0] for one in example.truth.objects]
+    predicted = [one.points[0] for one in example.truth.objects]
     tubelets = [
         {k / made.fps: mask for k, mask in track.masks.items() if k % (made.fps / 2) == 0}
         for track in made.tracks
     ]
-    of_objects = [next(one for one in said if inside(one, tubelet)) for tubelet in tubelets]
+    of_objects = [next(one for one in predicted if inside(one, tubelet)) for tubelet in tubelets]
     score = point_score(
-        said, tubelets, of_objects, example.duration_s, WIDTH, HEIGHT, parity=parity
+        predicted, tubelets, of_objects, example.duration_s, WIDTH, HEIGHT, parity=parity
     )
     assert (score.precision, score.recall, score.f1) == pytest.approx((1.0, 1.0, 1.0))
 
@@ -56,11 +56,11 @@ def test_tracking_records_score_one(made, parity, tmp_path):
     write_lines(tmp_path / 'made.jsonl', [tracking_record(made, BLOCKS, masks=True)])
     (example,) = read('videotrackeval', tmp_path)
     truth = example.truth
-    said = [
+    predicted = [
         (k / truth.fps, one.id, x, y) for one in truth.objects for k, (x, y) in one.points.items()
     ]
     score = track_score(
-        said,
+        predicted,
         [one.masks for one in truth.objects],
         [one.points for one in truth.objects],
         truth.fps,

@@ -71,9 +71,9 @@ def test_the_training_form_is_read_back_as_well(tmp_path):
     assert [sorted(one.points) for one in example.truth.objects] == [list(range(3, 12)), [5, 6, 9]]
 
 
-@pytest.mark.parametrize(('fps', 'whole'), [(29.97, 30), (23.976, 24), (6.0, 6), (1.0, 1)])
-def test_rates_are_whole(fps, whole):
-    assert tracking_record(blocks(fps=fps), TWO)['fps'] == whole
+@pytest.mark.parametrize(('fps', 'rate'), [(29.97, 30), (23.976, 24), (6.0, 6), (1.0, 1)])
+def test_rates_are_whole(fps, rate):
+    assert tracking_record(blocks(fps=fps), TWO)['fps'] == rate
 
 
 @pytest.mark.parametrize('fps', [12.5, 0.4])

@@ -126,13 +126,13 @@ def test_videos_are_read_frame_by_frame(tmp_path):
 def test_a_broken_object_costs_its_picture(tmp_path, objects, changed, row, message):
     path = write_json(tmp_path / 'a.json', pictures(*objects, **changed))
 
-    found, (fault,) = annotated('coco', tmp_path)
+    videos_read, (fault,) = annotated('coco', tmp_path)
 
     assert (fault.file, fault.row) == (str(path), row)
     assert message in fault.why
     expected = {'images': 2} if 'images' not in changed and 'categories' not in changed else {}
     if expected:
-        assert len(found) == (2 if row == 0 else 1)
+        assert len(videos_read) == (2 if row == 0 else 1)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_broken_object_costs_its_picture(tmp_path, objects, changed, row, mess
 def test_json_of_another_shape_is_named(tmp_path, content):
     (tmp_path / 'a.json').write_text(content)
 
-    found, (fault,) = annotated('coco', tmp_path)
+    videos_read, (fault,) = annotated('coco', tmp_path)
 
-    assert not found
+    assert not videos_read
     assert fault.row == 0

@@ -27,21 +27,21 @@ def numbers(*squares):
 
 def davis(folder):
     """Two videos of three frames; in `bear` the second object comes later, and some is void."""
-    masks, shown = folder / 'Annotations' / '480p', folder / 'JPEGImages' / '480p'
+    masks, image = folder / 'Annotations' / '480p', folder / 'JPEGImages' / '480p'
     frames = [numbers((4, 6)), numbers((5, 6), (30, 20)), numbers((6, 6), (31, 20))]
     frames[1][0] = 255
     for k, pixels in enumerate(frames):
         write_png(masks / 'bear' / f'{k:05d}.png', pixels)
         write_png(masks / 'dog' / f'{k:05d}.png', numbers((4, 6)))
-        (shown / 'bear').mkdir(parents=True, exist_ok=True)
-        (shown / 'bear' / f'{k:05d}.jpg').touch()
-    said = {
+        (image / 'bear').mkdir(parents=True, exist_ok=True)
+        (image / 'bear' / f'{k:05d}.jpg').touch()
+    words_of = {
         '0': {'exp': 'a brown bear', 'obj_id': '1'},
         '1': {'exp': 'both bears', 'obj_id': [1, 2]},
     }
     write_json(
         folder / 'meta_expressions' / 'valid' / 'meta_expressions.json',
-        {'videos': {'bear': {'expressions': said, 'frames': ['00000', '00001', '00002']}}},
+        {'videos': {'bear': {'expressions': words_of, 'frames': ['00000', '00001', '00002']}}},
     )
     return masks
 
@@ -125,9 +125,9 @@ def test_a_broken_mask_costs_its_video(tmp_path, harm, message):
     masks = davis(tmp_path)
     harm(masks / 'bear')
 
-    found, (fault,) = annotated('davis', tmp_path)
+    videos, (fault,) = annotated('davis', tmp_path)
 
-    assert [one.name for one in found] == ['dog']
+    assert [one.name for one in videos] == ['dog']
     assert fault.file == str(masks / 'bear')
     assert message in fault.why
 
@@ -152,7 +152,7 @@ def test_broken_words_are_named(tmp_path, words, message):
     davis(tmp_path)
     write_json(tmp_path / 'meta_expressions' / 'valid' / 'meta_expressions.json', words)
 
-    found, faults = annotated('davis', tmp_path)
+    videos, faults = annotated('davis', tmp_path)
 
-    assert 'dog' in [one.name for one in found]
+    assert 'dog' in [one.name for one in videos]
     assert message in ' '.join(fault.why for fault in faults)

@@ -61,22 +61,22 @@ def places(value, path=()):
 
 def changed(data, record):
     """The record with anything in one to three places of it."""
-    found = json.loads(json.dumps(record))
+    records = json.loads(json.dumps(record))
     for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.sampled_from([one for one in places(found) if one]))
-        inner = found
+        place = data.draw(st.sampled_from([one for one in places(records) if one]))
+        inner = records
         for key in place[:-1]:
             inner = inner[key]
         inner[place[-1]] = data.draw(JSON)
-    return found
+    return records
 
 
 def damaged(data, content):
     """The bytes with one to eight of them changed."""
-    found = bytearray(content)
+    records = bytearray(content)
     for _ in range(data.draw(st.integers(1, 8))):
-        found[data.draw(st.integers(0, len(found) - 1))] = data.draw(st.integers(0, 255))
-    return bytes(found)
+        records[data.draw(st.integers(0, len(records) - 1))] = data.draw(st.integers(0, 255))
+    return bytes(records)
 
 
 @pytest.mark.parametrize('name', list(RECORDS))
@@ -100,9 +100,9 @@ def test_plain_json_with_anything_anywhere_is_read_to_its_end(tmp_path_factory, 
     path = tmp_path_factory.mktemp('fuzz') / 'a.json'
     path.write_text(json.dumps(changed(data, record)))
 
-    found = list(read_annotated('coco', path))
+    records = list(read_annotated('coco', path))
 
-    assert all(one.file == str(path) for one in found)
+    assert all(one.file == str(path) for one in records)
 
 
 @settings(max_examples=100, deadline=None)

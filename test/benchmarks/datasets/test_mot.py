@@ -76,7 +76,7 @@ def test_a_broken_line_is_named_and_the_others_are_read(tmp_path, line, message)
 def test_a_sequence_without_its_size_is_named(tmp_path, info):
     mot(tmp_path, ['1,1,1,1,5,5'], info)
 
-    found, (fault,) = annotated('mot', tmp_path)
+    videos, (fault,) = annotated('mot', tmp_path)
 
-    assert not found
+    assert not videos
     assert fault.file == str(tmp_path / 'seqinfo.ini')

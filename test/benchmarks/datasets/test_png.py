@@ -19,10 +19,10 @@ def test_numbers_come_back_as_they_were_written(tmp_path, depth, palette, width)
     path = tmp_path / 'a.png'
     path.write_bytes(png(pixels, palette=palette, depth=depth))
 
-    found = read_indices(path)
+    image = read_indices(path)
 
-    assert np.array_equal(found.pixels, pixels)
-    assert found.palette is palette
+    assert np.array_equal(image.pixels, pixels)
+    assert image.palette is palette
 
 
 def test_a_grey_picture_by_opencv_is_read(tmp_path):

@@ -20,9 +20,9 @@ def numbers(*values):
 
 def told(path):
     """The values and the faults."""
-    found = list(rows(path))
-    return [one.values['n'] for one in found if not isinstance(one, BadRecord)], [
-        one for one in found if isinstance(one, BadRecord)
+    read_rows = list(rows(path))
+    return [one.values['n'] for one in read_rows if not isinstance(one, BadRecord)], [
+        one for one in read_rows if isinstance(one, BadRecord)
     ]
 
 
@@ -30,20 +30,20 @@ def test_shards_come_in_the_order_of_their_numbers_and_rows_count_in_each(tmp_pa
     for shard in (2, 10, 0):
         write_parquet(tmp_path / 'data' / f'train-{shard}-of-11.parquet', numbers(shard, shard + 1))
 
-    found = list(rows(tmp_path))
+    read_rows = list(rows(tmp_path))
 
-    assert [one.values['n'] for one in found] == [0, 1, 2, 3, 10, 11]
-    assert [one.row for one in found] == [1, 2] * 3
-    assert found[2].file == str(tmp_path / 'data' / 'train-2-of-11.parquet')
+    assert [one.values['n'] for one in read_rows] == [0, 1, 2, 3, 10, 11]
+    assert [one.row for one in read_rows] == [1, 2] * 3
+    assert read_rows[2].file == str(tmp_path / 'data' / 'train-2-of-11.parquet')
 
 
 def test_all_row_groups_are_read(tmp_path):
     path = write_parquet(tmp_path / 'a.parquet', numbers(*range(50)), row_group_size=7)
 
-    found = list(rows(path))
+    read_rows = list(rows(path))
 
-    assert [one.values['n'] for one in found] == list(range(50))
-    assert [one.row for one in found] == list(range(1, 51))
+    assert [one.values['n'] for one in read_rows] == list(range(50))
+    assert [one.row for one in read_rows] == list(range(1, 51))
 
 
 def test_folder_of_all_configs_is_read_and_not_each_config_again(tmp_path):
@@ -81,10 +81,10 @@ def test_what_the_reference_keeps_on_disk_is_read(tmp_path):
     (tmp_path / 'dataset_info.json').write_text('{}')
     (tmp_path / 'state.json').write_text('{}')
 
-    found = list(rows(tmp_path))
+    read_rows = list(rows(tmp_path))
 
-    assert [one.values['n'] for one in found] == [*range(20), *range(20)]
-    assert [one.row for one in found] == list(range(1, 41))
+    assert [one.values['n'] for one in read_rows] == [*range(20), *range(20)]
+    assert [one.row for one in read_rows] == list(range(1, 41))
 
     path.write_bytes(path.read_bytes()[:-200])
 
@@ -105,9 +105,9 @@ def test_lines_with_a_byte_order_mark_and_empty_lines_are_read(tmp_path):
     path = tmp_path / 'a.jsonl'
     path.write_bytes(b'\xef\xbb\xbf{"n": 1}\r\n\r\n{"n": 2}')
 
-    found = list(rows(tmp_path))
+    read_rows = list(rows(tmp_path))
 
-    assert [(one.row, one.values['n']) for one in found] == [(1, 1), (3, 2)]
+    assert [(one.row, one.values['n']) for one in read_rows] == [(1, 1), (3, 2)]
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,12 @@ def test_records_come_back_as_they_were_written(tmp_path, kind, suffix):
 
     assert write(path, iter(RECORDS[kind]), kind) == 2
 
-    found = [row.values for row in rows(path)]
+    rows_read = [row.values for row in rows(path)]
     expected = [dict(record) for record in RECORDS[kind]]
     for record in expected if kind == 'videopoint' else []:
         record.setdefault('width', None)
         record.setdefault('height', None)
-    assert found == expected
+    assert rows_read == expected
     examples, faults = read_all(kind, path)
     assert len(examples) == 2 and not faults
     assert [one.name for one in tmp_path.iterdir()] == [path.name]

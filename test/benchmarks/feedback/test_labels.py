@@ -55,9 +55,9 @@ def row(**changed):
     ],
 )
 def test_verdict_is_what_a_person_wrote(verdict, expected, place):
-    found = row(verdict=verdict)
-    assert found.verdict is expected
-    assert (found.x, found.y) == place
+    checked = row(verdict=verdict)
+    assert checked.verdict is expected
+    assert (checked.x, checked.y) == place
 
 
 def test_cells_of_a_csv_are_read_as_json_values_are():
@@ -113,6 +113,6 @@ def test_wrong_point_may_lie_anywhere():
 
 
 def test_torn_row_tells_which_answer_lacks_a_point():
-    asked = QuestionKey('run1', '/image', 0, 'event')
-    assert read_unreadable({**RECORD, 'x': None}, 'run1') == UnreadableRow(asked, 3 * S)
+    question = QuestionKey('run1', '/image', 0, 'event')
+    assert read_unreadable({**RECORD, 'x': None}, 'run1') == UnreadableRow(question, 3 * S)
     assert read_unreadable({**RECORD, 'stamp_ns': 'x'}, 'run1') is None

@@ -27,9 +27,11 @@ WIDTH, HEIGHT = 640, 480
 
 def row(at, number=1, x=64.0, y=48.0, verdict=Verdict.RIGHT, window=(0, 20), **changed):
     """An event at `at` seconds; in a window of seconds."""
-    asked = QuestionKey('run1', '/image', changed.pop('question', 0), changed.pop('kind', 'event'))
-    made = LabelRow(
-        question=asked,
+    question_key = QuestionKey(
+        'run1', '/image', changed.pop('question', 0), changed.pop('kind', 'event')
+    )
+    label_row = LabelRow(
+        question=question_key,
         query='How many times was the cup lifted?',
         task='count',
         stamp_ns=START + round(at * S),
@@ -44,7 +46,7 @@ def row(at, number=1, x=64.0, y=48.0, verdict=Verdict.RIGHT, window=(0, 20), **c
         truncated=False,
         verdict=verdict,
     )
-    return dataclasses.replace(made, **changed)
+    return dataclasses.replace(label_row, **changed)
 
 
 def track(at, number=1, **changed):
@@ -52,8 +54,8 @@ def track(at, number=1, **changed):
 
 
 def test_record_of_points_has_the_released_columns_nesting_and_units():
-    made = convert([row(3, x=320, y=120), row(3, 2, x=64, y=48), row(10.5, 3, x=640, y=480)])
-    (record,) = made.points
+    converted = convert([row(3, x=320, y=120), row(3, 2, x=64, y=48), row(10.5, 3, x=640, y=480)])
+    (record,) = converted.points
     assert record == {
         'video_id': f'run1_image_{START}_{START + 20 * S}',
         'video_source': 'own',
@@ -72,8 +74,8 @@ def test_record_of_points_has_the_released_columns_nesting_and_units():
         'width': WIDTH,
         'height': HEIGHT,
     }
-    assert not made.tracks
-    assert not made.skipped
+    assert not converted.tracks
+    assert not converted.skipped
 
 
 def test_record_of_tracks_has_the_released_columns_nesting_and_units():
@@ -107,16 +109,16 @@ def test_wrong_points_are_left_out_and_lower_the_count():
 
 def test_all_points_wrong_is_a_record_that_says_there_are_none():
     rows = [row(3, verdict=Verdict.WRONG), track(4, verdict=Verdict.WRONG)]
-    made = convert(rows)
-    (record,), (tracks,) = made.points, made.tracks
+    converted = convert(rows)
+    (record,), (tracks,) = converted.points, converted.tracks
     assert (record['count'], record['points'], record['two_fps_timestamps']) == (0, [], [])
     assert record['label'] == 'lift of the cup'
     assert (tracks['mask_id'], tracks['points']) == ([], [])
-    assert len(made.clips) == 1
+    assert len(converted.clips) == 1
 
 
 @pytest.mark.parametrize(
-    ('rows', 'torn', 'why'),
+    ('rows', 'unreadable', 'why'),
     [
         pytest.param(
             [row(3), row(4, 2, verdict=Verdict.UNSEEN)], [], '1 of 2 points not looked at',
@@ -138,47 +140,52 @@ def test_all_points_wrong_is_a_record_that_says_there_are_none():
         ),
     ],
 )  # fmt: skip
-def test_incomplete_answer_is_left_out_and_told(rows, torn, why):
-    made = convert(rows, torn)
-    assert not made.points
-    assert not made.clips
-    assert [one.why for one in made.skipped] == [why]
+def test_incomplete_answer_is_left_out_and_told(rows, unreadable, why):
+    converted = convert(rows, unreadable)
+    assert not converted.points
+    assert not converted.clips
+    assert [skipped_answer.why for skipped_answer in converted.skipped] == [why]
 
 
 def test_a_neighbouring_window_that_was_cut_off_does_not_matter():
-    made = convert([row(3), row(18, 2, window=(15, 55), truncated=True)])
-    assert [record['video_id'] for record in made.points] == [
+    converted = convert([row(3), row(18, 2, window=(15, 55), truncated=True)])
+    assert [record['video_id'] for record in converted.points] == [
         f'run1_image_{START}_{START + 20 * S}'
     ]
-    assert [one.why for one in made.skipped] == ['the answer was cut off, so there may be more']
+    assert [skipped_answer.why for skipped_answer in converted.skipped] == [
+        'the answer was cut off, so there may be more'
+    ]
 
 
 def test_torn_row_of_another_question_or_time_does_not_matter():
-    torn = [
+    unreadable = [
         UnreadableRow(row(3, question=1).question, START),
         UnreadableRow(row(3).question, START + 30 * S),
     ]
-    assert len(convert([row(3)], torn).points) == 1
+    assert len(convert([row(3)], unreadable).points) == 1
 
 
 def test_windows_of_a_recording_are_clips_of_their_own():
-    made = convert([row(3), row(40, 2, window=(15, 55))])
-    assert [record['two_fps_timestamps'] for record in made.points] == [[3.0], [25.0]]
-    assert [clip['start_ns'] for clip in made.clips] == [START, START + 15 * S]
+    converted = convert([row(3), row(40, 2, window=(15, 55))])
+    assert [record['two_fps_timestamps'] for record in converted.points] == [[3.0], [25.0]]
+    assert [clip['start_ns'] for clip in converted.clips] == [START, START + 15 * S]
 
 
 def test_event_in_the_overlap_is_in_both_clips_though_recorded_for_one():
-    made = convert([row(17), row(40, 2, window=(15, 55))])
-    assert [record['two_fps_timestamps'] for record in made.points] == [[17.0], [2.0, 25.0]]
+    converted = convert([row(17), row(40, 2, window=(15, 55))])
+    assert [record['two_fps_timestamps'] for record in converted.points] == [[17.0], [2.0, 25.0]]
     unseen = convert([row(17, verdict=Verdict.UNSEEN), row(40, 2, window=(15, 55))])
     assert not unseen.points
-    assert [one.why for one in unseen.skipped] == ['', '1 of 2 points not looked at']
+    assert [skipped_answer.why for skipped_answer in unseen.skipped] == [
+        '',
+        '1 of 2 points not looked at',
+    ]
 
 
 def test_questions_of_one_window_share_its_clip():
-    made = convert([row(3), row(4, question=1, query='How many cups?')])
-    assert len(made.points) == 2
-    assert len({record['video_id'] for record in made.points}) == len(made.clips) == 1
+    converted = convert([row(3), row(4, question=1, query='How many cups?')])
+    assert len(converted.points) == 2
+    assert len({record['video_id'] for record in converted.points}) == len(converted.clips) == 1
 
 
 def test_request_to_point_gets_the_question_that_asks_for_a_number():
@@ -195,8 +202,8 @@ def test_commonest_label_is_taken_else_the_question():
 
 
 def test_grid_goes_through_the_stamps_and_the_newest_frame_to_the_nearest_time():
-    made = convert([row(0.3), row(10.31, 2), row(19.29, 3), row(19.99, 4)])
-    (record,), (clip,) = made.points, made.clips
+    converted = convert([row(0.3), row(10.31, 2), row(19.29, 3), row(19.99, 4)])
+    (record,), (clip,) = converted.points, converted.clips
     assert clip['start_ns'] == START - 200 * MS  # the first grid time may be before the window
     assert record['two_fps_timestamps'] == [0.5, 10.5, 19.5, 20.0]
     assert clip['stamps'][-1] == {'frame': 40, 'stamp_ns': START + 19_990 * MS}
@@ -204,15 +211,15 @@ def test_grid_goes_through_the_stamps_and_the_newest_frame_to_the_nearest_time()
 
 def test_newest_frame_next_to_a_grid_frame_does_not_displace_it():
     rows = [track(at, x=at, window=(0, 9.6)) for at in (0, 9.0, 9.5, 9.6)]
-    made = convert(rows)
-    path = made.tracks[0]['points'][0]['points']
+    converted = convert(rows)
+    path = converted.tracks[0]['points'][0]['points']
     assert (path[0], path[18], path[19]) == ([0, 48.0], [9.0, 48.0], [9.5, 48.0])
-    assert made.clips[0]['stamps'][-1]['stamp_ns'] == START + 9_500 * MS
+    assert converted.clips[0]['stamps'][-1]['stamp_ns'] == START + 9_500 * MS
 
 
 def test_clip_is_never_longer_than_the_loader_takes():
-    made = convert([row(0.4, window=(0, 63)), row(63, 2, window=(0, 63))])
-    (record,) = made.points
+    converted = convert([row(0.4, window=(0, 63)), row(63, 2, window=(0, 63))])
+    (record,) = converted.points
     assert record['video_duration'] <= 63
 
 
@@ -245,9 +252,9 @@ def test_points_come_back_from_the_text_that_is_trained_on(found, shift_ns, jitt
         ns = START + shift_ns + slot * S // 2 + (jitter_ns if number % 2 else 0)
         stamp = min(max(ns, START), START + 63 * S)
         rows.append(row(0, number, x, y, verdict, window=(0, 63), stamp_ns=stamp))
-    made = convert(rows)
-    (record,), (clip,) = made.points, made.clips
-    assert record['count'] == sum(one.verdict is Verdict.RIGHT for one in rows)
+    converted = convert(rows)
+    (record,), (clip,) = converted.points, converted.clips
+    assert record['count'] == sum(labelled.verdict is Verdict.RIGHT for labelled in rows)
     assert_loads(record)
     spots = [
         (time, point['x'] / 100, point['y'] / 100)
@@ -258,9 +265,13 @@ def test_points_come_back_from_the_text_that_is_trained_on(found, shift_ns, jitt
     parsed = grammar.parse(text)
     assert (parsed.count or 0, len(parsed.points)) == (record['count'], record['count'])
     expected = [
-        (one.stamp_ns - clip['start_ns'], one.x / WIDTH, one.y / HEIGHT)
-        for one in rows
-        if one.verdict is Verdict.RIGHT
+        (
+            labelled.stamp_ns - clip['start_ns'],
+            labelled.x / WIDTH,
+            labelled.y / HEIGHT,
+        )
+        for labelled in rows
+        if labelled.verdict is Verdict.RIGHT
     ]
     got = [(point.time, point.x, point.y) for point in parsed.points]
     for ns, x, y in expected:
@@ -285,12 +296,12 @@ def test_points_come_back_from_the_text_that_is_trained_on(found, shift_ns, jitt
 def test_tracks_come_back_from_the_text_that_is_trained_on(cells):
     rows = [track(slot / 2, number, x=x, y=y) for (number, slot), (x, y) in cells.items()]
     (record,) = convert(rows).tracks
-    assert [one['object_id'] for one in record['points']] == record['mask_id']
+    assert [path['object_id'] for path in record['points']] == record['mask_id']
     written = [
-        (frame / record['fps'], int(one['object_id']),
+        (frame / record['fps'], int(path['object_id']),
          place[0] / record['w'], place[1] / record['h'])
-        for one in record["points"]
-        for frame, place in enumerate(one['points'])
+        for path in record["points"]
+        for frame, place in enumerate(path['points'])
         if place is not None
     ]  # fmt: skip
     parsed = grammar.parse(grammar.format_tracks(written, record['exp']))

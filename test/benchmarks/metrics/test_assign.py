@@ -50,20 +50,20 @@ def test_as_many_hit_as_any_pairing_has(hits):
 
 @given(PLACES, PLACES)
 @settings(deadline=None)
-def test_parity_pairs_are_the_nearest_of_all_pairings(said, real):
+def test_parity_pairs_are_the_nearest_of_all_pairings(predictions, real):
     def cost(pairing):
-        return sum(np.hypot(*(said[row] - real[column])) for row, column in pairing)
+        return sum(np.hypot(*(predictions[row] - real[column])) for row, column in pairing)
 
-    everything = np.ones((len(said), len(real)), bool)
-    found = list(zip(*nearest_hits(said, real, everything), strict=True))
+    everything = np.ones((len(predictions), len(real)), bool)
+    pairs = list(zip(*nearest_hits(predictions, real, everything), strict=True))
 
-    assert len(found) == min(len(said), len(real))
-    assert cost(found) == pytest.approx(min(map(cost, every_pairing(*everything.shape))))
+    assert len(pairs) == min(len(predictions), len(real))
+    assert cost(pairs) == pytest.approx(min(map(cost, every_pairing(*everything.shape))))
 
 
 def test_parity_pairs_that_do_not_hit_are_left_out():
-    said, real = np.array([[0.0], [10.0]]), np.array([[1.0], [9.0]])
-    rows, columns = nearest_hits(said, real, np.array([[False, True], [False, True]]))
+    predictions, real = np.array([[0.0], [10.0]]), np.array([[1.0], [9.0]])
+    rows, columns = nearest_hits(predictions, real, np.array([[False, True], [False, True]]))
 
     assert (rows.tolist(), columns.tolist()) == ([1], [1])
 

@@ -41,17 +41,19 @@ def random_sequence(rng, kind):
         if rng.random() < 0.08:
             follows = rng.permutation(len(pred_ids))  # a swap
         gt = [k for k, (born, dies) in enumerate(lives) if born <= t <= dies]
-        said = [k for k in range(len(pred_ids)) if rng.random() < 0.6]
-        gt, said = rng.permutation(gt).astype(int), rng.permutation(said).astype(int)
+        predictions = [k for k in range(len(pred_ids)) if rng.random() < 0.6]
+        gt, predictions = rng.permutation(gt).astype(int), rng.permutation(predictions).astype(int)
         gt = gt[:0] if kind == 'no truth' or rng.random() < 0.1 else gt
-        said = said[:0] if kind == 'no predictions' or rng.random() < 0.1 else said
-        alike = rng.random((len(gt), len(said))) * 0.5
+        predictions = (
+            predictions[:0] if kind == 'no predictions' or rng.random() < 0.1 else predictions
+        )
+        alike = rng.random((len(gt), len(predictions))) * 0.5
         alike[rng.random(alike.shape) < 0.3] = 0
-        alike[gt[:, None] == follows[said][None]] += 0.5
+        alike[gt[:, None] == follows[predictions][None]] += 0.5
         if kind == 'in or out':
             alike = np.round(alike)
         frames.append(
-            [[gt_ids[k] for k in gt], [pred_ids[k] for k in said], alike.tolist()],
+            [[gt_ids[k] for k in gt], [pred_ids[k] for k in predictions], alike.tolist()],
         )
     return frames
 
@@ -91,7 +93,7 @@ def test_every_part_at_every_alpha_is_trackevals(sequences, answers):
 
     assert len(ours) == 52
     assert max(map(differs, ours, answers)) < 1e-9
-    assert len({round(one.mean().hota, 6) for one in ours}) > 40
+    assert len({round(curve.mean().hota, 6) for curve in ours}) > 40
 
 
 def test_means_over_alphas_are_trackevals(sequences, answers):
@@ -108,35 +110,35 @@ def test_alphas_are_nineteen_from_5_to_95_hundredths():
 def test_a_swap_costs_association_and_no_detection():
     # Two objects over four frames; the identities change places after the second frame.
     straight, crossed = np.eye(2), np.eye(2)[::-1]
-    found = hota([[1, 2]] * 4, [[1, 2]] * 4, [straight] * 2 + [crossed] * 2).mean()
+    scores = hota([[1, 2]] * 4, [[1, 2]] * 4, [straight] * 2 + [crossed] * 2).mean()
 
-    assert found.deta == found.detre == found.detpr == found.loca == 1
+    assert scores.deta == scores.detre == scores.detpr == scores.loca == 1
     # Each pair of identities is together in 2 frames, and either is in 4: 2 / (4 + 4 - 2).
-    assert found.assa == pytest.approx(1 / 3)
-    assert found.assre == found.asspr == pytest.approx(1 / 2)
-    assert found.hota == pytest.approx((1 / 3) ** 0.5)
+    assert scores.assa == pytest.approx(1 / 3)
+    assert scores.assre == scores.asspr == pytest.approx(1 / 2)
+    assert scores.hota == pytest.approx((1 / 3) ** 0.5)
 
 
 def test_a_pair_counts_up_to_its_similarity():
-    found = hota([[0]], [[0]], [[[0.5]]])
+    scores = hota([[0]], [[0]], [[[0.5]]])
 
-    assert found.tp.tolist() == [1] * 10 + [0] * 9  # 0.05 to 0.5
-    assert found.at(9).hota == 1
-    assert found.at(10).hota == 0
-    assert found.mean().hota == pytest.approx(10 / 19)
+    assert scores.tp.tolist() == [1] * 10 + [0] * 9  # 0.05 to 0.5
+    assert scores.at(9).hota == 1
+    assert scores.at(10).hota == 0
+    assert scores.mean().hota == pytest.approx(10 / 19)
 
 
 def test_nobody_and_nothing_said_is_trackevals_zero():
-    found = hota([[], []], [[], []], [[], []]).mean()
+    scores = hota([[], []], [[], []], [[], []]).mean()
 
-    assert (found.hota, found.deta, found.assa, found.loca) == (0, 0, 0, 1)
+    assert (scores.hota, scores.deta, scores.assa, scores.loca) == (0, 0, 0, 1)
 
 
 def test_nobody_alike_in_any_frame_is_all_missed_and_all_false():
-    found = hota([[1], []], [[], [1]], [[[]], []])
+    scores = hota([[1], []], [[], [1]], [[[]], []])
 
-    assert found.fn[0] == found.fp[0] == 1
-    assert found.mean().hota == 0
+    assert scores.fn[0] == scores.fp[0] == 1
+    assert scores.mean().hota == 0
 
 
 @pytest.mark.parametrize(

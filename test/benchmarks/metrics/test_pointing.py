@@ -29,8 +29,8 @@ def box(left, top, right, bottom):
     return mask_of(pixels)
 
 
-def score(said, objects, points, parity=False, duration_s=DURATION_S):
-    return point_score(said, objects, points, duration_s, WIDTH, HEIGHT, parity)
+def score(predicted, objects, points, parity=False, duration_s=DURATION_S):
+    return point_score(predicted, objects, points, duration_s, WIDTH, HEIGHT, parity)
 
 
 LEFT, RIGHT = box(0, 0, 10, 10), box(20, 0, 30, 10)
@@ -51,17 +51,17 @@ SPOTS = st.tuples(st.integers(0, 1000), st.integers(0, 1000)).map(
 TIMES = st.integers(0, 8).map(lambda k: k / 2)
 
 
-def pairings(said, real):
+def pairings(predicted, real):
     """Every way of pairing as many as can be."""
-    small, large = sorted((said, real))
+    small, large = sorted((predicted, real))
     for chosen in itertools.permutations(range(large), small):
         pairs = enumerate(chosen)
-        yield [(i, j) if said <= real else (j, i) for i, j in pairs]
+        yield [(i, j) if predicted <= real else (j, i) for i, j in pairs]
 
 
-def f1_of(found, said, real, epsilon):
-    precision, recall = found / said, found / real
-    return 2 * precision * recall / (precision + recall + epsilon) if found else 0.0
+def f1_of(scores, predicted, real, epsilon):
+    precision, recall = scores / predicted, scores / real
+    return 2 * precision * recall / (precision + recall + epsilon) if scores else 0.0
 
 
 @st.composite
@@ -73,78 +73,80 @@ def clips(draw):
         points.append((start + draw(st.sampled_from([0, 0.5])), x + wide / 2, y + high / 2))
     beside = [(t + 0.1, x + 0.2, y) for t, x, y in points]
     anything = st.tuples(TIMES, SPOTS).map(lambda at: (at[0], *at[1]))
-    said = draw(st.lists(st.one_of(st.sampled_from(points + beside), anything), max_size=4))
-    return said, objects, points
+    predicted = draw(st.lists(st.one_of(st.sampled_from(points + beside), anything), max_size=4))
+    return predicted, objects, points
 
 
 @given(clips())
 @settings(deadline=None, max_examples=200)
 def test_video_f1_is_that_of_brute_force(clip):
-    said, objects, points = clip
-    if not said:
-        assert score(said, objects, points).f1 == 0
+    predicted, objects, points = clip
+    if not predicted:
+        assert score(predicted, objects, points).f1 == 0
         return
 
     def on(i, j, moment):
         mask = objects[j].get(moment)
-        x, y = (round(at) for at in said[i][1:])
+        x, y = (round(at) for at in predicted[i][1:])
         return mask is not None and mask.contains(min(x, WIDTH - 1), min(y, HEIGHT - 1))
 
     def hit(i, j):  # 0.1 s off the grid is nearest to the grid
-        return on(i, j, round(2 * said[i][0]) / 2)
+        return on(i, j, round(2 * predicted[i][0]) / 2)
 
-    best = max(sum(hit(*pair) for pair in pairs) for pairs in pairings(len(said), len(objects)))
-    found = score(said, objects, points)
-    assert found.hits == best
-    assert found.f1 == pytest.approx(f1_of(best, len(said), len(objects), 0), abs=1e-12)
+    best = max(
+        sum(hit(*pair) for pair in pairs) for pairs in pairings(len(predicted), len(objects))
+    )
+    scores = score(predicted, objects, points)
+    assert scores.hits == best
+    assert scores.f1 == pytest.approx(f1_of(best, len(predicted), len(objects), 0), abs=1e-12)
 
     def share(one):
         sizes = (DURATION_S, WIDTH, HEIGHT)
         return [round(100 * (at / size), 1) for at, size in zip(one, sizes, strict=True)]
 
     def cost(pairs):
-        return sum(math.dist(share(said[i]), share(points[j])) for i, j in pairs)
+        return sum(math.dist(share(predicted[i]), share(points[j])) for i, j in pairs)
 
     def exact(i, j):
-        t, x, y = said[i]
+        t, x, y = predicted[i]
         x, y = round(x), round(y)
         return t in objects[j] and x < WIDTH and y < HEIGHT and objects[j][t].contains(x, y)
 
-    least = min(map(cost, pairings(len(said), len(objects))))
+    least = min(map(cost, pairings(len(predicted), len(objects))))
     possible = {
-        f1_of(sum(exact(*pair) for pair in pairs), len(said), len(objects), 1e-10)
-        for pairs in pairings(len(said), len(objects))
+        f1_of(sum(exact(*pair) for pair in pairs), len(predicted), len(objects), 1e-10)
+        for pairs in pairings(len(predicted), len(objects))
         if cost(pairs) <= least + 1e-9
     }
-    ours = score(said, objects, points, parity=True).f1
+    ours = score(predicted, objects, points, parity=True).f1
     assert min(abs(ours - f1) for f1 in possible) < 1e-12
 
 
 @given(st.lists(BOXES, min_size=1, max_size=4), st.lists(SPOTS, min_size=1, max_size=4))
 @settings(deadline=None, max_examples=200)
-def test_picture_f1_is_that_of_brute_force(boxes, said):
+def test_picture_f1_is_that_of_brute_force(boxes, predicted):
     masks = [box(x, y, x + wide, y + high) for x, y, wide, high in boxes]
     points = [(x + wide / 2, y + high / 2) for x, y, wide, high in boxes]
 
     def hit(i, j, parity):
-        x, y = (round(at) for at in said[i])
+        x, y = (round(at) for at in predicted[i])
         inner = (x, y) if parity else (min(x, WIDTH - 1), min(y, HEIGHT - 1))
         return masks[j].contains(*inner)
 
-    def found(pairs, parity):
+    def scores(pairs, parity):
         return sum(hit(i, j, parity) for i, j in pairs)
 
-    every = list(pairings(len(said), len(masks)))
-    best = max(found(pairs, False) for pairs in every)
-    assert image_point_score(said, masks).hits == best
+    every = list(pairings(len(predicted), len(masks)))
+    best = max(scores(pairs, False) for pairs in every)
+    assert image_point_score(predicted, masks).hits == best
 
-    costs = [sum(math.dist(said[i], points[j]) for i, j in pairs) for pairs in every]
+    costs = [sum(math.dist(predicted[i], points[j]) for i, j in pairs) for pairs in every]
     possible = {
-        found(pairs, True)
+        scores(pairs, True)
         for pairs, cost in zip(every, costs, strict=True)
         if cost <= min(costs) + 1e-9
     }
-    assert image_point_score(said, masks, points, parity=True).hits in possible
+    assert image_point_score(predicted, masks, points, parity=True).hits in possible
 
 
 # -- quirks, parity and default side by side
@@ -155,10 +157,10 @@ def test_parity_fixes_pairs_by_distance_and_so_misses_what_could_hit():
     # is tried on the long one, and the second point on the small one.
     long, small = throughout(box(0, 0, 30, 10)), throughout(box(32, 0, 38, 25))
     points = [(1.0, 28, 5), (1.0, 37, 20)]
-    said = [(1.0, 33, 5), (1.0, 29, 12)]
+    predicted = [(1.0, 33, 5), (1.0, 29, 12)]
 
-    assert score(said, [long, small], points).hits == 1
-    assert score(said, [long, small], points, parity=True).hits == 0
+    assert score(predicted, [long, small], points).hits == 1
+    assert score(predicted, [long, small], points, parity=True).hits == 0
 
 
 def test_parity_hits_at_exactly_a_masks_time():
@@ -205,25 +207,25 @@ def test_the_newest_frame_off_the_grid_is_the_last_one_on_it(duration_s, said_s)
 
 
 def test_parity_hits_at_10_0_only_if_it_is_a_key():
-    said, points = [(10.0, *MID_LEFT)], [(9.5, *MID_LEFT)]
+    predicted, points = [(10.0, *MID_LEFT)], [(9.5, *MID_LEFT)]
 
-    assert score(said, [throughout(LEFT, 8, 9.5)], points, True, 9.97).recall == 0
-    assert score(said, [throughout(LEFT, 8, 10.0)], points, True, 9.97).recall == 1
+    assert score(predicted, [throughout(LEFT, 8, 9.5)], points, True, 9.97).recall == 0
+    assert score(predicted, [throughout(LEFT, 8, 10.0)], points, True, 9.97).recall == 1
 
 
 def test_a_mask_after_the_last_grid_frame_is_reached_as_under_parity():
     for duration_s in (9.97, 9.8):  # where the data has a mask of 10.0 s nevertheless
         objects, points = [{10.0: LEFT}], [(10.0, *MID_LEFT)]
         for parity in (True, False):
-            found = score([(10.0, *MID_LEFT)], objects, points, parity, duration_s)
-            assert found.hits == 1
+            scores = score([(10.0, *MID_LEFT)], objects, points, parity, duration_s)
+            assert scores.hits == 1
 
 
 @given(clips(), st.floats(0.5, 6))
 @settings(deadline=None)
 def test_whatever_hits_under_parity_hits_by_default(clip, duration_s):
-    said, objects, points = clip
-    parity, default = (score(said, objects, points, p, duration_s) for p in (True, False))
+    predicted, objects, points = clip
+    parity, default = (score(predicted, objects, points, p, duration_s) for p in (True, False))
 
     assert default.hits >= parity.hits
     assert (default.predictions, default.objects) == (parity.predictions, parity.objects)
@@ -241,10 +243,10 @@ def test_parity_distances_are_rounded_to_tenths():
     # In hundredths of the width: annotated at 12.46, said at 12.54 and, at no mask's time, 12.449.
     # Rounded these are 12.5, 12.5 and 12.4, so the first is paired, though the second is nearer.
     objects, points = [throughout(LEFT)], [(1.0, 0.1246 * WIDTH, 5)]
-    said = [(1.0, 0.1254 * WIDTH, 5), (1.001, 0.12449 * WIDTH, 5)]
+    predicted = [(1.0, 0.1254 * WIDTH, 5), (1.001, 0.12449 * WIDTH, 5)]
 
-    assert score(said, objects, points, parity=True).hits == 1
-    assert score(said[1:], objects, points, parity=True).hits == 0
+    assert score(predicted, objects, points, parity=True).hits == 1
+    assert score(predicted[1:], objects, points, parity=True).hits == 0
 
 
 # -- empty cases and bad ones
@@ -262,45 +264,45 @@ def test_nothing_to_point_to(parity):
 
 @pytest.mark.parametrize('parity', [True, False])
 def test_nothing_said(parity):
-    found = score([], [throughout(LEFT)], [(1.0, 5, 5)], parity)
+    scores = score([], [throughout(LEFT)], [(1.0, 5, 5)], parity)
 
-    assert (found.precision, found.recall, found.f1) == (0, 0, 0)
-    assert (found.hits, found.predictions, found.objects) == (0, 0, 1)
+    assert (scores.precision, scores.recall, scores.f1) == (0, 0, 0)
+    assert (scores.hits, scores.predictions, scores.objects) == (0, 0, 1)
     assert image_point_score([], [LEFT], [(5, 5)], parity).f1 == 0
 
 
 def test_data_without_masks_cannot_be_scored_by_default_and_is_missed_under_parity():
-    said, points = [(1.0, 5, 5)], [(1.0, 5, 5)]
+    predicted, points = [(1.0, 5, 5)], [(1.0, 5, 5)]
 
-    assert math.isnan(score(said, [{}], points).f1)
+    assert math.isnan(score(predicted, [{}], points).f1)
     assert math.isnan(score([], [{}], points).recall)
-    assert score(said, [{}], points, parity=True).f1 == 0
+    assert score(predicted, [{}], points, parity=True).f1 == 0
     # One mask is enough: the object without is one that nobody can find.
-    assert score(said, [{}, throughout(LEFT)], points * 2).recall == 0.5
+    assert score(predicted, [{}, throughout(LEFT)], points * 2).recall == 0.5
 
 
 def test_one_point_said_twice_is_one_hit():
-    found = score([(1.0, *MID_LEFT)] * 2, [throughout(LEFT)], [(1.0, *MID_LEFT)])
+    scores = score([(1.0, *MID_LEFT)] * 2, [throughout(LEFT)], [(1.0, *MID_LEFT)])
 
-    assert (found.precision, found.recall, found.f1) == pytest.approx((1 / 2, 1, 2 / 3))
+    assert (scores.precision, scores.recall, scores.f1) == pytest.approx((1 / 2, 1, 2 / 3))
 
 
 def test_parity_needs_what_it_takes_distances_by():
-    said, objects, point = [(1.0, 5, 5)], [throughout(LEFT)], (1.0, 5, 5)
+    predicted, objects, point = [(1.0, 5, 5)], [throughout(LEFT)], (1.0, 5, 5)
 
     with pytest.raises(BadArgument, match='parity needs one for each of 1 objects'):
-        score(said, objects, [], parity=True)
+        score(predicted, objects, [], parity=True)
     with pytest.raises(BadArgument, match='duration_s = 0'):
-        score(said, objects, [point], parity=True, duration_s=0)
+        score(predicted, objects, [point], parity=True, duration_s=0)
     with pytest.raises(BadArgument, match='height = 0'):
-        point_score(said, objects, [point], DURATION_S, WIDTH, 0, parity=True)
+        point_score(predicted, objects, [point], DURATION_S, WIDTH, 0, parity=True)
     with pytest.raises(BadArgument, match='parity needs one for each of 1 masks'):
         image_point_score([(5, 5)], [LEFT], parity=True)
     assert image_point_score([(5, 5)], [LEFT]).f1 == 1
 
 
 @pytest.mark.parametrize(
-    ('said', 'hit'),
+    ('predicted', 'hit'),
     [
         pytest.param([], False, id='nothing said'),
         pytest.param([(5, 5)], True, id='one inside'),
@@ -312,8 +314,8 @@ def test_parity_needs_what_it_takes_distances_by():
         pytest.param([(5, 30)], False, id='below the picture'),
     ],
 )
-def test_pointbench_wants_all_points_inside(said, hit):
-    assert pointbench_hit(said, LEFT, WIDTH, HEIGHT) is hit
+def test_pointbench_wants_all_points_inside(predicted, hit):
+    assert pointbench_hit(predicted, LEFT, WIDTH, HEIGHT) is hit
 
 
 def test_pointbench_masks_may_be_of_another_size():

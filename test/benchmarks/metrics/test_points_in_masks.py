@@ -34,13 +34,13 @@ def reference(point, pixels, parity):
 @given(POINTS, st.lists(PICTURES, max_size=3), st.booleans())
 @settings(deadline=None)
 def test_points_are_in_masks_as_they_are_in_pixels(points, pictures, parity):
-    found, seen = hits_and_nonempty(points, [mask_of(pixels) for pixels in pictures], parity)
+    hit, nonempty = hits_and_nonempty(points, [mask_of(pixels) for pixels in pictures], parity)
 
-    assert found.shape == (len(points), len(pictures))
-    assert found.tolist() == [
+    assert hit.shape == (len(points), len(pictures))
+    assert hit.tolist() == [
         [reference(point, pixels, parity) for pixels in pictures] for point in points
     ]
-    assert seen.tolist() == [pixels.any() for pixels in pictures]
+    assert nonempty.tolist() == [pixels.any() for pixels in pictures]
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_edges_of_a_picture_are_of_it_by_default(point, parity, default):
 
 
 def test_no_mask_holds_nothing():
-    found, seen = hits_and_nonempty([(1, 1)], [None, mask_of(np.ones((3, 3), bool))])
+    hit, nonempty = hits_and_nonempty([(1, 1)], [None, mask_of(np.ones((3, 3), bool))])
 
-    assert found.tolist() == [[False, True]]
-    assert seen.tolist() == [False, True]
+    assert hit.tolist() == [[False, True]]
+    assert nonempty.tolist() == [False, True]
 
 
 def test_runs_of_no_pixels_are_not_seen():

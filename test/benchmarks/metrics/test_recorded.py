@@ -39,8 +39,8 @@ def cases(kind):
 
 @pytest.mark.parametrize('case', cases('tracks'))
 def test_parity_of_tracks(case):
-    objects = [{int(k): box(*at) for k, at in one.items()} for one in case['objects']]
-    points = [{int(k): tuple(at) for k, at in one.items()} for one in case['points']]
+    objects = [{int(k): box(*at) for k, at in point.items()} for point in case['objects']]
+    points = [{int(k): tuple(at) for k, at in point.items()} for point in case['points']]
     found = track_score(case['said'], objects, points, case['fps'], parity=True)
 
     assert list(found.metrics().values()) == pytest.approx(case['scores'], abs=1e-12)
@@ -48,7 +48,7 @@ def test_parity_of_tracks(case):
 
 @pytest.mark.parametrize('case', cases('points'))
 def test_parity_of_points_in_videos(case):
-    objects = [{float(k): box(*at) for k, at in one.items()} for one in case['objects']]
+    objects = [{float(k): box(*at) for k, at in point.items()} for point in case['objects']]
     found = point_score(
         *(case['said'], objects, case['points'], case['duration'], WIDTH, HEIGHT), parity=True
     )
@@ -79,8 +79,8 @@ def test_parity_of_counts():
 def test_recorded_cases_tell_parity_from_the_default():
     differ = 0
     for case in RECORDED['tracks']:
-        objects = [{int(k): box(*at) for k, at in one.items()} for one in case['objects']]
-        points = [{int(k): tuple(at) for k, at in one.items()} for one in case['points']]
+        objects = [{int(k): box(*at) for k, at in point.items()} for point in case['objects']]
+        points = [{int(k): tuple(at) for k, at in point.items()} for point in case['points']]
         found = track_score(case['said'], objects, points, case['fps'])
         differ += list(found.metrics().values()) != pytest.approx(case['scores'], abs=1e-6)
     assert differ > 20

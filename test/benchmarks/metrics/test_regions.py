@@ -115,10 +115,10 @@ def square(x, y, side=10, height=40, width=60):
 
 
 def test_half_a_square_to_the_right_overlaps_by_a_third():
-    found = union_j_and_f([packed((10, 10))], [packed((15, 10))], [0], 40, 60)
+    scores = union_j_and_f([packed((10, 10))], [packed((15, 10))], [0], 40, 60)
 
-    assert found.j == pytest.approx(50 / 150)
-    assert {type(value) for value in found.metrics().values()} == {float}
+    assert scores.j == pytest.approx(50 / 150)
+    assert {type(value) for value in scores.metrics().values()} == {float}
 
 
 def test_a_contour_one_pixel_off_is_within_the_tolerance():
@@ -158,7 +158,7 @@ def test_masks_of_other_sizes_are_refused(compare, shape):
 
 def packed(*squares):
     """Masks by frame from 0."""
-    return {frame: mask_of(square(*one)) for frame, one in enumerate(squares)}
+    return {frame: mask_of(square(*place)) for frame, place in enumerate(squares)}
 
 
 def test_no_mask_is_an_empty_one():

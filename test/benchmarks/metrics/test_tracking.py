@@ -39,8 +39,8 @@ def said(identity, place, times=(0.0, 1.0, 2.0)):
     return [(time_s, identity, *place) for time_s in times]
 
 
-def shares(found):
-    return (found.precision, found.recall, found.f1)
+def shares(scores):
+    return (scores.precision, scores.recall, scores.f1)
 
 
 def both(predicted, objects, points, **more):
@@ -65,7 +65,7 @@ def clips(draw):
             {k: box(max(x - 3, 0), max(y - 5, 0), x + 4, y + 4) for k, (x, y) in places.items()}
         )
         points.append({k: (float(x), float(y)) for k, (x, y) in places.items()})
-    spots = [place for one in points for place in one.values()]
+    spots = [place for track in points for place in track.values()]
     near = st.one_of(SPOTS, *([st.sampled_from(spots)] if spots else []))
     predicted = [
         (frame / FPS, identity, *map(float, draw(near)))
@@ -82,13 +82,13 @@ def pairings(said, real):
         yield [(i, j) if said <= real else (j, i) for i, j in enumerate(chosen)]
 
 
-def f1_of(found, said, real, epsilon=0.0):
-    precision, recall = found / said, found / real
-    return 2 * precision * recall / (precision + recall + epsilon) if found else 0.0
+def f1_of(scores, said, real, epsilon=0.0):
+    precision, recall = scores / said, scores / real
+    return 2 * precision * recall / (precision + recall + epsilon) if scores else 0.0
 
 
 def by_frame(predicted):
-    return {k: [one[2:] for one in predicted if one[0] == k / FPS] for k in SECONDS}
+    return {k: [track[2:] for track in predicted if track[0] == k / FPS] for k in SECONDS}
 
 
 @given(clips())
@@ -97,7 +97,7 @@ def test_default_f1_is_that_of_brute_force(clip):
     predicted, objects, points = clip
     f1s = []
     for frame, spots in by_frame(predicted).items():
-        masks = [one[frame] for one in objects if frame in one]
+        masks = [track[frame] for track in objects if frame in track]
         if not masks and not spots:
             continue
         if not masks or not spots:
@@ -108,13 +108,13 @@ def test_default_f1_is_that_of_brute_force(clip):
             for pairs in pairings(len(spots), len(masks))
         )
         f1s.append(f1_of(best, len(spots), len(masks)))
-    found = track_score(predicted, objects, points, FPS, annotated=SECONDS)
+    scores = track_score(predicted, objects, points, FPS, annotated=SECONDS)
 
     if any(objects):
-        assert found.f1 == pytest.approx(np.mean(f1s) if f1s else 1.0, abs=1e-12)
-        assert found.unjudged == 0
+        assert scores.f1 == pytest.approx(np.mean(f1s) if f1s else 1.0, abs=1e-12)
+        assert scores.unjudged == 0
     else:
-        assert math.isnan(found.f1)
+        assert math.isnan(scores.f1)
 
 
 @given(clips())
@@ -123,7 +123,7 @@ def test_parity_f1_is_that_of_brute_force(clip):
     predicted, objects, points = clip
     lows, highs = [], []  # where pairings are as cheap, any of them may be taken
     for frame, spots in by_frame(predicted).items():
-        there = [one[frame] for one in points if frame in one]
+        there = [track[frame] for track in points if frame in track]
         if not there and not spots:
             continue
         possible = {0.0}
@@ -145,10 +145,10 @@ def test_parity_f1_is_that_of_brute_force(clip):
             }
         lows.append(min(possible))
         highs.append(max(possible))
-    found = track_score(predicted, objects, points, FPS, parity=True)
+    scores = track_score(predicted, objects, points, FPS, parity=True)
 
     low, high = (np.mean(ends) if ends else 1.0 for ends in (lows, highs))
-    assert low - 1e-12 <= found.f1 <= high + 1e-12
+    assert low - 1e-12 <= scores.f1 <= high + 1e-12
 
 
 # -- quirks, parity and default side by side
@@ -169,19 +169,19 @@ def test_parity_punishes_two_frames_a_second_where_the_truth_has_one():
 def test_where_an_annotated_object_is_absent_a_prediction_is_wrong_in_both():
     # In the third frame it is gone; the data says so.
     predicted = said(1, MID_LEFT)
-    for found in both(
+    for scores in both(
         predicted, [still(LEFT, (0, 6))], [still(MID_LEFT, (0, 6))], annotated=SECONDS
     ):
-        assert shares(found) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
-        assert found.frames == 3
-        assert found.deta == pytest.approx(2 / 3)
+        assert shares(scores) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
+        assert scores.frames == 3
+        assert scores.deta == pytest.approx(2 / 3)
 
 
 def test_what_is_not_known_to_be_absent_is_not_judged_by_default():
-    found = track_score(said(1, MID_LEFT), [still(LEFT, (0, 6))], [still(MID_LEFT, (0, 6))], FPS)
+    scores = track_score(said(1, MID_LEFT), [still(LEFT, (0, 6))], [still(MID_LEFT, (0, 6))], FPS)
 
-    assert shares(found) == (1, 1, 1)
-    assert (found.frames, found.unjudged) == (2, 1)
+    assert shares(scores) == (1, 1, 1)
+    assert (scores.frames, scores.unjudged) == (2, 1)
 
 
 def test_masks_of_every_frame_are_judged_only_where_they_are_asked_about():
@@ -234,16 +234,16 @@ def test_parity_takes_the_later_of_two_times_that_round_to_one_frame():
     assert track_score(predicted, objects, points, 1, parity=True).f1 == 0
     assert track_score(predicted[::-1], objects, points, 1, parity=True).f1 == 0
     assert track_score(predicted[:1], objects, points, 1, parity=True).f1 == pytest.approx(1)
-    found = track_score(predicted, objects, points, 1)
-    assert (found.f1, found.unjudged) == (0, 1)  # 0.9 s is no annotated time
+    scores = track_score(predicted, objects, points, 1)
+    assert (scores.f1, scores.unjudged) == (0, 1)  # 0.9 s is no annotated time
 
 
 def test_parity_rounds_half_a_frame_to_the_even_one():
     objects, points = [{2: LEFT}], [{2: MID_LEFT}]
 
     for time_s, f1 in ((1.5, 1), (2.5, 1), (0.5, 0), (3.5, 0)):
-        found = track_score(said(1, MID_LEFT, (time_s,)), objects, points, 1, parity=True)
-        assert found.f1 == pytest.approx(f1)
+        scores = track_score(said(1, MID_LEFT, (time_s,)), objects, points, 1, parity=True)
+        assert scores.f1 == pytest.approx(f1)
         assert track_score(said(1, MID_LEFT, (time_s,)), objects, points, 1).unjudged == 1
 
 
@@ -267,9 +267,9 @@ def test_a_label_of_one_decimal_reaches_the_frame_it_was_rounded_from():
     ],
 )
 def test_a_label_is_at_most_half_a_tenth_from_its_frame(fps, frame, time_s, judged):
-    found = track_score(said(1, MID_LEFT, (time_s,)), [{frame: LEFT}], [{frame: MID_LEFT}], fps)
+    scores = track_score(said(1, MID_LEFT, (time_s,)), [{frame: LEFT}], [{frame: MID_LEFT}], fps)
 
-    assert (found.f1, found.unjudged) == (judged, not judged)
+    assert (scores.f1, scores.unjudged) == (judged, not judged)
 
 
 def test_parity_pairs_by_distance_before_it_tries():
@@ -286,10 +286,10 @@ def test_parity_pairs_by_distance_before_it_tries():
 
 def test_an_identity_said_twice_at_one_time_is_taken_as_first_said():
     predicted = [(0.0, 1, *MID_LEFT), (0.0, 1, *NOWHERE)]
-    for found in both(predicted, [{0: LEFT}], [{0: MID_LEFT}]):
-        assert found.precision == 1
-    for found in both(predicted[::-1], [{0: LEFT}], [{0: MID_LEFT}]):
-        assert found.precision == 0
+    for scores in both(predicted, [{0: LEFT}], [{0: MID_LEFT}]):
+        assert scores.precision == 1
+    for scores in both(predicted[::-1], [{0: LEFT}], [{0: MID_LEFT}]):
+        assert scores.precision == 0
 
 
 def test_a_mask_without_a_pixel_is_nobody_by_default():
@@ -306,7 +306,8 @@ def test_a_mask_without_a_pixel_is_nobody_by_default():
 def test_a_swap_costs_hota_and_no_f1():
     objects = [still(LEFT, range(0, 24, 6)), still(RIGHT, range(0, 24, 6))]
     points = [
-        dict.fromkeys(one, place) for one, place in zip(objects, (MID_LEFT, MID_RIGHT), strict=True)
+        dict.fromkeys(track, place)
+        for track, place in zip(objects, (MID_LEFT, MID_RIGHT), strict=True)
     ]
     predicted = [
         *said(1, MID_LEFT, (0.0, 1.0)),
@@ -314,11 +315,11 @@ def test_a_swap_costs_hota_and_no_f1():
         *said(2, MID_LEFT, (2.0, 3.0)),
         *said(1, MID_RIGHT, (2.0, 3.0)),
     ]
-    for found in both(predicted, objects, points):
-        assert found.f1 == pytest.approx(1)
-        assert found.deta == 1
-        assert found.assa == pytest.approx(1 / 3)
-        assert found.hota == pytest.approx((1 / 3) ** 0.5)
+    for scores in both(predicted, objects, points):
+        assert scores.f1 == pytest.approx(1)
+        assert scores.deta == 1
+        assert scores.assa == pytest.approx(1 / 3)
+        assert scores.hota == pytest.approx((1 / 3) ** 0.5)
 
 
 def test_hota_is_that_of_similarity_1_in_a_mask_at_every_alpha():
@@ -327,10 +328,10 @@ def test_hota_is_that_of_similarity_1_in_a_mask_at_every_alpha():
     alike = [np.eye(2), [[1, 0], [0, 0]], np.eye(2)]
     whole = hota([[1, 2]] * 3, [[1, 2], [1, 3], [1, 2]], alike)
 
-    for found in both(predicted, objects, points):
-        assert np.allclose(whole.hota, found.hota)
-        assert np.allclose(whole.deta, found.deta)
-        assert np.allclose(whole.assa, found.assa)
+    for scores in both(predicted, objects, points):
+        assert np.allclose(whole.hota, scores.hota)
+        assert np.allclose(whole.deta, scores.deta)
+        assert np.allclose(whole.assa, scores.assa)
 
 
 def test_identities_are_sorted_as_text_where_two_suit_as_well():
@@ -345,8 +346,8 @@ def test_identities_are_sorted_as_text_where_two_suit_as_well():
     ]
     four = range(0, 24, 6)
 
-    for found in both(predicted, [still(LEFT, four)], [still(MID_LEFT, four)]):
-        assert found.assa == pytest.approx(1 / 2)
+    for scores in both(predicted, [still(LEFT, four)], [still(MID_LEFT, four)]):
+        assert scores.assa == pytest.approx(1 / 2)
 
 
 # -- empty cases and bad ones
@@ -354,21 +355,21 @@ def test_identities_are_sorted_as_text_where_two_suit_as_well():
 
 def test_nobody_and_nothing_said_is_right():
     for objects, points in (([], []), ([{}], [{}])):
-        found = track_score([], objects, points, FPS, parity=True)
-        assert set(found.metrics().values()) == {1.0}
+        scores = track_score([], objects, points, FPS, parity=True)
+        assert set(scores.metrics().values()) == {1.0}
     assert set(track_score([], [], [], FPS, annotated=SECONDS).metrics().values()) == {1.0}
     assert track_score([], [], [], FPS).frames == 0
 
 
 def test_something_said_of_nobody_is_wrong():
-    for found in both(said(1, MID_LEFT), [], [], annotated=SECONDS):
-        assert set(found.metrics().values()) == {0.0}
+    for scores in both(said(1, MID_LEFT), [], [], annotated=SECONDS):
+        assert set(scores.metrics().values()) == {0.0}
 
 
 def test_nothing_said_of_somebody_is_wrong():
-    for found in both([], [still(LEFT)], [still(MID_LEFT)]):
-        assert set(found.metrics().values()) == {0.0}
-        assert found.frames == 3
+    for scores in both([], [still(LEFT)], [still(MID_LEFT)]):
+        assert set(scores.metrics().values()) == {0.0}
+        assert scores.frames == 3
 
 
 def test_data_without_masks_cannot_be_scored_by_default_and_is_missed_under_parity():
@@ -381,9 +382,9 @@ def test_data_without_masks_cannot_be_scored_by_default_and_is_missed_under_pari
 
 def test_predictions_off_the_clip_and_off_the_picture():
     predicted = [*said(1, MID_LEFT), *said(1, MID_LEFT, (60.0,)), *said(2, (WIDTH + 5.0, 5.0))]
-    found = track_score(predicted, [still(LEFT)], [still(MID_LEFT)], FPS)
+    scores = track_score(predicted, [still(LEFT)], [still(MID_LEFT)], FPS)
 
-    assert (found.precision, found.recall, found.unjudged) == (1 / 2, 1, 1)
+    assert (scores.precision, scores.recall, scores.unjudged) == (1 / 2, 1, 1)
 
 
 def test_parity_needs_points_and_all_need_a_rate():

@@ -31,14 +31,16 @@ import trackeval
 
 def data_of(frames: list[Any]) -> dict[str, Any]:
     """A sequence as TrackEval wants it: ids numbered from 0 in the order of their values."""
-    gt, said = (sorted({one for frame in frames for one in frame[k]}) for k in (0, 1))
+    gt, predictions = (sorted({one for frame in frames for one in frame[k]}) for k in (0, 1))
     return {
         'num_gt_ids': len(gt),
-        'num_tracker_ids': len(said),
+        'num_tracker_ids': len(predictions),
         'num_gt_dets': sum(len(frame[0]) for frame in frames),
         'num_tracker_dets': sum(len(frame[1]) for frame in frames),
         'gt_ids': [np.array([gt.index(one) for one in frame[0]], int) for frame in frames],
-        'tracker_ids': [np.array([said.index(one) for one in frame[1]], int) for frame in frames],
+        'tracker_ids': [
+            np.array([predictions.index(one) for one in frame[1]], int) for frame in frames
+        ],
         'similarity_scores': [
             np.array(frame[2], float).reshape(len(frame[0]), len(frame[1])) for frame in frames
         ],

@@ -107,9 +107,9 @@ RECORDED = [
 ]
 
 
-@pytest.mark.parametrize(('text', 'found'), RECORDED)
-def test_parity_reads_a_text_as_the_reference_did(text, found):
-    assert parity_points(text) == [AnswerPoint(t, i, x / 1000, y / 1000) for t, i, x, y in found]
+@pytest.mark.parametrize(('text', 'points'), RECORDED)
+def test_parity_reads_a_text_as_the_reference_did(text, points):
+    assert parity_points(text) == [AnswerPoint(t, i, x / 1000, y / 1000) for t, i, x, y in points]
 
 
 def test_parity_leaves_out_a_time_at_which_the_reference_fails():

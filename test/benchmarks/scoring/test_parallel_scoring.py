@@ -41,28 +41,31 @@ def test_processes_give_the_same_in_the_same_order(monkeypatch):
     spread = list(score_all(examples(60), models, Rules(), processes=2))
     assert spread == alone
     assert [example.id for example, _ in spread] == [f'e{k}' for k in range(60)]
-    assert {one.state for _, (one, _) in spread} == {AnswerState.ANSWERED, AnswerState.UNANSWERED}
+    assert {result.state for _, (result, _) in spread} == {
+        AnswerState.ANSWERED,
+        AnswerState.UNANSWERED,
+    }
 
 
 def test_only_a_few_examples_are_read_ahead(monkeypatch):
     monkeypatch.setattr(parallel_scoring, 'FEW', 2)
     monkeypatch.setattr(parallel_scoring, '_BATCH', 2)
-    taken = 0
+    read_ahead = 0
 
     def stream():
-        nonlocal taken
+        nonlocal read_ahead
         for example in examples(60):
-            taken += 1
+            read_ahead += 1
             yield example
 
     judged = score_all(stream(), [answers(60)], Rules(), processes=1)
     next(judged)
-    assert taken == 1
+    assert read_ahead == 1
     judged = score_all(stream(), [answers(60)], Rules(), processes=2)
-    taken = 0
+    read_ahead = 0
     for _ in range(3):
         next(judged)
-    assert taken <= 2 + 2 * 2 * 3
+    assert read_ahead <= 2 + 2 * 2 * 3
     judged.close()
 
 
@@ -75,8 +78,10 @@ def held(*texts):
     extremes = WorstAndBest(each=2)
     for k, text in enumerate(texts):
         example = point_example(name=f'e{k}')
-        heard = NoPrediction(AnswerState.UNANSWERED, 'why') if text is None else Prediction(text)
-        extremes.add(example, example_result(example, heard, Rules()))
+        prediction = (
+            NoPrediction(AnswerState.UNANSWERED, 'why') if text is None else Prediction(text)
+        )
+        extremes.add(example, example_result(example, prediction, Rules()))
     worst = [example.id for example, _ in extremes.worst()]
     return worst, [example.id for example, _ in extremes.best()]
 

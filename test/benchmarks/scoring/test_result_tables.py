@@ -15,17 +15,21 @@ from molmo_ground_ros.errors import BadRecord
 SKIPPED = BadRecord('data.jsonl', 3, 'count = -1: is below 0')
 
 
-def result(name, examples, *texts, complete=True, bad=(), **said):
-    given = {one.id: Prediction(text) for one, text in zip(examples, texts, strict=False)} | said
+def result(name, examples, *texts, complete=True, bad=(), **more_answers):
+    given = {
+        example.id: Prediction(text) for example, text in zip(examples, texts, strict=False)
+    } | more_answers
     answers = Predictions(name, given, complete=complete)
     return result_of(
-        answers, [example_result(one, answers.to(one.id), Rules()) for one in examples], bad
+        answers,
+        [example_result(example, answers.to(example.id), Rules()) for example in examples],
+        bad,
     )
 
 
 def points():
     categories = ('object', 'action_or_event', 'anomaly', 'object')
-    return [point_example(name=f'e{k}', category=one) for k, one in enumerate(categories)]
+    return [point_example(name=f'e{k}', category=example) for k, example in enumerate(categories)]
 
 
 def test_rows_are_models_and_columns_metrics_as_the_article_has_them():
@@ -83,7 +87,9 @@ def test_notes_name_the_rules_and_what_is_left_out():
         complete=False,
     )
     found = result_of(
-        answers, [example_result(one, answers.to(one.id), Rules()) for one in examples], [SKIPPED]
+        answers,
+        [example_result(example, answers.to(example.id), Rules()) for example in examples],
+        [SKIPPED],
     )
     lines = notes([found], [SKIPPED], Rules())
     assert 'default rules' in lines[0]
@@ -107,10 +113,12 @@ def test_notes_name_the_rules_and_what_is_left_out():
 def test_notes_tell_the_commonest_reasons_first_and_not_all_of_them():
     examples = [point_example(name=f'e{k}') for k in range(6)]
     reasons = ('gone', 'late', 'gone', 'lost', 'x' * 900, 'late')
-    failed = {one.id: why for one, why in zip(examples, reasons, strict=True)}
+    failed = {example.id: why for example, why in zip(examples, reasons, strict=True)}
     answers = Predictions('m', {}, failed=failed)
     found = result_of(
-        answers, [example_result(one, answers.to(one.id), Rules()) for one in examples], []
+        answers,
+        [example_result(example, answers.to(example.id), Rules()) for example in examples],
+        [],
     )
     line = notes([found], [], Rules())[1]
     assert line.endswith('counted as wrong: gone (2); late (2); lost (1); ...')
@@ -122,7 +130,9 @@ def test_results_hold_every_example_and_no_nan(tmp_path):
     write_results([found], [SKIPPED], {'format': 'x'}, tmp_path / 'r.json')
     record = json.loads((tmp_path / 'r.json').read_text(), parse_constant=lambda _: 1 / 0)
     model = record['models']['m']
-    assert [one['state'] for one in model['examples']] == ['answered'] * 2 + ['unanswered'] * 3
+    assert [example['state'] for example in model['examples']] == ['answered'] * 2 + [
+        'unanswered'
+    ] * 3
     assert model['examples'][1]['scores'] == {'precision': 0.5, 'recall': 0.5, 'f1': 0.5}
     assert model['metrics']['examples'] == 5
     assert model['categories']['Objects']['examples'] == 3

@@ -41,45 +41,47 @@ def pictures(example, size=(HEIGHT, WIDTH)):
 
 def judged(text, example=None, frames=pictures):
     example = example or track_example()
-    heard = NoPrediction(AnswerState.UNANSWERED, 'why') if text is None else Prediction(text)
-    before = example_result(example, heard, RULES)
+    prediction = NoPrediction(AnswerState.UNANSWERED, 'why') if text is None else Prediction(text)
+    before = example_result(example, prediction, RULES)
     return with_mask_scores(example, before, Squares(), frames, RULES), before
 
 
 def test_masks_of_right_points_are_right_wherever_there_is_a_true_one():
-    found, before = judged(TRACKS_RIGHT)
+    result, before = judged(TRACKS_RIGHT)
     # All frames are compared; both objects were pointed to from the frame on which they appear.
-    assert found.scores['j'] == found.scores['j_and_f'] == pytest.approx(1)
-    assert dict(before.scores).items() <= dict(found.scores).items()
+    assert result.scores['j'] == result.scores['j_and_f'] == pytest.approx(1)
+    assert dict(before.scores).items() <= dict(result.scores).items()
 
 
 def test_object_that_was_not_pointed_to_costs_its_area():
-    found, _ = judged(TRACKS_RIGHT.replace(' 2 625 417', ''))
-    assert found.scores['j'] == pytest.approx((2 + 6 * 0.5) / 8)
+    result, _ = judged(TRACKS_RIGHT.replace(' 2 625 417', ''))
+    assert result.scores['j'] == pytest.approx((2 + 6 * 0.5) / 8)
 
 
 @pytest.mark.parametrize('text', [None, 'There are none.'], ids=['unanswered', 'none'])
 def test_no_points_score_0(text):
-    found, _ = judged(text)
-    assert (found.scores['j'], found.scores['f'], found.scores['j_and_f']) == (0, 0, 0)
+    result, _ = judged(text)
+    assert (result.scores['j'], result.scores['f'], result.scores['j_and_f']) == (0, 0, 0)
 
 
 def test_video_of_another_size_is_fitted_to_the_data():
     squares = Squares()
     example = track_example()
     before = example_result(example, Prediction(TRACKS_RIGHT), RULES)
-    found = with_mask_scores(example, before, squares, lambda one: pictures(one, (90, 128)), RULES)
+    result = with_mask_scores(
+        example, before, squares, lambda tracked: pictures(tracked, (90, 128)), RULES
+    )
     assert squares.sizes == {(HEIGHT, WIDTH, 3)}
-    assert found.scores['j'] == pytest.approx(1)
+    assert result.scores['j'] == pytest.approx(1)
 
 
 def test_video_that_cannot_be_read_leaves_the_other_scores_and_says_so():
     def gone(_):
         raise NoFrames('v', 'no such file')
 
-    found, before = judged(TRACKS_RIGHT, frames=gone)
-    assert found.scores == before.scores
-    assert 'no such file' in found.why
+    result, before = judged(TRACKS_RIGHT, frames=gone)
+    assert result.scores == before.scores
+    assert 'no such file' in result.why
 
 
 def test_only_tracks_with_masks_are_segmented():
@@ -103,6 +105,6 @@ def test_clicks_are_pixels_on_the_frames_that_were_said():
     [((2, 3, 7), list(range(10))), ((0, 5), [0, 5]), ((4,), list(range(10))), ((3, 8), [3, 8])],
 )
 def test_frames_that_are_compared(masked, frames):
-    one = TrackedObject(1, {}, dict.fromkeys(masked, mask()))
-    example = replace(track_example(), truth=TrackTruth((one,), 2.0, 10))
+    tracked = TrackedObject(1, {}, dict.fromkeys(masked, mask()))
+    example = replace(track_example(), truth=TrackTruth((tracked,), 2.0, 10))
     assert list(compared_frames(example.truth)) == frames
