@@ -93,5 +93,7 @@ def test_the_data_is_packaged():
     root = Path(__file__).parents[3]
     packaging = tomllib.loads((root / 'pyproject.toml').read_text())['tool']['setuptools']
     for name in packaging['package-data']['molmo_ground_ros']:
-        assert (root / 'molmo_ground_ros' / name).is_file()
+        matches = list((root / 'molmo_ground_ros').glob(name))
+        assert matches, name
+        assert all(match.is_file() for match in matches), name
     assert 'benchmarks/scoring/published.json' in packaging['package-data']['molmo_ground_ros']
