@@ -86,6 +86,9 @@ def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
         'image_topics': f"['{topic}']",
         'camera_names': "['camera']",
         'buffer_seconds': '63.0',
+        # Unlike a camera, the demo can send a picture again: a busy machine loses none.
+        'qos_reliability': 'reliable',
+        'qos_depth': '100',
     }
     command = [sys.executable, '-m', 'molmo_ground_ros.ros.node', '--ros-args']
     for name, value in parameters.items():
@@ -104,7 +107,7 @@ def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
 def _play(node: Node, topic: str, pictures: Sequence[ImageMessage], rate: float) -> None:
     """Publish the recording with its own stamps, `rate` times as fast as it was recorded."""
     kind = CompressedImage if isinstance(pictures[0].image, EncodedCompressed) else Image
-    publisher = node.create_publisher(kind, topic, 10)
+    publisher = node.create_publisher(kind, topic, len(pictures))
     _wait(lambda: publisher.get_subscription_count() > 0, 'the node to subscribe')
     # The publisher can know of the subscription before the subscription knows of it.
     time.sleep(0.5)
@@ -115,7 +118,7 @@ def _play(node: Node, topic: str, pictures: Sequence[ImageMessage], rate: float)
         due = began + (picture.stamp_ns - pictures[0].stamp_ns) / 1e9 / rate
         time.sleep(max(0.0, due - time.monotonic()))
         publisher.publish(_message(picture))
-    # Best effort: give the last picture the time to arrive before the question does.
+    # Received is not yet taken: give the node time to take the last ones before the question comes.
     publisher.wait_for_all_acked()
     time.sleep(0.2)
 
