@@ -33,7 +33,7 @@ _FEW_STATED = 5  # so many totals are printed large
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class FindingSection:
     """One finding of the page."""
 
     index: int
@@ -76,7 +76,7 @@ def write_page(analysis: Analysis, read_frame: Pictures, path: str | Path) -> No
     )
 
 
-def _sections(analysis: Analysis, read_frame: Pictures) -> list[Section]:
+def _sections(analysis: Analysis, read_frame: Pictures) -> list[FindingSection]:
     frames = [evidence_frames(*numbered) for numbered in enumerate(analysis.findings)]
     with_image = share_images([len(of_finding) for of_finding in frames])
 
@@ -85,7 +85,7 @@ def _sections(analysis: Analysis, read_frame: Pictures) -> list[Section]:
             yield figure(frame, finding, read_frame, with_image=place in with_image[index])
 
     return [
-        Section(index, finding, len(frames[index]), figures(index, finding))
+        FindingSection(index, finding, len(frames[index]), figures(index, finding))
         for index, finding in enumerate(analysis.findings)
     ]
 

@@ -27,7 +27,6 @@ from support.findings import (
 from molmo_ground_ros.analysis.stitch import Gap, Mark
 from molmo_ground_ros.reports import figures
 from molmo_ground_ros.reports.page import covered_ns, write_page
-from molmo_ground_ros.reports.words import clock, date, visible
 
 LOSS = 'monday.mcap: the file ends in the middle of a record (3 messages)'
 
@@ -254,29 +253,6 @@ def test_frames_beyond_the_most_are_left_out_and_not_decoded(decoded, tmp_path, 
     assert text.count('Left out: the page holds') == 2
 
 
-@pytest.mark.parametrize(
-    ('counts', 'most', 'expected'),
-    [
-        pytest.param([3, 2], 9, [{0, 1, 2}, {0, 1}], id='room for all'),
-        pytest.param([100, 1], 5, [{0, 25, 50, 75}, {0}], id='the small one loses nothing'),
-        pytest.param([4, 4], 4, [{0, 2}, {0, 2}], id='shared alike'),
-        pytest.param([0, 5], 2, [set(), {0, 2}], id='one without'),
-        pytest.param([], 2, [], id='no question'),
-    ],
-)
-def test_images_are_shared_out(counts, most, expected):
-    assert figures.share_images(counts, most) == expected
-
-
-@pytest.mark.parametrize('size', [(480, 640), (2160, 3840), (3000, 20), (1, 1)])
-def test_image_is_no_larger_than_promised(size):
-    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    data = figures.jpeg(noise)
-    assert len(data) <= figures.MOST_BYTES
-    height, width = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2]
-    assert max(height, width) <= figures.LONGEST_SIDE
-
-
 def test_same_analysis_gives_the_same_bytes(plain, decoded, tmp_path):
     write_page(analysis(grasps(), paths(), losses=(LOSS,)), decoded, tmp_path / 'again.html')
     assert (tmp_path / 'again.html').read_bytes() == plain.read_bytes()
@@ -303,21 +279,3 @@ def test_analysis_without_an_answer_has_a_page(decoded, tmp_path):
     nothing = replace(finding, windows=(), events=(), gaps=(gap,))
     write_page(analysis(nothing), decoded, tmp_path / 'out.html')
     assert 'There is no answer.' in (tmp_path / 'out.html').read_text()
-
-
-@pytest.mark.parametrize(
-    ('since_ns', 'words'),
-    [(0, '0.0 s'), (15_830_000_000, '15.8 s'), (59_960_000_000, '0:01:00.0'),
-     (3_725_400_000_000, '1:02:05.4'), (-500_000_000, '-0.5 s')],
-)  # fmt: skip
-def test_time_since_the_start_in_words(since_ns, words):
-    assert clock(since_ns) == words
-
-
-def test_stamp_of_a_simulator_is_no_date():
-    assert date(12 * 10**9) == ''
-    assert date(ZERO + 500_000_000) == '2025-11-22 10:00:00.500 UTC'
-
-
-def test_what_hides_in_a_text_is_named():
-    assert visible('a\u202eb\n<') == 'a<U+202E>b\n<'

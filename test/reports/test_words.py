@@ -1,0 +1,24 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+from support.findings import ZERO
+
+from molmo_ground_ros.reports.words import clock, date, visible
+
+
+@pytest.mark.parametrize(
+    ('since_ns', 'words'),
+    [(0, '0.0 s'), (15_830_000_000, '15.8 s'), (59_960_000_000, '0:01:00.0'),
+     (3_725_400_000_000, '1:02:05.4'), (-500_000_000, '-0.5 s')],
+)  # fmt: skip
+def test_time_since_the_start_in_words(since_ns, words):
+    assert clock(since_ns) == words
+
+
+def test_stamp_of_a_simulator_is_no_date():
+    assert date(12 * 10**9) == ''
+    assert date(ZERO + 500_000_000) == '2025-11-22 10:00:00.500 UTC'
+
+
+def test_what_hides_in_a_text_is_named():
+    assert visible('a\u202eb\n<') == 'a<U+202E>b\n<'
