@@ -29,6 +29,7 @@
     |   `-- TopicNotFound
     |-- BadRecord
     |-- BadField
+    |   `-- BadMask
     |-- BadArgument
     |   `-- BadPrompt
     |-- DepthError
@@ -364,6 +365,10 @@ class BadField(GroundError):
         self.field = field
         self.value = value
         super().__init__(f'{field} = {value!r}: {why}')
+
+
+class BadMask(BadField):
+    """The size, the runs or the outlines of a mask that cannot be used."""
 
 
 class BadArgument(GroundError):

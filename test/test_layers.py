@@ -39,7 +39,11 @@ COMMON: Mapping[str, tuple[str, ...]] = {'errors': (), 'types': (), 'config': ('
 
 ROOMS: Mapping[str, Room] = {
     'storage': Room((), 'atomic closing folder_lock json_lines lru'),
-    'frames': Room(('storage',), 'clip_buffer decoded_cache image masks video_file windows'),
+    'frames': Room(
+        ('storage',),
+        'buffer_stats clip_buffer decoded_cache image masks pinned_window sampled_clip video_file'
+        ' windows',
+    ),
     'space': Room((), 'camera_model depth_image locate transforms', 'patch registration rvl'),
     'language': Room((), 'grammar prompts'),
     'backends': Room(
@@ -52,7 +56,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='grounder loader session',
+        public='grounder job loader session',
         private='ahead placement scores',
     ),
     'recording': Room(

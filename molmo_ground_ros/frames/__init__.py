@@ -1,3 +1,14 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures and their time: decoding, sampling windows, clip buffers, video files and masks."""
+"""Images and their time. Knows nothing of models, recordings or ROS.
+
+image.py          decodes the image of a message
+decoded_cache.py  holds decoded images, bounded in bytes
+windows.py        which frames of a window are shown, and how a long span is cut into windows
+sampled_clip.py   loads the frames of one window
+clip_buffer.py    the recent messages of one camera, undecoded
+pinned_window.py  the messages of one window, held for a reader
+buffer_stats.py   what became of the messages of a buffer
+masks.py          the mask of one object, run-length encoded
+video_file.py     the images of one video file
+"""

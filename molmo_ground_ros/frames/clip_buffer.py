@@ -1,202 +1,59 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Undecoded messages in, sampled decoded frames out. Knows nothing of models or ROS.
+"""Holds the recent messages of one camera, undecoded, and gives windows of them to readers.
 
-Time is the messages' own header stamp, int nanoseconds; no clock is read.
+Knows nothing of models or ROS. Time is the header stamp of the messages, in int nanoseconds; no
+clock is read.
 """
 
 from __future__ import annotations
 
-import enum
 import threading
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from molmo_ground_ros.errors import BadSetting, ImageError, NoFrames, WindowNotCovered, seconds
-from molmo_ground_ros.frames import image as pictures
+from molmo_ground_ros.errors import BadArgument, NoFrames, WindowNotCovered, seconds
+from molmo_ground_ros.frames.buffer_stats import COUNTED, BufferStats, PushOutcome
+from molmo_ground_ros.frames.image import decode as decode_image
+from molmo_ground_ros.frames.pinned_window import Decode, PinnedWindow, StoredMessage
 from molmo_ground_ros.frames.windows import (
     MAX_WINDOW_NS,
     SAMPLE_PERIOD_NS,
     check_span,
     first_full_slot,
-    sample,
 )
-from molmo_ground_ros.types import Clip, EncodedImage, Frame
+from molmo_ground_ros.types import Clip, EncodedImage
 
-Decode = Callable[[EncodedImage], NDArray[np.uint8]]  # (H, W, 3) RGB; raises ImageError
-
-SLACK_NS = SAMPLE_PERIOD_NS  # how far a window asked for may reach past what is held
-GAP_NS = 1_000_000_000  # a longer pause between messages is counted as a gap
-
-
-class PushOutcome(enum.Enum):
-    """What became of a pushed message."""
-
-    KEPT = 'kept'
-    DECIMATED = 'decimated'  # held only as long as it is the newest
-    DUPLICATE = 'duplicate'  # dropped: the stamp is held already
-    ZERO_STAMP = 'zero_stamp'  # dropped: the publisher sets no stamp
-    TOO_LARGE = 'too_large'  # dropped: larger than the whole buffer
-    FAR_FUTURE = 'far_future'  # held back until the next message tells an outlier from a jump
-    STALE = 'stale'  # the same, far in the past
-    RESTARTED = 'restarted'  # kept with the one held back: a new epoch, all before is gone
-
-
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """One undecoded message."""
-
-    stamp_ns: int
-    frame_id: str
-    image: EncodedImage
-
-
-@dataclass(frozen=True, slots=True)
-class BufferStats:
-    """Counts since construction, and what is held now.
-
-    received = kept + decimated + duplicate + zero_stamp + too_large + far_future + stale +
-    held_back.
-    """
-
-    received: int
-    kept: int
-    decimated: int
-    duplicate: int
-    zero_stamp: int
-    too_large: int
-    far_future: int  # lone outliers ahead, dropped
-    stale: int  # lone stragglers far behind, dropped
-    held_back: int  # 0 or 1: waits for the next message
-    out_of_order: int  # of kept and decimated: came after a newer one
-    gaps: int  # pauses of more than a second
-    evicted: int  # of kept and decimated: pushed out by time or bytes
-    undecodable: int  # of kept and decimated: found corrupt by a reader, and dropped
-    epochs: int  # restarts: backward jumps, jumps beyond the horizon, and clear()
-    frames: int
-    nbytes: int
-    oldest_ns: int  # 0 where nothing is held
-    newest_ns: int
-    last_error: str  # of the newest decoding; '' if every frame could be decoded
-
-
-@dataclass(frozen=True, slots=True)
-class PinnedWindow:
-    """The messages of one window, held for a reader: later pushes and evictions do not change it.
-
-    Costs references only. May be decoded by any thread, at any time.
-    """
-
-    camera: str
-    stored: tuple[StoredMessage, ...]  # not empty, ascending
-    start_ns: int
-    end_ns: int
-    anchor_ns: int  # a time of the sampling grid, the same for all windows of an epoch
-    decode_image: Decode
-    report: Callable[[list[StoredMessage], str], None]  # takes what failed, and the last error
-
-    def sampled(self) -> list[StoredMessage]:
-        """The messages that sampling picks, the newest included; none of them decoded."""
-        stamps = [stored.stamp_ns for stored in self.stored]
-        samples, _ = sample(stamps, self.start_ns, self.end_ns, self.anchor_ns)
-        return [self.stored[one.index] for one in samples]
-
-    def decode(self) -> Clip:
-        """Decode the frames that sampling picks: see sampled_clip. Raises NoFrames.
-
-        The buffer drops and counts what cannot be decoded.
-        """
-        by_stamp = {stored.stamp_ns: stored for stored in self.stored}
-
-        def load(stamp_ns: int) -> Frame:
-            stored = by_stamp[stamp_ns]
-            return Frame(stamp_ns, self.decode_image(stored.image), stored.frame_id)
-
-        failed: dict[int, ImageError] = {}
-        span_ns = (self.start_ns, self.end_ns)
-        try:
-            return sampled_clip(self.camera, list(by_stamp), load, span_ns, self.anchor_ns, failed)
-        finally:
-            error = str(list(failed.values())[-1]) if failed else ''
-            self.report([by_stamp[stamp_ns] for stamp_ns in failed], error)
-
-
-def sampled_clip(
-    camera: str,
-    stamps: Sequence[int],
-    load: Callable[[int], Frame],
-    span_ns: tuple[int, int],
-    anchor_ns: int,
-    failed: dict[int, ImageError],
-) -> Clip:
-    """Load the frames of a window that sampling picks, and no others.
-
-    stamps: of the pictures in the window, ns, strictly ascending. Where `load` raises ImageError,
-    which is put into `failed` by stamp, sampling goes on without that picture: its neighbour takes
-    its place (within 0.25 s of the grid time) or the grid time is left out. Raises NoFrames, naming
-    the last ImageError, where none is left.
-    """
-    frames: dict[int, Frame] = {}  # by stamp
-    left = list(stamps)
-    while True:
-        samples, expected = sample(left, *span_ns, anchor_ns)
-        shown = [left[one.index] for one in samples]
-        for stamp_ns in shown:
-            if stamp_ns not in frames:
-                try:
-                    frames[stamp_ns] = load(stamp_ns)
-                    # Many may hold it, and caches go by identity.
-                    frames[stamp_ns].image.flags.writeable = False
-                except ImageError as err:
-                    failed[stamp_ns] = err
-        if failed.keys().isdisjoint(shown):
-            break
-        left = [stamp_ns for stamp_ns in left if stamp_ns not in failed]
-    if not samples:
-        why = f'none of {len(failed)} could be decoded; the last one: {list(failed.values())[-1]}'
-        raise NoFrames(camera, why)
-    return Clip(
-        camera=camera,
-        frames=tuple(frames[stamp_ns] for stamp_ns in shown),
-        seconds=tuple(one.seconds for one in samples),
-        start_ns=span_ns[0],
-        end_ns=span_ns[1],
-        frames_expected=expected,
-    )
-
-
-_COUNTED = (
-    'received', 'kept', 'decimated', 'duplicate', 'zero_stamp', 'too_large', 'far_future', 'stale',
-    'out_of_order', 'gaps', 'evicted', 'undecodable', 'epochs',
-)  # fmt: skip
+# How far a window may reach past the messages that are held.
+SLACK_NS = SAMPLE_PERIOD_NS
+# A longer pause between messages is counted as a gap.
+GAP_NS = 1_000_000_000
 
 
 class ClipBuffer:
     """The recent messages of one camera, undecoded, by header stamp.
 
-    Bounds: nothing older than `horizon_ns` before the newest message, at most `max_bytes` of
-    message data (oldest out first; the newest stays). One message held back comes on top.
+    Limits: a message is at most `horizon_ns` older than the newest, and all messages together hold
+    at most `max_bytes` of data. The oldest go first; the newest always stays. The message that is
+    held back (see below) is not counted.
 
-    Decimation: time is cut into cells of `keep_period_ns`; the first message of each cell is kept.
-    So kept messages are at most keep_period_ns + f apart, where f is the camera's longest frame
-    interval, and every instant is within half of that from one. The newest message is held besides,
-    until a newer one comes. keep_period_ns = 0 keeps all.
+    Decimation: time is cut into cells of `keep_period_ns`, and the first message of each cell is
+    kept. So kept messages are at most keep_period_ns + f apart, where f is the longest pause
+    between two of the camera's messages, and no instant is further than half of that from one. The
+    newest message is held as well, until a newer one comes. keep_period_ns = 0 keeps all.
 
-    Order: up to `reorder_ns` late is put in its place. A stamp held already is dropped, a stamp of
-    zero or less too. Further behind, or more than `ahead_ns` ahead of the newest, a message is held
-    back. If the next one is near it (the same two bounds), time has jumped, and both are taken: a
-    jump back, or one beyond the horizon, starts a new epoch with an empty buffer; a smaller one
-    forward is a gap. Otherwise it was an outlier and is dropped.
+    Order: a message that comes up to `reorder_ns` late is put in its place. One whose stamp is held
+    already is dropped, and so is one with a stamp of zero or less. A message that is further
+    behind, or more than `ahead_ns` ahead of the newest, is held back until the next one. If the
+    next one is near it (by the same two limits), time has jumped, and both are taken. A jump back,
+    or one beyond the horizon, starts a new epoch with an empty buffer; a smaller jump forward is a
+    gap. If the next one is not near it, the message was an outlier and is dropped.
 
-    Windows of one epoch share one sampling grid, through its first message, so that those which
-    slide over it are shown the same frames (windows.sample).
+    Windows of one epoch share one sampling grid, which passes through the epoch's first message, so
+    that windows which slide over it show the same frames (`windows.sample`).
 
-    Memory: holds the data object it is given and copies nothing; do not change it afterwards.
+    Memory: the buffer holds the data object that it is given and copies nothing. Do not change the
+    data afterwards.
 
     Threads: every method may be called from any thread. One lock guards the state and is never
     held while decoding, so `push` waits for no reader.
@@ -206,20 +63,20 @@ class ClipBuffer:
         self,
         camera: str,
         *,
-        horizon_ns: int = 30_000_000_000,
-        max_bytes: int = 512 * 1024 * 1024,
-        keep_period_ns: int = 100_000_000,
+        horizon_ns: int,
+        max_bytes: int,
+        keep_period_ns: int,
         reorder_ns: int = 1_000_000_000,
         ahead_ns: int = 10_000_000_000,
-        decode: Decode = pictures.decode,
+        decode: Decode = decode_image,
     ) -> None:
         limits = {'horizon_ns': horizon_ns, 'max_bytes': max_bytes, 'ahead_ns': ahead_ns}
         for name, value in limits.items():
             if value < 1:
-                raise BadSetting(name, value, 'it must be positive')
+                raise BadArgument(name, value, 'it must be positive')
         for name, value in {'keep_period_ns': keep_period_ns, 'reorder_ns': reorder_ns}.items():
             if value < 0:
-                raise BadSetting(name, value, 'it must not be negative')
+                raise BadArgument(name, value, 'it must not be negative')
         self.camera = camera
         self._horizon_ns = horizon_ns
         self._max_bytes = max_bytes
@@ -228,16 +85,20 @@ class ClipBuffer:
         self._ahead_ns = ahead_ns
         self.decode = decode
         self._lock = threading.Lock()
-        self._stamps: list[int] = []  # guarded by _lock; strictly ascending
-        self._stored: list[StoredMessage] = []  # guarded by _lock; one a stamp
-        self._spare = False  # guarded by _lock; the newest goes when a newer one comes
-        self._suspect: StoredMessage | None = None  # guarded by _lock; held back
-        self._verdict = PushOutcome.STALE  # guarded by _lock; what the suspect is if it stays alone
-        self._nbytes = 0  # guarded by _lock; of _stored
-        self._counts: Counter[str] = Counter()  # guarded by _lock
-        self._last_error = ''  # guarded by _lock
-        self._why_empty = 'none has arrived yet'  # guarded by _lock
-        self._anchor_ns = 0  # guarded by _lock; the epoch's first message, or one put before it
+        # All fields below are guarded by _lock.
+        self._stamps: list[int] = []  # strictly ascending
+        self._stored: list[StoredMessage] = []  # by the same index as _stamps
+        # Whether the newest message is dropped when a newer one comes.
+        self._newest_is_spare = False
+        # The message that is held back, and what it counts as if the next one is not near it.
+        self._suspect: StoredMessage | None = None
+        self._suspect_outcome = PushOutcome.STALE
+        self._nbytes = 0  # of _stored
+        self._counts: Counter[str] = Counter()
+        self._last_error = ''
+        self._why_empty = 'none has arrived yet'
+        # The stamp of the epoch's first message, or of one that was put before it.
+        self._anchor_ns = 0
 
     def push(self, stamp_ns: int, image: EncodedImage, frame_id: str = '') -> PushOutcome:
         """Take one message, whatever its stamp. Decodes nothing; time does not grow with use."""
@@ -281,7 +142,7 @@ class ClipBuffer:
         """Counts, and what is held."""
         with self._lock:
             return BufferStats(
-                **{name: self._counts[name] for name in _COUNTED},
+                **{name: self._counts[name] for name in COUNTED},
                 held_back=int(self._suspect is not None),
                 frames=len(self._stamps),
                 nbytes=self._nbytes,
@@ -291,12 +152,12 @@ class ClipBuffer:
             )
 
     def clear(self, why: str = 'the buffer was cleared') -> None:
-        """Forget all messages and start a new epoch; `why` is told to whoever asks next."""
+        """Forget all messages and start a new epoch; `why` is in the error of the next reader."""
         with self._lock:
             self._drop_suspect()
             self._restart(why)
 
-    # What follows is called with the lock held, but for _drop.
+    # All methods below but _drop are called with the lock held.
 
     def _admit(self, new: StoredMessage) -> PushOutcome:
         if new.stamp_ns <= 0:
@@ -321,13 +182,13 @@ class ClipBuffer:
         self._drop_suspect()
         self._suspect = new
         ahead = new.stamp_ns > self._stamps[-1]
-        self._verdict = PushOutcome.FAR_FUTURE if ahead else PushOutcome.STALE
-        return self._verdict
+        self._suspect_outcome = PushOutcome.FAR_FUTURE if ahead else PushOutcome.STALE
+        return self._suspect_outcome
 
     def _drop_suspect(self) -> None:
-        """Count the one held back as the outlier it was."""
+        """Drop the message that is held back, and count it as an outlier."""
         if self._suspect is not None:
-            self._count(self._verdict)
+            self._count(self._suspect_outcome)
             self._suspect = None
 
     def _jump(self, first: StoredMessage, second: StoredMessage) -> PushOutcome:
@@ -343,7 +204,7 @@ class ClipBuffer:
         self._counts['epochs'] += 1
         self._stamps.clear()
         self._stored.clear()
-        self._spare = False
+        self._newest_is_spare = False
         self._nbytes = 0
         self._why_empty = why
 
@@ -358,11 +219,13 @@ class ClipBuffer:
     def _append(self, new: StoredMessage) -> PushOutcome:
         if self._stamps and new.stamp_ns - self._stamps[-1] > GAP_NS:
             self._counts['gaps'] += 1
-        if self._spare:
+        if self._newest_is_spare:
             self._remove(len(self._stamps) - 1)
-        self._spare = bool(self._stamps) and self._same_cell(self._stamps[-1], new.stamp_ns)
+        self._newest_is_spare = bool(self._stamps) and self._same_cell(
+            self._stamps[-1], new.stamp_ns
+        )
         self._add(len(self._stamps), new)
-        return PushOutcome.DECIMATED if self._spare else PushOutcome.KEPT
+        return PushOutcome.DECIMATED if self._newest_is_spare else PushOutcome.KEPT
 
     def _insert(self, new: StoredMessage) -> PushOutcome:
         at = bisect_left(self._stamps, new.stamp_ns)
@@ -400,7 +263,7 @@ class ClipBuffer:
         return outcome
 
     def _resolve(self, start_ns: int, end_ns: int) -> tuple[int, int]:
-        """The window meant, where it is covered."""
+        """The start and end of a window, with 0 replaced. Raises WindowNotCovered, BadSpan."""
         oldest, newest = self._stamps[0], self._stamps[-1]
         end = end_ns or newest
         start = start_ns or self._oldest_full(max(oldest, end - MAX_WINDOW_NS), end)
@@ -411,7 +274,7 @@ class ClipBuffer:
         return start, end
 
     def _oldest_full(self, oldest: int, end: int) -> int:
-        """Where a window of all that is held begins."""
+        """Where a window of all messages that are held begins."""
         start = first_full_slot(oldest, self._anchor_ns)
         first = bisect_left(self._stamps, start)
         return start if first < len(self._stamps) and self._stamps[first] <= end else oldest
@@ -423,8 +286,9 @@ class ClipBuffer:
             for stored in failed:
                 at = bisect_left(self._stamps, stored.stamp_ns)
                 if at == len(self._stamps) or self._stored[at] is not stored:
-                    continue  # evicted since, or dropped by another reader
-                self._spare = self._spare and at < len(self._stamps) - 1
+                    # It was evicted since, or dropped by another reader.
+                    continue
+                self._newest_is_spare = self._newest_is_spare and at < len(self._stamps) - 1
                 self._remove(at)
                 self._counts['undecodable'] += 1
                 self._why_empty = f'the last one could not be decoded: {error}'

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures decoded lately, so that a message is decoded once however many windows show it."""
+"""A cache of decoded images, so that a message is decoded once however many windows show it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.frames import image as pictures
+from molmo_ground_ros.frames.image import decode as decode_image
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import EncodedImage
 
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    encoded: EncodedImage  # held, so that no other message can come to have its identity
+    # Held, so that no other message can get the same identity.
+    encoded: EncodedImage
     pixels: NDArray[np.uint8]
 
     @property
@@ -28,18 +29,19 @@ class _Decoded:
 
 
 class DecodedCache:
-    """Decodes, and keeps what it decoded, least recently used out first. For any thread.
+    """Decodes images and holds them, least recently used out first. For any thread.
 
-    A message is known by its identity, not by its stamp: a looped bag brings other pictures under
-    the same stamps. One picture that two threads ask for at once may be decoded twice.
+    A message is known by its identity and not by its stamp: a bag that is played in a loop brings
+    other images under the same stamps. An image that two threads need at once may be decoded twice.
     """
 
     def __init__(
-        self, limit: int, decode: Callable[[EncodedImage], NDArray[np.uint8]] = pictures.decode
+        self, limit: int, decode: Callable[[EncodedImage], NDArray[np.uint8]] = decode_image
     ) -> None:
-        """Keep at most `limit` bytes of pixels; 0 keeps none."""
+        """Hold at most `limit` bytes of pixels; 0 holds none."""
         self._decode = decode
-        self._lock = threading.Lock()  # never held while decoding
+        # Never held while decoding.
+        self._lock = threading.Lock()
         self._held: LruCache[int, _Decoded] = LruCache(limit)  # guarded by _lock
 
     def decode(self, encoded: EncodedImage) -> NDArray[np.uint8]:

@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A message's picture to RGB pixels. Knows nothing of clips, models or ROS.
+"""Decodes the image of a message to RGB pixels. Knows nothing of clips, models or ROS.
 
 Pixels are those of the source image: nothing is rotated (EXIF is ignored), scaled or blended
-(alpha is dropped). Serves where cv_bridge is absent or wrong: padded rows, big-endian samples on
-NumPy 2, corrupt JPEG, `compressedDepth`. Every failure is an ImageError that names what was found.
+(alpha is dropped). It also works where cv_bridge is missing or wrong: padded rows, big-endian
+samples on NumPy 2, corrupt JPEG, `compressedDepth`. Every failure is an ImageError that names what
+the message holds.
 
-What cannot be seen: JPEG carries no checksum, so bytes changed inside its pixel data go unnoticed
-unless they break the file's structure. libjpeg may then write a warning to the process's stderr.
+A JPEG carries no checksum. So bytes that changed inside its pixel data go unnoticed, unless they
+break the structure of the file. libjpeg may then write a warning to the stderr of the process.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from numpy.typing import NDArray
 from molmo_ground_ros.errors import ImageError, listed
 from molmo_ground_ros.types import CompressedImage, EncodedImage, RawImage
 
-MAX_PIXELS = 1 << 26  # of a compressed picture, 8192 x 8192; its header is read before decoding
+# Of a compressed image: 8192 x 8192. Its header is read before it is decoded.
+MAX_PIXELS = 1 << 26
 
 
 def decode(image: EncodedImage) -> NDArray[np.uint8]:
-    """The picture as (H, W, 3) uint8 RGB in memory of its own.
+    """The image as (H, W, 3) uint8 RGB in memory of its own.
 
     Raw: the encodings of ENCODINGS. 16-bit samples give their high byte (full scale is 65535, as
     PNG decoders do); '8UC1' is taken as mono8 and '8UC3' as bgr8, as cv_bridge's users do; YUV is
@@ -44,17 +46,21 @@ def decode(image: EncodedImage) -> NDArray[np.uint8]:
 class _Layout:
     """How an encoding lays pixels out in a row, and what makes RGB of them."""
 
-    samples: int  # a pixel
-    code: int | None = None  # for cv2.cvtColor; None where the samples are RGB already
-    depth: int = 1  # bytes a sample
-    across: int = 1  # the width is a multiple of this
-    down: int = 1  # the height is a multiple of this
-    rows: int = 2  # rows of data for two rows of picture (3 where half-size colour planes follow)
+    samples: int  # of a pixel
+    # For cv2.cvtColor; None if the samples are RGB already.
+    code: int | None = None
+    depth: int = 1  # bytes of a sample
+    # The width and the height are multiples of these.
+    across: int = 1
+    down: int = 1
+    # Rows of data for two rows of the image: 3 if half-size colour planes follow.
+    rows: int = 2
     least: int = 1  # smallest width and height
 
 
 def _bayer(code: int, depth: int) -> _Layout:
-    return _Layout(1, code, depth, least=3)  # OpenCV makes narrower mosaics black.
+    # OpenCV makes narrower mosaics black.
+    return _Layout(1, code, depth, least=3)
 
 
 _GRAY = cv2.COLOR_GRAY2RGB
@@ -94,7 +100,8 @@ _LAYOUTS: dict[str, _Layout] = {
     'nv12': _Layout(1, cv2.COLOR_YUV2RGB_NV12, across=2, down=2, rows=3),
     'nv21': _Layout(1, cv2.COLOR_YUV2RGB_NV21, across=2, down=2, rows=3),
 }
-ENCODINGS = frozenset(_LAYOUTS)  # of raw pictures
+# Of raw images.
+ENCODINGS = frozenset(_LAYOUTS)
 
 
 def _decode_raw(image: RawImage) -> NDArray[np.uint8]:
@@ -104,17 +111,17 @@ def _decode_raw(image: RawImage) -> NDArray[np.uint8]:
             f"unknown encoding '{image.encoding}'; the known ones: {listed(ENCODINGS)}"
         )
     data = _flat(image.data)
-    if wrong := _wrong(image, layout, len(data)):
-        found = f'{image.encoding} picture of {image.width}x{image.height}, step {image.step}'
-        raise ImageError(f'{found}, {len(data)} bytes: {wrong}')
+    if conflict := _conflict(image, layout, len(data)):
+        facts = f'{image.encoding} picture of {image.width}x{image.height}, step {image.step}'
+        raise ImageError(f'{facts}, {len(data)} bytes: {conflict}')
     samples = _samples(data, image, layout)
     if layout.code is None:
         return np.array(samples, order='C')
     return _converted(samples, layout.code)
 
 
-def _wrong(image: RawImage, layout: _Layout, nbytes: int) -> str:
-    """What contradicts the encoding; '' if nothing does. Allocates nothing."""
+def _conflict(image: RawImage, layout: _Layout, nbytes: int) -> str:
+    """How the fields contradict the encoding; '' if they do not. Allocates nothing."""
     least_step = image.width * layout.samples * layout.depth
     least_bytes = image.step * (image.height * layout.rows // 2)
     if min(image.width, image.height) < 1:
@@ -152,43 +159,44 @@ def _flat(data: object) -> NDArray[np.uint8]:
         raise ImageError(f'the data is a {type(data).__name__}, not bytes: {err}') from err
 
 
-def _converted(picture: NDArray[np.uint8], code: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(picture, code), np.uint8)
+def _converted(pixels: NDArray[np.uint8], code: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(pixels, code), np.uint8)
 
 
 class _BrokenError(Exception):
-    """What is wrong with the structure of a compressed file."""
+    """The structure of a compressed file is broken; the message says how."""
 
 
 def _decode_compressed(image: CompressedImage) -> NDArray[np.uint8]:
     data = _flat(image.data)
-    found = f"compressed picture of format '{image.format}', {len(data)} bytes"
+    facts = f"compressed picture of format '{image.format}', {len(data)} bytes"
     form = image.format.lower()
     if 'compresseddepth' in form:
-        raise ImageError(f'{found}: depth, not a colour picture')
+        raise ImageError(f'{facts}: depth, not a colour picture')
     try:
         width, height = _size(data.data)
     except _BrokenError as err:
-        raise ImageError(f'{found}: {err}') from err
+        raise ImageError(f'{facts}: {err}') from err
     if not 1 <= width * height <= MAX_PIXELS:
-        raise ImageError(f'{found}: {width}x{height} is not in 1 to {MAX_PIXELS} pixels')
-    picture = _imdecode(data)
-    if picture is None:
-        raise ImageError(f'{found}: OpenCV cannot decode it')
+        raise ImageError(f'{facts}: {width}x{height} is not in 1 to {MAX_PIXELS} pixels')
+    pixels = _imdecode(data)
+    if pixels is None:
+        raise ImageError(f'{facts}: OpenCV cannot decode it')
     if 'compressed rgb' in form:
-        # The publisher gave RGB to an encoder that takes BGR; as image_transport reads it back
-        # (compressed_image_transport/src/compressed_subscriber.cpp).
-        return picture
-    return _converted(picture, cv2.COLOR_BGR2RGB)
+        # The publisher gave RGB to an encoder that takes BGR. image_transport reads it back in the
+        # same way (compressed_image_transport/src/compressed_subscriber.cpp).
+        return pixels
+    return _converted(pixels, cv2.COLOR_BGR2RGB)
 
 
 def _imdecode(data: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """(H, W, 3) BGR, 8 bit, not turned; None if the data is corrupt."""
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:  # OpenCV 4 raises for some files where 5 returns None.
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        # OpenCV 4 raises for some files where OpenCV 5 returns None.
         return None
-    return None if picture is None else np.asarray(picture, np.uint8)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
 _JPEG = b'\xff\xd8\xff'
@@ -196,7 +204,7 @@ _PNG = b'\x89PNG\r\n\x1a\n'
 
 
 def _size(data: memoryview) -> tuple[int, int]:
-    """(width, height) of a JPEG or PNG whose structure is whole from first to last byte."""
+    """(width, height) of a JPEG or PNG that is complete from the first byte to the last."""
     head = bytes(data[:8])
     if head.startswith(_JPEG):
         return _jpeg_size(data)
@@ -216,7 +224,7 @@ _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 def _jpeg_size(data: memoryview) -> tuple[int, int]:
     """Walk the markers to the end of the image.
 
-    OpenCV before 5 returns a half grey picture for a truncated file and only warns on stderr.
+    OpenCV before 5 returns a half grey image for a truncated file and only warns on stderr.
     Bytes after the end are allowed: cameras pad.
     """
     size = (0, 0)
@@ -229,10 +237,10 @@ def _jpeg_size(data: memoryview) -> tuple[int, int]:
             size = _number(data, at + 7, 2), _number(data, at + 5, 2)
         at = end
         if marker == _START_OF_SCAN:
-            found = _SCAN_END.search(data, end)
-            if found is None:
+            next_marker = _SCAN_END.search(data, end)
+            if next_marker is None:
                 raise _BrokenError('a JPEG cut off in its pixels')
-            at = found.start()
+            at = next_marker.start()
 
 
 def _jpeg_segment(data: memoryview, at: int) -> tuple[int, int]:
@@ -244,7 +252,8 @@ def _jpeg_segment(data: memoryview, at: int) -> tuple[int, int]:
     marker = data[at + 1]
     if marker == _END_OF_IMAGE:
         return marker, at + 2
-    if marker == 0xFF:  # a fill byte
+    if marker == 0xFF:
+        # A fill byte.
         return marker, at + 1
     end = at + 2 + max(_number(data, at + 2, 2), 2)
     if end > len(data):
@@ -268,5 +277,5 @@ def _png_size(data: memoryview) -> tuple[int, int]:
 
 
 def _number(data: memoryview, at: int, nbytes: int) -> int:
-    """A big-endian number; what lies past the end counts as missing digits."""
+    """A big-endian number; bytes past the end count as missing digits."""
     return int.from_bytes(data[at : at + nbytes], 'big')

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One video file: the times of its pictures, and any one of them, by OpenCV.
+"""Reads one video file through OpenCV: the times of its images, and the image of a time.
 
-A picture's time is its presentation time, not its number divided by a rate.
+The time of an image is its presentation time, not its number divided by a rate.
 """
 
 from __future__ import annotations
@@ -20,24 +20,29 @@ SUFFIXES = frozenset(
     {'.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ogv', '.ts', '.webm'}
 )
 
-_RAW_PACKETS = -1  # for CAP_PROP_FORMAT: packets, without decoding
-_FAR = 300  # pictures: further ahead than this, seeking is quicker than decoding all between
-_MICROSECOND_NS = 1000  # times are floating point milliseconds: finer digits mean nothing
+# A value of CAP_PROP_FORMAT: gives packets and decodes none.
+_RAW_PACKETS = -1
+# If an image is more than so many images ahead, a seek is quicker than decoding all between.
+_FAR = 300
+# OpenCV gives times as floating point milliseconds, whose finer digits mean nothing.
+_MICROSECOND_NS = 1000
 
 
 class VideoFile:
-    """Opened when first asked. For one thread."""
+    """One video file, which is opened at the first use. For one thread."""
 
-    def __init__(self, path: Path, shown: str) -> None:
-        """Read `path`, called `shown` in messages."""
+    def __init__(self, path: Path, name: str) -> None:
+        """Read the file at `path`. name: what it is called in messages."""
         self._path = path
-        self._shown = shown
+        self._name = name
         self._capture: cv2.VideoCapture | None = None
-        self._at_ns = -1  # of the picture grabbed last; -1: none yet
-        self._period_ns = 1  # a usual one
+        # The time of the image that was grabbed last; -1: none yet.
+        self._at_ns = -1
+        # A usual time from one image to the next.
+        self._period_ns = 1
 
     def times(self) -> tuple[array[int], int]:
-        """The pictures' times, ns, ascending, and how many the file says there are.
+        """The times of the images, ns, ascending, and how many the file says there are.
 
         Reads packets and decodes none of them. Raises ImageError where there is no video.
         """
@@ -49,13 +54,14 @@ class VideoFile:
             times.append(_time_ns(capture))
         stated = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         capture.release()
-        times.sort()  # packets come in the order of decoding
+        # Packets come in the order of decoding.
+        times.sort()
         if len(times) > 1:
             self._period_ns = max((times[-1] - times[0]) // (len(times) - 1), 1)
         return array('q', times), round(stated)
 
-    def picture(self, time_ns: int) -> NDArray[np.uint8]:
-        """(H, W, 3) BGR, the picture of exactly that time. Raises ImageError where there is none.
+    def image(self, time_ns: int) -> NDArray[np.uint8]:
+        """Decode the image of exactly that time: (H, W, 3) BGR. Raises ImageError if there is none.
 
         Forward in small steps is quick; backward and far ahead are a seek.
         """
@@ -67,7 +73,7 @@ class VideoFile:
             self._at_ns = _time_ns(capture)
         good, pixels = capture.retrieve() if capture and self._at_ns == time_ns else (False, None)
         if not good or pixels is None:
-            raise ImageError(f'{self._shown}: the picture at {time_ns / 1e9:.3f} s is damaged')
+            raise ImageError(f'{self._name}: the picture at {time_ns / 1e9:.3f} s is damaged')
         return np.asarray(pixels, np.uint8)
 
     def close(self) -> None:
@@ -83,7 +89,7 @@ class VideoFile:
         return capture
 
     def _seek(self, time_ns: int) -> None:
-        """Stand before a time: at a seek's target, or at the start where that overshoots."""
+        """Go to an image before `time_ns` by a seek, or to the start if that lands behind it."""
         self.close()
         self._capture, self._at_ns = self._opened(), -1
         if time_ns <= _FAR * self._period_ns:

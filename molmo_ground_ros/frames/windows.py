@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which frames of a window the model is shown, and how a long span is cut into windows.
+"""Chooses the frames of a window that the model is shown, and cuts a long span into windows.
 
 Integer nanoseconds in, indices and labels out. Knows nothing of images, models or ROS.
 
@@ -15,17 +15,22 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from molmo_ground_ros.errors import BadSetting, BadSpan, seconds
+from molmo_ground_ros.errors import BadArgument, BadSpan, seconds
 
-SAMPLE_PERIOD_NS = 500_000_000  # 2 fps
-SAMPLE_PERIOD_S = SAMPLE_PERIOD_NS / 1e9  # the grid of labels in prompts, answers and data
-MAX_WINDOW_NS = 63 * 1_000_000_000  # the longest clip of the training data
+# The sampling grid: 2 fps, in images and in the labels of prompts, answers and data.
+SAMPLE_PERIOD_NS = 500_000_000
+SAMPLE_PERIOD_S = SAMPLE_PERIOD_NS / 1e9
+# The longest clip of the training data.
+MAX_WINDOW_NS = 63 * 1_000_000_000
 MAX_WINDOW_S = MAX_WINDOW_NS / 1e9
-MAX_FRAMES = MAX_WINDOW_NS // SAMPLE_PERIOD_NS + 1  # 127: both ends of 63 s are on the grid
-OVERLAP_NS = 5 * 1_000_000_000  # of neighbouring windows of a long span
+# 127: both ends of 63 s are on the grid.
+MAX_FRAMES = MAX_WINDOW_NS // SAMPLE_PERIOD_NS + 1
+# What neighbouring windows of a long span share.
+OVERLAP_NS = 5 * 1_000_000_000
 
 _HALF_NS = SAMPLE_PERIOD_NS // 2
-_TENTH_NS = 100_000_000  # labels have one decimal
+# Labels have one decimal.
+_TENTH_NS = 100_000_000
 _MAX_LABEL = MAX_WINDOW_NS / 1e9
 _TENTHS_A_PERIOD = SAMPLE_PERIOD_NS // _TENTH_NS
 
@@ -41,15 +46,16 @@ class Sample:
 def sample(
     stamps_ns: Sequence[int], start_ns: int, end_ns: int, anchor_ns: int | None = None
 ) -> tuple[list[Sample], int]:
-    """The frames of [start_ns, end_ns] to show, and how many a gapless recording would have given.
+    """Choose the frames of [start_ns, end_ns] to show, and count those of a gapless recording.
 
     stamps_ns: strictly ascending. The 0.5 s grid passes through `anchor_ns`, so that windows which
-    slide over one recording are shown the same frames of it. Without an anchor, and where the grid
-    through it misses more times (as with a camera as slow as the grid that has drifted off it) or
-    give a label over 63 s, the grid begins at the first stamp in the window. A frame is a candidate
-    for the grid time nearest to it (at most 0.25 s away, the earlier of two), and the nearest
-    candidate is taken, so that no frame is shown twice and a grid time without a candidate is left
-    out. Its label is its grid time, counted from the first one: jitter is not shown to the model.
+    slide over one recording show the same frames of it. The grid begins at the first stamp in the
+    window instead if there is no anchor, if the grid through the anchor misses more times (as with
+    a camera as slow as the grid that has drifted off it), or if it gives a label over 63 s. A frame
+    is a candidate for the grid time nearest to it (at most 0.25 s away, the earlier of two), and
+    the nearest candidate is taken, so that no frame is shown twice and a grid time without a
+    candidate is left out. Its label is its grid time, counted from the first one: jitter is not
+    shown to the model.
 
     The newest frame in the window is always taken, labelled with its own time to one decimal; a
     grid frame whose label would be the same gives way to it. Labels are strictly ascending.
@@ -61,12 +67,12 @@ def sample(
     expected = _expected(start_ns, end_ns, start_ns)
     if last < first:
         return [], expected
-    shown, empty = _shown(stamps_ns, first, last, stamps_ns[first])
+    samples, missed = _on_grid(stamps_ns, first, last, stamps_ns[first])
     if anchor_ns is not None:
-        anchored, missed = _shown(stamps_ns, first, last, anchor_ns)
-        if missed <= empty and anchored[-1].seconds <= _MAX_LABEL:
+        anchored, anchored_missed = _on_grid(stamps_ns, first, last, anchor_ns)
+        if anchored_missed <= missed and anchored[-1].seconds <= _MAX_LABEL:
             return anchored, _expected(start_ns, end_ns, anchor_ns)
-    return shown, expected
+    return samples, expected
 
 
 def most_frames(length_ns: int) -> int:
@@ -83,7 +89,8 @@ def first_full_slot(oldest_ns: int, anchor_ns: int) -> int:
     A window that begins here shows the same first frame until the whole of its slot is gone.
     """
     if oldest_ns == anchor_ns:
-        return oldest_ns  # nothing came before it
+        # No message came before it.
+        return oldest_ns
     k = -((anchor_ns - oldest_ns - _HALF_NS) // SAMPLE_PERIOD_NS)  # rounded up
     return anchor_ns + k * SAMPLE_PERIOD_NS - _HALF_NS + 1
 
@@ -107,14 +114,14 @@ def split(
     Every start is a whole number of 0.5 s after `start_ns`, so that all windows share one grid.
     Neighbours overlap by at least `overlap_ns`; the last window is moved back to be long enough to
     give the model context, so its overlap may be larger. Raises BadSpan for an end before the
-    start, BadSetting unless 0 <= overlap_ns <= length_ns - 0.5 s and length_ns <= 63 s.
+    start, BadArgument unless 0 <= overlap_ns <= length_ns - 0.5 s and length_ns <= 63 s.
     """
     if end_ns < start_ns:
         raise BadSpan(start_ns, end_ns, 'it ends before it starts')
     if not SAMPLE_PERIOD_NS <= length_ns <= MAX_WINDOW_NS:
-        raise BadSetting('length_ns', length_ns, f'not in {SAMPLE_PERIOD_NS} to {MAX_WINDOW_NS}')
+        raise BadArgument('length_ns', length_ns, f'not in {SAMPLE_PERIOD_NS} to {MAX_WINDOW_NS}')
     if not 0 <= overlap_ns <= length_ns - SAMPLE_PERIOD_NS:
-        raise BadSetting('overlap_ns', overlap_ns, f'not in 0 to {length_ns - SAMPLE_PERIOD_NS}')
+        raise BadArgument('overlap_ns', overlap_ns, f'not in 0 to {length_ns - SAMPLE_PERIOD_NS}')
     stride_ns = (length_ns - overlap_ns) // SAMPLE_PERIOD_NS * SAMPLE_PERIOD_NS
     starts = range(start_ns, max(end_ns - length_ns, start_ns), stride_ns)
     excess_ns = max(end_ns - start_ns - length_ns, 0)
@@ -122,7 +129,7 @@ def split(
     return [*((start, start + length_ns) for start in starts), (last, end_ns)]
 
 
-def _shown(
+def _on_grid(
     stamps_ns: Sequence[int], first: int, last: int, grid_ns: int
 ) -> tuple[list[Sample], int]:
     """The frames from first to last on a grid through `grid_ns`, and how many times it missed."""
@@ -131,9 +138,9 @@ def _shown(
     tenths = {index: _TENTHS_A_PERIOD * (k - zero) for k, index in slots.items()}
     zero_ns = grid_ns + zero * SAMPLE_PERIOD_NS
     newest = 0 if slots[zero] == last else _newest_label(stamps_ns[last], zero_ns)
-    taken = {index: label for index, label in tenths.items() if label < newest}
-    taken[last] = newest
-    samples = [Sample(index, label / 10) for index, label in taken.items()]
+    labels = {index: label for index, label in tenths.items() if label < newest}
+    labels[last] = newest
+    samples = [Sample(index, label / 10) for index, label in labels.items()]
     return samples, max(slots) - zero + 1 - len(slots)
 
 
@@ -160,5 +167,5 @@ def _expected(start_ns: int, end_ns: int, grid_ns: int) -> int:
 
 
 def _newest_label(stamp_ns: int, zero_ns: int) -> int:
-    """Tenths of a second from zero, rounded; what comes before zero is zero."""
+    """Tenths of a second from zero, rounded; 0 for a stamp before zero."""
     return max((stamp_ns - zero_ns + _TENTH_NS // 2) // _TENTH_NS, 0)

@@ -1,3 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A clip and a question to an answer, and the worker that answers questions one by one."""
+"""Questions about clips to answers. Knows nothing of recordings or ROS.
+
+grounder.py   asks a backend about one clip
+placement.py  puts what the text of an answer says on the frames of the clip
+scores.py     the probabilities of tokens to the score of a point
+loader.py     what a grounder is loaded from, as a value
+session.py    the worker of the node, with its queue and deadlines
+job.py        one accepted question of a session, and its outcome
+ahead.py      prepares frames while no question waits
+"""

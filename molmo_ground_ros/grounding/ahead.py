@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames decoded and encoded as they arrive, so that a question waits for none of it.
+"""Decodes and encodes frames as they arrive, so that a question need not wait for it.
 
-A frame is due once sampling has settled on it: the windows of a buffer share one grid of 0.5 s
-(windows.sample), and a frame older than the newest by half of that is the nearest to its grid time.
-So a camera of any rate costs two frames a second, whether it is asked about or not.
+A frame is due once it is certain that sampling takes it. The windows of a buffer share one grid of
+0.5 s (`windows.sample`), and a frame that is half of that older than the newest is the nearest to
+its grid time. So a camera of any rate costs two frames a second, whether it is asked about or not.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from collections.abc import Mapping
 
 from molmo_ground_ros.backends.base import Backend
 from molmo_ground_ros.errors import GroundError, ImageError
-from molmo_ground_ros.frames.clip_buffer import ClipBuffer, StoredMessage
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer
+from molmo_ground_ros.frames.pinned_window import StoredMessage
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
 from molmo_ground_ros.types import Frame
 
 _log = logging.getLogger(__name__)
 
 
-class Ahead:
+class FramePreparer:
     """Prepares one frame at a time. For the thread that owns the backend."""
 
     def __init__(self, backend: Backend, buffers: Mapping[str, ClipBuffer]) -> None:
@@ -38,29 +39,33 @@ class Ahead:
         for camera, buffer in list(self._buffers.items()):
             stored = self._due(camera, buffer)
             if stored is not None:
-                self._buffers[camera] = self._buffers.pop(camera)  # the others come first next time
+                # The other cameras come first next time.
+                self._buffers[camera] = self._buffers.pop(camera)
                 self._prepare(camera, buffer, stored)
                 return True
         return False
 
     def _due(self, camera: str, buffer: ClipBuffer) -> StoredMessage | None:
-        """What has settled and was not prepared; the newest first, since the oldest leave first."""
+        """The newest frame that is due and not prepared yet. The oldest leave the buffer first."""
         try:
-            shown = buffer.pin().sampled()
+            sampled = buffer.pin().sampled()
         except GroundError:
-            return None  # nothing there yet
-        settled_ns = shown[-1].stamp_ns - SAMPLE_PERIOD_NS // 2
-        settled = [stored for stored in shown[:-1] if stored.stamp_ns <= settled_ns]
+            # The buffer is still empty.
+            return None
+        settled_ns = sampled[-1].stamp_ns - SAMPLE_PERIOD_NS // 2
+        settled = [stored for stored in sampled[:-1] if stored.stamp_ns <= settled_ns]
         done = self._done[camera]
-        self._done[camera] = {id(one): one for one in settled if id(one) in done}
-        return next((one for one in reversed(settled) if id(one) not in done), None)
+        self._done[camera] = {id(stored): stored for stored in settled if id(stored) in done}
+        return next((stored for stored in reversed(settled) if id(stored) not in done), None)
 
     def _prepare(self, camera: str, buffer: ClipBuffer, stored: StoredMessage) -> None:
-        self._done[camera][id(stored)] = stored  # tried once, whatever comes of it
+        # A frame is tried once, whether it can be prepared or not.
+        self._done[camera][id(stored)] = stored
         try:
             pixels = buffer.decode(stored.image)
         except ImageError:
-            return  # a question finds its neighbour, and counts it
+            # A question takes the frame beside it, and counts this one as undecodable.
+            return
         try:
             self._backend.prepare(camera, Frame(stored.stamp_ns, pixels, stored.frame_id))
         except Exception as error:  # noqa: BLE001 - the next question tells what is wrong

@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One inference worker for the life of the process, and the jobs it is given.
+"""One worker thread that answers questions one at a time, and the queue in front of it.
 
-While no question waits, the worker prepares frames that have arrived (`ahead.Ahead`).
+While no question waits, the worker prepares frames that have arrived (`ahead.FramePreparer`).
 
-Every job is resolved exactly once, by whoever comes first: the worker (answer or failure), the
-watchdog (its deadline, even while a backend hangs), the asker (cancel) or `close`. Knows nothing
-of ROS; time is the steady clock, so a paused simulation does not stop a deadline.
+Every job is resolved exactly once, by whoever comes first: the worker (with an answer or a
+failure), the watchdog (at the deadline, even while a backend hangs), the caller (cancel) or
+`close`. Knows nothing of ROS. Deadlines run on the steady clock, so a paused simulation does not
+stop them.
 """
 
 from __future__ import annotations
@@ -34,17 +35,22 @@ from molmo_ground_ros.errors import (
     TimedOut,
     UnknownCamera,
 )
-from molmo_ground_ros.frames.clip_buffer import ClipBuffer, PinnedWindow
-from molmo_ground_ros.grounding.ahead import Ahead
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer
+from molmo_ground_ros.frames.pinned_window import PinnedWindow
+from molmo_ground_ros.grounding.ahead import FramePreparer
 from molmo_ground_ros.grounding.grounder import Grounder, Progress
+from molmo_ground_ros.grounding.job import Job
 from molmo_ground_ros.language import grammar
-from molmo_ground_ros.types import Answer, Query, Question
+from molmo_ground_ros.types import Answer, Query
 
 _log = logging.getLogger(__name__)
 
-IDLE_POLL_S = 0.25  # how often an idle worker looks for frames to prepare
-TOGETHER_NS = 100_000_000  # questions whose newest frames are this close share their frames
-JOIN_TIMEOUT_S = 5.0  # how long `close` waits for a worker that is inside a backend
+# How often an idle worker looks for frames to prepare.
+IDLE_POLL_S = 0.25
+# Questions whose newest frames are this close share their frames.
+TOGETHER_NS = 100_000_000
+# How long `close` waits for a worker that is inside a backend.
+JOIN_TIMEOUT_S = 5.0
 
 
 class ModelState(enum.Enum):
@@ -90,54 +96,6 @@ class SessionSettings(Protocol):
         ...
 
 
-class Job:
-    """One accepted question. Made by `Session.submit`; safe to use from any thread."""
-
-    def __init__(self, question: Question, window: PinnedWindow, timeout_ns: int) -> None:
-        """Start the clock; the session resolves the job later."""
-        self.question = question
-        self.window = window
-        self.timeout_ns = timeout_ns
-        self.deadline_ns = time.monotonic_ns() + timeout_ns
-        self.progress = Progress('queued')  # replaced whole by the worker, read by anyone
-        self._lock = threading.Lock()
-        self._done = threading.Event()
-        self._outcome: Answer | GroundError | None = None  # guarded by _lock; set once
-
-    @property
-    def done(self) -> bool:
-        """Whether there is an outcome."""
-        return self._done.is_set()
-
-    def resolve(self, outcome: Answer | GroundError) -> bool:
-        """Set the outcome unless there is one already; returns whether this call set it."""
-        with self._lock:
-            if self._outcome is not None:
-                return False
-            self._outcome = outcome
-            self._done.set()
-            return True
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until there is an outcome; False if there is none within `timeout_s` seconds."""
-        return self._done.wait(timeout_s)
-
-    def result(self) -> Answer:
-        """Wait for the outcome: return the answer or raise its GroundError."""
-        self._done.wait()
-        with self._lock:
-            outcome = self._outcome
-        if isinstance(outcome, Answer):
-            return outcome
-        assert outcome is not None
-        raise outcome
-
-    def advance(self, progress: Progress) -> bool:
-        """Note how far the work has come; False once nobody waits for it any more."""
-        self.progress = progress
-        return not self.done
-
-
 @dataclass(frozen=True, slots=True)
 class SessionStats:
     """What the session has done since it began."""
@@ -171,19 +129,22 @@ class Session:
         self._format = grammar.format_of(settings.answer_format)
         self._load = load
         self._buffers = dict(buffers)
-        self._settings = settings  # replaced whole by `configure`
+        # Replaced by `configure`.
+        self._settings = settings
         self._changed = threading.Condition()
-        # All below: guarded by _changed.
+        # Guarded by _changed, like all fields below.
         self._state = ModelState.LOADING
         self._load_error: GroundError | None = None
         self._queue: deque[Job] = deque()
-        self._running: Job | None = None  # stays until the worker is back, resolved or not
+        # Stays until the worker is back, whether the job is resolved or not.
+        self._running: Job | None = None
         self._running_since_ns = 0
         self._outcomes: Counter[str] = Counter()
         self._late = 0
         self._latencies_s: deque[float] = deque(maxlen=200)
         self._last_error = ''
-        self._ahead: Ahead | None = None  # set once, by the worker
+        # Set once, by the worker.
+        self._preparer: FramePreparer | None = None
         # Daemons: a backend that hangs must not keep the process from ending.
         self._worker = threading.Thread(target=self._work, name='inference', daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name='deadlines', daemon=True)
@@ -244,8 +205,8 @@ class Session:
                 late=self._late,
                 latency_p50_s=quantiles[0],
                 latency_p95_s=quantiles[1],
-                prepared=self._ahead.prepared if self._ahead else 0,
-                unprepared=self._ahead.failed if self._ahead else 0,
+                prepared=self._preparer.prepared if self._preparer else 0,
+                unprepared=self._preparer.failed if self._preparer else 0,
                 last_error=self._last_error,
             )
 
@@ -287,9 +248,9 @@ class Session:
         if query.start_ns or query.end_ns:
             return window
         for job in jobs:
-            whole = not job.question.query.start_ns and not job.question.query.end_ns
-            near = 0 <= window.end_ns - job.window.end_ns <= TOGETHER_NS
-            if whole and near and job.window.camera == window.camera and not job.done:
+            has_no_span = not job.question.query.start_ns and not job.question.query.end_ns
+            is_near = 0 <= window.end_ns - job.window.end_ns <= TOGETHER_NS
+            if has_no_span and is_near and job.window.camera == window.camera and not job.done:
                 return job.window
         return window
 
@@ -353,12 +314,12 @@ class Session:
             return
         grounder = Grounder(backend, answer_format=self._settings.answer_format)
         if self._settings.prepare:
-            self._ahead = Ahead(backend, self._buffers)
-        while self._work_one(grounder):
+            self._preparer = FramePreparer(backend, self._buffers)
+        while self._run_next_job(grounder):
             pass
         _close(backend)
 
-    def _work_one(self, grounder: Grounder) -> bool:
+    def _run_next_job(self, grounder: Grounder) -> bool:
         """Run the next job; False at the end. Holds no job, nor its frames, while it waits."""
         job = self._take()
         if job is None:
@@ -373,11 +334,11 @@ class Session:
         error: GroundError | None = None
         try:
             backend = self._load()
-        except GroundError as known:
-            error = known
-        except Exception as unknown:  # noqa: BLE001 - loading runs code that is not ours
+        except GroundError as err:
+            error = err
+        except Exception as err:  # noqa: BLE001 - loading runs code that is not ours
             _log.exception('the model cannot be loaded')
-            error = BackendError(f'{type(unknown).__name__}: {unknown}')
+            error = BackendError(f'{type(err).__name__}: {err}')
         with self._changed:
             self._load_error = error
             if self._state is ModelState.LOADING:
@@ -387,7 +348,7 @@ class Session:
 
     def _take(self) -> Job | None:
         """The next job; None at the end. Prepares frames, one at a time, until there is one."""
-        idle_s = None if self._ahead is None else 0.0
+        idle_s = None if self._preparer is None else 0.0
         while True:
             with self._changed:
                 self._changed.wait_for(
@@ -399,8 +360,8 @@ class Session:
                     self._running = self._queue.popleft()
                     self._running_since_ns = time.monotonic_ns()
                     return self._running
-            if self._ahead is not None:
-                idle_s = 0.0 if self._ahead.step() else IDLE_POLL_S
+            if self._preparer is not None:
+                idle_s = 0.0 if self._preparer.step() else IDLE_POLL_S
 
 
 def _run(grounder: Grounder, job: Job) -> Answer | GroundError:

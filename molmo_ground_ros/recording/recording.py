@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.errors import BadClipSpan, BadSpan, BagError, ImageError, NoFrames, seconds
 from molmo_ground_ros.frames import image
-from molmo_ground_ros.frames.clip_buffer import sampled_clip
+from molmo_ground_ros.frames.sampled_clip import sampled_clip
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 from molmo_ground_ros.recording.cdr import ImageMessage
 from molmo_ground_ros.recording.index import Camera, Paths, RecordingIndex

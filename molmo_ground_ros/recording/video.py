@@ -47,7 +47,7 @@ class VideoSource:
     def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source. Small steps forward are fast; a step back or far ahead is a seek."""
         del kind
-        pixels = self._video.picture(place)
+        pixels = self._video.image(place)
         height, width = pixels.shape[:2]
         image = RawImage(width, height, 'bgr8', 3 * width, pixels.reshape(-1))
         return ImageMessage(self._epoch_ns + place, '', image)

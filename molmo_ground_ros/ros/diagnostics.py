@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from molmo_ground_ros.frames.clip_buffer import BufferStats
+from molmo_ground_ros.frames.buffer_stats import BufferStats
 from molmo_ground_ros.grounding.session import ModelState, SessionStats
 
 # An answer that takes longer than this causes a warning.

@@ -38,7 +38,8 @@ from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import BackendError, Canceled, GroundError
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
-from molmo_ground_ros.grounding.session import Job, Session
+from molmo_ground_ros.grounding.job import Job
+from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
 from molmo_ground_ros.ros.executor import NodeExecutor

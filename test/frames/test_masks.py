@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 from pycocotools import mask as coco
 
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadMask
 from molmo_ground_ros.frames.masks import Mask, mask_of, read_rle
 
 PICTURES = of_numpy.arrays(
@@ -86,7 +86,7 @@ def test_all_ways_of_writing_counts_are_one_mask():
     ],
 )
 def test_what_is_no_mask_is_refused(found):
-    with pytest.raises(BadSetting, match=r'^(mask|size|counts) = '):
+    with pytest.raises(BadMask, match=r'^(mask|size|counts) = '):
         read_rle(found)
 
 
@@ -95,7 +95,7 @@ def test_what_is_no_mask_is_refused(found):
 def test_damaged_counts_are_refused_or_are_a_mask_of_that_size(counts):
     try:
         mask = read_rle({'size': [6, 7], 'counts': counts})
-    except BadSetting:
+    except BadMask:
         return
     assert mask.array().shape == (6, 7)
     assert mask.array().sum() == mask.area
@@ -103,16 +103,16 @@ def test_damaged_counts_are_refused_or_are_a_mask_of_that_size(counts):
 
 @pytest.mark.parametrize('shape', [(3,), (2, 2, 2), (0, 4)])
 def test_pixels_without_height_and_width_are_refused(shape):
-    with pytest.raises(BadSetting, match='height and width'):
+    with pytest.raises(BadMask, match='height and width'):
         mask_of(np.zeros(shape, bool))
 
 
 def test_a_mask_made_by_hand_of_wrong_counts_says_so():
-    with pytest.raises(BadSetting, match='no runs of 4 x 4 pixels'):
+    with pytest.raises(BadMask, match='no runs of 4 x 4 pixels'):
         Mask(4, 4, b'1').array()
 
 
 @pytest.mark.parametrize('counts', [[None, []], [[1], [2, 3]], [2**62] * 4 + [12], [1.5, 10.5]])
 def test_runs_that_are_no_numbers_of_pixels_are_an_error(counts):
-    with pytest.raises(BadSetting, match='are no runs of 3 x 4 pixels'):
+    with pytest.raises(BadMask, match='are no runs of 3 x 4 pixels'):
         read_rle({'size': [3, 4], 'counts': counts})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from molmo_ground_ros.errors import BadSetting, BadSpan
+from molmo_ground_ros.errors import BadArgument, BadSpan
 from molmo_ground_ros.frames.windows import (
     MAX_FRAMES,
     MAX_WINDOW_NS,
@@ -271,7 +271,7 @@ def test_a_long_span_is_cut_by_hand():
 def test_a_bad_split_is_refused():
     with pytest.raises(BadSpan, match='ends before'):
         split(1, 0)
-    with pytest.raises(BadSetting, match='length_ns'):
+    with pytest.raises(BadArgument, match='length_ns'):
         split(0, S, MAX_WINDOW_NS + 1)
-    with pytest.raises(BadSetting, match='overlap_ns'):
+    with pytest.raises(BadArgument, match='overlap_ns'):
         split(0, S, S, S)

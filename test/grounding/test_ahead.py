@@ -8,10 +8,10 @@ import logging
 
 import numpy as np
 import pytest
+from support.clips import empty_buffer
 
 from molmo_ground_ros.errors import ImageError
-from molmo_ground_ros.frames.clip_buffer import ClipBuffer
-from molmo_ground_ros.grounding.ahead import Ahead
+from molmo_ground_ros.grounding.ahead import FramePreparer
 from molmo_ground_ros.types import CompressedImage
 
 S = 1_000_000_000
@@ -46,40 +46,40 @@ def push(buffer, first, last, hz=10, bad=()):
 
 
 def buffer_of(seconds, camera='front', **options):
-    buffer = ClipBuffer(camera, decode=picture, **options)
+    buffer = empty_buffer(camera, decode=picture, **options)
     push(buffer, 0, seconds)
     return buffer
 
 
-def run(ahead):
-    while ahead.step():
+def run(preparer):
+    while preparer.step():
         pass
 
 
 def test_an_empty_buffer_has_nothing_due():
     backend = Recorder()
-    assert not Ahead(backend, {'front': ClipBuffer('front')}).step()
+    assert not FramePreparer(backend, {'front': empty_buffer('front')}).step()
     assert backend.seen == []
 
 
 def test_the_grid_is_prepared_newest_first_and_each_frame_once():
     backend, buffer = Recorder(), buffer_of(2.0)
-    ahead = Ahead(backend, {'front': buffer})
-    run(ahead)
+    preparer = FramePreparer(backend, {'front': buffer})
+    run(preparer)
     assert backend.seen == [('front', t) for t in (1.5, 1.0, 0.5, 0.0)]
     push(buffer, 2.1, 3.3)
-    run(ahead)
+    run(preparer)
     assert backend.seen[4:] == [('front', t) for t in (3.0, 2.5, 2.0)]
-    assert (ahead.prepared, ahead.failed) == (7, 0)
+    assert (preparer.prepared, preparer.failed) == (7, 0)
 
 
 def test_what_a_question_shows_is_prepared_but_for_the_newest():
     """Through evictions, frame after frame: two a second, and no other."""
     backend, buffer = Recorder(), buffer_of(0.0, horizon_ns=3 * S)
-    ahead = Ahead(backend, {'front': buffer})
+    preparer = FramePreparer(backend, {'front': buffer})
     for i in range(1, 100):
         push(buffer, i / 10, i / 10)
-        run(ahead)
+        run(preparer)
     prepared = {stamp for _, stamp in backend.seen}
     assert len(backend.seen) == len(prepared) == 20
     shown = [round((frame.stamp_ns - T0) / S, 3) for frame in buffer.cut().frames]
@@ -90,38 +90,38 @@ def test_what_a_question_shows_is_prepared_but_for_the_newest():
 def test_cameras_take_turns():
     backend = Recorder()
     buffers = {name: buffer_of(1.0, name) for name in ('front', 'rear')}
-    run(Ahead(backend, buffers))
+    run(FramePreparer(backend, buffers))
     assert [camera for camera, _ in backend.seen] == ['front', 'rear', 'front', 'rear']
 
 
 def test_a_corrupt_frame_is_left_to_the_question():
-    backend, buffer = Recorder(), ClipBuffer('front', decode=picture)
+    backend, buffer = Recorder(), empty_buffer('front', decode=picture)
     push(buffer, 0, 2, bad={0.5})
-    ahead = Ahead(backend, {'front': buffer})
-    run(ahead)
+    preparer = FramePreparer(backend, {'front': buffer})
+    run(preparer)
     assert [stamp for _, stamp in backend.seen] == [1.5, 1.0, 0.0]
     assert buffer.stats().undecodable == 0
     buffer.cut()
     assert buffer.stats().undecodable == 1
-    run(ahead)
+    run(preparer)
     assert [stamp for _, stamp in backend.seen[3:]] == [0.4]  # its neighbour took its place
 
 
 def test_a_frame_that_fails_is_tried_once_and_told(caplog: pytest.LogCaptureFixture):
     backend, buffer = Recorder(lambda stamp: stamp <= T0 + S), buffer_of(2.0)
-    ahead = Ahead(backend, {'front': buffer})
+    preparer = FramePreparer(backend, {'front': buffer})
     with caplog.at_level(logging.ERROR):
-        run(ahead)
-    assert (ahead.prepared, ahead.failed) == (1, 3)
-    assert ahead.last_error == 'RuntimeError: out of memory'
+        run(preparer)
+    assert (preparer.prepared, preparer.failed) == (1, 3)
+    assert preparer.last_error == 'RuntimeError: out of memory'
     assert len(caplog.records) == 1
 
 
 def test_time_that_starts_again_is_prepared_again():
     backend, buffer = Recorder(), buffer_of(2.0)
-    ahead = Ahead(backend, {'front': buffer})
-    run(ahead)
+    preparer = FramePreparer(backend, {'front': buffer})
+    run(preparer)
     buffer.clear()
     push(buffer, 0, 2)
-    run(ahead)
+    run(preparer)
     assert len(backend.seen) == 8

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from support.clips import filled, raw, stamp
+from support.clips import empty_buffer, filled, raw, stamp
 
 from molmo_ground_ros.backends.base import Backend, GenerateOptions, Generation, OnText
 from molmo_ground_ros.backends.replay import ReplayBackend
@@ -126,9 +126,8 @@ def test_bad_requests_are_refused_at_once_with_their_values(open_session: Opened
 
 
 def test_camera_without_frames_is_no_frames() -> None:
-    from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 
-    session = Session(lambda: ReplayBackend([NONE]), {'front': ClipBuffer('front')}, Settings())
+    session = Session(lambda: ReplayBackend([NONE]), {'front': empty_buffer('front')}, Settings())
     session.wait_ready(PATIENCE_S)
     with pytest.raises(NoFrames, match='front'):
         session.submit(QUESTION)

@@ -11,7 +11,7 @@ pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from support.bags import JPEG, MSG, jpeg_message, raw_message, write_bag
-from support.clips import SECOND, stamp
+from support.clips import SECOND, empty_buffer, stamp
 from support.recorded import TENTHS, kinds, storage_file
 
 from molmo_ground_ros.errors import (
@@ -20,7 +20,6 @@ from molmo_ground_ros.errors import (
     ImageError,
     NoFrames,
 )
-from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.recording import (
     RAW,
     LossKind,
@@ -69,7 +68,7 @@ def test_sound_recording_reads_as_rosbags_does(samples, name, whole_folder) -> N
 
 def test_clip_is_what_a_buffer_would_have_cut(samples) -> None:
     with open_recording(samples['mcap_crc_lz4']) as recording:
-        buffer = ClipBuffer(recording.topic, horizon_ns=63 * SECOND, keep_period_ns=0)
+        buffer = empty_buffer(recording.topic, horizon_ns=63 * SECOND, keep_period_ns=0)
         for message in recording.messages():
             buffer.push(message.stamp_ns, message.image, message.frame_id)
         assert same(recording.clip(*recording.span), buffer.cut())

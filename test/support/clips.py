@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small clips and buffers that tests share."""
 
+from typing import Any
+
 import numpy as np
 
-from molmo_ground_ros.frames.clip_buffer import ClipBuffer, Decode
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.image import decode as pixels
+from molmo_ground_ros.frames.pinned_window import Decode
 from molmo_ground_ros.types import Clip, Frame, RawImage
 
 SECOND = 1_000_000_000
@@ -31,11 +34,17 @@ def raw(value: int = 0, width: int = 8, height: int = 6) -> RawImage:
     return RawImage(width, height, 'rgb8', width * 3, bytes([value]) * (width * height * 3))
 
 
+def empty_buffer(camera: str = 'front', **options: Any) -> ClipBuffer:
+    """A buffer of half a minute and 512 MiB that keeps ten messages a second, unless told else."""
+    limits = {'horizon_ns': 30 * SECOND, 'max_bytes': 2**29, 'keep_period_ns': SECOND // 10}
+    return ClipBuffer(camera, **{**limits, **options})
+
+
 def filled(
     camera: str = 'front', seconds: float = 5.0, rate_hz: float = 10.0, decode: Decode = pixels
 ) -> ClipBuffer:
     """A buffer that has seen `seconds` of tiny images."""
-    buffer = ClipBuffer(camera, decode=decode)
+    buffer = empty_buffer(camera, decode=decode)
     for i in range(round(seconds * rate_hz) + 1):
         buffer.push(stamp(i / rate_hz), raw(i % 256), f'{camera}_optical')
     return buffer

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.benchmarks.datasets.examples import Example, ImageTruth, Media, TrackTruth
 from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
 from molmo_ground_ros.errors import BadSetting, ImageError, NoFrames
-from molmo_ground_ros.frames.clip_buffer import sampled_clip
+from molmo_ground_ros.frames.sampled_clip import sampled_clip
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
 from molmo_ground_ros.frames.windows import MAX_FRAMES, MAX_WINDOW_NS
 from molmo_ground_ros.types import Clip, Frame
@@ -277,7 +277,7 @@ class _VideoImages:
         self.stamps: Sequence[int] = [time_ns - first for time_ns in self._times]
 
     def frame(self, number: int) -> Frame:
-        return _frame(self.stamps[number], self._video.picture(self._times[number]))
+        return _frame(self.stamps[number], self._video.image(self._times[number]))
 
     def close(self) -> None:
         self._video.close()

@@ -36,7 +36,7 @@ from molmo_ground_ros.benchmarks.scoring.predictions import (
     NoPrediction,
     Prediction,
 )
-from molmo_ground_ros.errors import BadArgument, BadSetting
+from molmo_ground_ros.errors import BadArgument, BadMask
 from molmo_ground_ros.language.grammar import MOLMO2, format_of
 
 # Formats with points and without masks. The number of points is scored.
@@ -79,7 +79,7 @@ def example_result(
         text, cut = prediction.text, prediction.truncated
         try:
             scores = score(example, text, rules)
-        except (BadArgument, BadSetting) as err:
+        except (BadArgument, BadMask) as err:
             why = f'cannot be scored: {err}'
     true = true_count(example) if PARSE_FAILURES in scores else None
     return ExampleResult(example.id, example.category, state, scores, text, cut, why, true)
@@ -112,7 +112,7 @@ def unanswered_scores(example: Example, rules: Rules) -> dict[str, float]:
     """The scores of a missing answer, in the metrics that an answer would have."""
     try:
         names = score(example, '', rules)
-    except (BadArgument, BadSetting):
+    except (BadArgument, BadMask):
         return {}
     return {name: float(name == PARSE_FAILURES) for name in names}
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.clips import empty_buffer
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends import BackendSettings
 from molmo_ground_ros.backends.base import GenerateOptions
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import BackendError, ErrorCode
-from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.types import Query
 
@@ -179,7 +179,7 @@ def test_a_runtime_that_fails_in_an_answer_is_backend_failed_and_the_next_is_rig
     """Through the session, as the node asks."""
     backend = backends.load(name, BackendSettings(str(FOLDER), device='cpu', threads=1))
     with open_recording(ROOT / 'examples' / 'tabletop.mcap') as recording:
-        buffer = ClipBuffer('camera')
+        buffer = empty_buffer('camera')
         for message in recording.messages():
             buffer.push(message.stamp_ns, message.image)
     session = Session(lambda: backend, {'camera': buffer}, Settings(prepare=False))

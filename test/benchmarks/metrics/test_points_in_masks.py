@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
 
 from molmo_ground_ros.benchmarks.metrics.points_in_masks import hits, hits_and_nonempty
-from molmo_ground_ros.errors import BadSetting
+from molmo_ground_ros.errors import BadMask
 from molmo_ground_ros.frames.masks import Mask, mask_of
 
 PICTURES = of_numpy.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
@@ -80,5 +80,5 @@ def test_runs_of_no_pixels_are_not_seen():
 
 
 def test_a_damaged_mask_is_an_error():
-    with pytest.raises(BadSetting, match='counts'):
+    with pytest.raises(BadMask, match='counts'):
         hits([(0, 0)], [Mask(3, 3, b'zz')])

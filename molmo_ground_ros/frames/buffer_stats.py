@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What became of the messages that were pushed into a clip buffer, one by one and counted."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class PushOutcome(enum.Enum):
+    """What became of a pushed message. The values are names of counts in `BufferStats`."""
+
+    # Held.
+    KEPT = 'kept'
+    # Held only as long as it is the newest.
+    DECIMATED = 'decimated'
+    # Dropped, because its stamp is held already.
+    DUPLICATE = 'duplicate'
+    # Dropped, because the publisher sets no stamp.
+    ZERO_STAMP = 'zero_stamp'
+    # Dropped, because it is larger than the buffer.
+    TOO_LARGE = 'too_large'
+    # Far ahead: held back until the next message shows whether it is an outlier or time jumped.
+    FAR_FUTURE = 'far_future'
+    # The same, far in the past.
+    STALE = 'stale'
+    # Held together with the message that was held back: a new epoch, all earlier messages dropped.
+    RESTARTED = 'restarted'
+
+
+@dataclass(frozen=True, slots=True)
+class BufferStats:
+    """Counts since construction, and what is held now.
+
+    received = kept + decimated + duplicate + zero_stamp + too_large + far_future + stale +
+    held_back.
+    """
+
+    received: int
+    kept: int
+    decimated: int
+    duplicate: int
+    zero_stamp: int
+    too_large: int
+    far_future: int  # single messages far ahead, dropped
+    stale: int  # single messages far behind, dropped
+    held_back: int  # 0 or 1: waits for the next message
+    out_of_order: int  # of kept and decimated: came after a newer one
+    gaps: int  # pauses of more than a second
+    evicted: int  # of kept and decimated: pushed out by time or bytes
+    undecodable: int  # of kept and decimated: found corrupt by a reader, and dropped
+    epochs: int  # restarts: backward jumps, jumps beyond the horizon, and clear()
+    frames: int
+    nbytes: int
+    oldest_ns: int  # 0 where nothing is held
+    newest_ns: int
+    last_error: str  # of the newest decoding; '' if every frame could be decoded
+
+
+COUNTED = (
+    'received', 'kept', 'decimated', 'duplicate', 'zero_stamp', 'too_large', 'far_future', 'stale',
+    'out_of_order', 'gaps', 'evicted', 'undecodable', 'epochs',
+)  # fmt: skip
+"""The fields of BufferStats that count events. The others say what is held now."""

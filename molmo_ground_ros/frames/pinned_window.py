@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The messages of one window, held for a reader whatever the buffer does in the meantime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from molmo_ground_ros.errors import ImageError
+from molmo_ground_ros.frames.sampled_clip import sampled_clip
+from molmo_ground_ros.frames.windows import sample
+from molmo_ground_ros.types import Clip, EncodedImage, Frame
+
+Decode = Callable[[EncodedImage], NDArray[np.uint8]]
+"""Gives an image as (H, W, 3) RGB. Raises ImageError."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One undecoded message."""
+
+    stamp_ns: int
+    frame_id: str
+    image: EncodedImage
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedWindow:
+    """The messages of one window. Later pushes and evictions do not change it.
+
+    It holds references and copies nothing. Any thread may decode it, at any time.
+    """
+
+    camera: str
+    stored: tuple[StoredMessage, ...]  # not empty, ascending
+    start_ns: int
+    end_ns: int
+    anchor_ns: int  # a time of the sampling grid, the same for all windows of an epoch
+    decode_image: Decode
+    report: Callable[[list[StoredMessage], str], None]  # takes what failed, and the last error
+
+    def sampled(self) -> list[StoredMessage]:
+        """The messages that sampling picks, the newest included; none of them decoded."""
+        stamps = [stored.stamp_ns for stored in self.stored]
+        samples, _ = sample(stamps, self.start_ns, self.end_ns, self.anchor_ns)
+        return [self.stored[chosen.index] for chosen in samples]
+
+    def decode(self) -> Clip:
+        """Decode the frames that sampling picks: see sampled_clip. Raises NoFrames.
+
+        The buffer drops and counts what cannot be decoded.
+        """
+        by_stamp = {stored.stamp_ns: stored for stored in self.stored}
+
+        def load(stamp_ns: int) -> Frame:
+            stored = by_stamp[stamp_ns]
+            return Frame(stamp_ns, self.decode_image(stored.image), stored.frame_id)
+
+        failed: dict[int, ImageError] = {}
+        span_ns = (self.start_ns, self.end_ns)
+        try:
+            return sampled_clip(self.camera, list(by_stamp), load, span_ns, self.anchor_ns, failed)
+        finally:
+            error = str(list(failed.values())[-1]) if failed else ''
+            self.report([by_stamp[stamp_ns] for stamp_ns in failed], error)

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One accepted question and its outcome, which is set exactly once. Safe for several threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from molmo_ground_ros.errors import GroundError
+from molmo_ground_ros.frames.pinned_window import PinnedWindow
+from molmo_ground_ros.grounding.grounder import Progress
+from molmo_ground_ros.types import Answer, Question
+
+
+class Job:
+    """One accepted question. Made by `Session.submit`; safe to use from any thread."""
+
+    def __init__(self, question: Question, window: PinnedWindow, timeout_ns: int) -> None:
+        """Start the clock; the session resolves the job later."""
+        self.question = question
+        self.window = window
+        self.timeout_ns = timeout_ns
+        self.deadline_ns = time.monotonic_ns() + timeout_ns
+        # The worker replaces the value, and any thread may read it.
+        self.progress = Progress('queued')
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        # Guarded by _lock, and set once.
+        self._outcome: Answer | GroundError | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is an outcome."""
+        return self._done.is_set()
+
+    def resolve(self, outcome: Answer | GroundError) -> bool:
+        """Set the outcome unless there is one already; returns whether this call set it."""
+        with self._lock:
+            if self._outcome is not None:
+                return False
+            self._outcome = outcome
+            self._done.set()
+            return True
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until there is an outcome; False if there is none within `timeout_s` seconds."""
+        return self._done.wait(timeout_s)
+
+    def result(self) -> Answer:
+        """Wait for the outcome: return the answer or raise its GroundError."""
+        self._done.wait()
+        with self._lock:
+            outcome = self._outcome
+        if isinstance(outcome, Answer):
+            return outcome
+        assert outcome is not None
+        raise outcome
+
+    def advance(self, progress: Progress) -> bool:
+        """Note how far the work has come; False once nobody waits for it any more."""
+        self.progress = progress
+        return not self.done
