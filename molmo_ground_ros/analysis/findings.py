@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from molmo_ground_ros.analysis.stitch import Finding
 from molmo_ground_ros.types import Frame
 
-__all__ = ['Analysis', 'Finding', 'Pictures']
+__all__ = ['Analysis', 'Finding', 'FrameReader']
 
-Pictures = Callable[[str, int], Frame]
+FrameReader = Callable[[str, int], Frame]
 """(camera, stamp_ns) -> the decoded frame. Raises ImageError."""
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.analysis.findings import Finding, Pictures
+from molmo_ground_ros.analysis.findings import Finding, FrameReader
 from molmo_ground_ros.analysis.stitch import Event, Sighting, Trajectory
 from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.reports.colours import hexadecimal
@@ -124,7 +124,7 @@ def share_images(counts: Sequence[int], most: int = MOST_IMAGES) -> list[set[int
 
 
 def figure(
-    frame: EvidenceFrame, finding: Finding, read_frame: Pictures, *, with_image: bool
+    frame: EvidenceFrame, finding: Finding, read_frame: FrameReader, *, with_image: bool
 ) -> Figure:
     """The figure of a frame. Its image is decoded only where `with_image` is true."""
     sighting = frame.track.points[-1] if frame.track else frame.events[0].sighting

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from molmo_ground_ros.analysis.findings import Pictures
+from molmo_ground_ros.analysis.findings import FrameReader
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.windows import sample
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.types import Frame
 
 
-def frame_reader(recordings: Mapping[str, Recording]) -> Pictures:
+def frame_reader(recordings: Mapping[str, Recording]) -> FrameReader:
     """A function (camera, stamp_ns) -> decoded frame. It raises NoFrames, ImageError.
 
     recordings: by camera. They must stay open while it is used.

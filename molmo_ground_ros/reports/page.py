@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from molmo_ground_ros.analysis.findings import Analysis, Pictures
+from molmo_ground_ros.analysis.findings import Analysis, FrameReader
 from molmo_ground_ros.analysis.stitch import AnsweredWindow, Event, Finding
 from molmo_ground_ros.reports import timeline
 from molmo_ground_ros.reports.colours import hexadecimal
@@ -42,7 +42,7 @@ class FindingSection:
     figures: Iterator[Figure]  # can be read once: it decodes their images
 
 
-def write_page(analysis: Analysis, read_frame: Pictures, path: str | Path) -> None:
+def write_page(analysis: Analysis, read_frame: FrameReader, path: str | Path) -> None:
     """Write the page. A frame that cannot be decoded is a message in its place.
 
     One frame is decoded at a time. Raises OSError, which leaves an older file as it was, and
@@ -76,7 +76,7 @@ def write_page(analysis: Analysis, read_frame: Pictures, path: str | Path) -> No
     )
 
 
-def _sections(analysis: Analysis, read_frame: Pictures) -> list[FindingSection]:
+def _sections(analysis: Analysis, read_frame: FrameReader) -> list[FindingSection]:
     frames = [evidence_frames(*numbered) for numbered in enumerate(analysis.findings)]
     with_image = share_images([len(of_finding) for of_finding in frames])
 

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.analysis.findings import Analysis, Finding, Pictures
+from molmo_ground_ros.analysis.findings import Analysis, Finding, FrameReader
 from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.reports.colours import colour
 from molmo_ground_ros.reports.words import clock, date
@@ -41,7 +41,10 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def write_video(
-    analysis: Analysis, read_frame: Pictures, stamps: Mapping[str, Sequence[int]], path: str | Path
+    analysis: Analysis,
+    read_frame: FrameReader,
+    stamps: Mapping[str, Sequence[int]],
+    path: str | Path,
 ) -> None:
     """Write a frame for each of the stamps, in their order, with the cameras side by side.
 
@@ -105,7 +108,7 @@ def _is_complete(path: Path, frames: int) -> bool:
 
 def _frames(
     analysis: Analysis,
-    read_frame: Pictures,
+    read_frame: FrameReader,
     stamps: Mapping[str, Sequence[int]],
     cameras: Sequence[str],
 ) -> Iterator[_Image]:
@@ -130,7 +133,10 @@ def _frames(
 
 
 def _cell(
-    read_frame: Pictures, stamps: Mapping[str, Sequence[int]], cameras: Sequence[str], columns: int
+    read_frame: FrameReader,
+    stamps: Mapping[str, Sequence[int]],
+    cameras: Sequence[str],
+    columns: int,
 ) -> tuple[int, int]:
     """(width, height) of a camera's part, shaped as the first image that can be decoded.
 
@@ -210,7 +216,7 @@ class _FindingOverlay:
 
 def _draw(
     panel: _Image,
-    read_frame: Pictures,
+    read_frame: FrameReader,
     camera: str,
     stamp_ns: int,
     overlays: Sequence[_FindingOverlay],
