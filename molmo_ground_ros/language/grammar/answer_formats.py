@@ -90,8 +90,8 @@ _GEMINI_TRACKED = '{"time": 0.5, "id": 1, "point": [y, x], "label": "..."}'
 
 MOLMO2 = AnswerFormat('molmo2', lambda limits, _: Parser(limits), {})
 FORMATS: dict[str, AnswerFormat] = {
-    known.name: known
-    for known in (
+    entry.name: entry
+    for entry in (
         MOLMO2,
         AnswerFormat(
             'qwen3-vl',

@@ -1,23 +1,24 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One block's coordinates to points, word by word. Knows nothing of tags.
+"""Reads the coordinates of one block into points, word by word. Knows nothing of tags.
 
     coords  := group (SEP group)*     SEP := ; TAB : ,     other white space only parts words
     group   := (head row+)+           a head inside a group, as the article writes, starts a segment
     row     := id x y
 
-How what the grammar leaves open is decided, so that no number is taken for what it is not:
-- Scale, once a block: its first four words' last two are both `0.45`-like (or 0 or 1, one of them
-  with a decimal point) -> the article's 0..1, else integers 0..1000.
+The grammar leaves some cases open. They are decided so that no number is read as something else:
+- Scale, once for each block: if the third and fourth word are both like `0.45` (or 0 or 1, one of
+  them with a decimal point), it is the article's 0..1, else integers 0..1000.
 - Heads: `t^3` always starts a segment; so does any number with a decimal point in a 0..1000 block,
   where neither ids nor coordinates have one; in an article block, a number before an id, where a
   row would begin. An integer head is a frame index in an article block, else kept as the time.
-- A segment whose words fit `id x y z` and not `id x y` is skipped, and with it the block's rest
-  (MolmoMotion writes signed millimetres there); one that would fit both is read as points if it is
-  whole rows of three, else skipped alone.
-- One or two digits are read at face value (`45` is 45/1000) in a segment of whole rows. In one that
-  lacks or has a word too many, only `id` of one or two digits before exactly two coordinates of
-  three or four digits is kept: the released format pads them.
+- A segment whose words fit `id x y z` and not `id x y` is skipped, and the rest of the block with
+  it (MolmoMotion writes signed millimetres there). A segment that fits both is read as points if
+  its words make complete rows of three; if they do not, only this segment is skipped.
+- A coordinate of one or two digits is read at face value (`45` is 45/1000) if the words of the
+  segment make complete rows. If there is a word too many or too few, a row is used only if it is an
+  `id` of one or two digits before exactly two coordinates of three or four digits, because the
+  released format pads coordinates.
 """
 
 from __future__ import annotations
@@ -30,14 +31,19 @@ from molmo_ground_ros.language.grammar.parsed import SNIPPET, Kind, Ledger, Pars
 
 _PIECE = re.compile(r'(?P<word>[^\s;:,"\'<>]+)|[\s;:,]+')
 _SEPARATOR = re.compile(r'[;:,\t]')
-_STOP = re.compile(r'["\'<>]')  # ends the coordinates
+# Ends the coordinates.
+_STOP = re.compile(r'["\'<>]')
 _GROUP_STOP = re.compile(r'[;:,\t"\'<>]')
 _WORD = re.compile(r'(?P<frame>t\^)?(?P<sign>[+-])?(?P<number>[0-9]+(?P<dot>\.[0-9]*)?|\.[0-9]+)')
-_FINAL = re.compile(r'(?!100)[0-9]{3}|1000')  # cannot grow: only 1000 has four digits
+# A number to which no digit can be added: only 1000 has four digits.
+_FINAL = re.compile(r'(?!100)[0-9]{3}|1000')
 
-_GROUP_WORDS = 1 + 12 * 1000  # a longer group is read up to here; 12: whole rows of 3, and of 4
-_LARGEST = 999_999_999  # of an id or a head: fits int32
-_SAME_POINTS = 3  # this often, in as many frames, one and the same point is a report
+# A longer group is read up to this word: 12 words make complete rows of three and of four.
+_GROUP_WORDS = 1 + 12 * 1000
+# The largest id or head: it fits int32.
+_LARGEST = 999_999_999
+# If a block has at least so many points and all are the same, that is reported.
+_SAME_POINTS = 3
 
 
 class _Word(NamedTuple):
@@ -45,9 +51,9 @@ class _Word(NamedTuple):
     start: int
     end: int
     value: float | None  # None: not a number
-    dotted: bool
+    dotted: bool  # has a decimal point
     signed: bool
-    frame: bool  # t^
+    frame: bool  # begins with t^
 
     @property
     def natural(self) -> bool:
@@ -78,17 +84,24 @@ class CoordinateReader:
         self._kind = kind
         self._block = block
         self._ledger = ledger
-        self._settled = settled  # every point is put here too
-        self._text = ''  # the word being read
+        # Takes every point as well.
+        self._settled = settled
+        # The word that is being read.
+        self._text = ''
         self._start = 0
         self._end = 0
-        self._words: list[_Word] = []  # of the group being read
-        self._article: bool | None = None  # 0..1; None: not known yet
-        self._wide = False  # a block of `id x y z`
+        # The words of the group that is being read.
+        self._words: list[_Word] = []
+        # Whether coordinates are the article's 0..1; None: not known yet.
+        self._article: bool | None = None
+        # Whether this is a block of `id x y z`.
+        self._wide = False
         full = ledger.rows >= ledger.limits.rows
-        self._skip: re.Pattern[str] | None = _STOP if full else None  # what to skip to, unread
-        self._last: tuple[bool, float] = (False, 0.0)  # the last head
-        self._frames: dict[tuple[bool, float], set[int]] = {}  # head -> ids kept
+        # The text up to here is skipped.
+        self._skip: re.Pattern[str] | None = _STOP if full else None
+        # The last head, and the ids of every head.
+        self._last: tuple[bool, float] = (False, 0.0)
+        self._frames: dict[tuple[bool, float], set[int]] = {}
 
     def feed(self, text: str, pos: int, offset: int) -> int:
         """Read text[pos:] up to what ends the coordinates (a quote, < or >) or its end.
@@ -117,7 +130,7 @@ class CoordinateReader:
         return pos
 
     def end(self) -> None:
-        """The coordinates were closed."""
+        """Note that the coordinates were closed."""
         self._end_word()
         self._end_group()
         if self._kind == 'points' and not self._article and len(self.points) >= _SAME_POINTS:
@@ -127,7 +140,7 @@ class CoordinateReader:
                 self._ledger.reject(Reason.DEGENERATE, text)
 
     def cut(self) -> None:
-        """The answer ends here. A last number that could have gone on is not used."""
+        """Note that the answer ends here. A last number that may be incomplete is not used."""
         torn = ''
         if _FINAL.fullmatch(self._text):
             self._end_word()
@@ -158,8 +171,9 @@ class CoordinateReader:
         words, self._words = self._words, []
         if self._article is None:
             self._article = _is_article(words)
-        untold = cut and len(words) < 4  # too few words to tell heads from coordinates
-        segments = [words] if words and untold else _segments(words, bool(self._article))
+        # Fewer than four words do not show which are heads and which are coordinates.
+        undecided = cut and len(words) < 4
+        segments = [words] if words and undecided else _segments(words, bool(self._article))
         last = segments.pop() if cut and segments else []
         for segment in segments:
             if self._skip is None:
@@ -169,9 +183,10 @@ class CoordinateReader:
 
     def _read(self, words: list[_Word]) -> None:
         if len(words) > 1:
-            self._keep(words, *self._split(words[1:], cut=False))
+            self._use(words, *self._split(words[1:], cut=False))
         elif words[0].dotted and words[0].value is not None:
-            self._count(1)  # a frame with nobody in it, as the reference allows
+            # A frame with no point in it, which the reference allows.
+            self._count(1)
         else:
             self._ledger.reject(Reason.UNREADABLE, words[0].text)
             self._count(1)
@@ -180,17 +195,18 @@ class CoordinateReader:
         cut = words
         if len(words) > 1:
             rows, dropped = self._split(words[1:], cut=True)
-            if torn[:1] in ('-', '+') and len(words) % 3 == 1:  # where an id belongs: a z
+            # A sign where an id belongs begins a z.
+            if torn[:1] in ('-', '+') and len(words) % 3 == 1:
                 rows, dropped = [], [(Reason.EXTRA, words[1:])]
-            sound = [piece for piece in dropped if piece[0] is not Reason.CUT_OFF]
-            if rows or sound:
-                self._keep(words, rows, sound)
+            others = [piece for piece in dropped if piece[0] is not Reason.CUT_OFF]
+            if rows or others:
+                self._use(words, rows, others)
                 cut = [w for reason, piece in dropped if reason is Reason.CUT_OFF for w in piece]
         if cut or torn:
             self._ledger.reject(Reason.CUT_OFF, f'{_join(cut)} {torn}'.strip())
 
     def _split(self, words: list[_Word], cut: bool) -> tuple[list[_Row], list[_Dropped]]:
-        """The rows after a head. Finds out, too, whether the block is of `id x y z`."""
+        """The rows after a head, and the words that make none; notes a block of `id x y z`."""
         threes = _fits(words, 3, bool(self._article))
         fours = (
             len(words) >= 4
@@ -203,11 +219,11 @@ class CoordinateReader:
             return [], [(Reason.EXTRA, words)]
         if (left and not cut) or _misaligned(words):
             return ([], [(Reason.UNREADABLE, words)]) if self._article else _padded(words, cut)
-        whole = words[: len(words) - left]
-        rows = list(zip(whole[::3], whole[1::3], whole[2::3], strict=True))
+        complete = words[: len(words) - left]
+        rows = list(zip(complete[::3], complete[1::3], complete[2::3], strict=True))
         return rows, [(Reason.CUT_OFF, words[-left:])] if left else []
 
-    def _keep(self, words: list[_Word], rows: list[_Row], dropped: list[_Dropped]) -> None:
+    def _use(self, words: list[_Word], rows: list[_Row], dropped: list[_Dropped]) -> None:
         """Turn a segment's rows into points, and report what is wrong with the others."""
         head = words[0]
         rows = rows[: self._ledger.limits.rows - self._ledger.rows]
@@ -288,7 +304,7 @@ def _read_word(text: str, start: int, end: int) -> _Word:
 
 
 def _is_article(words: list[_Word]) -> bool | None:
-    """Whether a block that begins with these words has coordinates 0..1; None: they do not tell."""
+    """Whether a block that begins with these words has coordinates 0..1; None if it is open."""
     place = words[2:4]
     if len(place) < 2 or any(word.value is None for word in place):
         return None
@@ -345,9 +361,9 @@ def _fits(words: list[_Word], stride: int, article: bool) -> bool:
 
 def _misaligned(words: list[_Word]) -> bool:
     """Whether a padded coordinate stands where an id belongs, and an id where a coordinate does."""
-    whole = words[: len(words) - len(words) % 3]
-    return any(word.digits >= 3 for word in whole[::3]) and any(
-        word.short for word in (*whole[1::3], *whole[2::3])
+    rows = words[: len(words) - len(words) % 3]
+    return any(word.digits >= 3 for word in rows[::3]) and any(
+        word.short for word in (*rows[1::3], *rows[2::3])
     )
 
 

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""JSON as language models write it, to values and where they stand. Knows nothing of points.
+"""Reads JSON as language models write it: its values and their positions. Knows nothing of points.
 
-It may stand in a ```json fence or in the middle of a sentence, once or several times; with single
-quotes, trailing or missing commas, names without quotes; it may break off anywhere. What is not
-JSON even so marks the object or list around it as unsound, and reading goes on. Total and linear:
-one pass over the text, no recursion, no value raises.
+The JSON may stand in a ```json fence or in the middle of a sentence, once or several times. It may
+have single quotes, trailing or missing commas and names without quotes, and it may break off
+anywhere. What is not JSON even then marks the object or list around it as unsound, and reading goes
+on. Reading is one pass over the text in linear time, without recursion, and no text makes it raise.
+A parser of the standard or of JSON5 gives no positions and stops at the first error.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from dataclasses import dataclass, field
 
 from molmo_ground_ros.language.grammar.statements import BLOCK
 
-_OPENS = re.compile(  # in words, what begins JSON
-    r'\[(?=\s{0,64}[{\["\'\]0-9.\-])|\{(?=\s{0,64}[{\["\'}\w])|```\w{0,16}'
-)
+# What begins JSON in the middle of words.
+_OPENS = re.compile(r'\[(?=\s{0,64}[{\["\'\]0-9.\-])|\{(?=\s{0,64}[{\["\'}\w])|```\w{0,16}')
 # A quote inside a text does not end it unless a value may end there: models write 'it's' and
 # "the "red" one". No text goes over its line.
 _TOKEN = re.compile(
@@ -41,7 +41,7 @@ class Leaf:
     """A number, or a text; a name without quotes (null, true) is a text, too."""
 
     value: float | str
-    start: int  # text[start:end] is it, without its quotes
+    start: int  # text[start:end] is the value, without its quotes
     end: int
 
 
@@ -52,12 +52,14 @@ class Node:
     is_object: bool
     start: int
     end: int = -1  # -1: never closed
-    sound: bool = True  # nothing in it was out of place
-    holds_objects: bool = False  # however deep
+    # Whether nothing in it was out of place.
+    sound: bool = True
+    # Whether there is an object inside it, at any depth.
+    holds_objects: bool = False
     items: list[tuple[str, Node | Leaf]] = field(default_factory=list)
 
     @property
-    def whole(self) -> bool:
+    def is_sound(self) -> bool:
         """Whether it was closed, and nothing in it was out of place."""
         return self.sound and self.end >= 0
 
@@ -84,8 +86,9 @@ class _Reading:
         self.roots: list[Node] = []
         self.open: list[Node] = []
         self.plain: list[str] = []
-        self._names: list[str | None] = []  # of each open node: the name that waits for its value
-        self._colons: list[bool] = []  # whether its colon came
+        # Of each open node the name that waits for its value, and whether its colon came.
+        self._names: list[str | None] = []
+        self._colons: list[bool] = []
         self._count = {'[': 0, '{': 0}  # of the open nodes
         self._text = text
         while pos < len(text):
@@ -106,14 +109,16 @@ class _Reading:
 
     def _in_json(self, pos: int) -> int:
         token = _TOKEN.match(self._text, pos)
-        if token is None:  # cannot be: the last choice takes any character
+        if token is None:
+            # This cannot be: the last choice of the expression takes any character.
             return len(self._text)
         end = token.end()
         mark = token['mark']
         if token['quote']:
             self._read_text(token)
         elif token['number']:
-            if end < len(self._text):  # else it may go on
+            # A number at the end of the text may be cut off.
+            if end < len(self._text):
                 self._read_number(token)
         elif token['word']:
             self._put(Leaf(token['word'], pos, end))
@@ -143,7 +148,7 @@ class _Reading:
             self._put(Leaf(float(token['number']), token.start(), token.end()))
 
     def _put(self, value: Node | Leaf) -> None:
-        """A value has come: into the innermost open list or object."""
+        """Put a value into the innermost open list or object."""
         top, name = self.open[-1], self._names[-1]
         if not top.is_object:
             top.items.append(('', value))
@@ -168,13 +173,13 @@ class _Reading:
         self._count[mark] += 1
 
     def _pop(self, mark: str, end: int) -> None:
-        wanted = _PAIRS[mark]
-        if not self._count[wanted]:
+        opening = _PAIRS[mark]
+        if not self._count[opening]:
             self.open[-1].sound = False
             return
         while True:
             node = self._drop()
-            if node.is_object == (wanted == '{'):
+            if node.is_object == (opening == '{'):
                 node.end = end
                 return
             node.sound, node.end = False, end - 1
@@ -190,7 +195,7 @@ class _Reading:
         return node
 
     def _shut_all(self, end: int) -> None:
-        """A fence ends all that is open."""
+        """Close all open nodes, as a fence does."""
         while self.open:
             node = self._drop()
             node.sound, node.end = False, end

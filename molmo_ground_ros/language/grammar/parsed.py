@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a parse gives: points, blocks, the reasons for what was not used, and the limits."""
+"""What parsing an answer gives: points, blocks, rejections with their reasons, and the limits."""
 
 from __future__ import annotations
 

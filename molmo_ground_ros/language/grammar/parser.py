@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An answer, as it streams, to blocks. Total: whatever a model wrote, it gives and never raises.
+"""Reads an answer into blocks while it streams. No text makes it raise.
 
-The time is linear in the text however it is cut into pieces: every character is looked at a
-bounded number of times, and at most a tag's worth of them waits for the next piece.
+The time is linear in the length of the text, however it is cut into pieces: every character is read
+a bounded number of times, and at most the characters of one tag wait for the next piece.
 """
 
 from __future__ import annotations
@@ -24,22 +24,21 @@ from molmo_ground_ros.language.grammar.parsed import (
     Reason,
 )
 from molmo_ground_ros.language.grammar.statements import BLOCK, read_statements
-from molmo_ground_ros.language.grammar.write import safe_to_text
+from molmo_ground_ros.language.grammar.write import unescaped_label
 
 _TAG = re.compile(r'<(?P<slash>/?)(?P<kind>points|tracks)(?=[\s/>])')
-_TAG_BEGUN = re.compile(  # the start of a _TAG at the end of what has come
-    r'<(?:/?(?:p(?:o(?:i(?:n(?:ts?)?)?)?)?|t(?:r(?:a(?:c(?:ks?)?)?)?)?)?)?\Z'
-)
+# The start of a _TAG at the end of the text so far.
+_TAG_BEGUN = re.compile(r'<(?:/?(?:p(?:o(?:i(?:n(?:ts?)?)?)?)?|t(?:r(?:a(?:c(?:ks?)?)?)?)?)?)?\Z')
 _TAG_LENGTH = len('</points')
 _COORDS = re.compile(r'(?P<mark>["\'>])|coords\s{0,8}=\s{0,8}["\']')
 _COORDS_BEGUN = re.compile(r'c(?:o(?:o(?:r(?:d(?:s\s{0,8}(?:=\s{0,8})?)?)?)?)?)?\Z')
 _COORDS_LENGTH = len('coords=') + 16
 _TAIL_MARK = re.compile(r'["\'<>]')
 _LABEL = re.compile(r'(?:\A|\s)(?:alt|label)\s{0,8}=\s{0,8}(?P<quote>["\'])')
-_LABEL_END = re.compile(  # a quote that ends the attribute, not one inside an unescaped label
-    r'(?P<quote>["\'])(?=\s{0,8}/?\Z|\s{1,8}\w{1,16}\s{0,8}=)'
-)
-_HEAD = 4500  # characters of a tag around its coords; over a question's 4000
+# A quote that ends the attribute, instead of one inside an unescaped label.
+_LABEL_END = re.compile(r'(?P<quote>["\'])(?=\s{0,8}/?\Z|\s{1,8}\w{1,16}\s{0,8}=)')
+# Characters of a tag around its coordinates. A label may be a question, of up to 4000.
+_HEAD = 4500
 
 
 class Parser:
@@ -48,14 +47,18 @@ class Parser:
     def __init__(self, limits: ParseLimits = DEFAULT_LIMITS) -> None:
         self._ledger = Ledger(limits)
         self._state: Callable[[str, int], int] = self._in_text
-        self._waiting = ''  # the end of what was fed, not understood yet
-        self._offset = 0  # where it lies in the answer
-        self._plain: list[str] = []  # the answer without its blocks
+        # The end of the text so far, which is not understood yet, and its place in the answer.
+        self._waiting = ''
+        self._offset = 0
+        # The answer without its blocks.
+        self._plain: list[str] = []
         self._blocks: list[Block] = []
         self._settled: list[ParsedPoint] = []
-        self._kind: Kind = 'points'  # of the block being read, and so on
-        self._head = ''  # its tag, without the coordinates
-        self._quote = ''  # the one that is open in the tag
+        # Of the block that is being read: its kind, its tag without the coordinates, the quote that
+        # is open in the tag, its rows, whether its coordinates were closed, and its label.
+        self._kind: Kind = 'points'
+        self._head = ''
+        self._quote = ''
         self._rows = CoordinateReader('points', 0, self._ledger, self._settled)
         self._closed = False
         self._body: list[str] = []
@@ -80,7 +83,7 @@ class Parser:
         return settled
 
     def finish(self) -> Parsed:
-        """What the answer says, given that it ends here. Keeps what is complete."""
+        """What the answer says if it ends here. Uses the parts that are complete."""
         if self._state == self._in_tag:
             self._ledger.reject(Reason.CUT_OFF, f'<{self._kind}{self._head}{self._waiting}')
         elif self._state == self._in_coords:
@@ -102,8 +105,8 @@ class Parser:
             rejections=self._ledger.rejections(),
         )
 
-    # Each state reads text from pos on and returns how far it came. It either moves on, or sets
-    # another state, or waits for more.
+    # Each of the methods below is a state. It reads the text from pos on and returns how far it
+    # came: it moves on, sets another state, or waits for more text.
 
     def _in_text(self, text: str, pos: int) -> int:
         tag, pos = self._scan(text, pos, self._plain)
@@ -191,7 +194,7 @@ class Parser:
         return pos
 
     def _in_rest(self, text: str, pos: int) -> int:
-        """After too many blocks."""
+        """Read the text after too many blocks as plain words."""
         self._plain.append(text[pos:])
         return len(text)
 
@@ -227,12 +230,12 @@ class Parser:
         self._state = self._in_coords
 
     def _end_unreadable(self) -> None:
-        """A tag without coordinates, or with too long a head."""
+        """End a tag that has no coordinates or too long a head."""
         self._ledger.reject(Reason.UNREADABLE, f'<{self._kind}{self._head}')
         self._state = self._in_text
 
     def _end_unclosed(self) -> None:
-        """No closing tag: what followed is the answer's text, and the label is not known."""
+        """End a block without a closing tag: what follows it is plain text, and no label."""
         self._end_block()
         self._plain.extend(self._body)
 
@@ -240,13 +243,13 @@ class Parser:
         if not label.strip():
             label = _label(self._head)
         points = tuple(self._rows.points)
-        self._blocks.append(Block(self._kind, safe_to_text(label), points, self._closed))
+        self._blocks.append(Block(self._kind, unescaped_label(label), points, self._closed))
         self._plain.append(BLOCK)
         self._state = self._in_text
 
 
 def parse(text: str, limits: ParseLimits = DEFAULT_LIMITS) -> Parsed:
-    """Read a whole answer."""
+    """Read a complete answer."""
     parser = Parser(limits)
     parser.feed(text)
     return parser.finish()

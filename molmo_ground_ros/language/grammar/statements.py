@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The words of an answer, without its blocks, to a stated total, "none" or a refusal."""
+"""Reads the words around the blocks of an answer: a stated total, "none" or a refusal."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-BLOCK = '\ufffc'  # stands where a block stood (U+FFFC, object replacement character)
+# Stands in the words at the place of a block: U+FFFC, the object replacement character.
+BLOCK = '\ufffc'
 
 # All are read on lower-case text with single spaces. Up to nine digits: a count fits int32.
 # Source of the first: molmo2 f3cb108, olmo/eval/evaluators.py:2657-2792. 200: an unbounded span
@@ -34,7 +35,7 @@ _REFUSED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """Three different answers; any of them may be absent."""
+    """Three different answers. Each may be missing."""
 
     count: int | None
     none: bool

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Points to answer text: the released format, to train and to test on, and the article's.
+"""Writes points as the text of an answer: in the released format and in that of the article.
 
 A row is (time, id, x, y): time in seconds, written with one decimal (or, with `images`, the image's
 1-based index); x and y shares of the image, 0..1, held to that range as the reference does.
@@ -64,14 +64,14 @@ def format_article(rows: Iterable[Row], label: str, *, decimals: int = 2) -> str
     A row's time is its frame's 1-based index here. The article writes one block an object.
     """
     coords = ' '.join(
-        f't^{int(frame)} {number} {_held(x):.{decimals}f} {_held(y):.{decimals}f}'
+        f't^{int(frame)} {number} {_clipped(x):.{decimals}f} {_clipped(y):.{decimals}f}'
         for frame, number, x, y in rows
     )
     return _block('points', coords, f'\n{label.strip()}\n')
 
 
-def safe_to_text(label: str) -> str:
-    """A label as it was before `_safe`: the entities that it writes, read back."""
+def unescaped_label(label: str) -> str:
+    """A label with the entities replaced that `_safe` writes."""
     return _ENTITY.sub(lambda entity: _ENTITIES[entity.group()], label.strip())
 
 
@@ -106,9 +106,9 @@ def _seconds(time: float) -> float:
     return round(float(time), 1)
 
 
-def _held(share: float) -> float:
+def _clipped(share: float) -> float:
     return min(max(share, 0.0), 1.0)
 
 
 def _scaled(share: float) -> int:
-    return round(1000 * _held(float(share)))
+    return round(1000 * _clipped(float(share)))
