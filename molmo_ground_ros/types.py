@@ -25,6 +25,19 @@ class Task(enum.IntEnum):
     TRACK = 3
     TEXT = 4
 
+    @property
+    def token_limit(self) -> int:
+        """How many tokens an answer may have, unless a setting says so; not of AUTO.
+
+        Source: molmo2 f3cb108, olmo/eval/eval_utils.py:309-319, as evaluated. The limit of text is
+        ours: the evaluation gives a short answer 12 to 192 tokens, a reasoned one 448, a caption
+        2048.
+        """
+        return _TOKEN_LIMITS[self]
+
+
+_TOKEN_LIMITS = {Task.POINT: 2048, Task.COUNT: 2048, Task.TRACK: 4096, Task.TEXT: 512}
+
 
 Data = bytes | bytearray | memoryview | NDArray[np.uint8]
 

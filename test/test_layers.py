@@ -47,7 +47,7 @@ ROOMS: Mapping[str, Room] = {
     'space': Room((), 'camera_model depth_image locate transforms', 'patch registration rvl'),
     'language': Room((), 'grammar prompts'),
     'backends': Room(
-        ('storage', 'frames', 'language'),
+        ('storage', 'frames'),
         public='base checkpoint host segmenter'
         ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/memory molmo2/weights'
         ' molmo2/trt/plans server/endpoint',
@@ -66,24 +66,24 @@ ROOMS: Mapping[str, Room] = {
         ' unpack video',
     ),
     'analysis': Room(
-        ('storage', 'frames', 'language', 'backends', 'grounding', 'recording'),
-        public='findings ray/cluster ray/workers records run stitch store window',
+        ('storage', 'frames', 'grounding', 'recording'),
+        public='findings ray/cluster ray/workers recorded_frames records run stitch store window',
         private='ray',
     ),
     'reports': Room(
-        ('storage', 'frames', 'recording', 'analysis'),
-        public='answer_record answer_table bag colours contact_sheet figures html images page'
+        ('storage', 'analysis'),
+        public='answer_record answer_table bag colours contact_sheet figures html page'
         ' table video words',
         private='message_definitions timeline',
     ),
     'benchmarks': Room(
-        ('storage', 'frames', 'language', 'backends', 'grounding', 'reports'),
+        ('storage', 'frames', 'language', 'grounding', 'reports'),
         public='conversions datasets feedback scoring',
         private='metrics',
     ),
     'commands': Room(
         (
-            *('storage', 'frames', 'language', 'backends', 'grounding'),
+            *('backends', 'grounding'),
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',

@@ -19,6 +19,7 @@ from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.findings import Analysis
 from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
+from molmo_ground_ros.analysis.recorded_frames import frame_reader, sampled_stamps
 from molmo_ground_ros.analysis.stitch import Finding, Mark
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
@@ -26,9 +27,13 @@ from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, BagError
-from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.grounding.loader import GrounderLoader
-from molmo_ground_ros.recording import Recording, open_cameras, open_recording
+from molmo_ground_ros.recording import (
+    MAX_WINDOW_NS,
+    Recording,
+    open_cameras,
+    open_recording,
+)
 from molmo_ground_ros.reports.answer_record import answer_record
 from molmo_ground_ros.reports.answer_table import (
     POINT_HEADER,
@@ -37,7 +42,6 @@ from molmo_ground_ros.reports.answer_table import (
     text_table,
 )
 from molmo_ground_ros.reports.contact_sheet import contact_sheet, save_png, tiles_of
-from molmo_ground_ros.reports.images import frame_reader, sampled_stamps
 from molmo_ground_ros.types import Point, Query, Question, Task
 
 RECORDS, TABLE, PAGE = 'records.jsonl', 'records.csv', 'report.html'

@@ -39,16 +39,14 @@ from molmo_ground_ros.benchmarks.scoring.published import (
     published,
     published_beside,
 )
-from molmo_ground_ros.benchmarks.scoring.result import write_results
-from molmo_ground_ros.benchmarks.scoring.result_tables import Table, notes, tables
+from molmo_ground_ros.benchmarks.scoring.result import lock_results, write_results
+from molmo_ground_ros.benchmarks.scoring.result_tables import Table, notes, tables, write_tables
 from molmo_ground_ros.benchmarks.scoring.score import Rules, rules_of
 from molmo_ground_ros.benchmarks.scoring.segmenting import with_mask_scores
 from molmo_ground_ros.commands.progress import StepProgress
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadRecord, BadSetting, listed
 from molmo_ground_ros.grounding.loader import GrounderLoader
-from molmo_ground_ros.storage.atomic import atomic_file
-from molmo_ground_ros.storage.folder_lock import lock
 
 RESULTS, TABLE = 'results.json', 'table.md'
 # The exit code that shells give a command that SIGINT ended.
@@ -125,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
     media = MediaFolder(arguments.media or _folder(arguments.data))
     complaints = _Complaints(arguments.strict)
     follow = _segmenter(arguments, media, rules)
-    with lock(Path(_out(arguments))) if _out(arguments) else nullcontext():
+    with lock_results(Path(_out(arguments))) if _out(arguments) else nullcontext():
         return _evaluate(arguments, data, media, rules, complaints, follow)
 
 
@@ -360,10 +358,7 @@ def _write_files(
     out = Path(_out(arguments))
     out.mkdir(parents=True, exist_ok=True)
     write_results(evaluation.results, evaluation.skipped, about, out / RESULTS)
-    parts = [table.markdown() for table in printed_tables]
-    parts.append('\n'.join(f'- {line}' for line in lines))
-    with atomic_file(out / TABLE) as partial:
-        partial.write_text('\n\n'.join(parts) + '\n', encoding='utf-8')
+    write_tables(out / TABLE, printed_tables, lines)
     if not arguments.predictions:
         names = [_plain(result.name) for result in evaluation.results]
         for result, name in zip(evaluation.results, _unique(names, names), strict=True):

@@ -12,7 +12,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,12 @@ from molmo_ground_ros.benchmarks.feedback.labels import (
     read_unreadable,
 )
 from molmo_ground_ros.benchmarks.feedback.training_data import (
-    Record,
     SkippedAnswer,
     TrainingRecords,
     convert,
 )
 from molmo_ground_ros.errors import BadField, BadSetting, GroundError, seconds
 from molmo_ground_ros.reports.table import cell_text
-from molmo_ground_ros.storage.atomic import atomic_file
 
 POINTS, TRACKS, CLIPS = 'videopoint.jsonl', 'videotrack.jsonl', 'clips.jsonl'
 # Characters that a CSV cell may have: the csv module's own limit is 2**17.
@@ -82,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         if kind in kinds:
             path = (folder / name).with_suffix(f'.{arguments.suffix}')
             datasets.write(path, records, path.stem)
-    write(folder / CLIPS, converted.clips)
+    datasets.write_json_lines(folder / CLIPS, converted.clips)
     _print(converted, folder, len(reading.complaints))
     return 0
 
@@ -145,13 +143,6 @@ def sources(paths: Sequence[Path]) -> list[str]:
         same = sum(name == base or name.startswith(f'{base}#') for name in names)
         names.append(f'{base}#{same + 1}' if same else base)
     return names
-
-
-def write(path: Path, records: Iterable[Record]) -> None:
-    """Write JSON Lines. Raises OSError, and leaves an older file as it was."""
-    with atomic_file(path) as partial, partial.open('w', encoding='utf-8') as file:
-        for record in records:
-            file.write(json.dumps(record, allow_nan=False) + '\n')
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:

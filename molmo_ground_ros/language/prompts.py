@@ -26,10 +26,6 @@ _WORDINGS: dict[Task, Callable[[str], str]] = {
     Task.TRACK: 'Track the {} in 2 FPS'.format,
 }
 
-# molmo2 f3cb108, olmo/eval/eval_utils.py:309-319, as evaluated; for plain text ours: the evaluation
-# gives a short answer 12 to 192 tokens, a reasoned one 448, a caption 2048.
-_MAX_NEW_TOKENS = {Task.POINT: 2048, Task.COUNT: 2048, Task.TRACK: 4096, Task.TEXT: 512}
-
 _NO_INSTRUCTIONS: Mapping[Task, str] = MappingProxyType({})
 
 _QUOTED = re.compile(r'"[^"]*"')
@@ -94,7 +90,7 @@ def question_of(
     """Make a query into the question that a model is asked.
 
     instructions: what a format of answers adds to the prompt of a task, on a line of its own.
-    max_new_tokens: 0 gives the task its own limit (`token_limit`).
+    max_new_tokens: 0 gives the task its own limit (`Task.token_limit`).
     verbatim: send the words exactly as they are, whatever they are, as a data set wants it.
     Raises BadQuestion if there are no words, or more than MAX_QUESTION characters of them; never
     if they are sent verbatim.
@@ -106,12 +102,7 @@ def question_of(
     prompt = words if verbatim else _prompt_of(words, task)
     if instruction := instructions.get(task):
         prompt = f'{prompt}\n{instruction}'
-    return Question(query, task, prompt, max_new_tokens or token_limit(task))
-
-
-def token_limit(task: Task) -> int:
-    """How many tokens an answer may have. task: any but AUTO."""
-    return _MAX_NEW_TOKENS[task]
+    return Question(query, task, prompt, max_new_tokens or task.token_limit)
 
 
 def _prompt_of(words: str, task: Task) -> str:

@@ -22,6 +22,7 @@ timeline.py   one camera's messages of all files, in order, each stamp once
 loss.py       what is lost
 """
 
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.index import Camera, SeveralCameras
 from molmo_ground_ros.recording.loss import Loss, LossKind
@@ -29,6 +30,7 @@ from molmo_ground_ros.recording.recording import Recording, open_cameras, open_r
 
 __all__ = [
     'COMPRESSED',
+    'MAX_WINDOW_NS',
     'RAW',
     'Camera',
     'ImageMessage',

@@ -24,9 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import AnsweredWindow, Sighting, Trajectory, WindowState
+from molmo_ground_ros.analysis.stitch import (
+    SAMPLE_PERIOD_NS,
+    AnsweredWindow,
+    Sighting,
+    Trajectory,
+    WindowState,
+)
 from molmo_ground_ros.errors import MissingPackage
-from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
 from molmo_ground_ros.reports.colours import colour
 from molmo_ground_ros.reports.message_definitions import (
     ANNOTATIONS,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from molmo_ground_ros.errors import BadQuestion
-from molmo_ground_ros.language.prompts import MAX_QUESTION, question_of, token_limit
+from molmo_ground_ros.language.prompts import MAX_QUESTION, question_of
 from molmo_ground_ros.types import Query, Question, Task
 
 QUESTIONS = [
@@ -176,7 +176,7 @@ def test_the_longest_question_passes():
 
 
 def test_token_limits_are_those_of_the_evaluation():
-    limits = {task: token_limit(task) for task in Task if task is not Task.AUTO}
+    limits = {task: task.token_limit for task in Task if task is not Task.AUTO}
     expected = {Task.POINT: 2048, Task.COUNT: 2048, Task.TRACK: 4096, Task.TEXT: 512}
     assert limits == expected
 

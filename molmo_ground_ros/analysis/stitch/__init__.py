@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers about overlapping windows to one about the recording. Knows no frames, models or ROS.
 
-    values.py    what merging gives: events, trajectories, windows, seams, gaps, and the marks
+    finding.py   what merging gives: events, trajectories, windows, seams, gaps, and the marks
     coverage.py  what the answers speak for, and what they do not
     assign.py    costs -> pairs, and what could as well have been
     doubts.py    the marks of a matching
@@ -28,8 +28,10 @@ from molmo_ground_ros.analysis.stitch.finding import (
     WindowState,
 )
 from molmo_ground_ros.analysis.stitch.stitcher import Stitcher
+from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
 
 __all__ = [
+    'SAMPLE_PERIOD_NS',
     'AnsweredWindow',
     'Event',
     'Finding',

@@ -21,7 +21,6 @@ from molmo_ground_ros.backends.molmo2.config import (
 )
 from molmo_ground_ros.errors import BadSetting, DoesNotFit
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
-from molmo_ground_ros.language.prompts import token_limit
 from molmo_ground_ros.types import Task
 
 ROWS = 256  # a capacity is a multiple of it
@@ -107,13 +106,13 @@ def window_of(seconds: float, model: Model) -> WindowSize:
 
     Frames: `windows.most_frames`. A label takes at most a token a character, ' 12.5 ': Qwen's own
     tokenizer writes digits one by one, so for it that is exact; no tokenizer over bytes takes more.
-    The answer has room for three objects tracked in every frame, within `prompts.token_limit`.
+    The answer has room for three objects tracked in every frame, within `Task.token_limit`.
     """
     if not _PERIOD_SECONDS <= seconds <= _MAX_SECONDS:
         raise BadSetting('window', seconds, f'not in {_PERIOD_SECONDS:g} to {_MAX_SECONDS:g} s')
     frames = most_frames(round(seconds * 1e9))
     prompt = frames * model.frame_tokens + _label_tokens(frames) + QUESTION_TOKENS
-    low, high = token_limit(Task.TEXT), token_limit(Task.TRACK)
+    low, high = Task.TEXT.token_limit, Task.TRACK.token_limit
     answer = min(max(low, ANSWER_A_FRAME * frames), high)
     positions = model.config.text.positions
     if prompt >= positions:

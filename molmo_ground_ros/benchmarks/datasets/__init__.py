@@ -20,6 +20,14 @@ A record that cannot be used is yielded as a `BadRecord` with its file and row. 
 
 from molmo_ground_ros.benchmarks.datasets.expression_examples import example_of
 from molmo_ground_ros.benchmarks.datasets.registry import ANNOTATED, FORMATS, read, read_annotated
-from molmo_ground_ros.benchmarks.datasets.write import write
+from molmo_ground_ros.benchmarks.datasets.write import write, write_json_lines
 
-__all__ = ['ANNOTATED', 'FORMATS', 'example_of', 'read', 'read_annotated', 'write']
+__all__ = [
+    'ANNOTATED',
+    'FORMATS',
+    'example_of',
+    'read',
+    'read_annotated',
+    'write',
+    'write_json_lines',
+]

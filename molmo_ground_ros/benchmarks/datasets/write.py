@@ -98,6 +98,13 @@ def write(path: Path, records: Iterable[Record], kind: str) -> int:
         return _WRITERS[path.suffix](partial, _checked(path, records, kind), kind)
 
 
+def write_json_lines(path: Path, records: Iterable[Record]) -> None:
+    """Write records as they are. Raises OSError, and leaves an older file as it was."""
+    with atomic_file(path) as partial, partial.open('w', encoding='utf-8') as file:
+        for record in records:
+            file.write(json.dumps(record, allow_nan=False) + '\n')
+
+
 def _checked(path: Path, records: Iterable[Record], kind: str) -> Iterator[dict[str, Any]]:
     """The records, checked, with the columns of the kind in their order."""
     columns = _COLUMNS[kind]

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from molmo_ground_ros.benchmarks.metrics.summary import Summary, SummaryRow, count_rows, summarize
 from molmo_ground_ros.benchmarks.scoring.predictions import (
@@ -20,6 +20,7 @@ from molmo_ground_ros.benchmarks.scoring.predictions import (
 )
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.storage.atomic import atomic_file
+from molmo_ground_ros.storage.folder_lock import lock
 
 # The states of examples that count in the averages.
 SCORED = (AnswerState.ANSWERED, AnswerState.UNANSWERED)
@@ -75,6 +76,14 @@ def result_of(
     counted = [(outcome.count, outcome.scores) for outcome in scored if outcome.count is not None]
     counts = count_rows([count for count, _ in counted], [scores for _, scores in counted])
     return Result(answers.name, tuple(outcomes), summary, counts, tuple(bad), answers.complete)
+
+
+def lock_results(folder: Path) -> IO[bytes]:
+    """Keep a folder of results to this run, until the file is closed.
+
+    Raises BadSetting where another run holds it, OSError.
+    """
+    return lock(folder)
 
 
 def write_results(

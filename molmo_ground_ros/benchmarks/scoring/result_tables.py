@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from molmo_ground_ros.benchmarks.metrics.summary import Statistic, SummaryRow
 from molmo_ground_ros.benchmarks.scoring.predictions import AnswerState
@@ -15,6 +16,7 @@ from molmo_ground_ros.benchmarks.scoring.result import Result
 from molmo_ground_ros.benchmarks.scoring.score import Rules
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.reports.answer_table import text_table
+from molmo_ground_ros.storage.atomic import atomic_file
 
 # The metrics in the order of the columns, with their titles.
 TITLES = {
@@ -88,6 +90,13 @@ def tables(
             counts = [_line(row.name, row) for row in result.counts]
             all_tables.append(_table(f'{result.name} by true count', 'Count', counts))
     return all_tables
+
+
+def write_tables(path: Path, printed: Sequence[Table], lines: Sequence[str]) -> None:
+    """Write tables and notes as Markdown. Raises OSError, and leaves an older file as it was."""
+    parts = [*(table.markdown() for table in printed), '\n'.join(f'- {line}' for line in lines)]
+    with atomic_file(path) as partial:
+        partial.write_text('\n\n'.join(parts) + '\n', encoding='utf-8')
 
 
 def notes(results: Sequence[Result], skipped: Sequence[BadRecord], rules: Rules) -> list[str]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The images of recordings for what draws on them: which are needed, and one decoded at a time."""
+"""The frames of recordings that reports draw on: which are needed, and one decoded at a time."""
 
 from __future__ import annotations
 
