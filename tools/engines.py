@@ -22,8 +22,8 @@ from pathlib import Path
 
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
-from molmo_ground_ros.backends.molmo2.engines import Built, Step, Target, build_engines
-from molmo_ground_ros.backends.molmo2.trt.precision import computed
+from molmo_ground_ros.backends.molmo2.engines import BuildStep, BuiltEngine, Target, build_engines
+from molmo_ground_ros.backends.molmo2.formats import compute_dtype
 from molmo_ground_ros.errors import GroundError
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +40,7 @@ class Row:
     """One engine of the table."""
 
     target: Target
-    built: Built
+    built: BuiltEngine
 
     def cells(self) -> tuple[str, ...]:
         """As text, in the order of the table's head."""
@@ -49,7 +49,7 @@ class Row:
         return (
             built.part,
             target.capability,
-            target.dtype if decoder else computed(target.dtype),
+            target.dtype if decoder else compute_dtype(target.dtype),
             str(target.capacity) if decoder else '-',
             f'{built.nbytes / 2**20:.1f}',
             f'{built.seconds:.1f}',
@@ -81,7 +81,7 @@ def table(rows: Sequence[Row]) -> str:
     )
 
 
-def _log_step(step: Step) -> None:
+def _log_step(step: BuildStep) -> None:
     logging.getLogger(__name__).debug('%s: %d of %d', step.name, step.done, step.total)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from molmo_ground_ros.backends.base import SAVE_ALL
 from molmo_ground_ros.backends.molmo2 import memory
-from molmo_ground_ros.backends.molmo2.memory import Model, Need, WindowSize
+from molmo_ground_ros.backends.molmo2.memory import ModelSizes, Need, WindowSize
 from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOKENS, PUBLISHED
 
 BOARDS_GB = (8, 16, 32, 64)
@@ -28,9 +28,9 @@ def free_bytes(board: int) -> int:
     return board * 2**30 - RESERVED
 
 
-def model_of(name: str) -> Model:
+def model_of(name: str) -> ModelSizes:
     """A released model's sizes."""
-    return Model(PUBLISHED[name], FRAME_TOKENS, FRAME_FEATURES)
+    return ModelSizes(PUBLISHED[name], FRAME_TOKENS, FRAME_FEATURES)
 
 
 def windows_table() -> str:

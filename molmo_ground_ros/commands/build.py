@@ -23,7 +23,7 @@ from typing import Any
 from molmo_ground_ros.backends.base import SAVE_ALL, BackendSettings
 from molmo_ground_ros.backends.host import machine, ram
 from molmo_ground_ros.backends.molmo2 import memory
-from molmo_ground_ros.backends.molmo2.exported import GraphState, state
+from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.memory import Need, WindowSize
 from molmo_ground_ros.commands.estimate import (
@@ -227,7 +227,7 @@ def _is_current(checkpoint: Any, part: str, dtype: str) -> bool:
         weights.read_index(checkpoint.model, checkpoint.folder), checkpoint.config
     )
     path = checkpoint.folder / graph_file(part, dtype, 'fused')
-    return state(path, digest) is GraphState.CURRENT
+    return graph_state(path, digest) is GraphState.CURRENT
 
 
 def _build_onnx(plan: _Plan, progress: ProgressLine) -> list[str]:

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from molmo_ground_ros.backends.host import installed, machine, ram
 from molmo_ground_ros.backends.host.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
-from molmo_ground_ros.backends.molmo2.trt.plans import damage, entries
+from molmo_ground_ros.backends.molmo2.trt.plans import damage, read_plans
 from molmo_ground_ros.commands.probes import ENGINE, TORCH_GPU
 from molmo_ground_ros.errors import GroundError, size
 
@@ -261,7 +261,7 @@ class Doctor:
 
     def _graphs(self, folder: Path) -> list[Line]:
         """A line for each number format that has a graph; without any, one for the default."""
-        from molmo_ground_ros.backends.molmo2.exported import GraphState, state
+        from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state
         from molmo_ground_ros.backends.molmo2.files import PARTS, graph_files
 
         digest, lines = self._digest(folder), []
@@ -270,7 +270,7 @@ class Doctor:
             for part in PARTS:
                 paths = [folder / name for name in graph_files(part, dtype)]
                 graph = next((path for path in paths if path.is_file()), paths[0])
-                states[part] = state(graph, digest)
+                states[part] = graph_state(graph, digest)
             if dtype == _FORMATS[0] or set(states.values()) != {GraphState.MISSING}:
                 text = ', '.join(f'{part} {status.value}' for part, status in states.items())
                 current = set(states.values()) == {GraphState.CURRENT}
@@ -283,12 +283,12 @@ class Doctor:
 
         Whether it runs on this machine is checked with the backend.
         """
-        digest, (plans, wrong) = self._digest(folder), entries(folder)
+        digest, (plans, wrong) = self._digest(folder), read_plans(folder)
         advice = f'molmo-ground build {folder} --backend tensorrt'
         lines = [Line('model', 'engine', False, why, advice) for why in wrong]
         for entry in plans:
             recipe = entry.recipe
-            why = damage(entry.plan)
+            why = damage(entry.file)
             if recipe.checkpoint != digest:
                 why = 'of another checkpoint'
             text = f'{recipe.part} {recipe.weights}, {recipe.capability}, by {recipe.tensorrt}: '

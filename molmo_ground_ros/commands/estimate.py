@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from molmo_ground_ros.backends.molmo2 import memory
-from molmo_ground_ros.backends.molmo2.memory import Model
+from molmo_ground_ros.backends.molmo2.memory import ModelSizes
 
 CHECK = 'comparing with the reference'
 # Frames of the self-check's clip: the length of `selfcheck.SECONDS`.
@@ -42,7 +42,7 @@ def exporting(part: str) -> str:
     return f'exporting {part}'
 
 
-def onnx_steps(sizes: Model, missing: Collection[str]) -> Steps:
+def onnx_steps(sizes: ModelSizes, missing: Collection[str]) -> Steps:
     """The steps of a build for ONNX Runtime; missing: the parts whose graphs must be exported."""
     config = sizes.config
     layers = {'decoder': config.text.layers, 'vision': config.vision.layers}
@@ -52,7 +52,7 @@ def onnx_steps(sizes: Model, missing: Collection[str]) -> Steps:
     return (*export, (CHECK, _check_s(sizes)))
 
 
-def tensorrt_steps(sizes: Model, dtype: str, *, runs_here: bool) -> Steps:
+def tensorrt_steps(sizes: ModelSizes, dtype: str, *, runs_here: bool) -> Steps:
     """The steps of `engines.build_engines`, in its order; runs_here: it ends with a self-check."""
     config = sizes.config
     nbytes = dict(memory.weights(config, dtype).parts)
@@ -68,7 +68,7 @@ def tensorrt_steps(sizes: Model, dtype: str, *, runs_here: bool) -> Steps:
     )
 
 
-def disk_bytes(sizes: Model, backend: str, dtype: str) -> int:
+def disk_bytes(sizes: ModelSizes, backend: str, dtype: str) -> int:
     """Bytes that a build writes: graphs, or two plans and the quantised weights beside them."""
     if backend == 'onnx':
         return _GRAPH_BYTES
@@ -81,7 +81,7 @@ def _export_s(layers: int) -> float:
     return _EXPORT_S + layers * _EXPORT_LAYER_S
 
 
-def _check_s(sizes: Model) -> float:
+def _check_s(sizes: ModelSizes) -> float:
     """Two runtimes read the self-check's clip: two operations for each weight and token."""
     config = sizes.config
     vision = memory.vision_weights(config) * config.vision.positions * CHECK_FRAMES
@@ -89,5 +89,5 @@ def _check_s(sizes: Model) -> float:
     return 2 * 2 * (_layer_weights(sizes) * tokens + vision) / _OPERATIONS_A_SECOND
 
 
-def _layer_weights(sizes: Model) -> float:
+def _layer_weights(sizes: ModelSizes) -> float:
     return dict(memory.weights(sizes.config, 'float32').parts)['decoder layers'] / 4

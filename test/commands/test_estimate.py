@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from molmo_ground_ros.backends.molmo2.memory import Model, weights
+from molmo_ground_ros.backends.molmo2.memory import ModelSizes, weights
 from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOKENS, PUBLISHED
 from molmo_ground_ros.commands.estimate import (
     CHECK,
@@ -14,7 +14,7 @@ from molmo_ground_ros.commands.estimate import (
     tensorrt_steps,
 )
 
-SIZES = Model(PUBLISHED['Molmo2-4B'], FRAME_TOKENS, FRAME_FEATURES)
+SIZES = ModelSizes(PUBLISHED['Molmo2-4B'], FRAME_TOKENS, FRAME_FEATURES)
 
 
 def test_the_export_of_the_4b_is_guessed_as_it_was_measured():

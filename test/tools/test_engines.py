@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from molmo_ground_ros.backends.molmo2.engines import Built, Target
+from molmo_ground_ros.backends.molmo2.engines import BuiltEngine, Target
 from tools.engines import Row, main, table
 
 
 def test_the_table_names_what_was_built_for_what():
     target = Target('int4', 1024, 32, 'SM89')
-    vision = Built('vision', Path('a'), 3 * 2**20, 0.52, 4, 0)
-    decoder = Built('decoder', Path('b'), 15 * 2**20, 2.0, 0, 12)
+    vision = BuiltEngine('vision', Path('a'), 3 * 2**20, 0.52, 4, 0)
+    decoder = BuiltEngine('decoder', Path('b'), 15 * 2**20, 2.0, 0, 12)
     lines = table([Row(target, vision), Row(target, decoder)]).split('\n')
     assert lines[0].split()[:4] == ['part', 'GPU', 'weights', 'rows']
     assert lines[1].split() == ['vision', 'SM89', 'float16', '-', '3.0', '0.5', '4', '-']

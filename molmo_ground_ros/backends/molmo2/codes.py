@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One matrix to few bits: codes and scales. Knows nothing of graphs and files.
+"""Rounds one matrix to codes of few bits and their scales. Knows nothing of graphs and files.
 
-    weight = code * scale, zero point 0, scales that float16 holds
+    weight = code * scale, with zero point 0 and a float16 scale
 
-int4   a scale for each block of 128 inputs of each output; smaller blocks where 128 does not divide
+int4   a scale for each block of 128 inputs of each output; smaller blocks if 128 does not divide
+       the inputs
 int8   a scale for each output
-fp8    float8 e4m3, one scale: its step follows the weight's own size, so more scales gain nothing
+fp8    float8 e4m3 and a single scale; its steps grow with the weight, so more scales gain nothing
 """
 
 from __future__ import annotations
@@ -19,56 +20,68 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 128  # inputs that share a scale in int4 (tensorrt.md 4.3)
-LEAST_BLOCK = 16  # ONNX Runtime's kernels take no smaller one
-BITS = {'int4': 4, 'int8': 8, 'fp8': 8}
+from molmo_ground_ros.backends.molmo2.formats import CODE_BITS, SCALE_BLOCK
+
+LEAST_BLOCK = 16  # inputs; ONNX Runtime's kernels take no smaller block
 FP8 = np.dtype(ml_dtypes.float8_e4m3fn)
 _FP8_MOST = 448.0
-_AT_ONCE = 2**20  # weights in memory as float32
+_WEIGHTS_AT_ONCE = 2**20  # in memory as float32
 
-Rows = Callable[[int, int], NDArray[np.float32]]  # outputs from, to -> (to - from, inputs)
+Rows = Callable[[int, int], NDArray[np.float32]]
+"""Reads the rows of a matrix for the outputs from `start` to `end`: (end - start, inputs)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """A matrix as a product reads it, inputs first."""
+    """A rounded matrix, transposed as MatMul reads it.
 
-    values: NDArray[np.int8] | NDArray[np.float32]  # (inputs, outputs): int8, also of int4; or FP8
+    values: int8 for int8 and int4, else FP8. block: inputs that share a scale; 0 means all of them.
+    """
+
+    values: NDArray[np.int8] | NDArray[np.float32]  # (inputs, outputs)
     scales: NDArray[np.float16]  # (blocks, outputs), (outputs,) or ()
-    block: int  # inputs that share a scale; 0 for all of them
+    block: int
 
     def packed(self, bits: int) -> NDArray[np.uint8]:
-        """The values as ONNX stores them: row by row, of two in a byte the first is the low one."""
+        """The values as bytes, as ONNX stores them: row by row.
+
+        bits: of one value, 8 or 4. Of two values in a byte the first is in the low half.
+        """
         flat = self.values.reshape(-1)
         if bits == 8:
-            return flat.view(np.uint8)  # no copy: a large head is most of the memory there is
+            # A view, no copy: the head alone can be most of a machine's memory.
+            return flat.view(np.uint8)
         pairs = np.zeros(-(-flat.size // 2) * 2, dtype=np.uint8)
         np.bitwise_and(flat.view(np.uint8), 15, out=pairs[: flat.size])
         packed: NDArray[np.uint8] = pairs[0::2] | (pairs[1::2] << np.uint8(4))
         return packed
 
 
-def block_of(inputs: int) -> int:
-    """The largest power of two up to 128 that divides the inputs; 0 where it is below 16."""
-    found = math.gcd(inputs, BLOCK)
-    return found if found >= LEAST_BLOCK else 0
+def scale_block(inputs: int) -> int:
+    """Inputs that share a scale: the largest power of two up to 128 that divides their number.
+
+    0 if that is below 16, which int4 cannot store.
+    """
+    block = math.gcd(inputs, SCALE_BLOCK)
+    return block if block >= LEAST_BLOCK else 0
 
 
 def encode(rows: Rows, outputs: int, inputs: int, weights: str) -> Codes:
     """Round a matrix to the nearest codes, some outputs at a time.
 
-    rows: reads the matrix, (outputs, inputs). weights: a key of BITS. Scales are rounded before the
-    codes are chosen. Raises ValueError for what is no number, or too large for float16.
+    rows: reads parts of the matrix, (outputs, inputs). weights: a key of CODE_BITS. Scales are
+    rounded to float16 before the codes are chosen. Raises ValueError for weights that are not
+    finite, or whose scale is too large for float16.
     """
     if weights == 'fp8':
         return _encode_fp8(rows, outputs, inputs)
-    block = block_of(inputs) if weights == 'int4' else inputs
+    block = scale_block(inputs) if weights == 'int4' else inputs
     values = np.empty((inputs, outputs), dtype=np.int8)
     scales = np.empty((inputs // block, outputs), dtype=np.float16)
     for start, end in _spans(outputs, inputs):
         blocks = _finite(rows(start, end)).reshape(end - start, -1, block)
-        steps = _rounded(_steps(blocks, BITS[weights]))
-        most = 2 ** (BITS[weights] - 1)
+        steps = _rounded(_steps(blocks, CODE_BITS[weights]))
+        most = 2 ** (CODE_BITS[weights] - 1)
         codes = np.rint(blocks / steps.astype(np.float32)[..., None]).clip(-most, most - 1)
         values[:, start:end] = codes.astype(np.int8).reshape(end - start, inputs).T
         scales[:, start:end] = steps.T
@@ -78,16 +91,17 @@ def encode(rows: Rows, outputs: int, inputs: int, weights: str) -> Codes:
 
 
 def _steps(blocks: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
-    """The smallest scale of each block, (..., block), that leaves no weight over half a step away.
+    """The smallest scale of each block, (..., block), that keeps every error within half a step.
 
-    Codes -8 .. 7 reach from -8.5 to 7.5 steps. The usual max|w| / 7 uses 15 of the 16 codes, and
-    wider steps: on normal weights its squared error is a fifth larger.
+    With 4 bits the codes -8 to 7 represent weights from -8.5 to 7.5 steps. The usual scale,
+    max|w| / 7, uses only 15 of the 16 codes and has wider steps: on normally distributed weights
+    its squared error is a fifth larger.
     """
     half = 2.0 ** (bits - 1)
-    found: NDArray[np.float32] = np.maximum(
+    steps: NDArray[np.float32] = np.maximum(
         blocks.max(-1) / (half - 0.5), -blocks.min(-1) / (half + 0.5)
     )
-    return found
+    return steps
 
 
 def _encode_fp8(rows: Rows, outputs: int, inputs: int) -> Codes:
@@ -102,13 +116,13 @@ def _encode_fp8(rows: Rows, outputs: int, inputs: int) -> Codes:
 
 
 def _rounded(steps: NDArray[np.float32]) -> NDArray[np.float16]:
-    """Scales in float16; of weights that are all zero, or nearly, the smallest there is."""
+    """Scales in float16. Weights that are zero, or nearly, get the smallest float16 above zero."""
     if steps.max() > np.finfo(np.float16).max:
         raise ValueError(f'its weights are too large for float16: a scale of {steps.max():g}')
-    found: NDArray[np.float16] = np.asarray(
+    scales: NDArray[np.float16] = np.asarray(
         np.maximum(steps.astype(np.float16), np.finfo(np.float16).smallest_subnormal)
     )
-    return found
+    return scales
 
 
 def _finite(weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -118,6 +132,6 @@ def _finite(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _spans(outputs: int, inputs: int) -> Iterator[tuple[int, int]]:
-    step = max(1, _AT_ONCE // inputs)
+    step = max(1, _WEIGHTS_AT_ONCE // inputs)
     for start in range(0, outputs, step):
         yield start, min(start + step, outputs)

@@ -26,9 +26,9 @@ from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_
 from molmo_ground_ros.backends.features import Fingerprints
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config, read_config
 from molmo_ground_ros.backends.molmo2.draft import GrammarDrafter
-from molmo_ground_ros.backends.molmo2.generate import Counts, Generator, Scene
-from molmo_ground_ros.backends.molmo2.memory import Model, fit_prompt
-from molmo_ground_ros.backends.molmo2.runtime import Features, Growing, Runtime
+from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Counts, Generator
+from molmo_ground_ros.backends.molmo2.memory import ModelSizes, fit_prompt
+from molmo_ground_ros.backends.molmo2.runtime import Features, GrowingRuntime, Runtime
 from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer, stop_tokens
 from molmo_ground_ros.backends.pixels import PixelConfig, frame_patches
 from molmo_ground_ros.backends.prompt_ids import PromptEncoder, PromptIds
@@ -51,10 +51,10 @@ class Checkpoint:
     stops: frozenset[int]
 
     @property
-    def sizes(self) -> Model:
+    def sizes(self) -> ModelSizes:
         """What decides how much memory it takes."""
         rows, columns = self.pixels.grid
-        return Model(self.config, self.prompts.frame_tokens, rows * columns)
+        return ModelSizes(self.config, self.prompts.frame_tokens, rows * columns)
 
 
 def open_checkpoint(settings: BackendSettings) -> Checkpoint:
@@ -125,7 +125,7 @@ class EngineBackend:
         seen = [self._encoded(*one) for one in zip(keys, clip.frames, strict=True)]
         return [
             self._answer(
-                _Ask(index, written[index], Scene(keys, seen), clip.seconds),
+                _Ask(index, written[index], ClipFeatures(keys, seen), clip.seconds),
                 limit,
                 on_text,
             )
@@ -143,7 +143,7 @@ class EngineBackend:
 
     def _check_memory(self, frames: int, lengths: Sequence[int], limits: Sequence[int]) -> None:
         """Raise DoesNotFit where one of these prompts and its answer would not fit."""
-        budget = self._runtime.budget() if isinstance(self._runtime, Growing) else None
+        budget = self._runtime.budget() if isinstance(self._runtime, GrowingRuntime) else None
         if budget is not None:
             for length, limit in zip(lengths, limits, strict=True):
                 fit_prompt(self._checkpoint.sizes, budget, frames, length, limit)
@@ -193,5 +193,5 @@ class _Ask:
 
     index: int
     prompt: PromptIds
-    scene: Scene
+    scene: ClipFeatures
     seconds: tuple[float, ...]

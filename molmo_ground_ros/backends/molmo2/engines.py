@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A checkpoint to the engines that the backend named `tensorrt` runs. Offline; takes minutes.
+"""Builds the engines that the backend named `tensorrt` runs. Takes minutes.
 
-export -> quantise -> fix the capacity -> build -> self-check, where a GPU is there -> keep. What is
-there already of the same recipe is kept, so a build that was broken off goes on where it was. Needs
-torch and the exporter's packages, which running the engines does not.
+The steps are: export, quantise, fix the capacity, build, check against the reference if there is a
+GPU, and write the manifest. A plan of the same recipe is used again, so an interrupted build goes
+on where it stopped. Building needs torch and the exporter's packages; running the engines does not.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
+from molmo_ground_ros.backends.molmo2.formats import ENGINE_FORMATS, compute_dtype
 from molmo_ground_ros.backends.molmo2.trt.build import build_plan, check_capability
-from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
-from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt, installed
-from molmo_ground_ros.backends.molmo2.trt.graphs import exporter, prepare
+from molmo_ground_ros.backends.molmo2.trt.choose import PlanPair
+from molmo_ground_ros.backends.molmo2.trt.find import RTX, Tensorrt, find_tensorrts
+from molmo_ground_ros.backends.molmo2.trt.graphs import export_extra, prepare_graphs
 from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     NOT_CHECKED,
     PENDING,
-    Entry,
-    Facts,
+    BuildFacts,
+    Plan,
     Recipe,
-    drop,
-    drop_older,
-    file_contents,
-    keep,
-    kept,
+    checkpoint_hashes,
+    delete_older,
+    delete_plan,
+    find_plan,
+    write_manifest,
     write_plan,
 )
-from molmo_ground_ros.backends.molmo2.trt.precision import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import (
     DECODER,
     VISION,
     Limits,
     decoder_profiles,
-    told,
+    describe_profiles,
     vision_profiles,
 )
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
@@ -51,24 +51,31 @@ from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, MissingP
 from molmo_ground_ros.storage.atomic import delete_unfinished
 
 _LOG = logging.getLogger(__name__)
-_SPARE = 64 * 2**20  # bytes of kernels in a plan
-_FEWEST_FRAMES = 4  # of the self-check's clip
-_LARGE = 1.3  # a plan this many times its weights holds some of them twice
+_KERNEL_BYTES = 64 * 2**20  # of a plan, besides its weights
+# The self-check's clip has so many frames.
+_FEWEST_FRAMES = 4
+# A plan with more than so many times the bytes of its weights holds some of them twice.
+_LARGE = 1.3
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What engines are built for."""
+    """What engines are built for.
 
-    dtype: str  # the format of the weights, one of trt.formats.FORMATS
-    capacity: int  # rows of the cache: tokens of a prompt and its answer
-    frames: int  # of the longest clip
-    capability: str = ''  # '' is the GPU that is here; 'SM86' ahead of time, with TensorRT-RTX
+    dtype: the format of the weights, one of formats.ENGINE_FORMATS. capacity: rows of the cache,
+    i.e. tokens of a prompt and its answer. frames: of the longest clip. capability: '' for this
+    machine's GPU; 'SM86' for example to build ahead of time, which needs TensorRT-RTX.
+    """
+
+    dtype: str
+    capacity: int
+    frames: int
+    capability: str = ''
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """How far a build has come in what it is doing."""
+class BuildStep:
+    """The progress of one step of a build: `done` of `total` parts of it."""
 
     name: str
     done: int
@@ -76,52 +83,59 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """An engine that is kept now."""
+class BuiltEngine:
+    """An engine that may be loaded now.
 
-    part: str  # 'decoder' or 'vision'
+    part: 'decoder' or 'vision'. seconds: how long building it took, perhaps at an earlier call.
+    fused_attention: layers of attention that are certainly a single kernel. in_place_kv: updates of
+    the cache that overwrite it in place.
+    """
+
+    part: str
     path: Path
     nbytes: int
-    seconds: float  # that it took when it was built, maybe earlier
-    fused_attention: int  # layers of attention that are one kernel for certain
-    in_place_kv: int  # updates of the cache that write where it lies
+    seconds: float
+    fused_attention: int
+    in_place_kv: int
 
 
-OnStep = Callable[[Step], None]
+OnStep = Callable[[BuildStep], None]
 
 
-def build_engines(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> list[Built]:
-    """Build and keep the engines of a checkpoint; the vision tower's first.
+def build_engines(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> list[BuiltEngine]:
+    """Build the engines of a checkpoint, the vision tower's first, and list them.
 
-    on_step may be called from other threads, one at a time; what it raises ends the build. An
-    engine that does not pass its self-check is deleted, and none is loaded before it did. One that
-    was built for the same, of weights or graphs that changed since, is deleted as well.
+    on_step may be called from other threads, one call at a time. If it raises, the build ends. No
+    engine is loaded before it has passed its self-check, and one that fails is deleted. Engines for
+    the same target of weights or graphs that have changed since are deleted too.
 
-    Raises BadSetting for a target that cannot be, MissingPackage, BadModel (BadEngine among it) and
-    BackendError: for no GPU, for what TensorRT says, and where another build is under way.
+    Raises BadSetting for an impossible target, MissingPackage, BadModel (or its subclass
+    BadEngine), and BackendError if there is no GPU, if TensorRT fails, or if another build is
+    running in the same folder.
     """
     job = _job(checkpoint, target, on_step)
     try:
         with _alone(checkpoint.folder):
             delete_unfinished(checkpoint.folder / ENGINES)
-            graphs = prepare(checkpoint, target.dtype, target.capacity, _told(on_step))
-            entries = [_entry(job, part, graphs[part]) for part in (VISION, DECODER)]
-            if any(one.facts.self_check == PENDING for one in entries):
-                entries = _checked(job, entries)
-            for entry in entries:
-                drop_older(checkpoint.folder, entry.recipe)
+            graphs = prepare_graphs(
+                checkpoint,
+                target.dtype,
+                target.capacity,
+                lambda name, done, total: on_step(BuildStep(name, done, total)),
+            )
+            plans = [_find_or_build(job, part, graphs[part]) for part in (VISION, DECODER)]
+            if any(plan.facts.self_check == PENDING for plan in plans):
+                plans = _check_plans(job, plans)
+            for plan in plans:
+                delete_older(checkpoint.folder, plan.recipe)
     except OSError as err:
         raise BackendError(f'building in {checkpoint.folder}: {err}') from err
-    return [_built(entry) for entry in entries]
-
-
-def _told(on_step: OnStep) -> Callable[[str, int, int], None]:
-    return lambda name, done, total: on_step(Step(name, done, total))
+    return [_built_engine(plan) for plan in plans]
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A target, looked at."""
+    """A target that has been checked, and what builds for it."""
 
     checkpoint: Checkpoint
     target: Target
@@ -132,8 +146,8 @@ class _Job:
 
 
 def _job(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> _Job:
-    if target.dtype not in FORMATS:
-        raise BadSetting('dtype', target.dtype, f'engines have {", ".join(FORMATS)}')
+    if target.dtype not in ENGINE_FORMATS:
+        raise BadSetting('dtype', target.dtype, f'engines have {", ".join(ENGINE_FORMATS)}')
     text, pooling = checkpoint.config.text, pooling_indices(checkpoint.pixels)
     least = target.frames * len(pooling)
     if target.frames < _FEWEST_FRAMES:
@@ -145,11 +159,11 @@ def _job(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> _Job:
             f'{target.frames} frames alone are {least} tokens, the model takes {text.positions}',
         )
     if target.capability:
-        [tensorrt, *_] = installed((RTX,))
+        [tensorrt, *_] = find_tensorrts((RTX,))
         check_capability(tensorrt, target.capability)
         gpu = TargetGpu('', target.capability, 0)
     else:
-        [tensorrt, *_] = installed()
+        [tensorrt, *_] = find_tensorrts()
         gpu = _gpu()
     tokens, window = pooling.shape
     profiles = {
@@ -160,7 +174,7 @@ def _job(checkpoint: Checkpoint, target: Target, on_step: OnStep) -> _Job:
 
 
 def _gpu() -> TargetGpu:
-    """The GPU that is here."""
+    """This machine's GPU. Raises BackendError with a hint how to build without one."""
     try:
         from molmo_ground_ros.backends.molmo2.trt.cuda_memory import find_gpu
     except ModuleNotFoundError as err:
@@ -175,7 +189,10 @@ def _gpu() -> TargetGpu:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock on a checkpoint's engines; it ends with the process, however that ends."""
+    """Hold the lock on a checkpoint's engines. The system frees it even if the process is killed.
+
+    Raises BackendError if another process holds it.
+    """
     (folder / ENGINES).mkdir(exist_ok=True)
     with (folder / ENGINES / 'lock').open('w') as lock:
         try:
@@ -188,21 +205,21 @@ def _alone(folder: Path) -> Iterator[None]:
 def _recipe(job: _Job, part: str, graph: Path) -> Recipe:
     checkpoint, decoder = job.checkpoint, part == DECODER
     folder = checkpoint.folder
-    with exporter():
-        from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of
-    names = files_of(graph)
-    job.on_step(Step(f'reading the weights of {part}', 0, 1))
-    files = file_contents(folder, names)
-    job.on_step(Step(f'reading the weights of {part}', 1, 1))
+    with export_extra():
+        from molmo_ground_ros.backends.molmo2.trt.graph_file import graph_and_weight_files
+    names = graph_and_weight_files(graph)
+    job.on_step(BuildStep(f'reading the weights of {part}', 0, 1))
+    files = checkpoint_hashes(folder, names)
+    job.on_step(BuildStep(f'reading the weights of {part}', 1, 1))
     return Recipe(
         part=part,
         checkpoint=digest(read_index(checkpoint.model, folder), checkpoint.config),
         graph=graph.name,
         files=files,
-        weights=job.target.dtype if decoder else computed(job.target.dtype),
+        weights=job.target.dtype if decoder else compute_dtype(job.target.dtype),
         capacity=job.target.capacity if decoder else 0,
         frames=job.target.frames if decoder else 0,
-        profiles=told(job.profiles[part]),
+        profiles=describe_profiles(job.profiles[part]),
         tensorrt=str(job.tensorrt),
         capability=job.gpu.capability,
         gpu=job.gpu.name,
@@ -211,78 +228,82 @@ def _recipe(job: _Job, part: str, graph: Path) -> Recipe:
     )
 
 
-def _entry(job: _Job, part: str, graph: Path) -> Entry:
-    """The engine of a part: the one that is there, or a new one."""
+def _find_or_build(job: _Job, part: str, graph: Path) -> Plan:
+    """The plan of a part: the existing one, or a new one."""
     recipe = _recipe(job, part, graph)
-    found = kept(job.checkpoint.folder, recipe)
-    if found is None:
+    plan = find_plan(job.checkpoint.folder, recipe)
+    if plan is None:
         return _build(job, recipe, graph)
-    job.on_step(Step(f'building {part}: there already', 1, 1))
-    return found
+    job.on_step(BuildStep(f'building {part}: there already', 1, 1))
+    return plan
 
 
-def _build(job: _Job, recipe: Recipe, graph: Path) -> Entry:
-    """Build one plan and keep it; where a self-check will follow, as one that may not be loaded."""
+def _build(job: _Job, recipe: Recipe, graph: Path) -> Plan:
+    """Build and store one plan. If it will be checked, nothing may load it before."""
     name = f'building {recipe.part}'
     plan = build_plan(
         job.tensorrt,
         graph,
         job.profiles[recipe.part],
         job.target.capability,
-        lambda done, total: job.on_step(Step(name, done, total)),
+        lambda done, total: job.on_step(BuildStep(name, done, total)),
     )
     caches = 2 * job.checkpoint.config.text.layers if recipe.part == DECODER else 0
-    if plan.found.in_place_kv != caches:
+    in_place = plan.inspection.in_place_kv
+    if in_place != caches:
         raise BadModel(
             job.checkpoint.model,
-            f'{graph.name}: {plan.found.in_place_kv} of {caches} caches would be updated in place',
+            f'{graph.name}: {in_place} of {caches} caches would be updated in place',
         )
-    with exporter():
+    with export_extra():
         from molmo_ground_ros.backends.molmo2.trt.graph_file import weight_bytes
     weights = weight_bytes(graph)
-    if len(plan.data) > _LARGE * weights + _SPARE:
+    if len(plan.data) > _LARGE * weights + _KERNEL_BYTES:
         _LOG.warning(
             'the plan of %s has %.1f MiB, its weights %.1f MiB: some of them are in it twice',
             graph.name, len(plan.data) / 2**20, weights / 2**20,
         )  # fmt: skip
-    facts = Facts(
-        attention=plan.found.attention,
+    facts = BuildFacts(
+        attention=plan.inspection.attention,
         fused_attention=plan.fused_attention,
-        in_place_kv=plan.found.in_place_kv,
+        in_place_kv=in_place,
         seconds=plan.seconds,
         self_check=f'{NOT_CHECKED}: built ahead of time' if job.target.capability else PENDING,
     )
-    return keep(write_plan(job.checkpoint.folder, recipe, plan.data), recipe, facts)
+    return write_manifest(write_plan(job.checkpoint.folder, recipe, plan.data), recipe, facts)
 
 
-def _checked(job: _Job, entries: list[Entry]) -> list[Entry]:
-    """The engines with what the self-check found; those that did not pass are deleted."""
+def _check_plans(job: _Job, plans: list[Plan]) -> list[Plan]:
+    """Compare new engines with the reference; their plans with the result in the manifest.
+
+    Raises BadModel for engines that do not pass, and deletes their plans.
+    """
     from molmo_ground_ros.backends.molmo2.trt.reference import self_check
 
-    job.on_step(Step('comparing with the reference', 0, 1))
-    vision, decoder = entries
+    job.on_step(BuildStep('comparing with the reference', 0, 1))
+    vision, decoder = plans
     try:
-        said = self_check(job.checkpoint, Chosen(job.tensorrt, decoder, vision))
+        result = self_check(job.checkpoint, PlanPair(job.tensorrt, decoder, vision))
     except BadModel:
-        for entry in entries:
-            if entry.facts.self_check == PENDING:
-                drop(entry.plan.path)
+        for plan in plans:
+            if plan.facts.self_check == PENDING:
+                delete_plan(plan.file.path)
         raise
-    job.on_step(Step('comparing with the reference', 1, 1))
+    job.on_step(BuildStep('comparing with the reference', 1, 1))
     return [
-        keep(one.plan, one.recipe, replace(one.facts, self_check=said))
-        if one.facts.self_check == PENDING
-        else one
-        for one in entries
+        write_manifest(plan.file, plan.recipe, replace(plan.facts, self_check=result))
+        if plan.facts.self_check == PENDING
+        else plan
+        for plan in plans
     ]
 
 
-def _built(entry: Entry) -> Built:
-    return Built(
-        entry.recipe.part,
-        entry.plan.path,
-        entry.plan.nbytes,
-        entry.facts.seconds,
-        entry.facts.fused_attention,
-        entry.facts.in_place_kv,
+def _built_engine(plan: Plan) -> BuiltEngine:
+    return BuiltEngine(
+        plan.recipe.part,
+        plan.file.path,
+        plan.file.nbytes,
+        plan.facts.seconds,
+        plan.facts.fused_attention,
+        plan.facts.in_place_kv,
     )

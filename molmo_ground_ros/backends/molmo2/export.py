@@ -36,7 +36,7 @@ from molmo_ground_ros.backends.molmo2.files import (
     VERSION,
     graph_file,
 )
-from molmo_ground_ros.backends.molmo2.load import released, skeletons
+from molmo_ground_ros.backends.molmo2.load import empty_graphs, released_name
 from molmo_ground_ros.backends.molmo2.ops import FUSED, PLAIN
 from molmo_ground_ros.backends.molmo2.weights import (
     DECODER,
@@ -79,7 +79,7 @@ def export_graphs(
     dtype: 'float32', 'float16' or 'bfloat16', the precision that is computed in.
     """
     config = read_config(model, folder)
-    decoder, vision, stored = skeletons(model, folder, config, _OPS[form])
+    decoder, vision, stored = empty_graphs(model, folder, config, _OPS[form])
     mark = digest(read_index(model, folder), config)
     precision: torch.dtype = getattr(torch, dtype)
     both = (_decoder(decoder, config, precision), _vision(vision, config, precision))
@@ -188,7 +188,7 @@ def _leave_weights(
 ) -> None:
     """Point every weight to its bytes in the checkpoint."""
     for name in _weights(found, part.graph):
-        where = stored[released(name, part.prefix)]
+        where = stored[released_name(name, part.prefix)]
         value = found.graph.initializers[name]
         tensor = onnx_ir.ExternalTensor(
             where.file.name,

@@ -30,7 +30,7 @@ class GraphState(enum.Enum):
     DAMAGED = 'damaged'
 
 
-def state(path: Path, digest: str) -> GraphState:
+def graph_state(path: Path, digest: str) -> GraphState:
     """How a graph stands to its checkpoint. digest: `weights.digest` of that. Raises OSError."""
     if not path.is_file():
         return GraphState.MISSING

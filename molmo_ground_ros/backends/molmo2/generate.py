@@ -33,7 +33,7 @@ class Drafter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ClipFeatures:
     """The frames of a prompt."""
 
     key: Hashable  # equal for equal frames in equal order
@@ -76,7 +76,7 @@ class Generator:
         return room
 
     def tokens(
-        self, prompt: PromptIds, scene: Scene, limit: int, drafter: Drafter | None = None
+        self, prompt: PromptIds, scene: ClipFeatures, limit: int, drafter: Drafter | None = None
     ) -> Iterator[Choice]:
         """At most `limit` tokens; the stop token is not given. Ends early when it is closed."""
         chosen = self._read_prompt(prompt, scene)
@@ -91,7 +91,7 @@ class Generator:
             elif left:
                 chosen = self._read_next(chosen[0].token, left - 1, drafter)
 
-    def _read_prompt(self, prompt: PromptIds, scene: Scene) -> list[Choice]:
+    def _read_prompt(self, prompt: PromptIds, scene: ClipFeatures) -> list[Choice]:
         ids = prompt.ids
         kept = self._common(prompt, scene.key)
         self.counts.reused += kept

@@ -75,9 +75,9 @@ class DecoderGraph(nn.Module):
         logprobs = logits.amax(-1) - logits.logsumexp(-1)
         return logits, tokens, logprobs, new_keys, new_values
 
-    def place(self, device: torch.device) -> None:
-        """Take the angles to the device; the weights go there as they are loaded."""
-        self._angles = [(one.to(device), scale) for one, scale in self._angles]
+    def move_angles(self, device: torch.device) -> None:
+        """Move the rotary angles to the device. They are no weights, so loading does not."""
+        self._angles = [(frequencies.to(device), scale) for frequencies, scale in self._angles]
 
     @staticmethod
     def _mask(rows: Tensor, visual: Tensor, seen_visual: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A checkpoint's tensors into the torch graph: mapped from the file, copied only to change.
+"""Loads a checkpoint's tensors into the torch graph.
 
-A tensor stays where it lies in the file where the device is the CPU and the precision its own.
+They are mapped from the file. On the CPU, in the precision that they are stored in, they are not
+copied at all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config
+from molmo_ground_ros.backends.molmo2.formats import SAFETENSORS
 from molmo_ground_ros.backends.molmo2.graph import DecoderGraph
 from molmo_ground_ros.backends.molmo2.ops import EAGER, Ops
 from molmo_ground_ros.backends.molmo2.vision import VisionGraph
@@ -28,33 +30,34 @@ from molmo_ground_ros.backends.molmo2.weights import (
     read_index,
 )
 
-_DTYPES = {'F32': torch.float32, 'BF16': torch.bfloat16, 'F16': torch.float16}
-
 
 def load_graphs(
     model: str, folder: Path, config: Molmo2Config, device: torch.device, dtype: torch.dtype
 ) -> tuple[DecoderGraph, VisionGraph]:
-    """Both graphs with their weights, in this precision. Raises BadModel."""
-    decoder, vision, stored = skeletons(model, folder, config, EAGER)
-    files = {one.file: _mapped(one.file) for one in stored.values()}
+    """The decoder and the vision tower with their weights, in this precision. Raises BadModel."""
+    decoder, vision, stored = empty_graphs(model, folder, config, EAGER)
+    files = {tensor.file: _mapped(tensor.file) for tensor in stored.values()}
     for graph, prefix in ((decoder, DECODER), (vision, VISION)):
         names = graph.state_dict().keys()
         graph.load_state_dict(
             {
-                name: _tensor(stored[released(name, prefix)], files).to(device, dtype)
+                name: _tensor(stored[released_name(name, prefix)], files).to(device, dtype)
                 for name in names
             },
             assign=True,
         )
         graph.requires_grad_(False).eval()
-    decoder.place(device)
+    decoder.move_angles(device)
     return decoder, vision
 
 
-def skeletons(
+def empty_graphs(
     model: str, folder: Path, config: Molmo2Config, ops: Ops
 ) -> tuple[DecoderGraph, VisionGraph, dict[str, StoredTensor]]:
-    """Both graphs without weights, and where their weights lie. Raises BadModel."""
+    """Both graphs without memory for weights, and where each weight is stored, by its name.
+
+    Raises BadModel if the checkpoint's tensors are not those of the graphs.
+    """
     index = read_index(model, folder)
     rows = embedding_rows(model, index, config)
     with torch.device('meta'):
@@ -63,23 +66,26 @@ def skeletons(
     parts: tuple[tuple[nn.Module, str], ...] = ((decoder, DECODER), (vision, VISION))
     for graph, prefix in parts:
         for name, tensor in graph.state_dict().items():
-            shapes[released(name, prefix)] = tuple(tensor.shape)
+            shapes[released_name(name, prefix)] = tuple(tensor.shape)
     return decoder, vision, match(model, index, shapes, config)
 
 
-def released(name: str, prefix: str) -> str:
-    """The checkpoint's name of a graph's tensor."""
+def released_name(name: str, prefix: str) -> str:
+    """The name in the checkpoint of a graph's tensor. prefix: weights.DECODER or VISION."""
     return name if name.startswith(HEAD) else prefix + name
 
 
 def _mapped(file: Path) -> mmap.mmap:
+    """A file as memory; its pages are read when they are used."""
     with file.open('rb') as stream:
-        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)  # pages are read when used
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def _tensor(stored: StoredTensor, files: Mapping[Path, mmap.mmap]) -> Tensor:
-    dtype, count = _DTYPES[stored.dtype], stored.nbytes // _DTYPES[stored.dtype].itemsize
+    dtype: torch.dtype = getattr(torch, SAFETENSORS[stored.dtype])
+    count = stored.nbytes // dtype.itemsize
     data, start = files[stored.file], stored.start
-    if start % dtype.itemsize:  # some writers do not align: torch could not use it where it lies
+    # Some programs write tensors at odd addresses, where torch cannot use them.
+    if start % dtype.itemsize:
         data, start = bytearray(data[start : start + stored.nbytes]), 0  # type: ignore[assignment]
     return torch.frombuffer(data, dtype=dtype, count=count, offset=start).reshape(stored.shape)

@@ -19,6 +19,14 @@ from molmo_ground_ros.backends.molmo2.config import (
     TextConfig,
     VisionConfig,
 )
+from molmo_ground_ros.backends.molmo2.formats import (
+    CODE_BITS,
+    FLOAT_BYTES,
+    HEAD_FORMATS,
+    SCALE_BITS,
+    SCALE_BLOCK,
+    compute_dtype,
+)
 from molmo_ground_ros.errors import BadSetting, DoesNotFit
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
 from molmo_ground_ros.types import Task
@@ -27,38 +35,38 @@ ROWS = 256  # a capacity is a multiple of it
 QUESTION_TOKENS = 128  # the question, and the marks of the turns around it
 # Three tracked objects: a time takes about 4 tokens, a point about 10 (molmo2.md 4).
 ANSWER_A_FRAME = 4 + 3 * 10
-HEAD_BITS = {'int4': 8.0}  # of a weight of lm_head where `quantize` stores that too
-
-GROUP = (
-    128  # weights that share one scale in int4; fewer, i.e. more bytes, where 128 does not divide
-)
-_SCALE_BITS = 16
 _MAX_SECONDS = MAX_WINDOW_NS / 1e9
 _PERIOD_SECONDS = SAMPLE_PERIOD_NS / 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A number format of the weights."""
+    """What a number format of the weights means for memory.
 
-    bits: (
-        float  # of a weight in the matrices of the decoder's layers, its share of a scale included
-    )
-    item: int  # bytes of every other weight, of the cache and of features
+    bits: of one weight in a matrix of the decoder's layers, with its share of a scale. item: bytes
+    of every other weight, and of a number in the cache and in features.
+    """
+
+    bits: float
+    item: int
 
 
+# The scales of int8 (one for each output) and fp8 (one for each matrix) are too few to count. Where
+# 128 does not divide the inputs, int4 has smaller blocks, and takes more than this.
 FORMATS: dict[str, Format] = {
-    'float32': Format(32, 4),
-    'float16': Format(16, 2),
-    'bfloat16': Format(16, 2),
-    'int8': Format(8, 2),  # one scale an output
-    'fp8': Format(8, 2),  # one scale a matrix
-    'int4': Format(4 + _SCALE_BITS / GROUP, 2),
+    **{name: Format(8 * nbytes, nbytes) for name, nbytes in FLOAT_BYTES.items()},
+    **{
+        name: Format(
+            CODE_BITS[name] + (SCALE_BITS / SCALE_BLOCK if name == 'int4' else 0),
+            FLOAT_BYTES[compute_dtype(name)],
+        )
+        for name in ('int8', 'fp8', 'int4')
+    },
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelSizes:
     """What of a checkpoint decides how much it takes."""
 
     config: Molmo2Config
@@ -101,7 +109,7 @@ class Budget:
     fused: bool  # attention without its scores being written out
 
 
-def window_of(seconds: float, model: Model) -> WindowSize:
+def window_of(seconds: float, model: ModelSizes) -> WindowSize:
     """The frames, tokens and rows of a window. Raises BadSetting for one that cannot be.
 
     Frames: `windows.most_frames`. A label takes at most a token a character, ' 12.5 ': Qwen's own
@@ -124,7 +132,7 @@ def window_of(seconds: float, model: Model) -> WindowSize:
 
 
 def need(
-    model: Model, dtype: str, window: WindowSize, *, features: int = 0, fused: bool = True
+    model: ModelSizes, dtype: str, window: WindowSize, *, features: int = 0, fused: bool = True
 ) -> Need:
     """Bytes by part to answer over this window.
 
@@ -152,7 +160,8 @@ def weights(config: Molmo2Config, dtype: str) -> Need:
     table = (text.vocabulary + text.extra_vocabulary) * text.hidden
     head = text.vocabulary * text.hidden
     vision = vision_weights(config)
-    bits = HEAD_BITS.get(dtype.partition('.')[0], 8.0 * chosen.item)
+    head_format = HEAD_FORMATS.get(dtype.partition('.')[0])
+    bits = CODE_BITS[head_format] if head_format else 8 * chosen.item
     return Need(
         (
             ('decoder layers', math.ceil(matrices * chosen.bits / 8) + others * chosen.item),
@@ -168,7 +177,7 @@ def cache_bytes(text: TextConfig, rows: int, item: int) -> int:
     return rows * text.kv_bytes_per_token * item
 
 
-def workspace_bytes(model: Model, tokens: int, item: int, *, fused: bool) -> int:
+def workspace_bytes(model: ModelSizes, tokens: int, item: int, *, fused: bool) -> int:
     """An estimate of what a pass over so many tokens takes besides; item: bytes of a number.
 
     The larger of two, since they do not run at once:
@@ -195,7 +204,7 @@ def workspace_bytes(model: Model, tokens: int, item: int, *, fused: bool) -> int
 
 
 def longest_window(
-    model: Model, dtype: str, free: int, *, features: int = 0, fused: bool = True
+    model: ModelSizes, dtype: str, free: int, *, features: int = 0, fused: bool = True
 ) -> float:
     """The longest window, in steps of half a second, whose `need` is at most `free`; 0 for none."""
     for halves in range(round(_MAX_SECONDS / _PERIOD_SECONDS), 0, -1):
@@ -210,7 +219,7 @@ def longest_window(
 
 
 def fit(
-    model: Model,
+    model: ModelSizes,
     dtype: str,
     window: WindowSize,
     free: int,
@@ -243,7 +252,7 @@ def fit_weights(config: Molmo2Config, dtype: str, free: int, where: str) -> None
         raise DoesNotFit(f'the weights in {dtype}', found.parts, free, where, would)
 
 
-def fit_prompt(model: Model, budget: Budget, frames: int, prompt: int, answer: int) -> None:
+def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answer: int) -> None:
     """Raise DoesNotFit where a prompt and its answer, in tokens, take more than is free.
 
     The cache is copied when it grows, so for a moment the one before it is there as well.
@@ -263,7 +272,7 @@ def vision_weights(config: Molmo2Config) -> int:
     return _tower(config.vision) + _adapter(config.adapter, config.text.hidden)
 
 
-def _prompt_need(model: Model, budget: Budget, frames: int, prompt: int, end: int) -> Need:
+def _prompt_need(model: ModelSizes, budget: Budget, frames: int, prompt: int, end: int) -> Need:
     text, item = model.config.text, budget.item
     rows = _rounded(end, budget.step)
     grown = rows + max(rows - budget.step, budget.rows) - budget.rows if end > budget.rows else 0
@@ -277,7 +286,7 @@ def _prompt_need(model: Model, budget: Budget, frames: int, prompt: int, end: in
     )
 
 
-def _longest_prompt(model: Model, budget: Budget) -> float:
+def _longest_prompt(model: ModelSizes, budget: Budget) -> float:
     for halves in range(round(_MAX_SECONDS / _PERIOD_SECONDS), 0, -1):
         try:
             window = window_of(halves * _PERIOD_SECONDS, model)

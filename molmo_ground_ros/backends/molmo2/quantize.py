@@ -1,17 +1,18 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An exported decoder to one whose matrices are stored in few bits and multiplied in full.
+"""Quantises an exported decoder: its matrices are stored in few bits, and computed in full.
 
     python -m molmo_ground_ros.backends.molmo2.quantize FOLDER/decoder.float16.opset24.onnx int4
 
     MatMul(x, Transpose(Cast(stored)))  ->  MatMul(x, DequantizeLinear(codes, scales))
 
-Norms, embeddings, attention and the vision tower stay as they are, where they are. Codes and scales
-go to one file beside the graph. Reads one matrix at a time, some rows at once. Needs no torch.
+Norms, embeddings and the vision tower are not changed and stay in their files. Codes and scales go
+to one new file beside the graph. One matrix is read at a time, some rows at once. Needs no torch.
 
-The head's errors are the logits', so it is stored with more bits than the rest: int8 with int4, as
-exported with int8 and fp8. On the shipped model an int8 head adds half to the error of int8
-matrices, and next to nothing to that of int4.
+An error of the head is an error of the logits, so the head (`lm_head`) gets more bits than the
+rest: int8 where the rest is int4, and no rounding where the rest is int8 or fp8. On the shipped
+model an int8 head makes the error of int8 matrices half as large again, and adds almost nothing to
+that of int4 matrices.
 """
 
 from __future__ import annotations
@@ -27,30 +28,31 @@ import numpy as np
 import onnx_ir
 from numpy.typing import NDArray
 
-from molmo_ground_ros.backends.molmo2.codes import BITS, Codes, block_of, encode
+from molmo_ground_ros.backends.molmo2.codes import Codes, encode, scale_block
 from molmo_ground_ros.backends.molmo2.files import FORMS, graph_file
+from molmo_ground_ros.backends.molmo2.formats import CODE_BITS, HEAD_FORMATS
 from molmo_ground_ros.backends.molmo2.weights import HEAD
 from molmo_ground_ros.errors import BadModel, BadSetting
 from molmo_ground_ros.storage.atomic import atomic_file
 
 _LOG = logging.getLogger(__name__)
-FORMATS = ('int4', 'int8', 'fp8')
-_HEAD_FORMATS = {'int4': 'int8'}  # of the head; others leave it
 _STORED = {'int4': onnx_ir.DataType.INT4, 'int8': onnx_ir.DataType.INT8}
 _STORED |= {'fp8': onnx_ir.DataType.FLOAT8E4M3FN}
-_COMPUTED = {onnx_ir.DataType.FLOAT16: '', onnx_ir.DataType.FLOAT: '.float32'}  # part of the name
-_PAGE = 4096  # each tensor starts on one, so that a runtime can map it
+# What the precision of the graph adds to the name of its file.
+_COMPUTED = {onnx_ir.DataType.FLOAT16: '', onnx_ir.DataType.FLOAT: '.float32'}
+# Bytes. Each tensor starts at a multiple of it, so that a runtime can map it from the file.
+_PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class _Matrix:
-    """A matrix of the graph, stored as (outputs, inputs)."""
+    """A matrix of the graph, stored as (outputs, inputs). computed: the precision of its MatMul."""
 
     name: str
     tensor: onnx_ir.ExternalTensor
-    computed: onnx_ir.DataType  # the precision it is multiplied in
-    turned: onnx_ir.Node  # the Transpose
-    product: onnx_ir.Node  # the MatMul
+    computed: onnx_ir.DataType
+    transpose: onnx_ir.Node
+    product: onnx_ir.Node
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -60,69 +62,70 @@ class _Matrix:
 
 
 def quantize_weights(decoder: Path, weights: str) -> Path:
-    """Write the graph with quantised matrices beside the one given; the path written.
+    """Write the quantised graph beside `decoder`, and return its path.
 
-    decoder: a fused graph of export_graphs, in float16 or float32, its weights beside it. weights:
-    one of FORMATS. A float16 graph becomes decoder.int4.opset24.onnx; of a float32 one the name
-    says so, and its codes and scales are the same. The same graph and weights give the same bytes.
-    A matrix whose inputs no block divides
-    (codes.block_of) stays as it is under int4. Raises BadModel and BadSetting.
+    decoder: a fused graph of export_graphs, in float16 or float32, with its weights beside it.
+    weights: a key of CODE_BITS. A float16 graph becomes decoder.int4.opset24.onnx for example. The
+    name of a float32 graph says so, and its codes and scales are the same. The same graph and
+    weights always give the same bytes. Under int4 a matrix whose inputs no block divides (see
+    codes.scale_block) is not changed. Raises BadModel, BadSetting and OSError.
     """
-    if weights not in FORMATS:
-        raise BadSetting('weights', weights, f'the formats are {", ".join(FORMATS)}')
-    found = _load(decoder)
-    chosen = [(one, _format_of(one, weights)) for one in _matrices(found.graph)]
-    chosen = [(one, form) for one, form in chosen if form]
-    if not chosen:
+    if weights not in CODE_BITS:
+        raise BadSetting('weights', weights, f'the formats are {", ".join(CODE_BITS)}')
+    model = _load(decoder)
+    pairs = [(matrix, _format_of(matrix, weights)) for matrix in _matrices(model.graph)]
+    pairs = [(matrix, form) for matrix, form in pairs if form]
+    if not pairs:
         raise BadModel(str(decoder), f'it holds no matrix that {weights} could store')
-    computed = chosen[0][0].computed
+    computed = pairs[0][0].computed
     if computed not in _COMPUTED:
         raise BadModel(str(decoder), f'it computes in {computed.name}, not in float16 or float32')
     path = decoder.with_name(graph_file('decoder', f'{weights}{_COMPUTED[computed]}', 'fused'))
     data = path.with_name(path.name + '.data')
     with atomic_file(path) as unfinished_graph, atomic_file(data) as unfinished_data:
         with unfinished_data.open('wb') as stream:
-            for one, form in chosen:
-                _replace(found.graph, one, form, _Writer(stream, data))
-        onnx_ir.save(found, unfinished_graph)
+            for matrix, form in pairs:
+                _replace(model.graph, matrix, form, _Writer(stream, data))
+        onnx_ir.save(model, unfinished_graph)
         # An older graph must not find the new data.
         path.unlink(missing_ok=True)
-    _LOG.info('wrote %s, %d matrices in %s', path, len(chosen), data.name)
+    _LOG.info('wrote %s, %d matrices in %s', path, len(pairs), data.name)
     return path
 
 
 def _load(decoder: Path) -> onnx_ir.Model:
     try:
-        found: onnx_ir.Model = onnx_ir.load(decoder)
-    except Exception as err:  # protobuf's errors share no other base
+        model: onnx_ir.Model = onnx_ir.load(decoder)
+    # The errors of protobuf have no base class but Exception.
+    except Exception as err:
         raise BadModel(str(decoder), f'cannot read the graph: {err}') from err
-    if found.opset_imports.get('') != FORMS['fused']:
+    if model.opset_imports.get('') != FORMS['fused']:
         raise BadModel(
             str(decoder),
-            f'its opset is {found.opset_imports.get("")}, not {FORMS["fused"]}: only the fused '
+            f'its opset is {model.opset_imports.get("")}, not {FORMS["fused"]}: only the fused '
             'graph can be quantised',
         )
-    return found
+    return model
 
 
 def _matrices(graph: onnx_ir.Graph) -> Iterator[_Matrix]:
-    """Every stored matrix that is multiplied with: MatMul(x, Transpose(stored, cast or not))."""
+    """Every stored matrix of a product: MatMul(x, Transpose(stored)), with a Cast or without."""
     for node in graph:
-        turned = _behind(node, 1) if node.op_type == 'MatMul' else None
-        if turned is None or turned.op_type != 'Transpose':
+        transpose = _producer(node, 1) if node.op_type == 'MatMul' else None
+        if transpose is None or transpose.op_type != 'Transpose':
             continue
-        cast = _behind(turned, 0)
-        value, kept = turned.inputs[0], (turned if cast is None else cast).inputs[0]
-        if value is None or kept is None or not value.name:
+        cast = _producer(transpose, 0)
+        value, stored = transpose.inputs[0], (transpose if cast is None else cast).inputs[0]
+        if value is None or stored is None or not value.name:
             continue
-        tensor = kept.const_value
+        tensor = stored.const_value
         if isinstance(tensor, onnx_ir.ExternalTensor) and len(tensor.shape) == 2:
             computed = tensor.dtype if cast is None else _type_of(cast)
-            yield _Matrix(value.name, tensor, computed, turned, node)
+            yield _Matrix(value.name, tensor, computed, transpose, node)
 
 
-def _behind(node: onnx_ir.Node, index: int) -> onnx_ir.Node | None:
-    """What computes an input."""
+def _producer(node: onnx_ir.Node, index: int) -> onnx_ir.Node | None:
+    """The node that computes an input of this node; None for an input of the graph or a weight."""
     value = node.inputs[index]
     return None if value is None else value.producer()
 
@@ -132,15 +135,15 @@ def _type_of(cast: onnx_ir.Node) -> onnx_ir.DataType:
 
 
 def _format_of(matrix: _Matrix, weights: str) -> str:
-    """How a matrix is to be stored; '' as it is."""
+    """The format to store a matrix in; '' if it is not to be changed."""
     if matrix.name.startswith(HEAD):
-        return _HEAD_FORMATS.get(weights, '')
-    return '' if weights == 'int4' and not block_of(matrix.shape[1]) else weights
+        return HEAD_FORMATS.get(weights, '')
+    return '' if weights == 'int4' and not scale_block(matrix.shape[1]) else weights
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Appends tensors to the file that will have the name `data`."""
+    """Appends tensors to a file, which gets the name `data` when it is complete."""
 
     stream: BinaryIO
     data: Path
@@ -148,7 +151,7 @@ class _Writer:
     def write(
         self, name: str, content: NDArray[Any], dtype: onnx_ir.DataType, shape: tuple[int, ...]
     ) -> onnx_ir.Value:
-        """An initializer whose bytes are in the file."""
+        """Append a tensor's bytes; gives the graph's initializer that refers to them."""
         self.stream.write(bytes(-self.stream.tell() % _PAGE))
         tensor = onnx_ir.ExternalTensor(
             self.data.name,
@@ -169,40 +172,41 @@ class _Writer:
 
 
 def _replace(graph: onnx_ir.Graph, matrix: _Matrix, weights: str, writer: _Writer) -> None:
-    """Put codes and scales in the place of a matrix, its Cast and its Transpose."""
+    """Replace a matrix, its Cast and its Transpose by codes, scales and a DequantizeLinear."""
     codes, computed, name = _encoded(matrix, weights), matrix.computed, matrix.name
     values = writer.write(
-        f'{name}.codes', codes.packed(BITS[weights]), _STORED[weights], codes.values.shape
+        f'{name}.codes', codes.packed(CODE_BITS[weights]), _STORED[weights], codes.values.shape
     )
     scale = codes.scales.astype(computed.numpy())
     scales = writer.write(f'{name}.scales', scale, computed, scale.shape)
-    for one in (values, scales):
-        graph.register_initializer(one)
+    for initializer in (values, scales):
+        graph.register_initializer(initializer)
     attributes: dict[str, Any] = {}
     if codes.block:
         attributes = {'axis': 0, 'block_size': codes.block}
     elif codes.scales.ndim:
         attributes = {'axis': 1}
     node = onnx_ir.node('DequantizeLinear', [values, scales], attributes)
-    (whole,) = node.outputs
-    whole.name, whole.type = f'{name}.dequantized', onnx_ir.TensorType(computed)
-    whole.shape = onnx_ir.Shape(codes.values.shape)
+    (product_input,) = node.outputs
+    product_input.name = f'{name}.dequantized'
+    product_input.type = onnx_ir.TensorType(computed)
+    product_input.shape = onnx_ir.Shape(codes.values.shape)
     graph.insert_before(matrix.product, node)
-    matrix.product.replace_input_with(1, whole)
-    _drop(graph, matrix.turned)
+    matrix.product.replace_input_with(1, product_input)
+    _remove_unused(graph, matrix.transpose)
 
 
-def _drop(graph: onnx_ir.Graph, node: onnx_ir.Node) -> None:
-    """Remove a node that nothing reads, and what only it read."""
-    if any(one.uses() for one in node.outputs):
+def _remove_unused(graph: onnx_ir.Graph, node: onnx_ir.Node) -> None:
+    """Remove a node that nothing reads, and then what only this node read."""
+    if any(output.uses() for output in node.outputs):
         return
-    read = [one for one in node.inputs if one is not None]
+    inputs = [value for value in node.inputs if value is not None]
     graph.remove(node, safe=True)
-    for one in read:
-        if (producer := one.producer()) is not None:
-            _drop(graph, producer)
-        elif one.name and not one.uses():
-            graph.initializers.pop(one.name)
+    for value in inputs:
+        if (producer := value.producer()) is not None:
+            _remove_unused(graph, producer)
+        elif value.name and not value.uses():
+            graph.initializers.pop(value.name)
 
 
 def _encoded(matrix: _Matrix, weights: str) -> Codes:
@@ -229,6 +233,6 @@ if __name__ == '__main__':
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     parser = argparse.ArgumentParser(description='Store the matrices of a decoder in few bits.')
     parser.add_argument('decoder', type=Path)
-    parser.add_argument('weights', choices=FORMATS)
-    given = parser.parse_args()
-    quantize_weights(given.decoder, given.weights)
+    parser.add_argument('weights', choices=tuple(CODE_BITS))
+    arguments = parser.parse_args()
+    quantize_weights(arguments.decoder, arguments.weights)

@@ -68,7 +68,7 @@ class Runtime(Protocol):
 
 
 @runtime_checkable
-class Growing(Protocol):
+class GrowingRuntime(Protocol):
     """A runtime whose cache grows with the prompt, and may come to an end of the memory."""
 
     def budget(self) -> Budget | None:

@@ -47,7 +47,7 @@ TOLERANCES: dict[str, float] = {
 }
 
 
-class Scored(Protocol):
+class ScoringRuntime(Protocol):
     """The part of a runtime that is checked: every one in `runtimes/` has it."""
 
     def encode(self, patches: NDArray[np.float32]) -> Features:
@@ -73,7 +73,7 @@ class SelfCheck:
 
 
 def check(
-    checkpoint: Checkpoint, runtime: Scored, reference: Scored, tolerance: float
+    checkpoint: Checkpoint, runtime: ScoringRuntime, reference: ScoringRuntime, tolerance: float
 ) -> SelfCheck:
     """Compare a runtime's logits with the reference's; what either's cache held is void afterwards.
 
@@ -99,10 +99,12 @@ def check(
 class _Pair:
     """Two runtimes that read the same, and the logits of both."""
 
-    def __init__(self, checkpoint: Checkpoint, runtime: Scored, reference: Scored) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, runtime: ScoringRuntime, reference: ScoringRuntime
+    ) -> None:
         self._checkpoint = checkpoint
         self._runtimes = (runtime, reference)
-        patches = [frame_patches(picture(i), checkpoint.pixels) for i in range(len(SECONDS))]
+        patches = [frame_patches(clip_image(i), checkpoint.pixels) for i in range(len(SECONDS))]
         self._features = [[one.encode(frame) for frame in patches] for one in self._runtimes]
         self._logits: list[list[NDArray[np.float32]]] = [[], []]  # of each: (wanted, vocabulary)
         self._places: list[str] = []  # of each row
@@ -152,7 +154,7 @@ class _Pair:
         return VideoFeatures(prompt.visual, slots, features)
 
 
-def picture(number: int) -> NDArray[np.uint8]:
+def clip_image(number: int) -> NDArray[np.uint8]:
     """Frame `number` of the clip, (96, 128, 3): a block that moves over a gradient with a grain.
 
     Integer arithmetic alone, so that it is the same on every machine.

@@ -22,10 +22,10 @@ from typing import Any
 
 from molmo_ground_ros.backends.checkpoint import read_json
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config
+from molmo_ground_ros.backends.molmo2.formats import FLOAT_BYTES, SAFETENSORS
 from molmo_ground_ros.errors import BadModel
 
 DECODER, VISION, HEAD = 'model.transformer.', 'model.vision_backbone.', 'lm_head.'
-ITEM_BYTES = {'F32': 4, 'BF16': 2, 'F16': 2}
 _HEADER_BYTES = 100 * 2**20  # the format's own limit
 _RESBLOCK = re.compile(re.escape(VISION) + r'image_vit\.transformer\.resblocks\.(\d+)\.')
 
@@ -35,14 +35,14 @@ class StoredTensor:
     """One tensor in a safetensors file, little-endian and row-major."""
 
     file: Path
-    dtype: str  # a key of ITEM_BYTES
+    dtype: str  # a key of formats.SAFETENSORS
     shape: tuple[int, ...]
     start: int  # byte in the file
 
     @property
     def nbytes(self) -> int:
         """Bytes in the file."""
-        return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+        return math.prod(self.shape) * FLOAT_BYTES[SAFETENSORS[self.dtype]]
 
 
 def read_index(model: str, folder: Path) -> dict[str, StoredTensor]:
@@ -132,11 +132,15 @@ def _header(model: str, file: Path) -> Iterator[tuple[str, StoredTensor]]:
         raise BadModel(model, f'{file.name} is damaged: {err}') from err
 
 
-def _stored(file: Path, data: int, size: int, one: dict[str, Any]) -> StoredTensor:
-    if one['dtype'] not in ITEM_BYTES:
-        raise ValueError(f'a tensor of type {one["dtype"]}')
-    begin, end = one['data_offsets']
-    stored = StoredTensor(file, one['dtype'], tuple(one['shape']), data + begin)
+def _stored(file: Path, data: int, size: int, entry: dict[str, Any]) -> StoredTensor:
+    """A tensor from its entry in the header. Raises ValueError, TypeError or KeyError.
+
+    data: the byte of the file at which the tensors begin. size: bytes of the file.
+    """
+    if entry['dtype'] not in SAFETENSORS:
+        raise ValueError(f'a tensor of type {entry["dtype"]}')
+    begin, end = entry['data_offsets']
+    stored = StoredTensor(file, entry['dtype'], tuple(entry['shape']), data + begin)
     if begin < 0 or end - begin != stored.nbytes or data + end > size:
         raise ValueError(f'{end - begin} bytes at {begin} for shape {stored.shape}')
     return stored

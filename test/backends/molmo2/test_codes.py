@@ -12,7 +12,8 @@ import pytest
 ml_dtypes = pytest.importorskip('ml_dtypes', reason="needs pip install '.[export]'")
 
 from molmo_ground_ros.backends.molmo2 import codes
-from molmo_ground_ros.backends.molmo2.codes import BITS, block_of, encode
+from molmo_ground_ros.backends.molmo2.codes import encode, scale_block
+from molmo_ground_ros.backends.molmo2.formats import CODE_BITS
 
 
 def reader(weights):
@@ -48,11 +49,11 @@ def test_codes_are_the_nearest_and_scales_lie_as_stated(weights, outputs, inputs
     assert found.block == (block if weights == 'int4' else 0)
     assert found.scales.shape == ((inputs // block, outputs) if found.block else (outputs,))
     assert found.scales.dtype == np.float16
-    least, most = -(2 ** (BITS[weights] - 1)), 2 ** (BITS[weights] - 1) - 1
+    least, most = -(2 ** (CODE_BITS[weights] - 1)), 2 ** (CODE_BITS[weights] - 1) - 1
     for out in range(outputs):
         for first in range(0, inputs, block):
             part = given[out, first : first + block]
-            step = slow_scale(part, BITS[weights])
+            step = slow_scale(part, CODE_BITS[weights])
             held = found.scales.reshape(-1, outputs)[first // block, out]
             assert float(held) == pytest.approx(step, rel=1e-6)
             for i, weight in enumerate(part, start=first):
@@ -74,7 +75,7 @@ def test_fp8_has_one_scale_and_the_nearest_float8():
         assert abs(float(code) * step - weight) <= np.abs(every * step - weight).min() + 1e-6 * step
 
 
-@pytest.mark.parametrize('weights', BITS)
+@pytest.mark.parametrize('weights', CODE_BITS)
 def test_matrices_are_read_in_parts_that_change_nothing(weights, monkeypatch):
     given, read = random_weights(11, 256), []
 
@@ -85,7 +86,7 @@ def test_matrices_are_read_in_parts_that_change_nothing(weights, monkeypatch):
     whole = encode(rows, 11, 256, weights)
     assert max(end - start for start, end in read) == 11
     read.clear()
-    monkeypatch.setattr(codes, '_AT_ONCE', 600)
+    monkeypatch.setattr(codes, '_WEIGHTS_AT_ONCE', 600)
     parts = encode(rows, 11, 256, weights)
     assert max(end - start for start, end in read) == 2
     assert parts.values.tobytes() == whole.values.tobytes()
@@ -106,14 +107,14 @@ def test_an_odd_number_of_codes_leaves_half_a_byte_empty():
     assert found.packed(4).tolist() == [0x78, 0x0D]
 
 
-@pytest.mark.parametrize('weights', BITS)
+@pytest.mark.parametrize('weights', CODE_BITS)
 def test_weights_that_are_all_zero_stay_zero(weights):
     found = encode(reader(np.zeros((2, 128), dtype=np.float32)), 2, 128, weights)
     assert not found.values.astype(np.float32).any()
     assert (found.scales > 0).all()
 
 
-@pytest.mark.parametrize('weights', BITS)
+@pytest.mark.parametrize('weights', CODE_BITS)
 @pytest.mark.parametrize('odd', [math.nan, math.inf])
 def test_what_is_no_number_is_refused(weights, odd):
     given = random_weights(2, 128)
@@ -122,7 +123,7 @@ def test_what_is_no_number_is_refused(weights, odd):
         encode(reader(given), 2, 128, weights)
 
 
-@pytest.mark.parametrize('weights', BITS)
+@pytest.mark.parametrize('weights', CODE_BITS)
 def test_weights_too_large_for_float16_are_refused(weights):
     given = random_weights(2, 128)
     given[1, 3] = 1e8
@@ -134,4 +135,4 @@ def test_weights_too_large_for_float16_are_refused(weights):
     ('inputs', 'block'), [(2560, 128), (9728, 128), (11008, 128), (160, 32), (48, 16), (72, 0)]
 )
 def test_the_block_is_the_largest_power_of_two_that_divides(inputs, block):
-    assert block_of(inputs) == block
+    assert scale_block(inputs) == block

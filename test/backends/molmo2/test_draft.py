@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from molmo_ground_ros.backends.molmo2.draft import GrammarDrafter
-from molmo_ground_ros.backends.molmo2.generate import Generator, Scene
+from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Generator
 
 SECONDS = [round(0.5 * i, 1) for i in range(8)]
 
@@ -113,7 +113,7 @@ def test_what_follows_is_guessed(text, expected):
 def answered(script, vocabulary, drafter):
     runtime = ScriptedRuntime(script)
     generator = Generator(runtime, frozenset([0]), patch_token=6)
-    scene = Scene('a', [])
+    scene = ClipFeatures('a', [])
     return list(generator.tokens(PROMPT, scene, 10_000, drafter)), generator.counts
 
 

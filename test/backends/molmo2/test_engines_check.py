@@ -19,19 +19,19 @@ from support.host_tensorrt import HostMemory, HostTensorrt, host_plan
 from molmo_ground_ros.backends import BackendSettings
 from molmo_ground_ros.backends.molmo2 import engines
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+from molmo_ground_ros.backends.molmo2.formats import compute_dtype
 from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime
 from molmo_ground_ros.backends.molmo2.trt import reference
-from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
-from molmo_ground_ros.backends.molmo2.trt.graphs import prepare
+from molmo_ground_ros.backends.molmo2.trt.choose import PlanPair
+from molmo_ground_ros.backends.molmo2.trt.graphs import prepare_graphs
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     PENDING,
-    Facts,
+    BuildFacts,
     Recipe,
-    keep,
+    write_manifest,
     write_plan,
 )
-from molmo_ground_ros.backends.molmo2.trt.precision import computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import (
     DECODER,
     VISION,
@@ -57,20 +57,20 @@ def put(checkpoint, dtype, graphs):
     }
     found = {}
     for part, graph in graphs.items():
-        weights = dtype if part == DECODER else computed(dtype)
+        weights = dtype if part == DECODER else compute_dtype(dtype)
         said = {'part': part, 'checkpoint': '', 'graph': graph.name, 'files': {}}
         said |= {'weights': weights, 'capacity': ROWS, 'frames': FRAMES, 'profiles': ''}
         said |= {'tensorrt': 'tensorrt 10.16', 'capability': 'SM87', 'gpu': 'Orin'}
         recipe = Recipe(**said, multiprocessors=16, system='here')
         plan = write_plan(checkpoint.folder, recipe, memoryview(host_plan(graph, profiles[part])))
-        found[part] = keep(plan, recipe, Facts(2, 2, 4, 1.0, PENDING))
+        found[part] = write_manifest(plan, recipe, BuildFacts(2, 2, 4, 1.0, PENDING))
     return found
 
 
 def made(checkpoint, dtype):
     """The graphs as a build makes them, and the runtime on them."""
-    entries = put(checkpoint, dtype, prepare(checkpoint, dtype, ROWS, lambda *_: None))
-    chosen = Chosen(HostTensorrt().installed(), entries[DECODER], entries[VISION])
+    entries = put(checkpoint, dtype, prepare_graphs(checkpoint, dtype, ROWS, lambda *_: None))
+    chosen = PlanPair(HostTensorrt().installed(), entries[DECODER], entries[VISION])
     return TensorrtRuntime(checkpoint, chosen, HostMemory())
 
 
@@ -88,13 +88,13 @@ def test_engines_that_compute_what_they_should_pass(dtype, checkpoint):
 
 
 def test_a_quantised_graph_is_not_made_again_while_it_is_the_same(checkpoint):
-    first = prepare(checkpoint, 'int4', ROWS, lambda *_: None)
+    first = prepare_graphs(checkpoint, 'int4', ROWS, lambda *_: None)
     data = checkpoint.folder / 'decoder.int4.opset24.onnx.data'
     before = data.stat().st_mtime_ns
-    assert prepare(checkpoint, 'int4', ROWS, lambda *_: None) == first
+    assert prepare_graphs(checkpoint, 'int4', ROWS, lambda *_: None) == first
     assert data.stat().st_mtime_ns == before
     data.write_bytes(b'other')
-    prepare(checkpoint, 'int4', ROWS, lambda *_: None)
+    prepare_graphs(checkpoint, 'int4', ROWS, lambda *_: None)
     assert data.stat().st_size > 1000
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from molmo_ground_ros.backends.molmo2 import exported
 from molmo_ground_ros.backends.molmo2.config import read_config
-from molmo_ground_ros.backends.molmo2.exported import GraphState, metadata, state
+from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state, metadata
 from molmo_ground_ros.backends.molmo2.files import DIGEST, EXPORT_VERSION, PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 
@@ -37,14 +37,14 @@ def test_a_graph_that_ships_is_current_and_says_what_onnx_says(part):
     path = SHIPPED / graph_file(part, 'float32', 'fused')
     props = onnx.load(path, load_external_data=False).metadata_props
     assert metadata(path) == {one.key: one.value for one in props}
-    assert state(path, digest_of(SHIPPED)) is GraphState.CURRENT
+    assert graph_state(path, digest_of(SHIPPED)) is GraphState.CURRENT
 
 
 def test_a_graph_of_another_checkpoint_or_of_other_code_is_told_apart(graph, monkeypatch):
     mark = metadata(graph)[DIGEST]
-    assert state(graph, 'another') is GraphState.FOREIGN
+    assert graph_state(graph, 'another') is GraphState.FOREIGN
     monkeypatch.setattr(exported, 'EXPORT_VERSION', EXPORT_VERSION + 1)
-    assert state(graph, mark) is GraphState.STALE
+    assert graph_state(graph, mark) is GraphState.STALE
 
 
 @pytest.mark.parametrize('kept', [1, 100, 0.5, -1])
@@ -53,7 +53,7 @@ def test_a_graph_that_was_cut_off_is_never_current(kept, graph, tmp_path):
     end = int(kept * len(data)) if isinstance(kept, float) else kept
     path = tmp_path / 'cut.onnx'
     path.write_bytes(data[:end])
-    assert state(path, metadata(graph)[DIGEST]) in (GraphState.DAMAGED, GraphState.FOREIGN)
+    assert graph_state(path, metadata(graph)[DIGEST]) in (GraphState.DAMAGED, GraphState.FOREIGN)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_a_graph_that_was_cut_off_is_never_current(kept, graph, tmp_path):
 def test_what_is_no_graph_is_damaged(data, tmp_path):
     path = tmp_path / 'x.onnx'
     path.write_bytes(data)
-    assert state(path, '') is GraphState.DAMAGED
+    assert graph_state(path, '') is GraphState.DAMAGED
 
 
 def test_what_is_not_there_is_missing(tmp_path):
-    assert state(tmp_path / 'x.onnx', '') is GraphState.MISSING
+    assert graph_state(tmp_path / 'x.onnx', '') is GraphState.MISSING
 
 
 def test_the_version_is_raised_when_a_graph_changes():

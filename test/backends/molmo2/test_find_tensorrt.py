@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from molmo_ground_ros.backends.molmo2.trt.find import FULL, RTX, installed
+from molmo_ground_ros.backends.molmo2.trt.find import FULL, RTX, find_tensorrts
 from molmo_ground_ros.errors import BackendError, MissingPackage
 
 
@@ -35,20 +35,23 @@ def install(monkeypatch):
 
 def test_full_tensorrt_comes_first_and_both_are_told(install):
     install(tensorrt='10.16.2.10', tensorrt_rtx='1.7.1.116')
-    assert [str(one) for one in installed()] == ['tensorrt 10.16.2.10', 'tensorrt_rtx 1.7.1.116']
-    assert [one.flavour for one in installed((RTX,))] == [RTX]
+    assert [str(one) for one in find_tensorrts()] == [
+        'tensorrt 10.16.2.10',
+        'tensorrt_rtx 1.7.1.116',
+    ]
+    assert [one.flavour for one in find_tensorrts((RTX,))] == [RTX]
 
 
 def test_only_rtx_builds_for_a_gpu_that_is_not_here(install):
     install(tensorrt='11.4.0.106', tensorrt_rtx='1.7.1.116')
-    full, rtx = installed()
+    full, rtx = find_tensorrts()
     assert full.capabilities == ()
     assert rtx.capabilities == ('SM86', 'SM120')
 
 
 def test_networks_are_strongly_typed_where_that_must_be_said(install):
     install(tensorrt='10.16.2.10', tensorrt_rtx='1.7.1.116')
-    full, rtx = installed()
+    full, rtx = find_tensorrts()
     assert full.network_flags == 1 << 3
     del rtx.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED
     assert rtx.network_flags == 0
@@ -57,21 +60,21 @@ def test_networks_are_strongly_typed_where_that_must_be_said(install):
 def test_none_at_all_names_the_extra(install):
     install()
     with pytest.raises(MissingPackage, match=r"'tensorrt' .*molmo_ground_ros\[tensorrt\]"):
-        installed()
+        find_tensorrts()
     with pytest.raises(MissingPackage, match=r"'tensorrt_rtx' .*molmo_ground_ros\[tensorrt-rtx\]"):
-        installed((RTX,))
+        find_tensorrts((RTX,))
 
 
 @pytest.mark.parametrize('version', ['10.3.0', '10.14.1.48', '8.6.1.post1'])
 def test_one_that_is_too_old_is_refused_by_its_number(version, install):
     install(tensorrt=version)
     with pytest.raises(BackendError, match=f'tensorrt {version} is too old: .* 10.16 or later'):
-        installed()
+        find_tensorrts()
 
 
 def test_one_that_is_too_old_does_not_hide_the_other(install, caplog):
     install(tensorrt='10.3.0', tensorrt_rtx='1.7.1.116')
-    assert [one.flavour for one in installed()] == [RTX]
+    assert [one.flavour for one in find_tensorrts()] == [RTX]
     assert 'tensorrt 10.3.0 is too old' in caplog.text
     assert 'using tensorrt_rtx 1.7.1.116' in caplog.text
 
@@ -89,4 +92,4 @@ def test_one_that_cannot_be_loaded_is_told_from_a_missing_one(line, install, tmp
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, FULL)
     with pytest.raises(BackendError, match=r'tensorrt is installed and cannot be loaded: .*(so|N)'):
-        installed()
+        find_tensorrts()

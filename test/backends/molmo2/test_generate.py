@@ -7,13 +7,13 @@ import math
 import pytest
 from support.scripted import PROMPT, STOP, ScriptedRuntime
 
-from molmo_ground_ros.backends.molmo2.generate import Generator, Scene
+from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Generator
 from molmo_ground_ros.backends.molmo2.runtime import Choice
 from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError
 
 SCRIPT = list(range(20, 40))
-SCENE = Scene('frames', [])
+SCENE = ClipFeatures('frames', [])
 
 
 class Sure:
@@ -84,7 +84,7 @@ def test_a_second_question_reads_only_its_own_words():
 @pytest.mark.parametrize(
     ('prompt', 'scene', 'options'),
     [
-        pytest.param(PROMPT, Scene('other', []), {}, id='other frames'),
+        pytest.param(PROMPT, ClipFeatures('other', []), {}, id='other frames'),
         pytest.param(PromptIds((5, 6, 9, 8), (0, 1, 1, 0)), SCENE, {}, id='other labels'),
         pytest.param(PROMPT, SCENE, {'reuse': False}, id='switched off'),
     ],

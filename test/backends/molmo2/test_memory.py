@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from molmo_ground_ros.backends.molmo2 import memory
-from molmo_ground_ros.backends.molmo2.memory import Budget, Model, window_of
+from molmo_ground_ros.backends.molmo2.memory import Budget, ModelSizes, window_of
 from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOKENS, PUBLISHED
 from molmo_ground_ros.errors import BadSetting, DoesNotFit
 from molmo_ground_ros.frames.windows import sample
 
 SHIPPED = Path(__file__).parents[3] / 'models' / 'tabletop'
 GB = 10**9
-RELEASED = {name: Model(one, FRAME_TOKENS, FRAME_FEATURES) for name, one in PUBLISHED.items()}
+RELEASED = {name: ModelSizes(one, FRAME_TOKENS, FRAME_FEATURES) for name, one in PUBLISHED.items()}
 SMALL = RELEASED['Molmo2-4B']
 
 

@@ -21,19 +21,19 @@ pytest.importorskip('transformers', reason="makes the models: needs pip install 
 
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.trt.choose import choose
-from molmo_ground_ros.backends.molmo2.trt.content import contents
+from molmo_ground_ros.backends.molmo2.trt.content import file_hashes
 from molmo_ground_ros.backends.molmo2.trt.find import FULL, RTX, Tensorrt
 from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu, system
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     PENDING,
-    Facts,
+    BuildFacts,
     Recipe,
-    drop,
-    entries,
-    file_contents,
-    keep,
-    kept,
+    checkpoint_hashes,
+    delete_plan,
+    find_plan,
+    read_plans,
+    write_manifest,
     write_plan,
 )
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
@@ -42,7 +42,7 @@ from molmo_ground_ros.storage.atomic import delete_unfinished
 ORIN = TargetGpu('Orin', 'SM87', 16)
 HERE = Tensorrt(FULL, '10.16.2.10', object())
 PLAN = bytes(range(256)) * 40
-FACTS = Facts(36, 36, 72, 400.0, '0.01 of 0.2 standard deviations')
+FACTS = BuildFacts(36, 36, 72, 400.0, '0.01 of 0.2 standard deviations')
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def recipe(model, part='decoder', **changes):
         'part': part,
         'checkpoint': digest(read_index(model.model, folder), model.config),
         'graph': 'graph.onnx',
-        'files': file_contents(folder, ['graph.onnx', 'model.safetensors']),
+        'files': checkpoint_hashes(folder, ['graph.onnx', 'model.safetensors']),
         'weights': 'float16',
         'capacity': 1024,
         'frames': 64,
@@ -75,7 +75,7 @@ def recipe(model, part='decoder', **changes):
 
 def put(model, part='decoder', facts=FACTS, **changes):
     made = recipe(model, part, **changes)
-    return keep(write_plan(model.folder, made, memoryview(PLAN)), made, facts)
+    return write_manifest(write_plan(model.folder, made, memoryview(PLAN)), made, facts)
 
 
 def both(model, **changes):
@@ -92,10 +92,10 @@ def chosen(checkpoint, dtype='auto', tensorrts=(HERE,), gpu=ORIN):
 def test_what_was_kept_is_chosen_and_read_back_whole(model):
     made = both(model)
     found = chosen(model)
-    assert found.decoder == made == kept(model.folder, recipe(model))
+    assert found.decoder == made == find_plan(model.folder, recipe(model))
     assert found.vision.recipe.part == 'vision'
     assert found.tensorrt is HERE
-    said = json.loads(made.plan.path.with_suffix('.json').read_text())
+    said = json.loads(made.file.path.with_suffix('.json').read_text())
     assert said['made_of']['gpu'] == 'Orin' and said['plan']['bytes'] == len(PLAN)
 
 
@@ -117,7 +117,7 @@ def test_what_was_kept_is_chosen_and_read_back_whole(model):
 )
 def test_a_plan_of_something_else_is_refused_by_what_differs(changes, said, model):
     made = both(model, **changes)
-    with pytest.raises(BadModel, match=rf'{made.plan.path.name} .*{said}') as raised:
+    with pytest.raises(BadModel, match=rf'{made.file.path.name} .*{said}') as raised:
         chosen(model)
     assert f'molmo-ground build --backend tensorrt {model.folder}' in str(raised.value)
 
@@ -157,12 +157,12 @@ def flip_a_bit(path):
 @pytest.mark.parametrize('part', ['decoder', 'vision'])
 def test_a_damaged_plan_is_refused_and_is_not_taken_for_built(part, harm, said, model):
     decoder = both(model)
-    path = decoder.plan.path if part == 'decoder' else chosen(model).vision.plan.path
+    path = decoder.file.path if part == 'decoder' else chosen(model).vision.file.path
     harm(path)
     with pytest.raises(BadModel, match=f'{path.name} .*{said}'):
         chosen(model)
     rows = {'decoder': {}, 'vision': {'capacity': 0, 'frames': 0}}[part]
-    assert kept(model.folder, recipe(model, part, **rows)) is None
+    assert find_plan(model.folder, recipe(model, part, **rows)) is None
 
 
 @pytest.mark.parametrize(
@@ -176,11 +176,11 @@ def test_a_damaged_plan_is_refused_and_is_not_taken_for_built(part, harm, said, 
     ],
 )
 def test_a_damaged_manifest_is_named(harm, said, model):
-    manifest = both(model).plan.path.with_suffix('.json')
+    manifest = both(model).file.path.with_suffix('.json')
     manifest.write_text(harm(manifest.read_text()))
     with pytest.raises(BadModel, match=rf'{manifest.name} .*{said}'):
         chosen(model)
-    assert kept(model.folder, recipe(model)) is None
+    assert find_plan(model.folder, recipe(model)) is None
 
 
 def test_no_plans_at_all_says_how_to_build_one(model):
@@ -191,7 +191,7 @@ def test_no_plans_at_all_says_how_to_build_one(model):
     both(model)
     with pytest.raises(BadModel, match=r'no plan of int4 .* --backend tensorrt --dtype int4 '):
         chosen(model, 'int4')
-    drop(chosen(model).vision.plan.path)
+    delete_plan(chosen(model).vision.file.path)
     with pytest.raises(BadModel, match='there is no plan of the vision tower in float16'):
         chosen(model)
 
@@ -225,16 +225,16 @@ def test_content_is_read_again_only_where_size_or_time_changed(tmp_path):
     file, memory = tmp_path / 'weights', tmp_path / 'memory.json'
     file.write_bytes(b'one')
     os.utime(file, ns=(1, 1))
-    first = contents(tmp_path, ['weights', 'gone'], memory)
+    first = file_hashes(tmp_path, ['weights', 'gone'], memory)
     assert first['gone'] == ''
     file.write_bytes(b'two')
     os.utime(file, ns=(1, 1))
-    assert contents(tmp_path, ['weights'], memory)['weights'] == first['weights']
+    assert file_hashes(tmp_path, ['weights'], memory)['weights'] == first['weights']
     os.utime(file, ns=(2, 2))
-    second = contents(tmp_path, ['weights'], memory)['weights']
+    second = file_hashes(tmp_path, ['weights'], memory)['weights']
     assert second != first['weights']
     memory.write_text('no json')
-    assert contents(tmp_path, ['weights'], memory)['weights'] == second
+    assert file_hashes(tmp_path, ['weights'], memory)['weights'] == second
 
 
 def test_what_a_killed_build_left_is_deleted_and_the_plans_stay(model):
@@ -244,4 +244,4 @@ def test_what_a_killed_build_left_is_deleted_and_the_plans_stay(model):
     )  # of a build that was killed
     delete_unfinished(model.folder / ENGINES)
     assert not list((model.folder / ENGINES).glob('*.partial'))
-    assert len(entries(model.folder)[0]) == 2
+    assert len(read_plans(model.folder)[0]) == 2

@@ -34,7 +34,8 @@ from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
 from molmo_ground_ros.backends.molmo2.config import read_config
 from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.export import export_graphs
-from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights
+from molmo_ground_ros.backends.molmo2.formats import CODE_BITS
+from molmo_ground_ros.backends.molmo2.quantize import quantize_weights
 from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
@@ -44,7 +45,7 @@ from molmo_ground_ros.backends.pixels import frame_patches
 WIDTHS = {'qwen3': {'head_dim': 64, 'intermediate_size': 384}}
 WIDTHS |= {'olmo': {'head_dim': 64, 'intermediate_size': 72}}
 STYLE = pytest.mark.parametrize('style', WIDTHS)
-FORMAT = pytest.mark.parametrize('weights', FORMATS)
+FORMAT = pytest.mark.parametrize('weights', CODE_BITS)
 HALF, FULL = 'decoder.float16.opset24.onnx', 'decoder.float32.opset24.onnx'
 
 

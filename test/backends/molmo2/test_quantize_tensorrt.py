@@ -22,7 +22,8 @@ pytest.importorskip('transformers', reason="makes checkpoints: needs '.[transfor
 
 from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
 from molmo_ground_ros.backends.molmo2.export import export_graphs
-from molmo_ground_ros.backends.molmo2.quantize import FORMATS, quantize_weights
+from molmo_ground_ros.backends.molmo2.formats import CODE_BITS
+from molmo_ground_ros.backends.molmo2.quantize import quantize_weights
 
 ROWS, HIDDEN = 512, 1024
 WIDTHS = {'hidden_size': HIDDEN, 'head_dim': 128, 'intermediate_size': 3072}
@@ -59,7 +60,7 @@ def graphs(make_checkpoint):
         folder = make_checkpoint(text=text)
         [graph] = export_graphs(str(folder), folder, 'float16', parts=['decoder'])
         found[style, 'float16'] = fix_capacity(graph, ROWS)
-        for weights in FORMATS:
+        for weights in CODE_BITS:
             found[style, weights] = fix_capacity(quantize_weights(graph, weights), ROWS)
     return found
 
@@ -85,7 +86,7 @@ def built(path, chip, log):
     return builder.build_serialized_network(network, config)
 
 
-@pytest.mark.parametrize('weights', FORMATS)
+@pytest.mark.parametrize('weights', CODE_BITS)
 @pytest.mark.parametrize('style', STYLES)
 def test_attention_stays_fused_and_the_cache_in_place(style, weights, graphs):
     _builder, network, _parser = parsed(graphs[style, weights], Log())

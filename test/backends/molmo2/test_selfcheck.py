@@ -175,6 +175,6 @@ def test_a_broken_reference_is_no_fault_of_the_engine(checkpoint_of_style):
 
 
 def test_the_clip_is_the_same_everywhere():
-    frames = [selfcheck.picture(i) for i in range(len(selfcheck.SECONDS))]
+    frames = [selfcheck.clip_image(i) for i in range(len(selfcheck.SECONDS))]
     assert {frame.shape for frame in frames} == {(96, 128, 3)}
     assert [int(frame.sum()) for frame in frames] == [3643935, 3621489, 3598974, 3576459]

@@ -29,13 +29,13 @@ from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.engines import Target, build_engines
 from molmo_ground_ros.backends.molmo2.export import export_graphs
 from molmo_ground_ros.backends.molmo2.trt.build import build_plan, parse
-from molmo_ground_ros.backends.molmo2.trt.find import RTX, installed
-from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of, weight_bytes
+from molmo_ground_ros.backends.molmo2.trt.find import RTX, find_tensorrts
+from molmo_ground_ros.backends.molmo2.trt.graph_file import graph_and_weight_files, weight_bytes
 from molmo_ground_ros.backends.molmo2.trt.plans import (
     ENGINES,
     NOT_CHECKED,
-    entries,
-    keep,
+    read_plans,
+    write_manifest,
     write_plan,
 )
 from molmo_ground_ros.backends.molmo2.trt.profiles import decoder_profiles, vision_profiles
@@ -43,7 +43,7 @@ from molmo_ground_ros.errors import BackendError, BadSetting
 
 ROWS, FRAMES, LAYERS = 512, 8, {'qwen3': 2, 'olmo': 3}
 STYLE = pytest.mark.parametrize('style', LAYERS)
-TENSORRT = installed((RTX,))[0]
+TENSORRT = find_tensorrts((RTX,))[0]
 
 
 @pytest.fixture(scope='module')
@@ -113,7 +113,7 @@ def test_an_engine_with_fused_attention_and_a_cache_in_place_is_built(
 ):
     graph = graphs[style, part]
     plan = build_plan(TENSORRT, graph, profiles(checkpoints[style], part), capability)
-    assert (plan.fused_attention, plan.found.in_place_kv) == (fused, in_place)
+    assert (plan.fused_attention, plan.inspection.in_place_kv) == (fused, in_place)
     assert len(plan.data) > weight_bytes(graph) > 10_000
 
 
@@ -122,7 +122,7 @@ def test_bfloat16_is_built_as_float16_is(checkpoints):
     [decoder] = export_graphs(str(folder), folder, 'bfloat16', parts=['decoder'])
     graph = fix_capacity(decoder, ROWS)
     plan = build_plan(TENSORRT, graph, profiles(checkpoints['olmo'], 'decoder'), 'SM120')
-    assert (plan.fused_attention, plan.found.in_place_kv) == (3, 6)
+    assert (plan.fused_attention, plan.inspection.in_place_kv) == (3, 6)
 
 
 def test_attention_without_a_kernel_is_taken_apart_and_said_to_be(
@@ -134,7 +134,11 @@ def test_attention_without_a_kernel_is_taken_apart_and_said_to_be(
     limits = profiles(checkpoints['qwen3'], 'decoder')
     with caplog.at_level(logging.WARNING):
         plan = build_plan(TENSORRT, graph, limits, 'SM86')
-    assert (plan.found.attention, plan.fused_attention, plan.found.in_place_kv) == (2, 0, 4)
+    assert (plan.inspection.attention, plan.fused_attention, plan.inspection.in_place_kv) == (
+        2,
+        0,
+        4,
+    )
     assert len(plan.data) > weight_bytes(graph)
     assert 'no fused attention for decoder.float32' in caplog.text
     assert 'attention is taken apart, which is slower' in caplog.text
@@ -149,7 +153,7 @@ def test_engines_are_kept_with_what_they_were_made_of(built, checkpoints):
     ]
     assert all(one.path.parent == folder / ENGINES for one in found)
     assert [one.nbytes for one in found] == [one.path.stat().st_size for one in found]
-    manifests, wrong = entries(folder)
+    manifests, wrong = read_plans(folder)
     decoder = next(one for one in manifests if one.recipe.part == 'decoder')
     assert not wrong and len(manifests) == 2
     assert decoder.facts.self_check.startswith(NOT_CHECKED)
@@ -173,7 +177,7 @@ def test_a_second_build_keeps_what_is_whole_and_makes_again_what_is_not(built, c
     assert again[1].path == decoder.path
     assert decoder.path.stat().st_size == again[1].nbytes
     assert 'building vision: there already' in [step.name for step in steps]
-    assert len(entries(checkpoints['qwen3'].folder)[0]) == 2
+    assert len(read_plans(checkpoints['qwen3'].folder)[0]) == 2
 
 
 def test_engines_of_weights_that_changed_are_replaced_and_no_others(built, checkpoints, tmp_path):
@@ -183,14 +187,14 @@ def test_engines_of_weights_that_changed_are_replaced_and_no_others(built, check
     content[-2] ^= 1
     weights.write_bytes(content)
     checkpoint = open_checkpoint(BackendSettings(str(folder)))
-    other = next(one for one in entries(folder)[0] if one.recipe.part == 'vision')
-    keep(
+    other = next(one for one in read_plans(folder)[0] if one.recipe.part == 'vision')
+    write_manifest(
         write_plan(folder, of_sm89 := replace(other.recipe, capability='SM89'), b'x'),
         of_sm89,
         other.facts,
     )
     again = build_engines(checkpoint, Target('float16', ROWS, FRAMES, 'SM86'), lambda step: None)
-    kept = {one.plan.path for one in entries(folder)[0]}
+    kept = {one.file.path for one in read_plans(folder)[0]}
     assert kept == {one.path for one in again} | {folder / ENGINES / f'{of_sm89.key}.plan'}
     assert not {one.name for one in kept} & {one.path.name for one in built[0]}
 
@@ -257,7 +261,7 @@ def test_a_failed_build_says_what_tensorrt_says(graphs, checkpoints):
 
 def test_the_files_of_a_graph_are_its_own_and_the_weights(graphs):
     graph = graphs['olmo', 'decoder']
-    assert files_of(graph) == [graph.name, 'model.safetensors']
+    assert graph_and_weight_files(graph) == [graph.name, 'model.safetensors']
 
 
 def test_each_attention_has_a_mask_of_its_own(graphs):

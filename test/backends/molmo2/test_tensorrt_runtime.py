@@ -38,17 +38,17 @@ from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
 from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.engines import Target, build_engines
 from molmo_ground_ros.backends.molmo2.export import export_graphs
-from molmo_ground_ros.backends.molmo2.generate import Generator, Scene
+from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Generator
 from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes import tensorrt as runtimes
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import TensorrtRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.molmo2.trt import cuda_memory
-from molmo_ground_ros.backends.molmo2.trt.choose import Chosen
-from molmo_ground_ros.backends.molmo2.trt.find import installed
+from molmo_ground_ros.backends.molmo2.trt.choose import PlanPair
+from molmo_ground_ros.backends.molmo2.trt.find import find_tensorrts
 from molmo_ground_ros.backends.molmo2.trt.memory import to_bfloat16
-from molmo_ground_ros.backends.molmo2.trt.plans import Entry, Facts, Recipe, write_plan
+from molmo_ground_ros.backends.molmo2.trt.plans import BuildFacts, Plan, Recipe, write_plan
 from molmo_ground_ros.backends.molmo2.trt.profiles import (
     DECODER,
     READING,
@@ -100,8 +100,8 @@ def chosen(checkpoint, module, dtype='float32', **changes):
         said |= {'capability': 'SM87', 'gpu': 'Orin', 'multiprocessors': 16, 'system': 'here'}
         recipe = Recipe(**said | changes)
         plan = write_plan(folder, recipe, memoryview(host_plan(graph, profiles[part])))
-        entries[part] = Entry(plan, recipe, Facts(2, 2, 4, 1.0, 'passed'))
-    return Chosen(module.installed(), entries[DECODER], entries[VISION])
+        entries[part] = Plan(plan, recipe, BuildFacts(2, 2, 4, 1.0, 'passed'))
+    return PlanPair(module.installed(), entries[DECODER], entries[VISION])
 
 
 def made(folder, dtype='float32', **changes):
@@ -155,11 +155,11 @@ def test_guesses_right_and_wrong_change_nothing(style, graphs, make_clip):
     accepted = 0
     for seed in range(3):
         generator = Generator(runtime, frozenset(), checkpoint.prompts.patch)
-        plain = list(generator.tokens(prompt, Scene('a', features), 60))
+        plain = list(generator.tokens(prompt, ClipFeatures('a', features), 60))
         script = [choice.token for choice in plain]
         drafted = list(
             generator.tokens(
-                prompt, Scene('a', features), 60, Wild(script, seed, most=16, right=0.9)
+                prompt, ClipFeatures('a', features), 60, Wild(script, seed, most=16, right=0.9)
             )
         )
         assert [choice.token for choice in drafted] == script
@@ -290,14 +290,14 @@ def test_engines_that_do_not_fit_are_refused_before_anything_is_taken(graphs):
     assert memory.taken == 0
     memory.room = 2**18
     TensorrtRuntime(checkpoint, found, memory)
-    plans = found.decoder.plan.nbytes + found.vision.plan.nbytes
+    plans = found.decoder.file.nbytes + found.vision.file.nbytes
     assert 0.15 * 2**20 < memory.taken + plans < 0.25 * 2**20
 
 
 def test_a_plan_that_tensorrt_does_not_take_is_named(graphs):
     checkpoint, module = opened(graphs['qwen3']), HostTensorrt()
     found = chosen(checkpoint, module)
-    found.vision.plan.path.write_bytes(b'no plan')
+    found.vision.file.path.write_bytes(b'no plan')
     with pytest.raises(BadModel, match=r'tensorrt 10.* does not load .*\.plan: Expecting value'):
         TensorrtRuntime(checkpoint, found, HostMemory())
 
@@ -390,7 +390,7 @@ def test_bytes_come_back_from_a_gpu_as_they_went():
 def test_engines_built_on_this_gpu_say_what_torch_says(tmp_path, make_clip):
     """With the model that ships; building compares its logits with torch, see selfcheck.py."""
     try:
-        tensorrt, *_ = installed()
+        tensorrt, *_ = find_tensorrts()
     except BackendError as err:
         pytest.skip(f'needs TensorRT: {err}')
     capability = cuda_memory.find_gpu(0).capability

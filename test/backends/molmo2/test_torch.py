@@ -20,7 +20,7 @@ pytest.importorskip('transformers', reason="the reference: needs pip install '.[
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends.molmo2 import engine
-from molmo_ground_ros.backends.molmo2.generate import Generator, Scene
+from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Generator
 from molmo_ground_ros.backends.molmo2.runtimes.torch import load
 
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
@@ -104,11 +104,11 @@ def test_guesses_right_and_wrong_leave_the_cache_as_it_would_be(style, folders, 
     for seed, question in enumerate(QUESTIONS * 2):
         prompt = checkpoint.prompts.encode(clip.seconds, question)
         generator = Generator(runtime, frozenset(), checkpoint.prompts.patch)
-        plain = list(generator.tokens(prompt, Scene('a', features), 60))
+        plain = list(generator.tokens(prompt, ClipFeatures('a', features), 60))
         script = [choice.token for choice in plain]
         drafted = list(
             generator.tokens(
-                prompt, Scene('a', features), 60, Wild(script, seed, most=8, right=0.8)
+                prompt, ClipFeatures('a', features), 60, Wild(script, seed, most=8, right=0.8)
             )
         )
         assert [choice.token for choice in drafted] == script

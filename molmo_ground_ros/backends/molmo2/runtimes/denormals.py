@@ -22,7 +22,7 @@ _FLUSH = 1 << 15 | 1 << 6  # results (FTZ) and operands (DAZ)
 
 
 @contextlib.contextmanager
-def flushed() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Flush them in this thread. Does nothing but on Linux on x86-64.
 
     Threads of ONNX Runtime's pool set their own, by the session's option.

@@ -23,7 +23,7 @@ from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, o
 from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
 from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
-from molmo_ground_ros.backends.molmo2.runtimes.denormals import flushed
+from molmo_ground_ros.backends.molmo2.runtimes.denormals import flush_denormals
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
@@ -86,7 +86,7 @@ class OnnxRuntime:
     def encode(self, patches: NDArray[np.float32]) -> NDArray[Any]:
         """Features of one frame, (tokens, hidden)."""
         given = {'patches': patches[None].astype(self._dtype), 'pooling': self._pooling}
-        with _guard('encoding a frame'), flushed():
+        with _guard('encoding a frame'), flush_denormals():
             found: NDArray[Any] = self._vision.run(['features'], given)[0]
             return found
 
@@ -150,7 +150,7 @@ class OnnxRuntime:
             binding.bind_ortvalue_output(name.replace('_', '_out_'), cache)
         for name in outputs:
             binding.bind_output(name)
-        with flushed():
+        with flush_denormals():
             self._decoder.run_with_iobinding(binding)
         found = dict(zip(self._output_names(outputs), binding.get_outputs(), strict=True))
         return [found[name].numpy() for name in outputs]
@@ -210,7 +210,7 @@ def _session(model: str, path: Path, mark: str, threads: int) -> Any:
     options.add_session_config_entry(*_FLUSH)
     options.add_session_config_entry(*_STOP)
     try:
-        with flushed():  # the switch above sets this thread as well, for good
+        with flush_denormals():  # the switch above sets this thread as well, for good
             session = onnxruntime.InferenceSession(
                 str(path), options, providers=['CPUExecutionProvider']
             )

@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
+from molmo_ground_ros.backends.molmo2.formats import ENGINE_FORMATS, compute_dtype
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, VideoFeatures
-from molmo_ground_ros.backends.molmo2.trt.choose import Chosen, choose
+from molmo_ground_ros.backends.molmo2.trt.choose import PlanPair, choose
 from molmo_ground_ros.backends.molmo2.trt.cuda_memory import CudaMemory, find_gpu
 from molmo_ground_ros.backends.molmo2.trt.engine import Engine
-from molmo_ground_ros.backends.molmo2.trt.find import installed
+from molmo_ground_ros.backends.molmo2.trt.find import find_tensorrts
 from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, DeviceMemory, to_bfloat16
 from molmo_ground_ros.backends.molmo2.trt.plans import NOT_CHECKED
-from molmo_ground_ros.backends.molmo2.trt.precision import FORMATS, computed
 from molmo_ground_ros.backends.molmo2.trt.profiles import READING, STEP, STEPS
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, DoesNotFit
@@ -46,21 +46,21 @@ def load(settings: BackendSettings) -> EngineBackend:
     """
     if settings.device == 'cpu':
         raise BadSetting('device', settings.device, 'the tensorrt backend runs on a GPU')
-    if settings.dtype not in ('auto', *FORMATS):
-        known = ', '.join(FORMATS)
+    if settings.dtype not in ('auto', *ENGINE_FORMATS):
+        known = ', '.join(ENGINE_FORMATS)
         raise BadSetting('dtype', settings.dtype, f'the tensorrt backend has {known}')
-    tensorrts = installed()
+    tensorrts = find_tensorrts()
     _, _, number = settings.device.partition(':')
     index = int(number or 0)
     gpu = find_gpu(index)
     checkpoint = open_checkpoint(settings)
     chosen = choose(checkpoint, settings.dtype, tensorrts, gpu)
     for entry in (chosen.decoder, chosen.vision):
-        _LOG.info('%s: %s', entry.recipe.part, entry.plan.path)
+        _LOG.info('%s: %s', entry.recipe.part, entry.file.path)
         if entry.facts.self_check.startswith(NOT_CHECKED):
             _LOG.warning(
                 '%s was not checked against the reference (%s): molmo-ground build on this machine '
-                'makes one that is', entry.plan.path.name, entry.facts.self_check,
+                'makes one that is', entry.file.path.name, entry.facts.self_check,
             )  # fmt: skip
     return EngineBackend(
         checkpoint, TensorrtRuntime(checkpoint, chosen, CudaMemory(index)), settings.savings
@@ -87,7 +87,7 @@ class TensorrtRuntime:
     that takes CUDA's whole state with it every call says so, and only a new process helps.
     """
 
-    def __init__(self, checkpoint: Checkpoint, chosen: Chosen, memory: DeviceMemory) -> None:
+    def __init__(self, checkpoint: Checkpoint, chosen: PlanPair, memory: DeviceMemory) -> None:
         recipe = chosen.decoder.recipe
         self.capacity = recipe.capacity
         self.frames = recipe.frames  # of the longest clip
@@ -97,13 +97,13 @@ class TensorrtRuntime:
         self._broken = ''
         self._pooling = pooling_indices(checkpoint.pixels)  # (tokens of a frame, window)
         self._type = {'float16': 'HALF', 'bfloat16': 'BF16', 'float32': 'FLOAT'}[
-            computed(recipe.weights)
+            compute_dtype(recipe.weights)
         ]
         self._visual = np.zeros((1, self.capacity), dtype=np.bool_)
         self._tensors: dict[str, Buffer] = {}  # by name: each lies here for good
         self._check_room(chosen)
         self._vision, self._decoder = (
-            Engine(chosen.tensorrt, checkpoint.model, one.plan.path, memory.stream)
+            Engine(chosen.tensorrt, checkpoint.model, one.file.path, memory.stream)
             for one in (chosen.vision, chosen.decoder)
         )
         vision = checkpoint.config.vision
@@ -163,7 +163,7 @@ class TensorrtRuntime:
             self._memory.close()
         self._broken = 'it was closed'
 
-    def _check_room(self, chosen: Chosen) -> None:
+    def _check_room(self, chosen: PlanPair) -> None:
         """Raise DoesNotFit, before anything is taken, where the engines will not fit.
 
         What they work in besides only they know: where that is lacking TensorRT says so.
@@ -171,8 +171,8 @@ class TensorrtRuntime:
         tensors = self._decoder_tensors(len(self._pooling)).values()
         cache = 2 * self._text.layers * _size(self._cache())
         parts = {
-            'the decoder': chosen.decoder.plan.nbytes,
-            'the vision tower': chosen.vision.plan.nbytes,
+            'the decoder': chosen.decoder.file.nbytes,
+            'the vision tower': chosen.vision.file.nbytes,
             f'a cache of {self.capacity} rows': cache,
             'inputs and outputs': sum(_size(one) for one in tensors),
         }

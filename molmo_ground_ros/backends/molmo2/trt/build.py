@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One ONNX file to one plan, for the GPU that is here or ahead of time for a compute capability."""
+"""Builds a plan from an ONNX file, for this machine's GPU or for another compute capability."""
 
 from __future__ import annotations
 
@@ -21,27 +21,37 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What the parser made of a graph."""
+    """How TensorRT's parser reads a graph.
 
-    attention: int  # layers of attention that are one layer of the network
-    in_place_kv: int  # updates of a cache that write where it lies
+    attention: layers of attention that became one layer of the network. in_place_kv: updates of a
+    cache that overwrite it in place.
+    """
+
+    attention: int
+    in_place_kv: int
 
 
 @dataclass(frozen=True, slots=True)
 class PlanData:
-    """A plan that was built and lies in memory."""
+    """A new plan in memory.
+
+    fused_attention: layers of attention that are certainly a single kernel: all of them, or 0 if
+    attention had to be taken apart. seconds: how long building took.
+    """
 
     data: memoryview
-    found: Inspection
-    fused_attention: int  # layers that are one kernel for certain: all, or none after a fallback
+    inspection: Inspection
+    fused_attention: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
+    """A graph in TensorRT. The parser must live as long as the network: it holds the weights."""
+
     builder: Any
     network: Any
-    parser: Any  # holds the weights while the network is used
+    parser: Any
 
 
 def build_plan(
@@ -51,47 +61,49 @@ def build_plan(
     capability: str = '',
     on_step: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> PlanData:
-    """Build a graph's plan; takes from seconds to many minutes, and memory.
+    """Build a graph's plan. It takes from seconds to many minutes.
 
-    Ahead of time, of two layers of the 4B's sizes (TensorRT-RTX 1.7): 1.9 GB for 0.41 GB of float16
-    weights stored as float32, 0.54 GB for 0.11 GB of int4. So five times the weights.
+    capability: 'SM86' for example to build ahead of time; '' for this machine's GPU. on_step gets
+    (done, total) of the builder's outermost phase, from any thread. If it raises, the build ends
+    and the error is raised from here.
 
+    Building takes about five times the memory of the weights. Measured ahead of time with two
+    layers of the 4B's sizes (TensorRT-RTX 1.7): 1.9 GB for 0.41 GB of float16 weights stored as
+    float32, and 0.54 GB for 0.11 GB of int4 weights.
 
-    capability: 'SM86' for ahead of time, '' for the GPU that is here. on_step gets (done, total) of
-    the builder's outermost phase, from any thread; what it raises ends the build and is raised.
+    If no single kernel can compute an attention, the plan is built again with attention taken
+    apart. Then a warning is logged and `fused_attention` is 0.
 
-    Where no kernel does all of an attention, it is built once more with attention taken apart, and
-    says so: a warning in the log, and `fused_attention` 0.
-
-    Raises BadSetting for a capability it does not build for, BackendError in TensorRT's words.
+    Raises BadSetting for a capability that this TensorRT does not build for, and BackendError with
+    TensorRT's own words.
     """
     check_capability(tensorrt, capability)
     started = time.monotonic()
     lines, progress = BuildLog(), BuildProgress(on_step)
     logger = make_logger(tensorrt.module, lines)
     parsed = _parse(tensorrt, graph, logger, lines)
-    found = inspect(parsed.network)
+    inspection = inspect(parsed.network)
     plan = _build(tensorrt, parsed, profiles, capability, progress)
-    fused = found.attention
-    if plan is None and found.attention:
+    fused = inspection.attention
+    if plan is None and inspection.attention:
         why = lines.take()
         _LOG.warning(
             'no fused attention for %s with %s: %s; attention is taken apart, which is slower',
             graph.name, capability or 'this GPU', why,
         )  # fmt: skip
         parsed, fused = _parse(tensorrt, graph, logger, lines), 0
-        _take_apart(tensorrt.module, parsed.network)
+        _allow_parts(tensorrt.module, parsed.network)
         plan = _build(tensorrt, parsed, profiles, capability, progress)
     if plan is None:
         raise BackendError(f'{tensorrt} cannot build {graph.name}: {lines.take()}')
-    return PlanData(memoryview(plan).cast('B'), found, fused, time.monotonic() - started)
+    return PlanData(memoryview(plan).cast('B'), inspection, fused, time.monotonic() - started)
 
 
 def check_capability(tensorrt: Tensorrt, capability: str) -> None:
-    """Raise BadSetting unless it builds for that one; '' is the GPU that is here."""
+    """Raise BadSetting unless TensorRT builds for this capability; '' is this machine's GPU."""
     if capability and capability not in tensorrt.capabilities:
-        known = ', '.join(tensorrt.capabilities) or 'none: it builds for the GPU that is here'
-        raise BadSetting('capability', capability, f'{tensorrt} builds ahead of time for {known}')
+        targets = ', '.join(tensorrt.capabilities) or 'none: it builds for the GPU that is here'
+        raise BadSetting('capability', capability, f'{tensorrt} builds ahead of time for {targets}')
 
 
 def inspect(network: Any) -> Inspection:
@@ -101,7 +113,7 @@ def inspect(network: Any) -> Inspection:
 
 
 def parse(tensorrt: Tensorrt, graph: Path) -> Inspection:
-    """What the parser makes of a graph. Raises BackendError where it does not take it."""
+    """How TensorRT's parser reads an ONNX file. Raises BackendError if it cannot read it."""
     lines = BuildLog()
     return inspect(_parse(tensorrt, graph, make_logger(tensorrt.module, lines), lines).network)
 
@@ -111,9 +123,9 @@ def _parse(tensorrt: Tensorrt, graph: Path, logger: Any, lines: BuildLog) -> _Pa
     network = builder.create_network(tensorrt.network_flags)
     parser = tensorrt.module.OnnxParser(network, logger)
     if not parser.parse_from_file(str(graph)):
-        said = [parser.get_error(i) for i in range(parser.num_errors)]
-        told = '; '.join(f'{one.node_operator() or "graph"}: {one.desc()}' for one in said)
-        raise BackendError(f'{tensorrt} cannot read {graph.name}: {told or lines.take()}')
+        errors = [parser.get_error(i) for i in range(parser.num_errors)]
+        reason = '; '.join(f'{err.node_operator() or "graph"}: {err.desc()}' for err in errors)
+        raise BackendError(f'{tensorrt} cannot read {graph.name}: {reason or lines.take()}')
     return _Parsed(builder, network, parser)
 
 
@@ -124,12 +136,12 @@ def _build(
     capability: str,
     progress: BuildProgress,
 ) -> Any:
-    """The plan (IHostMemory), or None where TensorRT failed."""
+    """The plan (IHostMemory), or None if TensorRT could not build it."""
     module, config = tensorrt.module, parsed.builder.create_builder_config()
     if tensorrt.flavour == RTX:
         config.num_compute_capabilities = 1
-        wanted = getattr(module.ComputeCapability, capability or 'CURRENT')
-        config.set_compute_capability(wanted, 0)
+        target = getattr(module.ComputeCapability, capability or 'CURRENT')
+        config.set_compute_capability(target, 0)
     monitor = progress.monitor(module)
     if monitor is not None:
         config.progress_monitor = monitor
@@ -147,10 +159,11 @@ def _build(
     return plan
 
 
-def _take_apart(module: Any, network: Any) -> None:
-    """Allow every attention to be several kernels."""
+def _allow_parts(module: Any, network: Any) -> None:
+    """Allow TensorRT to compute every attention with several kernels."""
     for i in range(network.num_layers):
         layer = network.get_layer(i)
         if layer.type.name == 'ATTENTION_INPUT':
-            layer.__class__ = module.IAttentionInputLayer  # the bindings give an ILayer
+            # The bindings return an ILayer, which has no `attention`.
+            layer.__class__ = module.IAttentionInputLayer
             layer.attention.decomposable = True

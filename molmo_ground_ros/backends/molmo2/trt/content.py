@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether files still hold what they held: their sha256, remembered by size and time of change.
+"""Hashes of files, which tell whether a file's content has changed.
 
-A header or a sample does not tell fine-tuned weights from those they came from, so all bytes are
-read, once: some seconds for a model of 8 GB. What was read is remembered beside the plans, and
-believed as long as the file's size and time of change (ns) are the same, as `make` and `rsync` do.
+Fine-tuned weights can have the same header and size as the weights they came from, so a hash covers
+all bytes of a file. That takes some seconds for a model of 8 GB, so hashes are remembered in a file
+beside the plans. A remembered hash is used while the file's size and time of change (ns) are the
+same, as `make` and `rsync` do.
 """
 
 from __future__ import annotations
@@ -20,38 +21,42 @@ from molmo_ground_ros.storage.atomic import write_atomically
 
 
 def sha256(path: Path) -> str:
-    """Of all bytes of a file. Raises OSError."""
+    """The SHA-256 of a file's bytes, in hexadecimal. Raises OSError."""
     with path.open('rb') as stream:
         return hashlib.file_digest(stream, 'sha256').hexdigest()
 
 
-def contents(folder: Path, names: Iterable[str], memory: Path) -> dict[str, str]:
-    """The sha256 of each of these files of a folder; '' for one that is not there.
+def file_hashes(folder: Path, names: Iterable[str], memory: Path) -> dict[str, str]:
+    """The sha256, by name, of files in a folder; '' for a file that does not exist.
 
-    memory: the file in which what was read is remembered; it need not be there, nor writable.
+    memory: the file that remembers hashes. It may be missing, damaged or read-only; then the files
+    are read again next time. Raises OSError for a file that cannot be read.
     """
-    known, found, read = _remembered(memory), {}, False
+    entries, hashes, changed = _remembered(memory), {}, False
     for name in sorted(names):
         path = folder / name
         if not path.is_file():
-            found[name] = ''
+            hashes[name] = ''
             continue
-        state = path.stat()
-        held = known.get(name, {})
-        if [held.get('bytes'), held.get('changed_ns')] != [state.st_size, state.st_mtime_ns]:
-            held = {'bytes': state.st_size, 'changed_ns': state.st_mtime_ns, 'sha256': sha256(path)}
-            known[name], read = held, True
-        found[name] = str(held['sha256'])
-    if read:
-        with contextlib.suppress(OSError):  # a read-only folder is read again next time
-            write_atomically(memory, json.dumps(known, indent=1).encode())
-    return found
+        status = path.stat()
+        stamp = {'bytes': status.st_size, 'changed_ns': status.st_mtime_ns}
+        if entries.get(name, {}) | stamp != entries.get(name):
+            entries[name], changed = stamp | {'sha256': sha256(path)}, True
+        hashes[name] = str(entries[name]['sha256'])
+    if changed:
+        with contextlib.suppress(OSError):
+            write_atomically(memory, json.dumps(entries, indent=1).encode())
+    return hashes
 
 
 def _remembered(memory: Path) -> dict[str, dict[str, Any]]:
-    """What was written before; nothing where that cannot be read."""
+    """The entries that an earlier call wrote; none if the file is missing or damaged."""
     try:
-        found = json.loads(memory.read_text(encoding='utf-8'))
+        entries = json.loads(memory.read_text(encoding='utf-8'))
     except (OSError, ValueError):
         return {}
-    return {name: one for name, one in found.items() if isinstance(one, dict) and 'sha256' in one}
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if isinstance(entry, dict) and 'sha256' in entry
+    }

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The GPU that is here and its memory, through the CUDA runtime. Not run yet, for want of a GPU."""
+"""A GPU of this machine and its memory, through the CUDA runtime.
+
+This file has not been run yet: no GPU was available.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ _MIB = 2**20
 
 
 def find_gpu(index: int) -> TargetGpu:
-    """The GPU of that number. Raises BackendError where there is none, with CUDA's reason."""
-    found = _ask('looking for a GPU', cuda.cudaGetDeviceProperties(index))
+    """The GPU with this number, from 0. Raises BackendError with CUDA's reason if there is none."""
+    properties = _ask('looking for a GPU', cuda.cudaGetDeviceProperties(index))
     return TargetGpu(
-        found.name.decode().rstrip('\0'),
-        f'SM{found.major}{found.minor}',
-        found.multiProcessorCount,
+        properties.name.decode().rstrip('\0'),
+        f'SM{properties.major}{properties.minor}',
+        properties.multiProcessorCount,
     )
 
 
 class CudaMemory:
-    """Memory of one GPU. Raises BackendError where there is none."""
+    """Memory of one GPU, and one stream on it. Raises BackendError if the GPU does not exist."""
 
     def __init__(self, index: int) -> None:
         self._index = index
@@ -39,11 +42,15 @@ class CudaMemory:
         self.stream = int(self._stream)
 
     def use(self) -> None:
-        """Make the device the calling thread's."""
+        """Select this GPU for the calling thread, as CUDA needs before any other call."""
         _ask(f'using GPU {self._index}', cuda.cudaSetDevice(self._index))
 
     def free(self) -> int:
-        """With memory that is the machine's too, pages of files count: they would be dropped."""
+        """Bytes that can still be allocated.
+
+        On a Jetson the GPU shares the machine's memory, so the file cache counts as free: Linux
+        gives it up when asked.
+        """
         free, _ = _ask('asking for free memory', cuda.cudaMemGetInfo())
         shared = cuda.cudaDeviceAttr.cudaDevAttrIntegrated
         if _ask('asking about the GPU', cuda.cudaDeviceGetAttribute(shared, self._index)):
@@ -51,10 +58,15 @@ class CudaMemory:
         return int(free)
 
     def allocate(self, nbytes: int, what: str) -> Buffer:
-        """Zeros. Where there are none left, says how many were wanted, and how many are free."""
+        """Allocate bytes and set them to zero.
+
+        what: what they are for, for messages. Raises BackendError; if the GPU is out of memory, the
+        message says how much was asked for, and how much is free.
+        """
         error, address = cuda.cudaMalloc(max(nbytes, 1))
         if error == cuda.cudaError_t.cudaErrorMemoryAllocation:
-            cuda.cudaGetLastError()  # it is told once
+            # Reading the error clears it; otherwise the next call would report it again.
+            cuda.cudaGetLastError()
             free, total = _ask('asking for free memory', cuda.cudaMemGetInfo())
             raise BackendError(
                 f'the GPU is out of memory: {nbytes / _MIB:.1f} MiB are wanted for {what}, '
@@ -62,26 +74,31 @@ class CudaMemory:
             )
         _ask(f'allocating {what}', (error,))
         buffer = Buffer(int(address), nbytes)
-        # Not at exit: the driver may be gone by then, and takes its memory with it.
+        # At exit there is nothing to free: the driver may have been unloaded already, and frees all
+        # memory of the process itself.
         weakref.finalize(buffer, cuda.cudaFree, int(address)).atexit = False
         _ask(f'clearing {what}', cuda.cudaMemsetAsync(address, 0, max(nbytes, 1), self._stream))
         return buffer
 
     def write(self, target: Buffer, values: NDArray[Any]) -> None:
-        """Does not wait. Where the GPU reads pageable memory itself, nothing is staged."""
+        """Start copying values to a buffer, and do not wait for it.
+
+        The values must not change before the next wait: a GPU that can read the machine's ordinary
+        memory copies from there directly.
+        """
         self._copy(target.address, values.ctypes.data, values.nbytes, 'HostToDevice')
 
     def read(self, source: Buffer, target: NDArray[Any]) -> None:
-        """Copies, and waits for it."""
+        """Copy the start of a buffer into an array, and wait for it."""
         self._copy(target.ctypes.data, source.address, target.nbytes, 'DeviceToHost')
         self.synchronise()
 
     def copy(self, source: Buffer, target: Buffer, offset: int) -> None:
-        """On the device."""
+        """Start copying a buffer to another one on the GPU, from byte `offset` of the target on."""
         self._copy(target.address + offset, source.address, source.nbytes, 'DeviceToDevice')
 
     def synchronise(self) -> None:
-        """Wait for the stream."""
+        """Wait until everything that was started on the stream has finished."""
         _ask('waiting for the GPU', cuda.cudaStreamSynchronize(self._stream))
 
     def close(self) -> None:
@@ -89,15 +106,18 @@ class CudaMemory:
         _ask('giving back a stream', cuda.cudaStreamDestroy(self._stream))
 
     def _copy(self, target: int, source: int, nbytes: int, kind: str) -> None:
-        way = getattr(cuda.cudaMemcpyKind, f'cudaMemcpy{kind}')
+        direction = getattr(cuda.cudaMemcpyKind, f'cudaMemcpy{kind}')
         _ask(
             f'copying {nbytes} bytes',
-            cuda.cudaMemcpyAsync(target, source, nbytes, way, self._stream),
+            cuda.cudaMemcpyAsync(target, source, nbytes, direction, self._stream),
         )
 
 
 def _ask(doing: str, answer: tuple[Any, ...]) -> Any:
-    """The values of a call of the CUDA runtime. Raises BackendError with its words."""
+    """What a call of the CUDA runtime returned besides its error code.
+
+    doing: what the call was for. Raises BackendError with CUDA's words if the call failed.
+    """
     error, *values = answer
     if error != cuda.cudaError_t.cudaSuccess:
         _, text = cuda.cudaGetErrorString(error)

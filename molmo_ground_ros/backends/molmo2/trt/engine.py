@@ -1,8 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A plan as an engine on a GPU: tensors at fixed addresses, one context a profile, one stream.
+"""An engine: a plan loaded on a GPU.
 
-Not run yet on a GPU; the tests run it on a stand-in of TensorRT that executes the same graph.
+Its tensors stay at fixed addresses. There is one execution context for each profile, and all of
+them use one stream. This file has not been run on a GPU yet; the tests run it on a stand-in for
+TensorRT that executes the same graph.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from molmo_ground_ros.errors import BackendError, BadModel
 
 
 class Engine:
-    """One plan. Raises BadModel where TensorRT does not take it, though it was checked before."""
+    """One loaded plan. Raises BadModel if TensorRT refuses it, which its manifest cannot rule out.
+
+    plan: the plan's file. stream: the handle of the CUDA stream that passes run on.
+    """
 
     def __init__(self, tensorrt: Tensorrt, model: str, plan: Path, stream: int) -> None:
         self._lines = BuildLog()
@@ -34,35 +39,38 @@ class Engine:
 
     @property
     def names(self) -> list[str]:
-        """All inputs and outputs."""
+        """The names of all inputs and outputs."""
         return [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
 
     def dtype(self, name: str) -> str:
-        """The number type of a tensor by TensorRT's name: 'HALF', 'BF16' ..."""
+        """TensorRT's name of a tensor's number type, 'HALF' or 'BF16' for example."""
         return str(self._engine.get_tensor_dtype(name).name)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The sizes of a tensor; -1 for one that may change."""
+        """The sizes of a tensor; -1 for a size that may change."""
         return tuple(self._engine.get_tensor_shape(name))
 
     def alias(self, output: str) -> str | None:
-        """The input that an output is written over; None where there is none.
+        """The input that this output overwrites in memory, None if there is none.
 
-        '?' where this TensorRT cannot say.
+        '?' if this version of TensorRT cannot tell.
         """
         if not hasattr(self._engine, 'get_aliased_input_tensor'):
             return '?'
-        found: str | None = self._engine.get_aliased_input_tensor(output)
-        return found
+        source: str | None = self._engine.get_aliased_input_tensor(output)
+        return source
 
     def bind(self, name: str, address: int) -> None:
-        """Fix where a tensor lies, for every profile."""
+        """Set the address of a tensor for every profile. Raises BackendError."""
         for context in self._contexts:
             if not context.set_tensor_address(name, address):
                 raise BackendError(f'{self._name}: no address for {name}: {self._lines.take()}')
 
     def run(self, profile: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Begin a pass with inputs of these sizes. Raises BackendError with TensorRT's words."""
+        """Start a pass with inputs of these sizes, and do not wait for it.
+
+        profile: its number. Raises BackendError with TensorRT's words.
+        """
         context = self._contexts[profile]
         for name, shape in shapes.items():
             if not context.set_input_shape(name, shape):
@@ -73,7 +81,7 @@ class Engine:
             raise BackendError(f'{self._name}: {self._lines.take()}')
 
     def close(self) -> None:
-        """Free contexts first, then the engine, as TensorRT wants it."""
+        """Free the engine. TensorRT requires that its contexts are freed first."""
         self._contexts.clear()
         del self._engine, self._runtime
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What an exported graph's file says of its weights. Reads none of them."""
+"""Where an exported graph's weights are and how large they are. Reads no weights."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from pathlib import Path
 import onnx_ir
 
 
-def files_of(graph: Path) -> list[str]:
-    """The graph's own file and those that its weights lie in: names in its folder."""
-    tensors = [one.const_value for one in onnx_ir.load(graph).graph.initializers.values()]
-    outside = {str(one.location) for one in tensors if isinstance(one, onnx_ir.ExternalTensor)}
-    return [graph.name, *sorted(outside)]
+def graph_and_weight_files(graph: Path) -> list[str]:
+    """The names of the graph's own file and of the files that hold its weights, in its folder."""
+    tensors = [value.const_value for value in onnx_ir.load(graph).graph.initializers.values()]
+    weight_files = {
+        str(tensor.location) for tensor in tensors if isinstance(tensor, onnx_ir.ExternalTensor)
+    }
+    return [graph.name, *sorted(weight_files)]
 
 
 def weight_bytes(graph: Path) -> int:
-    """Bytes of the weights as they are computed with: a stored one behind a Cast counts as cast."""
+    """Bytes of the weights in the precision they are computed in.
+
+    A weight that the graph converts with a Cast counts with the size it has after the Cast.
+    """
     total = 0
     for value in onnx_ir.load(graph).graph.initializers.values():
         if value.const_value is None:

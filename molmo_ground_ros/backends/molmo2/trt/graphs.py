@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A checkpoint's graphs as engines are built from them."""
+"""Prepares the ONNX graphs that a checkpoint's engines are built from."""
 
 from __future__ import annotations
 
@@ -10,78 +10,91 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
-from molmo_ground_ros.backends.molmo2.exported import GraphState, state
+from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
+from molmo_ground_ros.backends.molmo2.formats import compute_dtype
 from molmo_ground_ros.backends.molmo2.trt.content import sha256
-from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, file_contents
-from molmo_ground_ros.backends.molmo2.trt.precision import computed
+from molmo_ground_ros.backends.molmo2.trt.plans import ENGINES, checkpoint_hashes
 from molmo_ground_ros.backends.molmo2.trt.profiles import DECODER
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.errors import MissingPackage
 from molmo_ground_ros.storage.atomic import write_atomically
 
 
-def prepare(
+def prepare_graphs(
     checkpoint: Checkpoint, dtype: str, capacity: int, on_step: Callable[[str, int, int], None]
 ) -> dict[str, Path]:
-    """The graph of each part, in the format and with the capacity that are wanted.
+    """The path of each part's graph, by part, with weights in format `dtype` and that capacity.
 
-    What is there already is not made again, but for the graph of a capacity, which takes no time.
+    on_step gets the name of a step, and how many of how many parts of it are done. Graphs that
+    exist and are current are used again. Only the graph of a fixed capacity is always written: it
+    takes no time. Raises BadModel, BackendError, MissingPackage and OSError.
     """
     on_step('exporting the graphs', 0, 1)
-    graphs = whole(checkpoint, computed(dtype))
+    graphs = export_missing(checkpoint, compute_dtype(dtype))
     on_step('exporting the graphs', 1, 1)
-    if computed(dtype) != dtype:
+    if compute_dtype(dtype) != dtype:
         name = f'quantising to {dtype}'
         on_step(name, 0, 1)
         graphs[DECODER] = _quantised(checkpoint.folder, graphs[DECODER], dtype)
         on_step(name, 1, 1)
-    with exporter():
+    with export_extra():
         from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
     graphs[DECODER] = fix_capacity(graphs[DECODER], capacity)
     return graphs
 
 
-def whole(checkpoint: Checkpoint, dtype: str) -> dict[str, Path]:
-    """The graph of each part as it is exported, for any capacity."""
+def export_missing(checkpoint: Checkpoint, dtype: str) -> dict[str, Path]:
+    """The path of each part's exported graph, for any capacity; exports those that are not current.
+
+    dtype: the precision that the graph computes in. Raises BadModel, BackendError, MissingPackage.
+    """
     model, folder = checkpoint.model, checkpoint.folder
     layout = digest(read_index(model, folder), checkpoint.config)
     graphs = {part: folder / graph_file(part, dtype, 'fused') for part in PARTS}
     lacking = [
-        part for part, path in graphs.items() if state(path, layout) is not GraphState.CURRENT
+        part for part, path in graphs.items() if graph_state(path, layout) is not GraphState.CURRENT
     ]
     if lacking:
-        with exporter():
+        with export_extra():
             from molmo_ground_ros.backends.molmo2.export import export_graphs
         export_graphs(model, folder, dtype, parts=lacking)
     return graphs
 
 
 def _quantised(folder: Path, decoder: Path, weights: str) -> Path:
-    """The quantised graph; made anew unless it is what this graph and these weights gave before.
+    """The path of the quantised graph.
 
-    That is noted beside the plans, with a hash of the code that does it.
+    It is written only if the graph, its weights or the code that quantises them have changed. Their
+    hashes, and those of the result, are in a note beside the plans.
     """
-    with exporter():
-        from molmo_ground_ros.backends.molmo2 import codes, quantize
-        from molmo_ground_ros.backends.molmo2.trt.graph_file import files_of
-    code = [sha256(Path(str(one.__file__))) for one in (quantize, codes)]
+    with export_extra():
+        from molmo_ground_ros.backends.molmo2 import codes, formats, quantize
+        from molmo_ground_ros.backends.molmo2.trt.graph_file import graph_and_weight_files
+    code = [sha256(Path(str(module.__file__))) for module in (quantize, codes, formats)]
     name = graph_file(DECODER, weights, 'fused')
     note = folder / ENGINES / f'{name}.note'
-    read = file_contents(folder, files_of(decoder))
-    if (folder / name).is_file() and note.is_file():
-        made = {'code': code, 'read': read, 'gave': file_contents(folder, files_of(folder / name))}
-        if note.read_text(encoding='utf-8') == json.dumps(made):
-            return folder / name
+    read = checkpoint_hashes(folder, graph_and_weight_files(decoder))
+
+    def hashes() -> str:
+        written = checkpoint_hashes(folder, graph_and_weight_files(folder / name))
+        return json.dumps({'code': code, 'read': read, 'gave': written})
+
+    unchanged = (
+        (folder / name).is_file()
+        and note.is_file()
+        and note.read_text(encoding='utf-8') == hashes()
+    )
+    if unchanged:
+        return folder / name
     path = quantize.quantize_weights(decoder, weights)
-    made = {'code': code, 'read': read, 'gave': file_contents(folder, files_of(path))}
-    write_atomically(note, json.dumps(made).encode())
+    write_atomically(note, hashes().encode())
     return path
 
 
 @contextlib.contextmanager
-def exporter() -> Iterator[None]:
-    """For imports of what needs the exporter's packages: names the extra where one is missing."""
+def export_extra() -> Iterator[None]:
+    """Imports in this block need the extra `export`; a missing package raises MissingPackage."""
     try:
         yield
     except ModuleNotFoundError as err:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the runtime asks of a GPU and of its memory. Knows nothing of CUDA: see cuda_memory.py."""
+"""What the TensorRT runtime needs of a GPU's memory, without CUDA; cuda_memory.py implements it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class TargetGpu:
-    """What of a GPU a plan is made for."""
+    """The properties of a GPU that a plan depends on. capability: 'SM86' for example."""
 
     name: str
-    capability: str  # 'SM86'
+    capability: str
     multiprocessors: int
 
 
 class Buffer:
-    """Bytes on a device, freed with the last reference to it."""
+    """Memory on a GPU, freed when nothing refers to this object any more."""
 
     def __init__(self, address: int, nbytes: int) -> None:
         self.address = address
@@ -30,49 +30,52 @@ class Buffer:
 
 
 class DeviceMemory(Protocol):
-    """One device and one stream on it. Every method may raise BackendError."""
+    """The memory of one GPU, and one stream on it. Every method may raise BackendError.
 
-    stream: int  # its handle
+    stream: the handle of the stream.
+    """
+
+    stream: int
 
     def use(self) -> None:
-        """Make the device the calling thread's."""
+        """Select this GPU for the calling thread."""
         ...
 
     def free(self) -> int:
-        """Bytes that may still be taken."""
+        """Bytes that can still be allocated."""
         ...
 
     def allocate(self, nbytes: int, what: str) -> Buffer:
-        """Bytes that are zero; `what` they are for is named where there are none left."""
+        """Allocate bytes and set them to zero. what: what they are for, for messages."""
         ...
 
     def write(self, target: Buffer, values: NDArray[Any]) -> None:
-        """Copy contiguous values to a buffer's start. They must stay until the next wait."""
+        """Copy contiguous values to a buffer's start. They must not change before the next wait."""
         ...
 
     def read(self, source: Buffer, target: NDArray[Any]) -> None:
-        """Fill an array from the start of a buffer, once all that was begun before is done."""
+        """Fill an array from a buffer's start, after everything that was started before."""
         ...
 
     def copy(self, source: Buffer, target: Buffer, offset: int) -> None:
-        """All bytes of `source` to `target` from that byte on."""
+        """Copy all bytes of `source` to `target`, from byte `offset` of the target on."""
         ...
 
     def synchronise(self) -> None:
-        """Wait until all that was begun is done."""
+        """Wait until everything that was started has finished."""
         ...
 
     def close(self) -> None:
-        """Give back the stream; buffers free themselves."""
+        """Free the stream. Buffers free themselves."""
         ...
 
 
 def system() -> str:
-    """The operating system and processor, which a plan depends on as well: 'linux x86_64'."""
+    """The operating system and processor, on which a plan depends too: 'linux x86_64'."""
     return f'{platform.system().lower()} {platform.machine()}'
 
 
 def to_bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """The bits of bfloat16, rounded to the nearest, ties to even. Not for nan."""
+    """The values as the bits of bfloat16, rounded to nearest, ties to even. NaN is not handled."""
     bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     return ((bits + (0x7FFF + ((bits >> 16) & 1))) >> 16).astype(np.uint16)

@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Plans kept in FOLDER/engines: what each was made of, and whether it may be loaded here.
+"""The plans in FOLDER/engines: what each was made of, and whether this machine may load it.
 
-A plan is `<key>.plan`; `<key>.json` beside it, written last, is its manifest. Nothing is loaded by
-its name: the manifest says in words what the plan was made of, all of it is compared with what is
-here, and the plan's own bytes with their sha256, before TensorRT sees one of them.
+A plan is the file `<key>.plan`. Its manifest is `<key>.json` beside it, which is written last. A
+file's name proves nothing: the manifest states what the plan was made of. All of that is compared
+with this machine and the checkpoint, and the plan's bytes with their sha256, before TensorRT reads
+any of them.
 """
 
 from __future__ import annotations
@@ -16,57 +17,76 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros.backends.molmo2.trt.content import contents, sha256
+from molmo_ground_ros.backends.molmo2.trt.content import file_hashes, sha256
 from molmo_ground_ros.backends.molmo2.trt.memory import TargetGpu
 from molmo_ground_ros.storage.atomic import write_atomically
 
 ENGINES = 'engines'  # the folder of plans in a checkpoint's folder
-NOT_CHECKED = 'not run'  # what a manifest's self-check begins with where there was no GPU
-PENDING = 'pending'  # a self-check that is to follow: the plan may not be loaded before
-_REMEMBERED = 'contents.json'
-_FORMAT = 1  # of the manifest
+# How the field `self_check` of a manifest begins if there was no GPU to run the plan on.
+NOT_CHECKED = 'not run'
+# The self-check has not been run yet; the plan may not be loaded before.
+PENDING = 'pending'
+# The file beside the plans that remembers hashes of files, see content.py.
+_HASHES = 'contents.json'
+# The version of the manifest's own layout.
+_FORMAT = 1
 _KEY_LETTERS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides what is in a plan; its hash is the plan's key."""
+    """Everything that decides what is in a plan; its hash is the plan's key.
 
-    part: str  # one of files.PARTS
-    checkpoint: str  # weights.digest: the config, and the layout of the weights
-    graph: str  # name of the ONNX file
-    files: Mapping[str, str]  # sha256 of the graph and of every file its weights lie in
-    weights: str  # their format: 'float16', 'int4' ...
-    capacity: int  # rows of the cache; 0 for the vision tower
-    frames: int  # of the longest clip; 0 for the vision tower
-    profiles: str  # sizes of inputs
-    tensorrt: str  # flavour and version
-    capability: str  # compute capability of the GPU, 'SM86'
-    gpu: str  # its name; '' for any of that capability, where it was built ahead of time
-    multiprocessors: int  # 0 likewise
-    system: str  # operating system and processor
+    part: one of files.PARTS. checkpoint: weights.digest, which covers the config and the layout of
+    the weights. graph: the name of the ONNX file. files: the sha256, by name, of the graph and of
+    every file that holds its weights. weights: their format, 'float16' or 'int4' for example.
+    capacity: rows of the cache; frames: of the longest clip; both are 0 for the vision tower.
+    profiles: the sizes of the inputs, in words. tensorrt: flavour and version. capability: the
+    GPU's compute capability, 'SM86' for example. gpu: the GPU's name, and multiprocessors: how many
+    it has; they are '' and 0 in a plan that was built ahead of time, which any GPU of that
+    capability may load. system: operating system and processor.
+    """
+
+    part: str
+    checkpoint: str
+    graph: str
+    files: Mapping[str, str]
+    weights: str
+    capacity: int
+    frames: int
+    profiles: str
+    tensorrt: str
+    capability: str
+    gpu: str
+    multiprocessors: int
+    system: str
 
     @property
     def key(self) -> str:
-        """The name of the plan."""
+        """The name of the plan's files, without their suffix."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:_KEY_LETTERS]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What was found while a plan was built."""
+class BuildFacts:
+    """What building and checking a plan showed.
 
-    attention: int  # layers of it
-    fused_attention: int  # that are one kernel for certain
+    attention: layers of attention. fused_attention: those that are certainly a single kernel.
+    in_place_kv: updates of the cache that overwrite it in place. seconds: how long building took.
+    self_check: its result in words, PENDING, or NOT_CHECKED with the reason.
+    """
+
+    attention: int
+    fused_attention: int
     in_place_kv: int
     seconds: float
-    self_check: str  # what it found, PENDING, or NOT_CHECKED and why
+    self_check: str
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A plan on disk. It is not among the kept ones before its manifest is."""
+class PlanFile:
+    """A plan's file on disk. Nothing loads it before its manifest is written."""
 
     path: Path
     nbytes: int
@@ -74,122 +94,129 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A plan and its manifest."""
+class Plan:
+    """A plan's file and what its manifest says."""
 
-    plan: Written
+    file: PlanFile
     recipe: Recipe
-    facts: Facts
+    facts: BuildFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What a plan must have been made for."""
+    """The checkpoint and the machine that a plan must have been made for.
 
-    folder: Path  # of the checkpoint
-    checkpoint: str  # weights.digest
-    tensorrts: Sequence[str]  # those installed
+    folder: the checkpoint's. checkpoint: weights.digest. tensorrts: flavour and version of each
+    TensorRT that is installed.
+    """
+
+    folder: Path
+    checkpoint: str
+    tensorrts: Sequence[str]
     gpu: TargetGpu
     system: str
 
 
-def write_plan(folder: Path, recipe: Recipe, data: memoryview) -> Written:
-    """Write a plan under its key. Raises OSError; nothing unfinished is left behind."""
+def write_plan(folder: Path, recipe: Recipe, data: memoryview) -> PlanFile:
+    """Write a plan under its recipe's key. Raises OSError, and then leaves no unfinished file."""
     path = folder / ENGINES / f'{recipe.key}.plan'
     _manifest(path).unlink(missing_ok=True)
     write_atomically(path, data)
-    return Written(path, len(data), hashlib.sha256(data).hexdigest())
+    return PlanFile(path, len(data), hashlib.sha256(data).hexdigest())
 
 
-def keep(written: Written, recipe: Recipe, facts: Facts) -> Entry:
-    """Write the manifest of a plan: from now on it is one of the kept."""
-    said = {
+def write_manifest(file: PlanFile, recipe: Recipe, facts: BuildFacts) -> Plan:
+    """Write the manifest of a plan's file. From then on the plan may be found and loaded."""
+    manifest = {
         'format': _FORMAT,
-        'plan': {'bytes': written.nbytes, 'sha256': written.sha256},
+        'plan': {'bytes': file.nbytes, 'sha256': file.sha256},
         'made_of': asdict(recipe),
         'found': asdict(facts),
     }
-    write_atomically(_manifest(written.path), json.dumps(said, indent=1).encode() + b'\n')
-    return Entry(written, recipe, facts)
+    write_atomically(_manifest(file.path), json.dumps(manifest, indent=1).encode() + b'\n')
+    return Plan(file, recipe, facts)
 
 
-def drop(path: Path) -> None:
+def delete_plan(path: Path) -> None:
     """Delete a plan and its manifest."""
     _manifest(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
-def drop_older(folder: Path, recipe: Recipe) -> None:
-    """Delete plans that were built for the same purpose and machine, of something else."""
-    made_of = {name: getattr(recipe, name) for name in ('checkpoint', 'graph', 'files', 'profiles')}
-    for one in entries(folder)[0]:
-        if one.recipe != recipe and replace(one.recipe, **made_of) == recipe:
-            drop(one.plan.path)
+def delete_older(folder: Path, recipe: Recipe) -> None:
+    """Delete plans that this recipe's plan replaces.
 
-
-def kept(folder: Path, recipe: Recipe) -> Entry | None:
-    """The plan of exactly this recipe, if it is there and whole."""
-    manifest = folder / ENGINES / f'{recipe.key}.json'
-    found = _read(manifest) if manifest.is_file() else ''
-    if isinstance(found, str) or found.recipe != recipe or damage(found.plan):
-        return None
-    return found
-
-
-def entries(folder: Path) -> tuple[list[Entry], list[str]]:
-    """All kept plans of a checkpoint's folder, and what is wrong with manifests that are not."""
-    found: list[Entry] = []
-    wrong: list[str] = []
-    for path in sorted((folder / ENGINES).glob('*.json')):
-        if path.name == _REMEMBERED:
-            continue
-        one = _read(path)
-        if isinstance(one, str):
-            wrong.append(one)
-        else:
-            found.append(one)
-    return found, wrong
-
-
-def file_contents(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """The sha256 of files of a checkpoint's folder, '' for one that is not there."""
-    return contents(folder, names, folder / ENGINES / _REMEMBERED)
-
-
-def mismatch(entry: Entry, here: Platform) -> str:
-    """Why a plan may not be loaded here, naming what differs; '' where it may.
-
-    A file that is gone says nothing: a plan holds its weights, and the graph and quantised weights
-    may be deleted to save room. The checkpoint's config and layout are compared in any case.
+    They were built for the same purpose and machine, but from other weights or graphs.
     """
-    made, name = entry.recipe, entry.plan.path.name
-    if entry.facts.self_check == PENDING:
+    sources = {name: getattr(recipe, name) for name in ('checkpoint', 'graph', 'files', 'profiles')}
+    for plan in read_plans(folder)[0]:
+        if plan.recipe != recipe and replace(plan.recipe, **sources) == recipe:
+            delete_plan(plan.file.path)
+
+
+def find_plan(folder: Path, recipe: Recipe) -> Plan | None:
+    """The plan of exactly this recipe; None if there is none or its bytes have changed."""
+    manifest = folder / ENGINES / f'{recipe.key}.json'
+    plan = _read(manifest) if manifest.is_file() else ''
+    if isinstance(plan, str) or plan.recipe != recipe or damage(plan.file):
+        return None
+    return plan
+
+
+def read_plans(folder: Path) -> tuple[list[Plan], list[str]]:
+    """All plans in a checkpoint's folder, and one line for each manifest that cannot be used."""
+    plans: list[Plan] = []
+    reasons: list[str] = []
+    for path in sorted((folder / ENGINES).glob('*.json')):
+        if path.name == _HASHES:
+            continue
+        plan = _read(path)
+        if isinstance(plan, str):
+            reasons.append(plan)
+        else:
+            plans.append(plan)
+    return plans, reasons
+
+
+def checkpoint_hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """The sha256 by name of files in a checkpoint's folder; '' for a file that does not exist."""
+    return file_hashes(folder, names, folder / ENGINES / _HASHES)
+
+
+def mismatch(plan: Plan, machine: Platform) -> str:
+    """Why this machine may not load a plan, naming what differs; '' if it may.
+
+    A file that was deleted is no reason: a plan holds its own weights, so the graph and quantised
+    weights may be deleted to save room. The checkpoint's config and layout are always compared.
+    """
+    recipe, name = plan.recipe, plan.file.path.name
+    if plan.facts.self_check == PENDING:
         return f'{name} was never compared with the reference: its build was broken off'
     differences = [
         f'{what} {was}, here {now}'
         for what, was, now in (
-            ('by', made.tensorrt, made.tensorrt if made.tensorrt in here.tensorrts else
-             ' and '.join(here.tensorrts)),
-            ('for a GPU of compute capability', made.capability, here.gpu.capability),
-            ('for the GPU', made.gpu, here.gpu.name if made.gpu else ''),
-            ('for multiprocessors:', made.multiprocessors,
-             here.gpu.multiprocessors if made.gpu else 0),
-            ('on', made.system, here.system),
+            ('by', recipe.tensorrt, recipe.tensorrt if recipe.tensorrt in machine.tensorrts else
+             ' and '.join(machine.tensorrts)),
+            ('for a GPU of compute capability', recipe.capability, machine.gpu.capability),
+            ('for the GPU', recipe.gpu, machine.gpu.name if recipe.gpu else ''),
+            ('for multiprocessors:', recipe.multiprocessors,
+             machine.gpu.multiprocessors if recipe.gpu else 0),
+            ('on', recipe.system, machine.system),
         )
         if was != now
     ]  # fmt: skip
     if differences:
         return f'{name} was built {"; ".join(differences)}'
-    if made.checkpoint != here.checkpoint:
+    if recipe.checkpoint != machine.checkpoint:
         return f'{name} is stale: config.json or the layout of the weights changed'
-    now = file_contents(here.folder, list(made.files))
-    if changed := [name for name, was in made.files.items() if now[name] not in ('', was)]:
+    now = checkpoint_hashes(machine.folder, list(recipe.files))
+    if changed := [name for name, was in recipe.files.items() if now[name] not in ('', was)]:
         return f'{name} is stale: {", ".join(changed)} changed since it was built'
-    return damage(entry.plan)
+    return damage(plan.file)
 
 
-def damage(plan: Written) -> str:
-    """What is wrong with a plan's bytes; '' where they are those that were written."""
+def damage(plan: PlanFile) -> str:
+    """What is wrong with a plan's bytes; '' if they are the ones that were written."""
     name = plan.path.name
     if not plan.path.is_file():
         return f'{name} is not there, its manifest is'
@@ -205,26 +232,26 @@ def _manifest(plan: Path) -> Path:
     return plan.with_suffix('.json')
 
 
-def _read(path: Path) -> Entry | str:
-    """A manifest, or what is wrong with it."""
+def _read(path: Path) -> Plan | str:
+    """A manifest's plan, or a line that says what is wrong with the manifest."""
     try:
-        said = json.loads(path.read_text(encoding='utf-8'))
-        if said['format'] != _FORMAT:
-            return f'{path.name} is a manifest of format {said["format"]!r}, not {_FORMAT}'
-        recipe = Recipe(**_exact(Recipe, said['made_of']))
-        facts = Facts(**_exact(Facts, said['found']))
-        plan = path.with_suffix('.plan')
-        written = Written(plan, int(said['plan']['bytes']), str(said['plan']['sha256']))
+        manifest = json.loads(path.read_text(encoding='utf-8'))
+        if manifest['format'] != _FORMAT:
+            return f'{path.name} is a manifest of format {manifest["format"]!r}, not {_FORMAT}'
+        recipe = Recipe(**_exact(Recipe, manifest['made_of']))
+        facts = BuildFacts(**_exact(BuildFacts, manifest['found']))
+        plan_path = path.with_suffix('.plan')
+        file = PlanFile(plan_path, int(manifest['plan']['bytes']), str(manifest['plan']['sha256']))
     except (OSError, ValueError, TypeError, KeyError) as err:
         return f'{path.name} is damaged: {type(err).__name__}: {err}'
     if recipe.key != path.stem:
         return f'{path.name} is damaged: what it says was made is {recipe.key}'
-    return Entry(written, recipe, facts)
+    return Plan(file, recipe, facts)
 
 
-def _exact(kind: type, values: dict[str, Any]) -> dict[str, Any]:
-    """The values, if they are of the dataclass's fields and of no others."""
-    names = {one.name for one in fields(kind)}
-    if odd := names ^ values.keys():
-        raise ValueError(f'{min(odd)} is missing or unknown')
+def _exact(record: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, if their names are exactly the dataclass's fields. Raises ValueError."""
+    names = {field.name for field in fields(record)}
+    if unexpected := names ^ values.keys():
+        raise ValueError(f'{min(unexpected)} is missing or unknown')
     return values

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Which sizes of its inputs a plan is built for.
+"""The sizes of its inputs that a plan is built for, called profiles.
 
-Two profiles for the decoder, one for steps and one for reading a prompt: a step then has a kernel
-of its own. They share their weights where neither fixes the number of tokens: of two layers of the
-4B's sizes TensorRT-RTX 1.7 makes 412.8 MB with the two profiles below, 409.8 MB with either alone,
-and 675.9 MB where the step's is fixed to one token (float16, SM86, capacity 4096).
+The decoder has two profiles, one for steps and one for reading a prompt, so that each gets kernels
+of its own. The two share their weights only if neither fixes the number of tokens. Measured with
+two layers of the 4B's sizes (TensorRT-RTX 1.7, float16, SM86, capacity 4096): 412.8 MB with the two
+profiles below, 409.8 MB with either of them alone, and 675.9 MB if the step's profile is fixed to
+one token.
 """
 
 from __future__ import annotations
@@ -16,19 +17,25 @@ from molmo_ground_ros.backends.molmo2.files import PARTS
 
 Shape = tuple[int, ...]
 Limits = dict[str, tuple[Shape, Shape, Shape]]
-"""Least, usual and most of each input whose size may change."""
+"""The smallest, usual and largest shape of each input whose size may change, by name."""
 
-STEPS, READING = 0, 1  # the decoder's profiles
-STEP = LIMIT + 1  # tokens: the last one and its guesses
+# The numbers of the decoder's profiles.
+STEPS, READING = 0, 1
+# The most tokens of a step: the last chosen token and the guesses after it.
+STEP = LIMIT + 1
 DECODER, VISION = PARTS
-# What kernels are timed for. A tile of the matrix units has 8 or 16 rows; not measured on a GPU.
+# Tokens of the usual shapes, for which TensorRT times its kernels. A tile of the GPU's matrix units
+# has 8 or 16 rows. Other values have not been measured.
 _USUAL_STEP, _USUAL_READING = 8, 1024
 
 
 def decoder_profiles(
     config: Molmo2Config, frame_tokens: int, capacity: int, frames: int
 ) -> list[Limits]:
-    """Limits for a cache of `capacity` rows and clips of at most `frames` frames."""
+    """The profiles STEPS and READING for a cache of `capacity` rows and at most `frames` frames.
+
+    frame_tokens: features of one frame, which are also its visual tokens.
+    """
     hidden = config.text.hidden
     step, rows = min(STEP, capacity), frames * frame_tokens
     return [
@@ -39,7 +46,7 @@ def decoder_profiles(
 
 
 def vision_profiles(config: Molmo2Config, frame_tokens: int, window: int) -> list[Limits]:
-    """One frame a pass, as it is encoded when it arrives; window: patches that a token pools."""
+    """The tower's only profile: one frame in each pass. window: patches that each token pools."""
     vision = config.vision
     return [
         {
@@ -49,8 +56,8 @@ def vision_profiles(config: Molmo2Config, frame_tokens: int, window: int) -> lis
     ]
 
 
-def told(profiles: list[Limits]) -> str:
-    """The profiles in words, for the key of a plan."""
+def describe_profiles(profiles: list[Limits]) -> str:
+    """The profiles in words, for a plan's recipe."""
     return ' | '.join(
         ', '.join(
             f'{name} {" ".join("x".join(map(str, shape)) for shape in shapes)}'
