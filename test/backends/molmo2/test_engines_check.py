@@ -111,7 +111,7 @@ def pending(checkpoint):
 def test_what_a_self_check_found_is_kept_with_the_engine(pending, monkeypatch):
     job, entries = pending
     monkeypatch.setattr(reference, 'self_check', lambda *_: '0.01 of 0.2')
-    found = engines._checked(job, entries)
+    found = engines._check_plans(job, entries)
     assert [one.facts.self_check for one in found] == ['0.01 of 0.2'] * 2
 
 
@@ -123,6 +123,6 @@ def test_engines_that_do_not_pass_are_deleted(pending, monkeypatch):
 
     monkeypatch.setattr(reference, 'self_check', wrong)
     with pytest.raises(BadModel, match='a logit differs'):
-        engines._checked(job, entries)
+        engines._check_plans(job, entries)
     assert not list((job.checkpoint.folder / ENGINES).glob('*.plan'))
     assert not list((job.checkpoint.folder / ENGINES).glob('*.json'))
