@@ -50,6 +50,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 
+from molmo_ground_ros.plain_text import clean
+
 
 class ErrorCode(enum.IntEnum):
     """The numbers of `srv/Ground`."""
@@ -84,10 +86,23 @@ def listed(names: Iterable[str]) -> str:
     return ', '.join(f"'{name}'" for name in sorted(names)) or 'none'
 
 
+def describe(error: BaseException) -> str:
+    """The class and the message of an error that is not ours, as text that can be sent."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - the error's own code is not ours either
+        message = 'it has no readable message'
+    return clean(f'{type(error).__name__}: {message}')
+
+
 class GroundError(Exception):
     """The base of all errors; `code` is the number in a service's reply."""
 
     code = ErrorCode.BACKEND_FAILED
+
+    def __init__(self, message: str) -> None:
+        """Keep the message as text that can be sent, whatever it quotes."""
+        super().__init__(clean(message))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let the error pass to another process with its message, without calling __init__."""

@@ -35,7 +35,12 @@ class Room:
 
 
 # What every room speaks, each with what it may import of the others. They are no rooms.
-COMMON: Mapping[str, tuple[str, ...]] = {'errors': (), 'types': (), 'config': ('errors', 'types')}
+COMMON: Mapping[str, tuple[str, ...]] = {
+    'plain_text': (),
+    'errors': ('plain_text',),
+    'types': (),
+    'config': ('errors', 'types'),
+}
 
 ROOMS: Mapping[str, Room] = {
     'storage': Room((), 'atomic closing folder_lock json_lines lru'),

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Mapping
 
 from molmo_ground_ros.backends.base import Backend
-from molmo_ground_ros.errors import GroundError, ImageError
+from molmo_ground_ros.errors import GroundError, ImageError, describe
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.pinned_window import StoredMessage
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
@@ -70,7 +70,7 @@ class FramePreparer:
             self._backend.prepare(camera, Frame(stored.stamp_ns, pixels, stored.frame_id))
         except Exception as error:  # noqa: BLE001 - the next question tells what is wrong
             self.failed += 1
-            self.last_error = f'{type(error).__name__}: {error}'
+            self.last_error = describe(error)
             if self.failed == 1:
                 _log.exception("a frame of camera '%s' could not be encoded ahead", camera)
             return

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from molmo_ground_ros.backends.base import Backend, GenerateOptions
 from molmo_ground_ros.errors import Canceled, NoFrames
 from molmo_ground_ros.grounding.placement import answer_of, find_frame, point_on
 from molmo_ground_ros.language import grammar
+from molmo_ground_ros.plain_text import clean
 from molmo_ground_ros.types import Answer, Clip, Point, Query, Question
 
 
@@ -54,7 +55,7 @@ class Grounder:
     @property
     def model(self) -> str:
         """The name of the model, which every answer carries."""
-        return self._backend.model
+        return clean(self._backend.model)
 
     def close(self) -> None:
         """Free what the backend holds."""
@@ -125,8 +126,10 @@ class Grounder:
             clip,
             [question.prompt for question in questions],
             GenerateOptions(questions[0].max_new_tokens),
-            lambda index, text: streams[index].on_text(text),
+            lambda index, text: streams[index].on_text(clean(text)),
         )
+        # The tokens stay as they are: only their lengths count, which cleaning does not change.
+        generations = [replace(one, text=clean(one.text)) for one in generations]
         if any(generation.stopped for generation in generations):
             raise Canceled('generating')
         latency_ns = time.monotonic_ns() - began_ns

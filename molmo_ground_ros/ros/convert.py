@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 from molmo_ground_ros.errors import BadSpan, ErrorCode, GroundError, UnknownTask
 from molmo_ground_ros.msg import GroundedPoint, PointArray, TrackArray
 from molmo_ground_ros.msg import Track as TrackMsg
+from molmo_ground_ros.plain_text import clean
 from molmo_ground_ros.types import (
     Answer,
     CompressedImage,
@@ -65,7 +66,8 @@ def query(request: Any) -> Query:
     start_ns, end_ns = stamp_ns(request.start), stamp_ns(request.end)
     if start_ns < 0 or end_ns < 0:
         raise BadSpan(start_ns, end_ns, 'a stamp is negative')
-    return Query(request.query, Task(request.task), request.camera, start_ns, end_ns)
+    text, camera = clean(request.query), clean(request.camera)
+    return Query(text, Task(request.task), camera, start_ns, end_ns)
 
 
 def _point(point: Point) -> GroundedPoint:

@@ -35,12 +35,13 @@ from sensor_msgs.msg import CompressedImage, Image
 from molmo_ground_ros import backends
 from molmo_ground_ros.action import Ground as GroundAction
 from molmo_ground_ros.config import Settings
-from molmo_ground_ros.errors import BackendError, Canceled, GroundError
+from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
 from molmo_ground_ros.grounding.job import Job
 from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.msg import PointArray, TrackArray
+from molmo_ground_ros.plain_text import clean
 from molmo_ground_ros.ros import convert, diagnostics, params
 from molmo_ground_ros.ros.executor import NodeExecutor
 from molmo_ground_ros.srv import Ground as GroundService
@@ -100,8 +101,8 @@ class GroundNode(Node):
         began_ns = time.monotonic_ns()
         try:
             loaded = load(self.settings)
-        except Exception as error:
-            self.get_logger().error(f'cannot load {model}: {error}')
+        except BaseException as error:
+            self.get_logger().error(f'cannot load {model}: {describe(error)}')
             raise
         self.get_logger().info(f'loaded {model} in {(time.monotonic_ns() - began_ns) / 1e9:.1f} s')
         return loaded
@@ -177,10 +178,10 @@ class GroundNode(Node):
     ) -> None:
         try:
             image = convert.image(msg)
-            buffer.push(convert.stamp_ns(msg.header.stamp), image, msg.header.frame_id)
+            buffer.push(convert.stamp_ns(msg.header.stamp), image, clean(msg.header.frame_id))
         except Exception as error:  # noqa: BLE001 - one bad message must not end the node
             reception.failed += 1
-            reception.last_error = f'{type(error).__name__}: {error}'
+            reception.last_error = describe(error)
             self.get_logger().error(reception.last_error, throttle_duration_sec=5.0)
 
     def _on_incompatible_qos(
@@ -238,9 +239,8 @@ class GroundNode(Node):
         except GroundError as error:
             return self._fail(reply, error, began_ns)
         except Exception as error:  # noqa: BLE001 - a reply always comes
-            self.get_logger().error(f'{type(error).__name__}: {error}')
-            wrapped = BackendError(f'{type(error).__name__}: {error}')
-            return self._fail(reply, wrapped, began_ns)
+            self.get_logger().error(describe(error))
+            return self._fail(reply, BackendError(describe(error)), began_ns)
         finally:
             with self._replied:
                 self._open_replies -= 1
@@ -354,7 +354,7 @@ def spin(executor: NodeExecutor, node: GroundNode) -> None:
         except ExternalShutdownException:
             return
         except Exception as error:  # noqa: BLE001 - the thread's last line: the node lives on
-            node.get_logger().error(f'in a callback: {type(error).__name__}: {error}')
+            node.get_logger().error(f'in a callback: {describe(error)}')
 
 
 def _buffer(camera: str, settings: Settings, decoded: DecodedCache) -> ClipBuffer:

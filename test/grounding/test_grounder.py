@@ -330,3 +330,14 @@ def test_a_verbatim_question_is_sent_as_it_is_and_answered_by_its_task() -> None
     question = grounder.question(Query(' the "red" cup\n', Task.COUNT), verbatim=True)
     (answer,) = grounder.ground_all(make_clip(), [question])
     assert (answer.task, answer.count) == (Task.COUNT, 0)
+
+
+def test_text_that_no_message_can_hold_is_cleaned_where_it_enters() -> None:
+    backend = ReplayBackend(
+        [RecordedAnswer('<points coords="0.0 1 500 250">a \ud83d</points>', logprobs=(-0.1,))],
+        model='m\ud800',
+    )
+    answer = Grounder(backend).ground(make_clip(), Query('Where is it?'))
+    assert (answer.label, answer.model) == ('a \ufffd', 'm\ufffd')
+    assert answer.text.encode()
+    assert 0.0 < answer.points[0].score < 1.0

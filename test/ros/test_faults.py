@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of the model and the cameras, over real DDS: what the client and diagnostics see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.action import ActionClient
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from support.clips import stamp
+from support.world import World, wait_until
+
+from molmo_ground_ros.action import Ground as GroundAction
+from molmo_ground_ros.backends.replay import ReplayBackend
+from molmo_ground_ros.msg import PointArray
+from molmo_ground_ros.ros import convert
+from molmo_ground_ros.srv import Ground
+
+Start = Callable[..., World]
+LONE = '\ud83d'
+CLEANED = '\ufffd'
+
+
+def image(seconds: float) -> Image:
+    header = Header(stamp=convert.time_msg(stamp(seconds)), frame_id='optical')
+    pixels = bytes(16 * 12 * 3)
+    return Image(header=header, width=16, height=12, encoding='rgb8', step=48, data=pixels)
+
+
+def film(world: World) -> None:
+    publisher = world.publisher(Image, 'image')
+    for i in range(6):
+        world.send(publisher, 'image', image(i / 10))
+
+
+def next_status(arrays: list[Any], index: int) -> DiagnosticStatus:
+    """A status of the next tick of /diagnostics. index: 0 for the model, then the cameras."""
+    ticks = len(arrays)
+    wait_until(lambda: len(arrays) > ticks + 1, 'a tick of /diagnostics')
+    return arrays[-1].status[index]
+
+
+def values(status: DiagnosticStatus) -> dict[str, str]:
+    return {value.key: value.value for value in status.values}
+
+
+def raise_once(error: BaseException) -> Callable[[], None]:
+    errors: Iterator[BaseException] = iter([error])
+
+    def step() -> None:
+        for one in errors:
+            raise one
+
+    return step
+
+
+def test_answer_with_a_lone_surrogate_reaches_client_and_topic(start: Start) -> None:
+    text = f'<points coords="0.5 1 500 250">red {LONE}\0block</points>'
+    world = start(ReplayBackend([text]))
+    arrays = world.listen(PointArray, '/molmo_ground/points')
+    film(world)
+    reply = world.ask(query='Where is the red block?')
+    assert (reply.error_code, reply.error_msg) == (Ground.Response.OK, '')
+    assert reply.points.label == f'red {CLEANED}{CLEANED}block'
+    wait_until(lambda: bool(arrays), 'the points')
+    assert arrays[0].label == reply.points.label
+
+
+def test_goal_whose_answer_has_a_lone_surrogate_succeeds(start: Start) -> None:
+    world = start(ReplayBackend([f'<points coords="0.5 1 500 250">{LONE}</points>']))
+    film(world)
+    client = ActionClient(world.client, GroundAction, '/molmo_ground/ground')
+    wait_until(client.server_is_ready, 'the action server')
+    accepted = client.send_goal_async(GroundAction.Goal(query='Where is it?'))
+    wait_until(accepted.done, 'the goal to be accepted')
+    finished = accepted.result().get_result_async()
+    wait_until(finished.done, 'the result')
+    assert finished.result().result.error_code == Ground.Response.OK
+    assert finished.result().result.points.label == CLEANED
+
+
+def test_error_with_a_lone_surrogate_is_replied_and_diagnostics_go_on(start: Start) -> None:
+    step = raise_once(RuntimeError(f'cannot decode {LONE}'))
+    world = start(ReplayBackend(['yes'], repeat=True, delay=step), diagnostics_period_seconds=0.1)
+    arrays = world.listen(DiagnosticArray, '/diagnostics')
+    film(world)
+    reply = world.ask(query='Is it there?')
+    assert reply.error_code == Ground.Response.BACKEND_FAILED
+    assert reply.error_msg == f'RuntimeError: cannot decode {CLEANED}'
+    assert values(next_status(arrays, 0))['last_error'] == reply.error_msg
+    assert world.ask(query='Is it there?').error_code == Ground.Response.OK
