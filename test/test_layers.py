@@ -46,8 +46,8 @@ ROOMS: Mapping[str, Room] = {
     'storage': Room((), 'atomic closing folder_lock json_lines lru'),
     'frames': Room(
         ('storage',),
-        'buffer_stats clip_buffer decoded_cache image masks pinned_window sampled_clip video_file'
-        ' windows',
+        'assignment buffer_stats clip_buffer decoded_cache image masks pinned_window sampled_clip'
+        ' video_file windows',
     ),
     'space': Room((), 'camera_model depth_image locate transforms', 'patch registration rvl'),
     'language': Room((), 'grammar prompts'),
@@ -145,7 +145,7 @@ ONLY_IN = {
     'rosbags': {'reports/bag'},  # reading needs none of it; see recording/mcap.py
     'ruamel': {'commands/questions'},
     'safetensors': HF,
-    'scipy': {'analysis/stitch', 'benchmarks/metrics'},
+    'scipy': {'analysis/stitch', 'frames/assignment'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx

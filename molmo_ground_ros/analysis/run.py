@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.stitch import Stitcher
-from molmo_ground_ros.analysis.stitch.assign import solver
+from molmo_ground_ros.analysis.stitch.assign import check_solver
 from molmo_ground_ros.analysis.store import Done, Key, Store
 from molmo_ground_ros.analysis.window import Failure, Span, WindowAnswers, WindowRunner, Work
 from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
@@ -81,7 +81,8 @@ def plan(
     if not any(windows.values()):
         raise NoFrames(names, f'none from {start_ns / 1e9:.3f} s on, to the end of the span')
     if any(len(spans) > 1 for spans in windows.values()):
-        solver()  # told now, and not after hours of asking
+        # Said now, and not after hours of asking.
+        check_solver()
     return Plan(tuple(sources), tuple(questions), (from_ns, to_ns), windows, dict(settings))
 
 

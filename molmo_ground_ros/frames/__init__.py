@@ -9,6 +9,7 @@ sampled_clip.py   loads the frames of one window
 clip_buffer.py    the recent messages of one camera, undecoded
 pinned_window.py  the messages of one window, held for a reader
 buffer_stats.py   what became of the messages of a buffer
+assignment.py     pairs what is in one frame with what is in another
 masks.py          the mask of one object, run-length encoded
 video_file.py     the images of one video file
 """

@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Answers about overlapping windows to one about the recording. Knows no frames, models or ROS.
+"""Merges the answers about overlapping windows into a finding. Knows no frames, models or ROS.
 
-    finding.py   what merging gives: events, trajectories, windows, seams, gaps, and the marks
-    coverage.py  what the answers speak for, and what they do not
-    assign.py    costs -> pairs, and what could as well have been
-    doubts.py    the marks of a matching
+    finding.py   what merging gives: events, trajectories, windows, seams, gaps and marks
+    coverage.py  which times the answers speak for
+    assign.py    costs -> pairs, and the alternatives that cost hardly more
+    doubts.py    marks what a matching leaves undecided
     events.py    occurrences -> events, each counted once
-    tracks.py    tracks -> trajectories, one an object
-    stitcher.py  the answers, as they come -> the result
+    tracks.py    tracks -> trajectories, one for each object
+    stitcher.py  the answers, one after another -> the finding
 
 By design it cannot tell: an object that left and came back in another window, unless it is at rest
 at its place (it gets a new id, with the older ones in `may_be`); objects asked for as points, which

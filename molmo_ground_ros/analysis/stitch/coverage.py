@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the answers speak for, and what they do not."""
+"""Which times the answers of windows speak for, and which times no answer speaks for."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def showing(windows: Sequence[AnsweredWindow], stamp_ns: int) -> list[AnsweredWi
 
 
 def depth_ns(window: AnsweredWindow, sighting: Sighting) -> int:
-    """How far inside its window a sighting is: what is deeper was seen with more around it."""
+    """How far inside its window a sighting is. The model saw more around a deeper one."""
     stamp_ns = sighting.point.stamp_ns
     return min(stamp_ns - window.start_ns, window.end_ns - stamp_ns)
 
@@ -115,25 +115,28 @@ def gaps(windows: Sequence[AnsweredWindow]) -> tuple[Gap, ...]:
 
     windows: ascending in start. Holes of up to a step of the grid hold no frame, and are no gaps.
     """
-    found: list[Gap] = []
+    holes: list[Gap] = []
     if not windows:
         return ()
-    seen_ns = windows[0].start_ns
+    covered_ns = windows[0].start_ns
     for window in windows:
         if window.seen_until_ns < window.start_ns:
             continue
-        if window.start_ns - seen_ns > SAMPLE_PERIOD_NS:
-            found.append(_gap(windows, seen_ns, window.start_ns))
-        seen_ns = max(seen_ns, window.seen_until_ns)
+        if window.start_ns - covered_ns > SAMPLE_PERIOD_NS:
+            holes.append(_gap(windows, covered_ns, window.start_ns))
+        covered_ns = max(covered_ns, window.seen_until_ns)
     end_ns = max(window.end_ns for window in windows)
-    if end_ns - seen_ns > SAMPLE_PERIOD_NS:
-        found.append(_gap(windows, seen_ns, end_ns))
-    return tuple(found)
+    if end_ns - covered_ns > SAMPLE_PERIOD_NS:
+        holes.append(_gap(windows, covered_ns, end_ns))
+    return tuple(holes)
 
 
 def _gap(windows: Sequence[AnsweredWindow], start_ns: int, end_ns: int) -> Gap:
-    asked = [window for window in windows if window.start_ns < end_ns and start_ns < window.end_ns]
-    at_fault = [window for window in asked if window.reason]
+    at_fault = [
+        window
+        for window in windows
+        if window.start_ns < end_ns and start_ns < window.end_ns and window.reason
+    ]
     reasons = dict.fromkeys(window.reason for window in at_fault)
     indices = tuple(window.index for window in at_fault)
     return Gap(start_ns, end_ns, indices, '; '.join(reasons) or NOT_ASKED)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Occurrences of overlapping windows to events, each counted once."""
+"""Joins the occurrences that overlapping windows point at into events, each counted once."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from molmo_ground_ros.types import Point
 EVENT_SHARE = 0.10  # of the image diagonal
 # The model looks at 2 fps: an event's time may differ by a step of the grid or two, and not three.
 EVENT_NS = 1_500_000_000
-# What leaving a sighting alone costs if another window speaks for its moment, and should have it.
-# If none does, nothing: so two sightings outside of what their windows share are never joined.
+# What it costs to leave a sighting alone if another window speaks for its moment and so should have
+# it. If no other window does, it costs nothing. So two sightings outside of the time that their
+# windows share are never joined.
 UNSEEN = 0.5
 # Decisions closer than this are marked: which is which of two events of one moment less than 2.7 %
 # of the diagonal apart, and pairs 9.2 to 10 % apart that are joined, 10 to 10.7 % that are not.
@@ -34,24 +35,26 @@ DOUBT = 0.15
 class _Event(Merged):
     """Sightings of one occurrence, ascending in window and time."""
 
-    def __init__(self, sightings: Sequence[Sighting], spots: NDArray[np.float64]) -> None:
+    def __init__(self, sightings: Sequence[Sighting], places: NDArray[np.float64]) -> None:
         super().__init__()
         self.sightings = list(sightings)
-        self.spots = spots  # (sightings, 3): stamp in EVENT_NS, x and y in EVENT_SHARE
+        # (sightings, 3): the stamp in EVENT_NS, x and y in EVENT_SHARE.
+        self.places = places
         self.last_ns = sightings[-1].point.stamp_ns
 
     def join(self, other: _Event) -> None:
         self.sightings += other.sightings
         self.last_ns = max(self.last_ns, other.last_ns)
-        self.spots = np.concatenate([self.spots, other.spots])
+        self.places = np.concatenate([self.places, other.places])
 
 
 class EventMerger:
-    """The events of the windows so far."""
+    """Holds the events of the windows so far."""
 
     def __init__(self) -> None:
         self._events: list[_Event] = []
-        self._recent: list[_Event] = []  # those that a window to come may have to do with
+        # Those that may be in a window to come.
+        self._recent: list[_Event] = []
 
     def add(
         self,
@@ -80,27 +83,28 @@ class EventMerger:
         joined = {j for _, j in matching.pairs}
         fresh = [new[j] for j in range(len(new)) if j not in joined]
         for event in fresh:
-            undecided += self._standing(event, window, earlier)
+            undecided += self._mark_standing(event, window, earlier)
         self._events += fresh
         self._recent += fresh
         return len(joined), undecided
 
-    def _standing(
+    def _mark_standing(
         self, event: _Event, window: AnsweredWindow, earlier: Sequence[AnsweredWindow]
     ) -> bool:
-        """Whether a window may have begun with something that another had pointed at before.
+        """Mark an event that a window may only begin with, since another window has pointed at it.
 
-        Asked for objects, not for what happens, the model points at each where the window first
-        shows it. Then the place is the same, and the time tells nothing.
+        If the model is asked for objects instead of for what happens, it points at each object
+        where the window first shows it. Then the place is the same, and the time says nothing.
+        Returns whether the event was marked.
         """
         first = event.sightings[0].point
         if not window.begins_at(first.stamp_ns):
             return False
         before = {other.index for other in showing(earlier, first.stamp_ns)}
         for other in self._recent:
-            here = {sighting.window for sighting in other.sightings}
-            if here & before and window.index not in here:
-                away = ((other.spots[:, None, 1:] - event.spots[:, 1:]) ** 2).sum(axis=2)
+            having = {sighting.window for sighting in other.sightings}
+            if having & before and window.index not in having:
+                away = ((other.places[:, None, 1:] - event.places[:, 1:]) ** 2).sum(axis=2)
                 if away.min() < 1 and other not in event.may_be:
                     event.marks.add(Mark.MAY_BE_SAME)
                     event.may_be.append(other)
@@ -109,26 +113,28 @@ class EventMerger:
     def result(self, windows: Sequence[AnsweredWindow]) -> tuple[Event, ...]:
         """The events so far, in order of time. windows: all, ascending in start."""
         end_ns = max((window.end_ns for window in windows), default=0)
-        shown = [(_shown(event, windows), event) for event in self._events]
-        shown.sort(key=lambda pair: _order(pair[0]))
-        number = {id(event): n for n, (_, event) in enumerate(shown, start=1)}
+        ordered = [(_deepest(event, windows), event) for event in self._events]
+        ordered.sort(key=lambda pair: _order(pair[0]))
+        number = {id(event): n for n, (_, event) in enumerate(ordered, start=1)}
         return tuple(
             Event(
                 id=number[id(event)],
                 sighting=sighting,
                 duplicates=tuple(other for other in event.sightings if other is not sighting),
-                marks=tuple(sorted(event.marks | _seen(event, sighting, windows, end_ns))),
+                marks=tuple(
+                    sorted(event.marks | _coverage_marks(event, sighting, windows, end_ns))
+                ),
                 may_be=tuple(sorted({number[id(other)] for other in event.may_be})),
                 missed_by=_missed_by(event, sighting, windows),
             )
-            for sighting, event in shown
+            for sighting, event in ordered
         )
 
 
 def _occurrences(
     points: Sequence[Point], label: str, window: int, origin_ns: int, diagonal: float
 ) -> list[_Event]:
-    """A window's points by id, in an order that does not hang on the ids."""
+    """A window's points by id, in an order that does not depend on the ids."""
     by_id: dict[int, list[Sighting]] = {}
     for point in sorted(points, key=lambda p: (p.stamp_ns, p.x, p.y, p.id)):
         by_id.setdefault(point.id, []).append(Sighting(window, label, point))
@@ -156,24 +162,25 @@ def _costs(
     """What joining costs, less what leaving both alone costs; the nearest sightings count."""
     if not old or not new:
         return np.full((len(old), len(new)), np.inf)
-    ours = np.concatenate([event.spots for event in old])
-    theirs = np.concatenate([event.spots for event in new])
+    ours = np.concatenate([event.places for event in old])
+    theirs = np.concatenate([event.places for event in new])
     apart = np.zeros((len(ours), len(theirs)))
     for axis in range(3):
         apart += (ours[:, axis, None] - theirs[:, axis]) ** 2
     apart = np.minimum.reduceat(apart, _starts(old), axis=0)
     apart = np.minimum.reduceat(apart, _starts(new), axis=1)
-    seen = [any(window.shows(s.point.stamp_ns) for s in event.sightings) for event in old]
-    shown = [any(showing(earlier, s.point.stamp_ns) for s in event.sightings) for event in new]
-    costs = apart - UNSEEN * np.array(seen)[:, None] - UNSEEN * np.array(shown)
+    # Whether the new window shows an old event, and an earlier window a new one.
+    in_new = [any(window.shows(s.point.stamp_ns) for s in event.sightings) for event in old]
+    in_old = [any(showing(earlier, s.point.stamp_ns) for s in event.sightings) for event in new]
+    costs = apart - UNSEEN * np.array(in_new)[:, None] - UNSEEN * np.array(in_old)
     return np.where(costs < DOUBT, costs, np.inf)
 
 
 def _starts(events: Sequence[_Event]) -> NDArray[np.intp]:
-    return np.cumsum([0, *(len(event.spots) for event in events[:-1])])
+    return np.cumsum([0, *(len(event.places) for event in events[:-1])])
 
 
-def _shown(event: _Event, windows: Sequence[AnsweredWindow]) -> Sighting:
+def _deepest(event: _Event, windows: Sequence[AnsweredWindow]) -> Sighting:
     """Of the windows' first sightings the one deepest inside its window; of equals the earlier."""
     first: dict[int, Sighting] = {}
     for sighting in event.sightings:
@@ -187,24 +194,24 @@ def _order(sighting: Sighting) -> tuple[int, float, float, int]:
 
 
 def _missed_by(
-    event: _Event, shown: Sighting, windows: Sequence[AnsweredWindow]
+    event: _Event, sighting: Sighting, windows: Sequence[AnsweredWindow]
 ) -> tuple[int, ...]:
     """Windows that show the moment and do not have it.
 
     Those that begin or end with it do not count: it may have happened just outside of them.
     """
-    having = {sighting.window for sighting in event.sightings}
-    stamp_ns = shown.point.stamp_ns
+    having = {other.window for other in event.sightings}
+    stamp_ns = sighting.point.stamp_ns
     missed = (windows[index] for index in missed_by(windows, [stamp_ns], having))
     return tuple(w.index for w in missed if not w.begins_at(stamp_ns) and not w.ends_at(stamp_ns))
 
 
-def _seen(
-    event: _Event, shown: Sighting, windows: Sequence[AnsweredWindow], end_ns: int
+def _coverage_marks(
+    event: _Event, sighting: Sighting, windows: Sequence[AnsweredWindow], end_ns: int
 ) -> set[Mark]:
-    """The marks that hang on what other windows show; end_ns: of the newest window."""
+    """The marks that depend on what other windows show; end_ns: of the newest window."""
     marks = set()
-    if _missed_by(event, shown, windows):
+    if _missed_by(event, sighting, windows):
         marks.add(Mark.UNCONFIRMED)
     if _at_edge(event, windows, end_ns):
         marks.add(Mark.AT_EDGE)

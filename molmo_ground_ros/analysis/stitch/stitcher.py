@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The answers of a recording's windows to one result, as they come."""
+"""Joins the answers of a recording's windows into one finding, one after another."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from molmo_ground_ros.analysis.stitch import coverage
 from molmo_ground_ros.analysis.stitch.events import EVENT_NS, EventMerger
 from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Finding, Seam
 from molmo_ground_ros.analysis.stitch.tracks import TrackMerger
-from molmo_ground_ros.errors import BadSetting, BadSpan
+from molmo_ground_ros.errors import BadArgument, BadSpan
 from molmo_ground_ros.types import Answer, Question
 
 
 class Stitcher:
     """One question's answers about one camera, joined window by window. For one thread.
 
-    Holds points, and nothing of a frame. The same answers in the same order give the same result,
-    whether it was asked for in between or not.
+    It holds points and no frame. The same answers in the same order give the same result, whether
+    `result` was called in between or not.
     """
 
     def __init__(self, camera: str, question: Question) -> None:
@@ -26,14 +26,15 @@ class Stitcher:
         self._question = question
         self._windows: list[AnsweredWindow] = []
         self._seams: list[Seam] = []
-        self._seen_ns = 0  # the last stamp that a window speaks for
+        # The last stamp that a window speaks for.
+        self._covered_ns = 0
         self._events = EventMerger()
         self._tracks = TrackMerger()
 
     def add(self, answer: Answer) -> None:
         """Join the next window, which begins after all before it.
 
-        Raises BadSpan for one that does not, BadSetting for an answer about another camera or to
+        Raises BadSpan for one that does not, BadArgument for an answer about another camera or to
         another question, and for points on an image without a size.
         """
         self._check(answer)
@@ -47,7 +48,7 @@ class Stitcher:
             [track for track in answer.tracks if track.points], window, diagonal
         )
         if earlier:
-            self._seams.append(_seam(window, self._seen_ns, events, tracks))
+            self._seams.append(_seam(window, self._covered_ns, events, tracks))
         self._append(window)
 
     def miss(self, start_ns: int, end_ns: int, reason: str) -> None:
@@ -56,7 +57,7 @@ class Stitcher:
         self._append(coverage.failed(len(self._windows), start_ns, end_ns, reason))
 
     def result(self) -> Finding:
-        """What the windows so far say together."""
+        """The finding of the windows so far."""
         windows = tuple(self._windows)
         gaps = coverage.gaps(windows)
         return Finding(
@@ -73,7 +74,7 @@ class Stitcher:
 
     def _append(self, window: AnsweredWindow) -> None:
         self._windows.append(window)
-        self._seen_ns = max(self._seen_ns, window.seen_until_ns)
+        self._covered_ns = max(self._covered_ns, window.seen_until_ns)
 
     def _check(self, answer: Answer) -> None:
         for name, value, expected in (
@@ -81,10 +82,10 @@ class Stitcher:
             ('question', answer.query.text, self._question.query.text),
         ):
             if value != expected:
-                raise BadSetting(name, value, f'the other windows are of {expected!r}')
+                raise BadArgument(name, value, f'the other windows are of {expected!r}')
         if (answer.points or answer.tracks) and not (answer.image_width and answer.image_height):
             size = answer.image_width, answer.image_height
-            raise BadSetting('image size', size, 'there are points on it')
+            raise BadArgument('image size', size, 'there are points on it')
 
     def _check_span(self, start_ns: int, end_ns: int) -> None:
         if end_ns < start_ns:
@@ -94,12 +95,12 @@ class Stitcher:
 
 
 def _seam(
-    window: AnsweredWindow, seen_ns: int, events: tuple[int, int], tracks: tuple[int, int]
+    window: AnsweredWindow, covered_ns: int, events: tuple[int, int], tracks: tuple[int, int]
 ) -> Seam:
     return Seam(
         window=window.index,
         start_ns=window.start_ns,
-        end_ns=min(window.seen_until_ns, seen_ns),
+        end_ns=min(window.seen_until_ns, covered_ns),
         events_joined=events[0],
         tracks_joined=tracks[0],
         undecided=events[1] + tracks[1],

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Tracks of overlapping windows to trajectories, one an object."""
+"""Joins the tracks of overlapping windows into trajectories, one for each object."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,16 +38,18 @@ PRIOR = 4.0
 # are joined, 5.7 to 6.6 % that are kept apart, and which is which of objects less than 2.5 % apart.
 DOUBT = 3.0
 
-SLOT_NS = SAMPLE_PERIOD_NS // 2  # windows may show two frames of one grid time
-BRIDGE_NS = 2 * SAMPLE_PERIOD_NS  # a track is taken to go straight where one stamp is missing
+# Two windows may show two different frames of one grid time.
+SLOT_NS = SAMPLE_PERIOD_NS // 2
+# Where one stamp is missing a track is taken to go straight.
+BRIDGE_NS = 2 * SAMPLE_PERIOD_NS
 
-# Across a time without a sighting only an object at rest is joined: before and after, in this time,
+# Across a time without a sighting only an object at rest is joined. For this long before and after:
 REST_NS = 3_000_000_000
-# its points lie this close about one place (root mean square; 2 % is the pointing itself), so that
-# it moves by less than 3 % a second,
+# its points lie this close to one place (root mean square; pointing alone gives 2 %), so that it
+# moves by less than 3 % a second. The two places are as near as those of one object, and no other
+# lost or new object is within twice that distance.
 REST_SHARE = 0.025
-# the two places are as near as one object's, and nothing else that was lost or is new is within
-# twice that. Longer than one window it could have been taken away and replaced.
+# After a longer time than one window it could have been taken away and replaced.
 LOST_NS = MAX_WINDOW_NS
 
 
@@ -58,18 +60,21 @@ class _Piece:
         self.track = track
         self.window = window
         self.stamps = np.array([point.stamp_ns for point in track.points], np.int64)
-        self.spots = np.array([(p.x, p.y) for p in track.points]) / diagonal  # (points, 2)
+        # (points, 2), as shares of the diagonal.
+        self.places = np.array([(p.x, p.y) for p in track.points]) / diagonal
 
     @property
     def first_ns(self) -> int:
+        """The stamp of its first point."""
         return self.track.points[0].stamp_ns
 
     @property
     def last_ns(self) -> int:
+        """The stamp of its last point."""
         return self.track.points[-1].stamp_ns
 
     def order(self) -> tuple[tuple[int, float, float], ...]:
-        """By time and place, so that no window's own ids matter."""
+        """A key by time and place, so that the ids of a window do not matter."""
         return tuple((point.stamp_ns, point.x, point.y) for point in self.track.points)
 
 
@@ -90,18 +95,19 @@ class _Object(Merged):
         """Stamps and places from `since_ns` on; of one stamp, the oldest window's."""
         pieces = [piece for piece in self.pieces if piece.last_ns >= since_ns]
         stamps = np.concatenate([piece.stamps for piece in pieces])
-        spots = np.concatenate([piece.spots for piece in pieces])
-        stamps, kept = np.unique(stamps, return_index=True)
+        places = np.concatenate([piece.places for piece in pieces])
+        stamps, first = np.unique(stamps, return_index=True)
         begin = np.searchsorted(stamps, since_ns)
-        return stamps[begin:], spots[kept[begin:]]
+        return stamps[begin:], places[first[begin:]]
 
 
 class TrackMerger:
-    """The objects of the windows so far."""
+    """Holds the objects of the windows so far."""
 
     def __init__(self) -> None:
         self._objects: list[_Object] = []
-        self._recent: list[_Object] = []  # those that a window to come may have to do with
+        # Those that may be in a window to come.
+        self._recent: list[_Object] = []
 
     def add(
         self, tracks: Sequence[Track], window: AnsweredWindow, diagonal: float
@@ -111,8 +117,9 @@ class TrackMerger:
         tracks: none without points. diagonal: of the image, in pixels.
         """
         new = sorted((_Piece(t, window.index, diagonal) for t in tracks), key=_Piece.order)
-        self._recent = [one for one in self._recent if one.last_ns >= window.start_ns - LOST_NS]
-        old = [one for one in self._recent if one.last_ns >= window.start_ns - SLOT_NS]
+        begin_ns = window.start_ns
+        self._recent = [item for item in self._recent if item.last_ns >= begin_ns - LOST_NS]
+        old = [item for item in self._recent if item.last_ns >= begin_ns - SLOT_NS]
         matching = match(_costs(old, new, window), DOUBT)
         merged = [_Object(piece) for piece in new]
         for i, j in matching.pairs:
@@ -120,67 +127,82 @@ class TrackMerger:
             merged[j] = old[i]
         undecided = note(matching, old, merged)
         joined = {j for _, j in matching.pairs}
-        found = [merged[j] for j in range(len(new)) if j not in joined]
-        resumed, doubtful = self._resume(found, window.index)
-        fresh = [one for one in found if one.pieces]
+        unmatched = [merged[j] for j in range(len(new)) if j not in joined]
+        resumed, doubtful = self._resume(unmatched, window.index)
+        fresh = [item for item in unmatched if item.pieces]
         self._objects += fresh
         self._recent += fresh
         return len(joined) + resumed, undecided + doubtful
 
-    def _resume(self, found: Sequence[_Object], window: int) -> tuple[int, int]:
-        """Join what was found to what was lost where that can be decided, and mark where not."""
-        lost = [one for one in self._recent if one.pieces[-1].window != window]
+    def _resume(self, unmatched: Sequence[_Object], window: int) -> tuple[int, int]:
+        """Join new objects to lost ones where that can be decided, and mark the others.
+
+        unmatched: the new objects, which take no part in any pair. Returns how many were joined,
+        and how many are undecided.
+        """
+        lost = [item for item in self._recent if item.pieces[-1].window != window]
         near = {
             id(new): [old for old in lost if 0 < new.pieces[0].first_ns - old.last_ns <= LOST_NS]
-            for new in found
+            for new in unmatched
         }
-        back: list[tuple[_Object, _Object]] = []
-        for new in found:
-            old = _only([old for old in near[id(new)] if _away(old, new) < 2 * TRACK_SHARE])
-            if old is None or new.marks:
-                continue
-            rivals = [
-                other
-                for other in found
-                if old in near[id(other)] and _away(old, other) < 2 * TRACK_SHARE
-            ]
-            if len(rivals) == 1 and _away(old, new) < TRACK_SHARE and _rests(old, new):
-                back.append((old, new))
-        for old, new in back:
+        returns = _returns(unmatched, near)
+        for old, new in returns:
             piece = new.pieces.pop()
             old.resumed_ns.append((old.last_ns, piece.first_ns))
             old.marks.add(Mark.RESUMED)
             old.join(piece)
-        returned = [old for old, _ in back]
-        doubtful = 0
-        for new in found:
+        returned = [old for old, _ in returns]
+        undecided = 0
+        for new in unmatched:
             others = [old for old in near[id(new)] if old not in returned]
             if new.pieces and others:
                 new.marks.add(Mark.MAY_BE_SAME)
                 new.may_be += others
-                doubtful += 1
-        return len(back), doubtful
+                undecided += 1
+        return len(returns), undecided
 
     def result(
         self, windows: Sequence[AnsweredWindow], gaps: Sequence[Gap]
     ) -> tuple[Trajectory, ...]:
         """The objects so far, in order of first appearance. windows: all, ascending in start."""
-        laid = [(*_laid(one, windows), one) for one in self._objects]
-        laid.sort(key=lambda one: _order(one[0]))
-        number = {id(one): n for n, (_, _, one) in enumerate(laid, start=1)}
+        paths = [(*_sightings(item, windows), item) for item in self._objects]
+        paths.sort(key=lambda path: _order(path[0]))
+        number = {id(item): n for n, (_, _, item) in enumerate(paths, start=1)}
         return tuple(
-            _value(one, points, duplicates, number, windows, gaps)
-            for points, duplicates, one in laid
+            _trajectory(item, points, duplicates, number, windows, gaps)
+            for points, duplicates, item in paths
         )
+
+
+def _returns(
+    unmatched: Sequence[_Object], near: Mapping[int, Sequence[_Object]]
+) -> list[tuple[_Object, _Object]]:
+    """Pairs of a lost object and a new one that are one object at rest, with no rival.
+
+    near: by id() of a new object, those that were lost not too long before it.
+    """
+    pairs: list[tuple[_Object, _Object]] = []
+    for new in unmatched:
+        old = _only([old for old in near[id(new)] if _distance(old, new) < 2 * TRACK_SHARE])
+        if old is None or new.marks:
+            continue
+        rivals = [
+            other
+            for other in unmatched
+            if old in near[id(other)] and _distance(old, other) < 2 * TRACK_SHARE
+        ]
+        if len(rivals) == 1 and _distance(old, new) < TRACK_SHARE and _is_at_rest(old, new):
+            pairs.append((old, new))
+    return pairs
 
 
 def _costs(old: Sequence[_Object], new: Sequence[_Piece], window: AnsweredWindow) -> Costs:
     """What joining costs, less what leaving both alone costs."""
     costs = np.full((len(old), len(new)), np.inf)
-    for i, one in enumerate(old):
-        stamps, spots = one.path(window.start_ns - BRIDGE_NS)
+    for i, item in enumerate(old):
+        stamps, places = item.path(window.start_ns - BRIDGE_NS)
         for j, piece in enumerate(new):
-            squares = _squares(stamps, spots, piece)
+            squares = _squares(stamps, places, piece)
             if len(squares):
                 weight = min(len(squares), MOST_STAMPS)
                 costs[i, j] = weight * (squares.mean() / TRACK_SHARE**2 - 1) - PRIOR
@@ -188,7 +210,7 @@ def _costs(old: Sequence[_Object], new: Sequence[_Piece], window: AnsweredWindow
 
 
 def _squares(
-    stamps: NDArray[np.int64], spots: NDArray[np.float64], piece: _Piece
+    stamps: NDArray[np.int64], places: NDArray[np.float64], piece: _Piece
 ) -> NDArray[np.float64]:
     """Squared distances, in shares of the diagonal, at the stamps of a piece where a path is.
 
@@ -201,50 +223,51 @@ def _squares(
     right = stamps[np.minimum(after, len(stamps) - 1)]
     nearest = np.minimum(abs(piece.stamps - left), abs(right - piece.stamps))
     between = (after > 0) & (after < len(stamps)) & (right - left <= BRIDGE_NS)
-    there = between | (nearest <= SLOT_NS)
-    at, zero = piece.stamps[there], stamps[0]
-    x = np.interp(at - zero, stamps - zero, spots[:, 0])
-    y = np.interp(at - zero, stamps - zero, spots[:, 1])
-    apart = piece.spots[there] - np.stack([x, y], axis=1)
+    is_compared = between | (nearest <= SLOT_NS)
+    at, zero = piece.stamps[is_compared], stamps[0]
+    x = np.interp(at - zero, stamps - zero, places[:, 0])
+    y = np.interp(at - zero, stamps - zero, places[:, 1])
+    apart = piece.places[is_compared] - np.stack([x, y], axis=1)
     squares: NDArray[np.float64] = (apart**2).sum(axis=1)
     return squares
 
 
-def _only(found: Sequence[_Object]) -> _Object | None:
-    return found[0] if len(found) == 1 else None
+def _only(items: Sequence[_Object]) -> _Object | None:
+    return items[0] if len(items) == 1 else None
 
 
-def _before(one: _Object) -> NDArray[np.float64]:
-    """Places in the last REST_NS of what was lost."""
-    return one.path(one.last_ns - REST_NS)[1]
+def _last_places(lost: _Object) -> NDArray[np.float64]:
+    """The places of a lost object in its last REST_NS."""
+    return lost.path(lost.last_ns - REST_NS)[1]
 
 
-def _after(one: _Object) -> NDArray[np.float64]:
-    """Places in the first REST_NS of what was found."""
-    piece = one.pieces[0]
-    return piece.spots[piece.stamps <= piece.first_ns + REST_NS]
+def _first_places(new: _Object) -> NDArray[np.float64]:
+    """The places of a new object in its first REST_NS."""
+    piece = new.pieces[0]
+    return piece.places[piece.stamps <= piece.first_ns + REST_NS]
 
 
-def _away(old: _Object, new: _Object) -> float:
+def _distance(old: _Object, new: _Object) -> float:
     """How far apart the mean places before and after are, as a share of the diagonal."""
-    return float(np.hypot(*(_before(old).mean(axis=0) - _after(new).mean(axis=0))))
+    return float(np.hypot(*(_last_places(old).mean(axis=0) - _first_places(new).mean(axis=0))))
 
 
-def _rests(old: _Object, new: _Object) -> bool:
-    """Whether both keep to a place, by three points at least."""
+def _is_at_rest(old: _Object, new: _Object) -> bool:
+    """Whether both stay at one place, by three points at least."""
     return all(
-        len(spots) >= 3 and ((spots - spots.mean(axis=0)) ** 2).sum(axis=1).mean() < REST_SHARE**2
-        for spots in (_before(old), _after(new))
+        len(places) >= 3
+        and ((places - places.mean(axis=0)) ** 2).sum(axis=1).mean() < REST_SHARE**2
+        for places in (_last_places(old), _first_places(new))
     )
 
 
-def _laid(
-    one: _Object, windows: Sequence[AnsweredWindow]
+def _sightings(
+    item: _Object, windows: Sequence[AnsweredWindow]
 ) -> tuple[tuple[Sighting, ...], tuple[Sighting, ...]]:
-    """One sighting a stamp, the deepest inside its window (of equals the earlier), and the rest."""
+    """For each stamp the sighting deepest in its window (of equals the earlier), and the others."""
     by_stamp: dict[int, Sighting] = {}
     duplicates: list[Sighting] = []
-    for piece in one.pieces:
+    for piece in item.pieces:
         for point in piece.track.points:
             new = Sighting(piece.window, piece.track.label, point)
             old = by_stamp.setdefault(point.stamp_ns, new)
@@ -262,8 +285,8 @@ def _order(points: Sequence[Sighting]) -> tuple[tuple[int, float, float], ...]:
     return tuple((point.stamp_ns, point.x, point.y) for point in first)
 
 
-def _value(
-    one: _Object,
+def _trajectory(
+    item: _Object,
     points: tuple[Sighting, ...],
     duplicates: tuple[Sighting, ...],
     number: dict[int, int],
@@ -271,21 +294,21 @@ def _value(
     gaps: Sequence[Gap],
 ) -> Trajectory:
     stamps = [sighting.point.stamp_ns for sighting in points]
-    missed = missed_by(windows, stamps, {piece.window for piece in one.pieces})
-    marks = set(one.marks)
+    missed = missed_by(windows, stamps, {piece.window for piece in item.pieces})
+    marks = set(item.marks)
     if missed:
         marks.add(Mark.UNCONFIRMED)
     if _beside(gaps, points[0].point, points[-1].point):
         marks.add(Mark.AT_EDGE)
     return Trajectory(
-        id=number[id(one)],
-        label=one.pieces[0].track.label,
+        id=number[id(item)],
+        label=item.pieces[0].track.label,
         points=points,
         duplicates=duplicates,
         marks=tuple(sorted(marks)),
-        may_be=tuple(sorted({number[id(other)] for other in one.may_be})),
+        may_be=tuple(sorted({number[id(other)] for other in item.may_be})),
         missed_by=missed,
-        resumed_ns=tuple(one.resumed_ns),
+        resumed_ns=tuple(item.resumed_ns),
     )
 
 

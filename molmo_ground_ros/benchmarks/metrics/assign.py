@@ -7,9 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.frames.assignment import Pairs, assignment_solver
 
-Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows and their columns, rows ascending
 Scores = tuple[float, float, float]  # precision, recall, F1
 
 PARITY_EPSILON = 1e-10  # molmo2 f3cb108, olmo/eval/evaluators.py:406-409
@@ -17,12 +16,7 @@ PARITY_EPSILON = 1e-10  # molmo2 f3cb108, olmo/eval/evaluators.py:406-409
 
 def least_cost_pairs(costs: NDArray[np.float64]) -> Pairs:
     """The min(N, M) pairs of least total cost. costs: (N, M) finite. Raises MissingPackage."""
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ModuleNotFoundError as err:
-        raise MissingPackage('scipy', 'eval') from err
-    rows, columns = linear_sum_assignment(costs)
-    return rows, columns
+    return assignment_solver('eval')(costs)
 
 
 def most_hits(hits: NDArray[np.bool_]) -> Pairs:

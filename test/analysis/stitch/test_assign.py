@@ -52,7 +52,7 @@ def test_pairs_and_alternatives_are_those_of_brute_force(costs):
     n, m = costs.shape
     possible = [pair for pair in itertools.product(range(n), range(m)) if costs[pair] < INF]
     untaken = [pair for pair in possible if pair not in found.pairs]
-    assert found.instead == {p for p in untaken if extra(lambda s, p=p: p in s) < DOUBT}
+    assert found.alternatives == {p for p in untaken if extra(lambda s, p=p: p in s) < DOUBT}
     paired = {i for i, _ in found.pairs}
     alone = {i for i in paired if extra(lambda s, i=i: all(a != i for a, _ in s)) < DOUBT}
     assert found.apart == alone
@@ -80,7 +80,7 @@ def test_pairs_and_alternatives_are_those_of_brute_force(costs):
 )
 def test_what_hardly_costs_more_is_told(costs, pairs, instead, apart):
     found = match(np.array(costs), DOUBT)
-    assert (set(found.pairs), found.instead, found.apart) == (pairs, instead, apart)
+    assert (set(found.pairs), found.alternatives, found.apart) == (pairs, instead, apart)
 
 
 def test_nothing_to_match_is_no_pair():
@@ -94,7 +94,7 @@ def test_a_crowd_is_matched_and_all_of_it_is_undecided():
     found = match(costs, 10.0)
     assert found.pairs == tuple((i, i) for i in range(size))
     assert found.apart == set(range(size))
-    assert len(found.instead) == size * (size - 1)
+    assert len(found.alternatives) == size * (size - 1)
 
 
 def test_missing_scipy_names_the_extra(monkeypatch):

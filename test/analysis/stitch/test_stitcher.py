@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.recordings import CAMERA, DIAGONAL, HEIGHT, QUESTION, WIDTH, make_answer
 
 from molmo_ground_ros.analysis.stitch import Mark, Stitcher, WindowState
-from molmo_ground_ros.errors import BadSetting, BadSpan
+from molmo_ground_ros.errors import BadArgument, BadSpan
 from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Point, Query, Track
 
@@ -546,7 +546,7 @@ def test_a_window_out_of_order_is_an_error():
     ],
 )
 def test_an_answer_that_does_not_belong_here_is_an_error(changes, message):
-    with pytest.raises(BadSetting, match=message):
+    with pytest.raises(BadArgument, match=message):
         merge(dataclasses.replace(answer(FIRST, (1, 5, 5)), **changes))
 
 
