@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tools.wide_tabletop.layout import footprint
+from tools.wide_tabletop.layout import footprint, free_colours
 from tools.wide_tabletop.motion import OFF_STAGE, rest, slide
 from tools.wide_tabletop.script import Body, Script, from_way
 from tools.wide_tabletop.truth import ABSENT, COLOURS, KINDS, TABLE
@@ -107,7 +107,8 @@ def _change_colour(script: Script, at_s: float, busy: set[int]) -> bool:
     for thing in _idle(script, at_s, busy)[:1]:
         body = script.bodies[thing]
         now = COLOURS[body.colours[-1][1]]
-        others = [c for c in COLOURS if c != now and c not in _UNALIKE.get(now, ())]
+        worn = [COLOURS[other.colours[-1][1]] for other in script.bodies]
+        others = [c for c in free_colours(worn) if c != now and c not in _UNALIKE.get(now, ())]
         body.colours.append((at_s, COLOURS.index(str(script.rng.choice(others)))))
         _tell(script, 'change_colour', thing, at_s)
         return True

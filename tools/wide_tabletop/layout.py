@@ -18,6 +18,7 @@ MARGIN = 0.07  # things stay this share of the first picture away from its edge
 LIFT_M = 0.12  # they are in the picture at this height, too
 KIND_SHARES = (0.26, 0.15, 0.15, 0.13, 0.11, 0.10, 0.10)  # of KINDS
 TWIN = 0.38  # chance that a thing is of another's kind and colour
+ALIKE = 2  # things of one colour at most: the model's frames have that many tokens for a colour
 _HUES = {'red': 0.0, 'green': 0.36, 'blue': 0.61, 'yellow': 0.155, 'purple': 0.79, 'orange': 0.072}
 
 
@@ -107,19 +108,33 @@ def free_place(
 
 
 def items(rng: np.random.Generator, count: int) -> list[Item]:
-    """Things of an episode, some of them twins of each other. Kinds and colours repeat freely."""
+    """Things of an episode, some of them twins of each other; ALIKE of a colour at most."""
     drawn: list[Item] = []
     paint = {colour: _paint(rng, colour) for colour in COLOURS}
     for _ in range(count):
-        kind, colour = str(rng.choice(KINDS, p=KIND_SHARES)), str(rng.choice(COLOURS))
-        if drawn and rng.random() < TWIN:
-            twin = drawn[int(rng.integers(len(drawn)))]
-            kind, colour = twin.kind, twin.colour
-        elif drawn and rng.random() < 0.25:  # of the same kind, or of the same colour
-            other = drawn[int(rng.integers(len(drawn)))]
-            kind, colour = (other.kind, colour) if rng.random() < 0.5 else (kind, other.colour)
+        kind, colour = _words(rng, drawn)
         drawn.append(_item(rng, kind, colour, paint))
     return drawn
+
+
+def free_colours(used: Sequence[str]) -> list[str]:
+    """Colours that one more thing may have."""
+    return [colour for colour in COLOURS if list(used).count(colour) < ALIKE]
+
+
+def _words(rng: np.random.Generator, drawn: Sequence[Item]) -> tuple[str, str]:
+    """Kind and colour of one more thing."""
+    free = free_colours([item.colour for item in drawn])
+    kind, colour = str(rng.choice(KINDS, p=KIND_SHARES)), str(rng.choice(free))
+    others = [item for item in drawn if item.colour in free]
+    if others and rng.random() < TWIN:
+        twin = others[int(rng.integers(len(others)))]
+        return twin.kind, twin.colour
+    if drawn and rng.random() < 0.3:
+        return drawn[int(rng.integers(len(drawn)))].kind, colour
+    if others and rng.random() < 0.15:
+        return kind, others[int(rng.integers(len(others)))].colour
+    return kind, colour
 
 
 def _item(rng: np.random.Generator, kind: str, colour: str, paint: dict[str, RGB]) -> Item:
@@ -147,7 +162,7 @@ def _paint(rng: np.random.Generator, colour: str) -> RGB:
         )
     if colour == 'black':
         return colorsys.hsv_to_rgb(
-            rng.uniform(0.0, 1.0), rng.uniform(0.0, 0.1), rng.uniform(0.05, 0.11)
+            rng.uniform(0.0, 1.0), rng.uniform(0.0, 0.1), rng.uniform(0.06, 0.12)
         )
     hue = _HUES[colour] + rng.uniform(-0.014, 0.014)
     saturation, value = rng.uniform(0.8, 1.0), rng.uniform(0.7, 1.0)

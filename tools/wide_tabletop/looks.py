@@ -35,7 +35,7 @@ def look(rng: np.random.Generator) -> Look:
         gripper_rgb=_hsv(rng, (0.0, 1.0), (0.0, 0.08), (grey, grey)),
         finger_rgb=_hsv(rng, (0.0, 1.0), (0.0, 0.06), (0.12, 0.75)),
         finger_m=float(rng.uniform(0.009, 0.015)),
-        arm_to=(rng.uniform(-0.4, 0.4), rng.uniform(0.7, 1.0), rng.uniform(0.7, 1.1)),
+        arm_to=(rng.uniform(-0.4, 0.4), rng.uniform(0.5, 0.9), rng.uniform(0.9, 1.4)),
         light_from=(math.cos(angle), math.sin(angle), height),
         light=float(rng.uniform(0.4, 0.65)),
         ambient=float(rng.uniform(0.46, 0.62)),

@@ -39,7 +39,7 @@ def scene_from_seed(seed: int, duration_s: float = 30.0, calm: bool = False) -> 
     views = (first, second)
     sight = Sight(views)
     spoiled = bool(rng.random() < SPOILED) and not calm
-    bodies = _bodies(rng, sight, hidden=spoiled and rng.random() < 0.5)
+    bodies = _bodies(rng, sight, hidden=bool(spoiled and rng.random() < 0.5))
     script = Script(rng, sight, bodies, pace=float(rng.uniform(0.85, 1.3)))
     dressing = look(rng)
     pieces = clutter(rng, script.taken(), int(rng.choice(4, p=(0.4, 0.3, 0.2, 0.1))))
@@ -78,15 +78,15 @@ def _bodies(rng: np.random.Generator, sight: Sight, hidden: bool) -> list[Body]:
     count = 1 + int(rng.choice(len(COUNTS), p=COUNTS))
     while True:
         bodies: list[Body] = []
-        for item in items(rng, count):
+        *drawn, last = items(rng, count + 1)
+        for item in drawn:
             body = _first_place(rng, sight, bodies, item)
             if body is not None:
                 bodies.append(body)
         if bodies:
             break
     if hidden:
-        (item,) = items(rng, 1)
-        later = standing(item, 0.0, 0.0, float(rng.uniform(-0.6, 0.6)), 0.0, ABSENT)
+        later = standing(last, 0.0, 0.0, float(rng.uniform(-0.6, 0.6)), 0.0, ABSENT)
         later.place = OFF_STAGE.copy()
         bodies.append(later)
     return bodies

@@ -15,7 +15,7 @@ from tools.wide_tabletop.props import Prop
 from tools.wide_tabletop.shapes import unit_outline
 from tools.wide_tabletop.world import Camera, Floats, Look
 
-_PAD = 0.4  # of the picture, around it: silhouettes are counted there, too
+_CANVAS = 96  # pixels on which a silhouette is counted
 _FRACTION = 4  # bits behind the point of cv2's coordinates
 
 
@@ -27,13 +27,18 @@ def local_points(prop: Prop) -> Floats:
     return points
 
 
-def silhouette_share(clouds: Sequence[Floats], camera: Camera, time_s: float, side: int) -> float:
-    """Share of the picture that the hulls of these clouds of points cover, outside it too."""
-    wide = round(side * (1 + 2 * _PAD))
-    canvas = np.zeros((wide, wide), np.uint8)
-    for places in _projected(clouds, camera, time_s):
-        _fill(canvas, places * side + _PAD * side)
-    return float(np.count_nonzero(canvas)) / side**2
+def silhouette_share(clouds: Sequence[Floats], camera: Camera, time_s: float) -> float:
+    """Share of the picture that the hulls of these clouds of points cover, outside it too.
+
+    Counted on a canvas of its own, so that a small thing is measured as well as a large one.
+    """
+    groups = _projected(clouds, camera, time_s)
+    every = np.concatenate(groups)
+    corner, size = every.min(0), np.maximum(np.ptp(every, 0), 1e-6)
+    canvas = np.zeros((_CANVAS, _CANVAS), np.uint8)
+    for places in groups:
+        _fill(canvas, (places - corner) / size * _CANVAS)
+    return float(np.count_nonzero(canvas) / canvas.size * size.prod())
 
 
 def shadows(

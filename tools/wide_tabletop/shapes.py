@@ -30,7 +30,7 @@ _HALF = {
 FLAT_STACKS = ('block', 'cylinder')  # what another thing can stand on
 TIPPING = ('cylinder', 'cup', 'duck', 'dog')  # what can fall over
 INNER_BOWL = 0.52  # radius of a bowl's inside, for a width of 1
-BOWL_FLOOR = 0.07  # thickness of its bottom
+BOWL_FLOOR = 0.14  # height of its bottom's inside
 
 
 def half_extents(kind: str, width_m: float) -> Floats:
@@ -77,8 +77,14 @@ _PARTS = {
     'block': (Part('box', _HALF['block']),),
     'ball': (Part('ball', _HALF['ball']),),
     'cylinder': (Part('cylinder', _HALF['cylinder']),),
-    'cup': (Part('cup', (1.0, 1.0, 1.0)),),
-    'bowl': (Part('bowl', (1.0, 1.0, 1.0)),),
+    'cup': (
+        Part('cup', (1.0, 1.0, 1.0)),
+        Part('cylinder', (0.29, 0.29, 0.01), (0.0, 0.0, -0.34), tint='shade'),
+    ),
+    'bowl': (
+        Part('bowl', (1.0, 1.0, 1.0)),
+        Part('cylinder', (0.36, 0.36, 0.01), (0.0, 0.0, -0.12), tint='shade'),
+    ),
     'duck': _DUCK,
     'dog': _DOG,
 }

@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.wide_tabletop.plan import scene_from_seed
-from tools.wide_tabletop.record import STEP_S, record
+from tools.wide_tabletop.record import STEP_S, record, truth_alone
 from tools.wide_tabletop.render import Stage
 from tools.wide_tabletop.truth import Truth, save
+from tools.wide_tabletop.world import Scene
 
 SIDE = 168  # pixels of a training picture, which is square
+TRUTH_SIDE = 84  # pixels that a truth without frames is worked out on
 EXTRA = 0.12  # off-grid frames, as a share of those on the grid
 SECOND_VIEW = 0.25  # share of episodes that the second camera shows
-LENGTHS_S = ((8.0, 30.0), (30.0, 50.0), (50.0, 64.5))  # of episodes, and how often
-_LENGTH_SHARES = (0.42, 0.38, 0.20)
+LENGTHS_S = ((20.0, 45.0), (45.0, 64.5), (64.5, 67.0))  # of episodes, and how often
+_LENGTH_SHARES = (0.60, 0.15, 0.25)
 
 
 def frame_times(
@@ -40,12 +42,23 @@ def frame_times(
 
 def episode(seed: int, stage: Stage) -> tuple[NDArray[np.uint8], Truth]:
     """Frames (F, SIDE, SIDE, 3) and the truth of one seed's episode."""
+    return record(*_plan(seed, stage), np.random.default_rng((seed, 2)))
+
+
+def truth_only(seed: int, stage: Stage) -> Truth:
+    """The truth of one seed's episode without its frames. stage: TRUTH_SIDE pixels are enough."""
+    return truth_alone(*_plan(seed, stage))
+
+
+def _plan(
+    seed: int, stage: Stage
+) -> tuple[Scene, Stage, int, NDArray[np.float64], NDArray[np.bool_]]:
+    """An episode's scene, view, times of frames, and which of them lie on the grid."""
     rng = np.random.default_rng((seed, 1))
     low, high = LENGTHS_S[int(rng.choice(len(LENGTHS_S), p=_LENGTH_SHARES))]
     scene = scene_from_seed(seed, float(rng.uniform(low, high)))
     times, on_grid = frame_times(rng, scene.duration_s)
-    view = int(rng.random() < SECOND_VIEW)
-    return record(scene, stage, view, times, on_grid, rng)
+    return scene, stage, int(rng.random() < SECOND_VIEW), times, on_grid
 
 
 def write_shards(folder: Path, seeds: range, processes: int) -> Iterator[Path]:

@@ -11,7 +11,14 @@ import pytest
 
 from tools.wide_tabletop.footage import FIRST_SEED, camera_stage, film
 from tools.wide_tabletop.render import RendererMissingError, Stage
-from tools.wide_tabletop.shards import SIDE, episode, path_of, write_shards
+from tools.wide_tabletop.shards import (
+    SIDE,
+    TRUTH_SIDE,
+    episode,
+    path_of,
+    truth_only,
+    write_shards,
+)
 from tools.wide_tabletop.simulate import main
 from tools.wide_tabletop.truth import CELL_GRIPPER, load
 
@@ -82,3 +89,19 @@ def test_episodes_are_written_once_and_go_on(tmp_path: Path, wide_stage: Stage) 
 def test_the_command_writes_episodes(tmp_path: Path) -> None:
     assert main(['shards', str(tmp_path), '--first', '60', '--count', '2', '--processes', '2']) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ['60.npz', '61.npz']
+
+
+def test_a_truth_without_frames_is_nearly_the_one_with_them(wide_stage: Stage) -> None:
+    small = Stage(TRUTH_SIDE, TRUTH_SIDE, oversize=1)
+    try:
+        for seed in (50, 51):
+            alone, whole = truth_only(seed, small), episode(seed, wide_stage)[1]
+            assert alone.events == whole.events
+            np.testing.assert_array_equal(alone.time_s, whole.time_s)
+            np.testing.assert_array_equal(alone.position_m, whole.position_m)
+            assert np.abs(alone.visible - whole.visible).mean() < 0.05
+            assert (alone.cells == whole.cells).mean() > 0.99
+            both = ~np.isnan(alone.point) & ~np.isnan(whole.point)
+            assert np.abs(alone.point[both] - whole.point[both]).mean() < 0.004
+    finally:
+        small.close()

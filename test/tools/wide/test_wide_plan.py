@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
+from tools.wide_tabletop.layout import ALIKE
 from tools.wide_tabletop.plan import scene_from_seed
 from tools.wide_tabletop.truth import (
     ABSENT,
@@ -196,3 +197,11 @@ def test_calm_episodes_have_still_cameras_and_no_artefacts() -> None:
     calm = [scene_from_seed(seed, 20.0, calm=True) for seed in range(12)]
     assert not any(event.kind in ARTEFACTS for episode in calm for event in episode.events)
     assert not any(camera.waves or camera.barrel for e in calm for camera in e.cameras)
+
+
+@pytest.mark.parametrize('seed', SEEDS)
+def test_at_most_two_things_ever_have_one_colour(seed: int) -> None:
+    """The model's frames have two tokens for a colour."""
+    for state in states(seed)[::5]:
+        there = [c for c, s in zip(state.colours, state.supports, strict=True) if s != ABSENT]
+        assert max(Counter(there).values(), default=0) <= ALIKE

@@ -52,7 +52,7 @@ def test_an_unhidden_thing_is_seen_as_its_silhouette(wide_stage: Stage) -> None:
         for thing, item in enumerate(scene.items):
             area = float((shot.labels == thing).mean())
             ratio = area / max(float(shot.silhouettes[thing]), 1e-6)
-            best[item.kind] = max(best.get(item.kind, 0.0), ratio if area > 0.002 else 0.0)
+            best[item.kind] = max(best.get(item.kind, 0.0), ratio if area > 0.006 else 0.0)
     assert len(best) == 7
     assert all(0.9 < share < 1.1 for share in best.values()), best
 
