@@ -91,7 +91,7 @@ def test_model_that_fails_is_exit_code_1(
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'shown'),
+    ('arguments', 'message'),
     [
         pytest.param(['missing.mcap'], "bag 'missing.mcap': no such file", id='missing bag'),
         pytest.param(['BROKEN'], 'cannot be read', id='broken bag'),
@@ -108,19 +108,19 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    shown: str,
+    message: str,
 ) -> None:
     (tmp_path / 'empty').mkdir()
     broken = tmp_path / 'broken.mcap'
     broken.write_bytes(b'no recording')
     places = {'BAG': recording, 'BROKEN': broken, 'EMPTY': tmp_path / 'empty'}
-    given = [str(places.get(argument, argument)) for argument in arguments]
-    query = [] if '--query' in given else ['--query', QUESTION]
-    assert cli.main(['analyze', *given, *query]) == 2
+    changed = [str(places.get(argument, argument)) for argument in arguments]
+    query = [] if '--query' in changed else ['--query', QUESTION]
+    assert cli.main(['analyze', *changed, *query]) == 2
     captured = capsys.readouterr()
     assert captured.out == ''
     assert captured.err.count('\n') == 1
-    assert shown in captured.err
+    assert message in captured.err
 
 
 def test_sheet_in_a_missing_folder_is_exit_code_2(
@@ -171,8 +171,8 @@ def test_cut_off_answer_says_so(
 def test_another_models_answer_is_read_in_its_own_format(
     recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = answers(tmp_path, '{"count": 1, "points": [{"time": 0.5, "point": [250, 500]}]}')
-    options = ['--query', QUESTION, '--json', '--answer-format', 'gemini', *said]
+    answer = answers(tmp_path, '{"count": 1, "points": [{"time": 0.5, "point": [250, 500]}]}')
+    options = ['--query', QUESTION, '--json', '--answer-format', 'gemini', *answer]
     assert cli.main(['analyze', str(recording), *options]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record['count'], [point['stamp_ns'] for point in record['points']]) == (1, [stamp(0.5)])

@@ -10,9 +10,9 @@ from tools import write_docs
 
 
 def test_defaults_are_within_their_own_limits() -> None:
-    made = config.Settings()
+    settings = config.Settings()
     for name in config.limits():
-        config.check(name, getattr(made, name))
+        config.check(name, getattr(settings, name))
 
 
 def test_every_setting_says_what_it_means() -> None:
@@ -22,7 +22,7 @@ def test_every_setting_says_what_it_means() -> None:
 
 
 @pytest.mark.parametrize(
-    ('name', 'value', 'shown'),
+    ('name', 'value', 'message'),
     [
         pytest.param('queue_size', -1, 'from 0 to 64', id='below'),
         pytest.param('queue_size', 65, 'from 0 to 64', id='above'),
@@ -39,13 +39,13 @@ def test_every_setting_says_what_it_means() -> None:
     ],
 )
 def test_bad_value_is_refused_with_name_value_and_reason(
-    name: str, value: object, shown: str
+    name: str, value: object, message: str
 ) -> None:
     with pytest.raises(BadSetting) as caught:
         config.settings({name: value})
     assert name in str(caught.value)
     assert repr(value) in str(caught.value)
-    assert shown in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

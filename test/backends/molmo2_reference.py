@@ -63,7 +63,7 @@ def answer(case: dict[str, Any], frames: np.ndarray) -> dict[str, np.ndarray]:
     """Inputs, and where case['max_new_tokens'] is given the model's greedy continuation."""
     torch.set_num_threads(case.get('threads', 2))
     inputs = inputs_of(case, frames)
-    found = {
+    output = {
         'ids': inputs['input_ids'][0],
         'visual': inputs['mm_token_type_ids'][0],
         'pixels': inputs['pixel_values_videos'],
@@ -75,9 +75,9 @@ def answer(case: dict[str, Any], frames: np.ndarray) -> dict[str, np.ndarray]:
         model = model_of(case['folder'])
         with torch.inference_mode():
             ids = model.generate(**inputs, max_new_tokens=case['max_new_tokens'], do_sample=False)
-            found['generated'] = ids[0, inputs['input_ids'].shape[1] :]
-            found['logits'] = model(**inputs, logits_to_keep=1).logits[0, -1]
-    return {name: tensor.numpy() for name, tensor in found.items()}
+            output['generated'] = ids[0, inputs['input_ids'].shape[1] :]
+            output['logits'] = model(**inputs, logits_to_keep=1).logits[0, -1]
+    return {name: tensor.numpy() for name, tensor in output.items()}
 
 
 def main(folder: Path) -> None:

@@ -50,8 +50,8 @@ def answer(case: dict[str, Any], frames: np.ndarray) -> dict[str, np.ndarray]:
         model(inference_session=session, frame_idx=frame)
     size = [[session.video_height, session.video_width]]
     masks = [
-        processor.post_process_masks([seen.pred_masks], size)[0][0, 0].numpy()
-        for seen in model.propagate_in_video_iterator(session)
+        processor.post_process_masks([output.pred_masks], size)[0][0, 0].numpy()
+        for output in model.propagate_in_video_iterator(session)
     ]
     return {'pixels': pixels, 'masks': np.stack(masks)}
 

@@ -21,19 +21,19 @@ def test_a_fingerprint_is_of_the_pixels_and_their_shape():
 def test_an_array_is_read_once_while_it_lives(monkeypatch, picture):
     read = []
     monkeypatch.setattr(module, 'fingerprint', lambda image: read.append(1) or fingerprint(image))
-    known, image = Fingerprints(), picture(64, 48, 0)
+    fingerprints, image = Fingerprints(), picture(64, 48, 0)
     image.flags.writeable = False
-    assert known.of(image) == known.of(image) == fingerprint(image)
-    assert known.of(image.copy()) == fingerprint(image)
+    assert fingerprints.of(image) == fingerprints.of(image) == fingerprint(image)
+    assert fingerprints.of(image.copy()) == fingerprint(image)
     assert len(read) == 2
     del image
     gc.collect()
-    assert not known._digests
+    assert not fingerprints._digests
 
 
 def test_a_buffer_that_is_written_over_is_read_again(picture):
-    known, buffer = Fingerprints(), picture(64, 48, 0)
-    known.of(buffer)
+    fingerprints, buffer = Fingerprints(), picture(64, 48, 0)
+    fingerprints.of(buffer)
     buffer[5, 5, 0] ^= 1
     changed = buffer.copy()
-    assert known.of(buffer) == fingerprint(changed)
+    assert fingerprints.of(buffer) == fingerprint(changed)

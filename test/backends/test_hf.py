@@ -104,9 +104,9 @@ def test_answers_equal_generate_token_for_token(name, seconds, generated, backen
 
 def test_the_cases_hold_both_endings_and_text_beyond_ascii(generated):
     """Otherwise the test above would show less than it says."""
-    ends = {2 in found['generated'] for found in generated.values()}
+    ends = {2 in generations['generated'] for generations in generated.values()}
     assert ends == {True, False}
-    assert len({tuple(found['generated']) for found in generated.values()}) > 9
+    assert len({tuple(generations['generated']) for generations in generated.values()}) > 9
 
 
 def test_cached_features_change_nothing_at_all(folders, clip):
@@ -149,19 +149,19 @@ def test_a_small_cache_changes_nothing(folders, clip, backend):
 
 
 def test_every_piece_is_heard_and_joins_to_the_text(backend, clip):
-    heard: dict[int, list[str]] = {}
+    pieces: dict[int, list[str]] = {}
 
     def on_text(index: int, piece: str) -> bool:
-        heard.setdefault(index, []).append(piece)
+        pieces.setdefault(index, []).append(piece)
         return True
 
     answers = backend.generate(clip, QUESTIONS, GenerateOptions(LIMIT), on_text)
     for index, answer in enumerate(answers):
-        assert ''.join(heard[index]) == answer.text
+        assert ''.join(pieces[index]) == answer.text
         assert ''.join(token.text for token in answer.tokens) == answer.text
-        assert len(heard[index]) in (len(answer.tokens), len(answer.tokens) + 1)
+        assert len(pieces[index]) in (len(answer.tokens), len(answer.tokens) + 1)
         assert all(token.logprob <= 0 for token in answer.tokens)
-    assert list(heard) == [0, 1, 2]
+    assert list(pieces) == [0, 1, 2]
 
 
 def test_false_stops_that_prompt_at_that_token(backend, clip):
@@ -179,9 +179,9 @@ def test_false_stops_that_prompt_at_that_token(backend, clip):
 
 
 def test_the_token_limit_truncates(backend, clip):
-    whole, cut = ask(backend, clip, 'a')[0], ask(backend, clip, 'a', limit=2)[0]
+    full, cut = ask(backend, clip, 'a')[0], ask(backend, clip, 'a', limit=2)[0]
     assert (len(cut.tokens), cut.truncated, cut.stopped) == (2, True, False)
-    assert cut.tokens[0] == whole.tokens[0]
+    assert cut.tokens[0] == full.tokens[0]
 
 
 def test_the_context_shortens_the_answer_then_refuses(make_checkpoint, make_clip):
@@ -219,7 +219,7 @@ def test_a_frame_that_is_no_picture_is_refused_by_name(backend):
 
 
 @pytest.mark.parametrize(
-    ('error', 'said'),
+    ('error', 'message'),
     [
         (
             RuntimeError('CUDA error: launch failure\nmore'),
@@ -231,7 +231,7 @@ def test_a_frame_that_is_no_picture_is_refused_by_name(backend):
 )
 @pytest.mark.parametrize('after', [0, 2])
 def test_what_torch_raises_becomes_our_error_and_the_next_call_works(
-    error, said, after, backend, clip, monkeypatch
+    error, message, after, backend, clip, monkeypatch
 ):
     before = ask(backend, clip, 'a')
     forward, calls = backend._network.forward, []
@@ -244,7 +244,7 @@ def test_what_torch_raises_becomes_our_error_and_the_next_call_works(
 
     with monkeypatch.context() as patched:
         patched.setattr(backend._network, 'forward', fail)
-        with pytest.raises(BackendError, match=said) as caught:
+        with pytest.raises(BackendError, match=message) as caught:
             ask(backend, clip, 'a')
     assert caught.value.__cause__ is error
     assert '\n' not in str(caught.value)

@@ -89,13 +89,13 @@ def test_patches_equal_the_processors(size, processed, released):
 )
 def test_other_settings_equal_the_processors(variant, processed, variants):
     config, _ = read_processor('tiny', variants[variant])
-    image, found = picture(200, 150), processed[variant]
-    for ours, theirs in zip((image, image[::-1]), found['pixels'], strict=True):
+    image, patches = picture(200, 150), processed[variant]
+    for ours, theirs in zip((image, image[::-1]), patches['pixels'], strict=True):
         assert_same(frame_patches(ours, config), theirs.astype(np.float32), config)
     index = pooling_indices(config)
     second = np.where(index < 0, index, index + config.side**2)
-    np.testing.assert_array_equal(np.concatenate([index, second]), found['pooling'])
-    assert found['grid'].tolist() == [2, *config.grid]
+    np.testing.assert_array_equal(np.concatenate([index, second]), patches['pooling'])
+    assert patches['grid'].tolist() == [2, *config.grid]
 
 
 def test_parity_the_processor_itself_differs_with_one_thread(processed):

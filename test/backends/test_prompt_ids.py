@@ -92,10 +92,10 @@ def test_a_tokenizer_that_cannot_keep_it_text_is_an_error(folders):
         written.encode([0.0], 'a <im_patch>')
 
 
-@pytest.mark.parametrize('gone', ['bos_token', 'eos_token'])
-def test_bos_or_else_eos_comes_first(folders, gone):
+@pytest.mark.parametrize('missing', ['bos_token', 'eos_token'])
+def test_bos_or_else_eos_comes_first(folders, missing):
     tokenizer = transformers.AutoTokenizer.from_pretrained(folders['released'])
-    setattr(tokenizer, gone, None)
+    setattr(tokenizer, missing, None)
     pixels, frame = read_processor('tiny', folders['released'])
     written = PromptEncoder(tokenizer, frame, pixels.grid, 'tiny')
     assert written.encode([0.0], '').ids[0] == written.token_id('<|im_end|>')

@@ -102,7 +102,7 @@ class Stub(types.ModuleType):
 
 
 @pytest.mark.parametrize(
-    ('stub', 'said'),
+    ('stub', 'message'),
     [
         pytest.param(Stub(), 'has no Molmo2', id='too old'),
         pytest.param(
@@ -112,14 +112,14 @@ class Stub(types.ModuleType):
         ),
     ],
 )
-def test_a_transformers_that_cannot_serve_is_told_from_a_missing_one(stub, said, monkeypatch):
+def test_a_transformers_that_cannot_serve_is_told_from_a_missing_one(stub, message, monkeypatch):
     pytest.importorskip('torch', reason="needs pip install '.[transformers]'")
     forget_loaded(monkeypatch)
     outputs = types.ModuleType('transformers.modeling_outputs')
     outputs.BaseModelOutputWithPooling = object
     monkeypatch.setitem(sys.modules, 'transformers', stub)
     monkeypatch.setitem(sys.modules, 'transformers.modeling_outputs', outputs)
-    with pytest.raises(BackendError, match=said):
+    with pytest.raises(BackendError, match=message):
         load('transformers', BackendSettings('x'))
 
 

@@ -50,12 +50,12 @@ def test_repeat_of_nothing_is_an_error():
 
 
 def test_pieces_stream_with_digits_alone_and_join_to_the_text():
-    heard: list[tuple[int, str]] = []
+    received: list[tuple[int, str]] = []
     ReplayBackend(['x', POINTS]).generate(
-        CLIP, ['a', 'b'], GenerateOptions(), lambda i, piece: heard.append((i, piece)) or True
+        CLIP, ['a', 'b'], GenerateOptions(), lambda i, piece: received.append((i, piece)) or True
     )
-    assert ''.join(piece for index, piece in heard if index == 1) == POINTS
-    assert [piece for _, piece in heard if piece.isdigit()] == list('051345678')
+    assert ''.join(piece for index, piece in received if index == 1) == POINTS
+    assert [piece for _, piece in received if piece.isdigit()] == list('051345678')
 
 
 def test_false_stops_at_that_piece():
@@ -85,17 +85,22 @@ def test_one_logprob_serves_all_pieces_and_a_list_one_each():
 
 
 def test_delay_holds_the_answer_before_each_piece():
-    release, heard = threading.Event(), []
+    release, received = threading.Event(), []
     backend = ReplayBackend(['a'], delay=lambda: release.wait(10))
     worker = threading.Thread(
         target=backend.generate,
-        args=(CLIP, ['?'], GenerateOptions(), lambda i, piece: bool(heard.append(piece)) or True),
+        args=(
+            CLIP,
+            ['?'],
+            GenerateOptions(),
+            lambda i, piece: bool(received.append(piece)) or True,
+        ),
     )
     worker.start()
-    assert heard == []
+    assert received == []
     release.set()
     worker.join(10)
-    assert heard == ['a']
+    assert received == ['a']
 
 
 def test_an_empty_answer_is_an_answer():

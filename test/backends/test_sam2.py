@@ -49,18 +49,18 @@ def video():
     return frames
 
 
-def arrays(found, number):
-    return [masks[number].array() for masks in found]
+def arrays(tracked, number):
+    return [masks[number].array() for masks in tracked]
 
 
 def test_masks_come_for_each_object_between_its_first_and_last_box(segmenter, video):
     boxes = {3: {2: BOX, 20: BOX}, 8: {5: OTHER, 6: OTHER, 9: OTHER}}
-    found = list(segmenter.track_boxes(video, boxes))
-    assert [sorted(masks) for masks in found] == [
+    tracked = list(segmenter.track_boxes(video, boxes))
+    assert [sorted(masks) for masks in tracked] == [
         [number for number, (first, last) in {3: (2, 20), 8: (5, 9)}.items() if first <= k <= last]
         for k in range(len(video))
     ]
-    assert {(mask.height, mask.width) for masks in found for mask in masks.values()} == {(60, 90)}
+    assert {(mask.height, mask.width) for masks in tracked for mask in masks.values()} == {(60, 90)}
 
 
 def test_an_object_is_followed_as_if_it_were_alone(segmenter, video):
@@ -71,8 +71,8 @@ def test_an_object_is_followed_as_if_it_were_alone(segmenter, video):
 
 def test_points_give_masks_from_the_first_one_on(segmenter, video):
     points = {1: {0: (20.0, 20.0), 6: (26.0, 20.0)}, 2: {4: (60.5, 30.0)}}
-    found = list(segmenter.track_points(video, points))
-    assert [sorted(masks) for masks in found] == [[1]] * 4 + [[1, 2]] * 20
+    tracked = list(segmenter.track_points(video, points))
+    assert [sorted(masks) for masks in tracked] == [[1]] * 4 + [[1, 2]] * 20
 
 
 def test_every_point_is_a_prompt(segmenter, video):
@@ -84,11 +84,11 @@ def test_every_point_is_a_prompt(segmenter, video):
     assert not same[8]
 
 
-def whole_session(folder, frames, prompts):
+def unbounded_session(folder, frames, prompts):
     """The masks by a session of transformers that forgets nothing. prompts: by frame."""
     network = Sam2VideoModel.from_pretrained(folder).eval()
     session = Sam2VideoInferenceSession(dtype=torch.float32)
-    found = []
+    tracked = []
     for k, frame in enumerate(frames):
         if k in prompts:
             points, labels = prompts[k]
@@ -102,10 +102,10 @@ def whole_session(folder, frames, prompts):
                 },
             )
             session.obj_with_new_inputs = [1]
-        seen = network(session, frame_idx=k, frame=frame)
-        masks = torch.nn.functional.interpolate(seen.pred_masks, (HEIGHT, WIDTH), mode='bilinear')
-        found.append(masks[0, 0].numpy() > 0)
-    return found
+        output = network(session, frame_idx=k, frame=frame)
+        masks = torch.nn.functional.interpolate(output.pred_masks, (HEIGHT, WIDTH), mode='bilinear')
+        tracked.append(masks[0, 0].numpy() > 0)
+    return tracked
 
 
 def pixels_of(video):
@@ -121,9 +121,9 @@ def pixels_of(video):
         yield (image / 255 - mean) / std
 
 
-def agreement(one, other):
+def agreement(mask, other):
     """Share of equal pixels over all frames."""
-    return np.mean([np.mean(a == b) for a, b in zip(one, other, strict=True)])
+    return np.mean([np.mean(a == b) for a, b in zip(mask, other, strict=True)])
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_forgetting_changes_no_mask(clicks, folder, segmenter, video):
     points = {k: (20.0 + k, 20.0) for k in clicks}
     ours = arrays(segmenter.track_points(video, {1: points}), 1)
     prompts = {k: (((x, y),), (1,)) for k, (x, y) in points.items()}
-    theirs = whole_session(folder, pixels_of(video), prompts)
+    theirs = unbounded_session(folder, pixels_of(video), prompts)
     if len(points) > 7:  # the eighth prompt is the first that one of ours is let go for
         ours, theirs = ours[:15], theirs[:15]
     assert agreement(ours, theirs) > 0.9999
@@ -141,43 +141,43 @@ def test_forgetting_changes_no_mask(clicks, folder, segmenter, video):
 
 def held_bytes():
     gc.collect()
-    tensors = {id(one): one for one in gc.get_objects() if type(one) is torch.Tensor}
-    return sum(one.untyped_storage().nbytes() for one in tensors.values())
+    tensors = {id(mask): mask for mask in gc.get_objects() if type(mask) is torch.Tensor}
+    return sum(mask.untyped_storage().nbytes() for mask in tensors.values())
 
 
 def test_what_is_held_does_not_grow_with_the_video(segmenter, video):
     frames = (video[k % len(video)] for k in range(60))
-    found = segmenter.track_points(frames, {1: dict.fromkeys(range(0, 60, 2), (20.0, 20.0))})
-    held = [held_bytes() for k, _ in enumerate(found) if k in (29, 59)]
+    masks = segmenter.track_points(frames, {1: dict.fromkeys(range(0, 60, 2), (20.0, 20.0))})
+    held = [held_bytes() for k, _ in enumerate(masks) if k in (29, 59)]
     assert held[1] <= held[0]
 
 
 def test_frames_are_taken_one_at_a_time(segmenter, video):
-    taken = []
-    frames = (taken.append(k) or frame for k, frame in enumerate(video))
-    found = segmenter.track_boxes(frames, {1: {0: BOX, 23: BOX}})
-    assert not taken
-    next(found)
-    assert taken == [0]
-    next(found)
-    assert taken == [0, 1]
+    read_frames = []
+    frames = (read_frames.append(k) or frame for k, frame in enumerate(video))
+    masks = segmenter.track_boxes(frames, {1: {0: BOX, 23: BOX}})
+    assert not read_frames
+    next(masks)
+    assert read_frames == [0]
+    next(masks)
+    assert read_frames == [0, 1]
 
 
 def test_a_doubted_box_is_a_new_prompt(segmenter, video):
-    asked = []
+    compared = []
 
     def doubt(mask, box):
-        asked.append(box)
-        return len(asked) == 2
+        compared.append(box)
+        return len(compared) == 2
 
     boxes = {1: {0: BOX, 3: BOX, 6: OTHER, 9: OTHER}}
-    found = [masks.get(1) for masks in segmenter.track_boxes(video, boxes, doubt)]
-    assert asked == [BOX, OTHER, OTHER]  # not the first: it is the prompt
+    tracked = [masks.get(1) for masks in segmenter.track_boxes(video, boxes, doubt)]
+    assert compared == [BOX, OTHER, OTHER]  # not the first: it is the prompt
     fresh = [m.get(1) for m in segmenter.track_boxes(video, {1: {6: OTHER, 9: OTHER}})]
     plain = [m.get(1) for m in segmenter.track_boxes(video, boxes)]
-    assert found[:6] == plain[:6]
-    assert found[6] == fresh[6] != plain[6]
-    assert found[7] != plain[7]
+    assert tracked[:6] == plain[:6]
+    assert tracked[6] == fresh[6] != plain[6]
+    assert tracked[7] != plain[7]
 
 
 def test_the_part_of_a_box_on_the_picture_is_the_prompt(segmenter, video):
@@ -194,8 +194,8 @@ def test_an_object_that_is_gone_has_no_mask(tmp_path, video):
 def test_half_precision_runs(folder, video):
     half = Segmenter(str(folder), 'cpu', 'bfloat16')
     boxes = {1: {0: BOX, 4: OTHER, 7: OTHER}}
-    found = list(half.track_boxes(video[:8], boxes, lambda mask, box: True))
-    assert {type(one.get(1)).__name__ for one in found[:4]} == {'Mask'}
+    masks = list(half.track_boxes(video[:8], boxes, lambda mask, box: True))
+    assert {type(rough.get(1)).__name__ for rough in masks[:4]} == {'Mask'}
 
 
 @pytest.mark.parametrize(
@@ -301,8 +301,8 @@ def test_pixels_and_masks_are_those_of_transformers_own_processor(
     for i, case in enumerate(CASES):
         if 'boxes' in case:
             first, box = case['boxes'][0]
-            found = list(segmenter.track_boxes(video, {1: {first: box, last: box}}))
+            masks = list(segmenter.track_boxes(video, {1: {first: box, last: box}}))
         else:
             first, spot = case['points'][0]
-            found = list(segmenter.track_points(video, {1: {first: tuple(spot)}}))
-        assert agreement(arrays(found[first:], 1), reference[f'{i}/masks']) > 0.9999
+            masks = list(segmenter.track_points(video, {1: {first: tuple(spot)}}))
+        assert agreement(arrays(masks[first:], 1), reference[f'{i}/masks']) > 0.9999

@@ -29,7 +29,7 @@ from molmo_ground_ros.recording import open_recording
 
 ROOT = Path(__file__).parents[2]
 CLIP = make_clip(3, 32, 24)
-WHOLE = says(chunk('Two'), chunk('.', 'stop'))
+COMPLETE = says(chunk('Two'), chunk('.', 'stop'))
 
 
 @pytest.fixture(autouse=True)
@@ -59,12 +59,15 @@ def test_an_answer_is_streamed_piece_by_piece():
 
 
 def test_every_prompt_is_a_request_of_its_own():
-    with ChatServer(WHOLE, says(chunk('No', 'length'))) as server:
+    with ChatServer(COMPLETE, says(chunk('No', 'length'))) as server:
         indices = set()
         first, second = ask(
             backend_of(server), 'a?', 'b?', on_text=lambda i, _: indices.add(i) or True
         )
-    assert [one['messages'][0]['content'][1]['text'] for one in server.asked] == ['a?', 'b?']
+    assert [request['messages'][0]['content'][1]['text'] for request in server.requests] == [
+        'a?',
+        'b?',
+    ]
     assert (first.text, first.truncated) == ('Two.', False)
     assert (second.text, second.truncated) == ('No', True)
     assert indices == {0, 1}
@@ -75,15 +78,15 @@ def picture_of(text: str) -> np.ndarray:
 
 
 def test_vllm_is_sent_the_frames_with_their_labels_and_told_to_sample_none():
-    with ChatServer(WHOLE) as server:
+    with ChatServer(COMPLETE) as server:
         ask(backend_of(server), limit=7)
-    (asked,) = server.asked
+    (request,) = server.requests
     assert server.paths == ['/v1/chat/completions']
-    video = asked['messages'][0]['content'][0]['video_url']['url']
+    video = request['messages'][0]['content'][0]['video_url']['url']
     head, *frames = video.split(',')
     assert head == 'data:video/jpeg;base64'
     assert [picture_of(frame).shape for frame in frames] == [(24, 32, 3)] * 3
-    clock = asked['media_io_kwargs']['video']
+    clock = request['media_io_kwargs']['video']
     assert clock == {
         'fps': 2.0,
         'frames_indices': [0, 1, 2],
@@ -92,24 +95,24 @@ def test_vllm_is_sent_the_frames_with_their_labels_and_told_to_sample_none():
         'num_frames': 3,
         'do_sample_frames': False,
     }
-    assert asked['model'] == 'lab/molmo2'
-    assert (asked['max_tokens'], asked['temperature'], asked['stream']) == (7, 0, True)
+    assert request['model'] == 'lab/molmo2'
+    assert (request['max_tokens'], request['temperature'], request['stream']) == (7, 0, True)
 
 
 def test_transformers_is_sent_a_list_of_pictures_and_their_clock():
-    with ChatServer(WHOLE) as server:
+    with ChatServer(COMPLETE) as server:
         ask(backend_of(server, '?kind=transformers'))
-    (asked,) = server.asked
-    frames = asked['messages'][0]['content'][0]['video_url']['url']
+    (request,) = server.requests
+    frames = request['messages'][0]['content'][0]['video_url']['url']
     assert all(frame.startswith('data:image/jpeg;base64,') for frame in frames)
-    assert asked['chat_template_kwargs'] == {
+    assert request['chat_template_kwargs'] == {
         'num_frames': None,
         'do_sample_frames': False,
         'video_metadata': [
             {'fps': 2.0, 'frames_indices': [0, 1, 2], 'total_num_frames': 3, 'duration': 1.5}
         ],
     }
-    assert 'media_io_kwargs' not in asked  # transformers refuses what it does not know
+    assert 'media_io_kwargs' not in request  # transformers refuses what it does not know
 
 
 @pytest.mark.parametrize(
@@ -131,8 +134,8 @@ def test_a_picture_keeps_its_colours():
 
     red = np.zeros((16, 16, 3), np.uint8)
     red[..., 0] = 250
-    blue, green, seen = picture_of(encode(red).text)[8, 8]
-    assert seen > 240
+    blue, green, decoded = picture_of(encode(red).text)[8, 8]
+    assert decoded > 240
     assert max(blue, green) < 10
 
 
@@ -140,7 +143,7 @@ def test_a_picture_keeps_its_colours():
 def test_a_special_token_in_a_question_is_refused(word):
     with ChatServer() as server, pytest.raises(BackendError, match=re.escape(word)):
         ask(backend_of(server), f'Point to {word}.')
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_an_empty_clip_is_an_error():
@@ -156,7 +159,7 @@ def test_log_probabilities_become_tokens():
              [('\ufffd', -2.0)]), chunk('', 'stop'))
     ) as server:  # fmt: skip
         (answer,) = ask(backend_of(server))
-    assert server.asked[0]['logprobs'] is True
+    assert server.requests[0]['logprobs'] is True
     assert answer.tokens == (
         Token('T', -0.5),
         Token('wo', -0.25),
@@ -192,7 +195,7 @@ def test_chunk_without_text_is_no_token(monkeypatch):
 def test_too_busy_is_asked_again_and_the_wait_it_names_is_kept_short(caplog):
     caplog.set_level(logging.INFO)
     again = {'Retry_After': '0'}
-    with ChatServer(refuses(429, **again), refuses(503, 'loading', **again), WHOLE) as server:
+    with ChatServer(refuses(429, **again), refuses(503, 'loading', **again), COMPLETE) as server:
         (answer,) = ask(backend_of(server))
     assert answer.text == 'Two.'
     assert [record.message.split('/v1: ')[1] for record in caplog.records] == [
@@ -206,7 +209,7 @@ def test_too_busy_for_too_long_is_an_error():
     with ChatServer(busy, busy) as server:
         with pytest.raises(BackendError, match=r'is busy \(503\): at capacity'):
             ask(backend_of(server, '?retries=1'))
-        assert len(server.asked) == 2
+        assert len(server.requests) == 2
 
 
 def free_port() -> int:
@@ -236,11 +239,11 @@ def test_waiting_to_try_again_can_be_given_up():
     with ChatServer(busy) as server:
         (answer,) = ask(backend_of(server), on_text=lambda *_: False)
     assert answer.stopped
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
-    ('script', 'said'),
+    ('script', 'message'),
     [
         pytest.param(refuses(500, 'Internal Server Error'), 'answers 500: Internal S', id='500'),
         pytest.param(refuses(404, '{"detail": "Not Found"}'), 'answers 404: Not Found', id='404'),
@@ -277,13 +280,15 @@ def test_waiting_to_try_again_can_be_given_up():
         pytest.param(lambda handler: None, 'connection failed: RemoteDisc', id='no reply'),
     ],
 )
-def test_what_goes_wrong_is_an_error_in_the_servers_words_and_the_next_question_works(script, said):
-    with ChatServer(script, WHOLE) as server:
+def test_what_goes_wrong_is_an_error_in_the_servers_words_and_the_next_question_works(
+    script, message
+):
+    with ChatServer(script, COMPLETE) as server:
         backend = backend_of(server)
-        with pytest.raises(BackendError, match=rf'^http://127\.0\.0\.1:\d+/v1: .*{said}'):
+        with pytest.raises(BackendError, match=rf'^http://127\.0\.0\.1:\d+/v1: .*{message}'):
             ask(backend)
         assert ask(backend)[0].text == 'Two.'
-        assert len(server.asked) == 2  # what had begun is not sent twice
+        assert len(server.requests) == 2  # what had begun is not sent twice
 
 
 def test_done_ends_an_answer_without_a_reason():
@@ -296,30 +301,30 @@ class Stalls:
 
     def __init__(self, *chunks):
         self.chunks = chunks
-        self.gone = threading.Event()
+        self.disconnected = threading.Event()
 
     def __call__(self, handler):
         handler.start()
-        for one in self.chunks:
-            handler.event(one)
+        for request in self.chunks:
+            handler.event(request)
         assert handler.rfile.read(1) == b''
-        self.gone.set()
+        self.disconnected.set()
 
 
 @pytest.mark.parametrize(
-    ('stall', 'options', 'said'),
+    ('stall', 'options', 'message'),
     [
         (Stalls(), '?first=0.3', 'its first token did not come within 0.3 s'),
         (Stalls(chunk()), '?first=0.3', 'its first token did not come within 0.3 s'),
         (Stalls(chunk('Tw')), '?between=0.3', 'its next token did not come within 0.3 s'),
     ],
 )
-def test_a_stall_is_given_up_and_the_next_question_works(stall, options, said):
-    with ChatServer(stall, WHOLE) as server:
+def test_a_stall_is_given_up_and_the_next_question_works(stall, options, message):
+    with ChatServer(stall, COMPLETE) as server:
         backend = backend_of(server, options)
-        with pytest.raises(BackendError, match=said):
+        with pytest.raises(BackendError, match=message):
             ask(backend)
-        assert stall.gone.wait(10)
+        assert stall.disconnected.wait(10)
         assert ask(backend)[0].text == 'Two.'
 
 
@@ -327,7 +332,7 @@ def test_returning_false_closes_the_connection():
     stall = Stalls(chunk('Tw'), chunk('o'))
     with ChatServer(stall) as server:
         (answer,) = ask(backend_of(server), on_text=lambda _, text: text != 'o')
-        assert stall.gone.wait(10)
+        assert stall.disconnected.wait(10)
     assert (answer.text, answer.stopped, answer.truncated) == ('Two', True, False)
 
 
@@ -335,14 +340,14 @@ def test_a_question_nobody_waits_for_is_given_up_before_its_first_token():
     stall = Stalls()
     with ChatServer(stall) as server:
         (answer,) = ask(backend_of(server), on_text=lambda _, text: bool(text))
-        assert stall.gone.wait(10)
+        assert stall.disconnected.wait(10)
     assert (answer.text, answer.stopped) == ('', True)
 
 
 def test_the_key_goes_into_the_header_only(monkeypatch, caplog):
     monkeypatch.setenv(KEY_VARIABLE, 'sk-secret')
     words = '{"error": {"message": "Incorrect key: sk-secret"}}'
-    with ChatServer(WHOLE, refuses(401, words)) as server:
+    with ChatServer(COMPLETE, refuses(401, words)) as server:
         backend = backend_of(server)
         ask(backend)
         with pytest.raises(BackendError, match=r'refuses the key of .* \(401\): Inc') as caught:
@@ -370,38 +375,38 @@ def test_a_key_no_header_can_hold_is_refused_unseen(monkeypatch):
 def certificate(tmp_path_factory):
     """A self-signed certificate of 127.0.0.1 with its key."""
     folder = tmp_path_factory.mktemp('tls')
-    made = subprocess.run(
+    context = subprocess.run(
         ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
          '-nodes', '-days', '2', '-subj', '/CN=lab', '-addext', 'subjectAltName=IP:127.0.0.1',
          '-keyout', 'key.pem', '-out', 'ca.pem'],
         cwd=folder, capture_output=True, text=True,
     )  # fmt: skip
-    assert made.returncode == 0, made.stderr
+    assert context.returncode == 0, context.stderr
     both = folder / 'both.pem'
     both.write_text((folder / 'ca.pem').read_text() + (folder / 'key.pem').read_text())
     return both
 
 
 def test_a_certificate_nobody_vouches_for_is_refused(certificate):
-    with ChatServer(WHOLE, certificate=certificate) as server:
+    with ChatServer(COMPLETE, certificate=certificate) as server:
         with pytest.raises(BackendError, match=r'not trusted: self.signed certificate; \?ca=FILE'):
             ask(backend_of(server))
-        assert server.asked == []
+        assert server.requests == []
 
 
 def test_a_certificate_is_accepted_with_its_ca(certificate):
     ca = certificate.with_name('ca.pem')
     stall = Stalls(chunk('Tw'))
-    with ChatServer(WHOLE, stall, certificate=certificate) as server:
+    with ChatServer(COMPLETE, stall, certificate=certificate) as server:
         backend = backend_of(server, f'?ca={ca}')
         assert ask(backend)[0].text == 'Two.'
         assert ask(backend, on_text=lambda *_: False)[0].stopped
-        assert stall.gone.wait(10)
+        assert stall.disconnected.wait(10)
 
 
 def test_a_certificate_of_another_host_is_refused(certificate):
     ca = certificate.with_name('ca.pem')
-    with ChatServer(WHOLE, certificate=certificate) as server:
+    with ChatServer(COMPLETE, certificate=certificate) as server:
         address = server.model(f'?ca={ca}').replace('127.0.0.1', 'localhost')
         with pytest.raises(BackendError, match='not trusted: Hostname mismatch'):
             ask(load('server', BackendSettings(address)))
@@ -423,7 +428,7 @@ def test_an_address_is_read():
 
 
 @pytest.mark.parametrize(
-    ('address', 'said'),
+    ('address', 'message'),
     [
         ('allenai/Molmo2-4B', 'not of the form'),
         ('http://lab:8000/v1', 'not of the form'),
@@ -440,8 +445,8 @@ def test_an_address_is_read():
         ('https://lab/v1?ca=/no/such.pem#m', "CA file '/no/such.pem'"),
     ],
 )
-def test_a_bad_address_is_named(address, said):
-    with pytest.raises(BadModel, match=said):
+def test_a_bad_address_is_named(address, message):
+    with pytest.raises(BadModel, match=message):
         load('server', BackendSettings(address))
 
 
@@ -487,10 +492,10 @@ def wait_for(process: subprocess.Popen[bytes], log: Path, address: str) -> None:
     """Until it answers; skips where it says what it needs."""
     for _ in range(900):
         if process.poll() is not None:
-            said = log.read_text()
+            message = log.read_text()
             if process.returncode == 3:
-                pytest.skip(said.strip())
-            pytest.fail(said)
+                pytest.skip(message.strip())
+            pytest.fail(message)
         try:
             with urllib.request.urlopen(address, timeout=5):
                 return

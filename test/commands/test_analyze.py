@@ -33,8 +33,8 @@ def analyze(monkeypatch, tmp_path):
     """Runs the command with a model that knows; gives its exit code."""
 
     def command(*arguments: object, backend=None) -> int:
-        made = backend or Knowing()
-        monkeypatch.setitem(backends.BACKENDS, 'replay', lambda _: made)
+        loaded = backend or Knowing()
+        monkeypatch.setitem(backends.BACKENDS, 'replay', lambda _: loaded)
         words = ['analyze', *map(str, arguments), '--backend', 'replay', '--model', 'knowing']
         return cli.main(words)
 
@@ -104,8 +104,8 @@ def test_several_bags_cameras_and_questions_are_answers_in_order(tmp_path, analy
     questions.write_text(f'{BALL}\n')
     options = ['--query', CUP, '--questions', questions, '--topic', '/right', '--topic', '/left']
     assert analyze(*bags, *options, '--json') == 0
-    found = json.loads(capsys.readouterr().out)['answers']
-    assert [(one['camera'], one['query'], one['count']) for one in found] == [
+    answers = json.loads(capsys.readouterr().out)['answers']
+    assert [(answer['camera'], answer['query'], answer['count']) for answer in answers] == [
         ('/right', CUP, 2), ('/right', BALL, 1), ('/left', CUP, 2), ('/left', BALL, 1),
     ]  # fmt: skip
     assert analyze(*bags, *options) == 0
@@ -117,7 +117,7 @@ def test_records_are_written_and_resume_after_interrupt_gives_the_same(
     bag, analyze, tmp_path, capsys
 ) -> None:
     assert analyze(bag, '--query', CUP, '--out', tmp_path / 'whole') == 0
-    whole = (tmp_path / 'whole' / 'records.jsonl').read_bytes()
+    first_run = (tmp_path / 'whole' / 'records.jsonl').read_bytes()
     assert len(records.read_jsonl(tmp_path / 'whole' / 'records.jsonl')) == 3
 
     def interrupt(clip, _) -> None:
@@ -135,7 +135,7 @@ def test_records_are_written_and_resume_after_interrupt_gives_the_same(
     backend = Knowing()
     assert analyze(bag, '--query', CUP, '--out', out, '--resume', backend=backend) == 0
     assert [start_ns for start_ns, _ in backend.calls] == [stamp(58), stamp(87)]
-    assert (out / 'records.jsonl').read_bytes() == whole
+    assert (out / 'records.jsonl').read_bytes() == first_run
 
 
 def test_full_disk_is_an_error_and_the_finished_windows_stay(
@@ -153,8 +153,8 @@ def test_full_disk_is_an_error_and_the_finished_windows_stay(
     backend = Knowing()
     assert analyze(bag, '--query', CUP, '--out', out, '--resume', backend=backend) == 0
     assert 0 < len(backend.calls) < 3
-    whole = (tmp_path / 'whole' / 'records.jsonl').read_bytes()
-    assert (out / 'records.jsonl').read_bytes() == whole
+    first_run = (tmp_path / 'whole' / 'records.jsonl').read_bytes()
+    assert (out / 'records.jsonl').read_bytes() == first_run
 
 
 def test_gaps_and_losses_are_printed(tmp_path, analyze, capsys) -> None:
@@ -177,7 +177,7 @@ def test_span_and_sheet_of_a_long_recording(bag, analyze, tmp_path, capsys) -> N
 
 
 @pytest.mark.parametrize(
-    ('options', 'shown'),
+    ('options', 'message'),
     [
         pytest.param([], 'ask something', id='no question'),
         pytest.param(['--query', CUP, '--query', CUP], 'twice', id='a question twice'),
@@ -191,14 +191,14 @@ def test_span_and_sheet_of_a_long_recording(bag, analyze, tmp_path, capsys) -> N
         pytest.param(['--query', CUP, '--window', 'nan'], 'window', id='window of no length'),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(bag, analyze, capsys, options, shown) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(bag, analyze, capsys, options, message) -> None:
     backend = Knowing()
-    given = [str(bag) if option == 'BAG' else option for option in options]
-    assert analyze(bag, *given, backend=backend) == 2
+    arguments = [str(bag) if option == 'BAG' else option for option in options]
+    assert analyze(bag, *arguments, backend=backend) == 2
     captured = capsys.readouterr()
     assert captured.out == ''
     assert captured.err.count('\n') == 1
-    assert shown in captured.err
+    assert message in captured.err
     assert not backend.calls
 
 
@@ -210,7 +210,7 @@ def test_several_cameras_are_listed_where_none_is_named(tmp_path, analyze, capsy
 
 
 @pytest.mark.parametrize(
-    ('options', 'shown'),
+    ('options', 'message'),
     [
         pytest.param(['--ray', '127.0.0.1:1'], 'nothing answers there', id='nobody listens'),
         pytest.param(['--ray', '127.0.0.1:99999'], 'nothing answers there', id='no such port'),
@@ -220,13 +220,13 @@ def test_several_cameras_are_listed_where_none_is_named(tmp_path, analyze, capsy
         pytest.param(['--ray', 'local', '--ray-workers', '-1'], 'below zero', id='workers'),
     ],
 )
-def test_bad_ray_is_one_line_before_anything_is_read(analyze, capsys, options, shown) -> None:
+def test_bad_ray_is_one_line_before_anything_is_read(analyze, capsys, options, message) -> None:
     if importlib.util.find_spec('ray') is None:
         pytest.skip("needs ray: pip install 'molmo_ground_ros[ray]'")
     assert analyze('no_such_bag.mcap', '--query', CUP, *options) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err.count('\n')) == ('', 1)
-    assert shown in captured.err
+    assert message in captured.err
 
 
 def test_missing_ray_names_the_extra(analyze, capsys, monkeypatch) -> None:

@@ -74,7 +74,7 @@ def test_graphs_that_compute_something_else_are_refused_and_deleted(built, capsy
     decoder = min(built.glob('*.onnx'))
     graph = onnx.load(decoder, load_external_data=False)
     norm = next(node for node in graph.graph.node if node.op_type == 'RMSNormalization')
-    next(one for one in norm.attribute if one.name == 'epsilon').f = 0.1
+    next(name for name in norm.attribute if name.name == 'epsilon').f = 0.1
     decoder.write_bytes(graph.SerializeToString())
     assert cli.main(['build', str(built), '--backend', 'onnx']) == 1
     captured = capsys.readouterr()
@@ -85,7 +85,7 @@ def test_graphs_that_compute_something_else_are_refused_and_deleted(built, capsy
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'shown'),
+    ('arguments', 'message'),
     [
         pytest.param(['--dtype', 'int4'], "dtype = 'int4': onnx has float32, float16", id='dtype'),
         pytest.param(['--window', '64'], 'window = 64.0: not in 0.5 to 63 s', id='long window'),
@@ -93,10 +93,10 @@ def test_graphs_that_compute_something_else_are_refused_and_deleted(built, capsy
         pytest.param(['--capability', 'SM86'], 'onnx builds for no GPU', id='capability'),
     ],
 )
-def test_bad_input_is_exit_code_2_before_anything_is_printed(model, capsys, arguments, shown):
+def test_bad_input_is_exit_code_2_before_anything_is_printed(model, capsys, arguments, message):
     assert cli.main(['build', str(model), '--backend', 'onnx', *arguments]) == 2
     captured = capsys.readouterr()
-    assert shown in captured.err
+    assert message in captured.err
     assert captured.out == ''
 
 
@@ -166,11 +166,11 @@ class StandIn(types.ModuleType):
     def __init__(self, broken_off: bool = False):
         super().__init__(ENGINES)
         self.Target, self.Step, self.Built = Target, Step, Built
-        self.asked = []
+        self.targets = []
         self._broken_off = broken_off
 
     def build_engines(self, checkpoint, target, on_step):
-        self.asked.append((checkpoint.folder, target))
+        self.targets.append((checkpoint.folder, target))
         on_step(Step('exporting the graphs', 0, 1))
         on_step(Step('exporting the graphs', 1, 1))
         if self._broken_off:
@@ -186,7 +186,7 @@ def test_engines_are_built_for_the_capacity_of_the_window(model, capsys, monkeyp
     options = ['--backend', 'tensorrt', '--dtype', 'int4', '--capability', 'SM86']
     assert cli.main(['build', str(model), *options, '--window', '8']) == 0
     captured = capsys.readouterr()
-    [(folder, target)] = engines.asked
+    [(folder, target)] = engines.targets
     assert folder == model
     assert (target.dtype, target.frames, target.capability) == ('int4', 18, 'SM86')
     assert f'capacity  {target.capacity} rows' in captured.out
@@ -202,7 +202,7 @@ def test_the_default_of_engines_is_bfloat16_for_the_gpu_that_is_here(model, monk
     engines = StandIn()
     monkeypatch.setitem(sys.modules, ENGINES, engines)
     assert cli.main(['build', str(model), '--backend', 'tensorrt']) == 0
-    [(_, target)] = engines.asked
+    [(_, target)] = engines.targets
     assert (target.dtype, target.capability) == ('bfloat16', '')
 
 
@@ -216,8 +216,8 @@ def test_the_stand_in_has_the_interface_of_the_builder():
     engines = pytest.importorskip(ENGINES, reason='needs backends/molmo2/engines.py')
     for ours in (Target, Step, Built):
         theirs = getattr(engines, ours.__name__)
-        assert [one.name for one in dataclasses.fields(ours)] == [
-            one.name for one in dataclasses.fields(theirs)
+        assert [name.name for name in dataclasses.fields(ours)] == [
+            name.name for name in dataclasses.fields(theirs)
         ]
     assert list(inspect.signature(engines.build_engines).parameters) == [
         'checkpoint',

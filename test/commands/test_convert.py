@@ -46,8 +46,8 @@ def youtube_vis(folder: Path, names=('one', 'two'), objects=3, broken=()) -> Pat
                 }
             )
     categories = [{'id': 1, 'name': 'cup'}, {'id': 2, 'name': 'red block'}]
-    told = {'videos': videos, 'annotations': annotations, 'categories': categories}
-    (folder / 'instances.json').write_text(json.dumps(told))
+    expressions = {'videos': videos, 'annotations': annotations, 'categories': categories}
+    (folder / 'instances.json').write_text(json.dumps(expressions))
     return folder
 
 
@@ -83,23 +83,23 @@ def masks_to(kind, data, out, *more):
 def test_masks_become_pointing_records_that_are_read_back(tmp_path, capsys):
     data = youtube_vis(tmp_path / 'data')
     assert masks_to('videopoint', data, tmp_path / 'out') == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said == [
+    stderr = capsys.readouterr().out.splitlines()
+    assert stderr == [
         '2 videos, 4 records, 6 objects',
         'left out, never shown: 0 objects',
         'skipped: 0 records',
         f'written: {tmp_path / "out" / "videopoint.jsonl"}',
     ]
-    found = list(read('videopoint', tmp_path / 'out'))
-    assert [(one.media.name, one.label, one.truth.count) for one in found] == [
+    records = list(read('videopoint', tmp_path / 'out'))
+    assert [(record.media.name, record.label, record.truth.count) for record in records] == [
         ('one', 'cup', 1),
         ('one', 'red block', 2),
         ('two', 'cup', 1),
         ('two', 'red block', 2),
     ]
-    for one in found:
-        numbers = [0] if one.label == 'cup' else [1, 2]
-        for (t, x, y), *_ in (tubelet.points for tubelet in one.truth.objects):
+    for record in records:
+        numbers = [0] if record.label == 'cup' else [1, 2]
+        for (t, x, y), *_ in (tubelet.points for tubelet in record.truth.objects):
             assert any(
                 square(round(6 * t), number)[math.floor(y), math.floor(x)] for number in numbers
             )
@@ -109,15 +109,15 @@ def test_masks_become_tracking_records_that_are_read_back(tmp_path, capsys):
     data = youtube_vis(tmp_path / 'data')
     assert masks_to('videotrackeval', data, tmp_path / 'out') == 0
     assert '2 videos, 4 records, 6 objects' in capsys.readouterr().out
-    found = list(read('videotrackeval', tmp_path / 'out'))
-    assert [sorted(one.points) for one in found[1].truth.objects] == [
+    records = list(read('videotrackeval', tmp_path / 'out'))
+    assert [sorted(record.points) for record in records[1].truth.objects] == [
         list(range(3, FRAMES)),
         list(range(6, FRAMES)),
     ]
-    for example in found:
-        for one in example.truth.objects:
+    for example in records:
+        for record in example.truth.objects:
             assert all(
-                one.masks[k].contains(round(x), round(y)) for k, (x, y) in one.points.items()
+                record.masks[k].contains(round(x), round(y)) for k, (x, y) in record.points.items()
             )
 
 
@@ -143,9 +143,9 @@ def test_another_seed_gives_other_points(tmp_path):
 def test_broken_records_are_told_and_skipped(tmp_path, capsys):
     data = youtube_vis(tmp_path / 'data', ('one', 'two', 'three'), broken=('two',))
     assert masks_to('videopoint', data, tmp_path / 'out') == 0
-    said = capsys.readouterr()
-    assert 'skipped: 1 records' in said.out
-    assert 'instances.json:2: ' in said.err
+    stderr = capsys.readouterr()
+    assert 'skipped: 1 records' in stderr.out
+    assert 'instances.json:2: ' in stderr.err
     assert len(list(read('videopoint', tmp_path / 'out'))) == 4
 
 
@@ -182,7 +182,7 @@ def test_high_counts_are_upsampled(suffix, tmp_path, capsys):
     data = youtube_vis(tmp_path / 'data', ('one',), objects=7)
     assert masks_to('videopoint', data, tmp_path / 'out', '--upsample', '--as', suffix) == 0
     assert 'upsampled to 3 rows' in capsys.readouterr().out
-    assert [one.truth.count for one in read('videopoint', tmp_path / 'out')] == [1, 6, 6]
+    assert [record.truth.count for record in read('videopoint', tmp_path / 'out')] == [1, 6, 6]
 
 
 def test_limit_is_of_videos(tmp_path, capsys):
@@ -196,10 +196,10 @@ def test_boxes_go_through_sam2(tmp_path, capsys):
     sam2 = write_sam2(tmp_path / 'sam2')
     options = ('--format', 'mot', '--to', 'videotrack', '--out', tmp_path / 'out', '--sam2', sam2)
     assert convert('boxes', data, *options, '--device', 'cpu') == 2  # random weights follow nothing
-    said = capsys.readouterr().err
-    assert "street: object 1 'pedestrian' dropped: IoU 0." in said
-    assert "street: 'pedestrian' left out: it means a dropped track" in said
-    assert "data = '" in said and 'nothing in it could be converted' in said
+    stderr = capsys.readouterr().err
+    assert "street: object 1 'pedestrian' dropped: IoU 0." in stderr
+    assert "street: 'pedestrian' left out: it means a dropped track" in stderr
+    assert "data = '" in stderr and 'nothing in it could be converted' in stderr
 
 
 def test_boxes_that_sam2_follows_become_records(tmp_path, capsys, monkeypatch):
@@ -217,7 +217,7 @@ def test_boxes_that_sam2_follows_become_records(tmp_path, capsys, monkeypatch):
     assert 'dropped, IoU below 0.5: 0 of 2 tracks' in capsys.readouterr().out
     (example,) = read('videotrackeval', tmp_path / 'out')
     assert example.label == 'pedestrian'
-    assert [sorted(one.masks) for one in example.truth.objects] == [list(range(8))] * 2
+    assert [sorted(record.masks) for record in example.truth.objects] == [list(range(8))] * 2
     options = (*options[:-1], tmp_path / 'points')
     assert convert('boxes', data, '--to', 'videopoint', *options) == 0
     (example,) = read('videopoint', tmp_path / 'points')
@@ -236,8 +236,8 @@ def test_missing_pictures_cost_their_video(pictures, message, tmp_path, capsys):
     sam2 = write_sam2(tmp_path / 'sam2')
     options = ('--format', 'mot', '--to', 'videotrack', '--out', tmp_path / 'out', '--sam2', sam2)
     assert convert('boxes', data, *options, '--device', 'cpu') == 2
-    said = capsys.readouterr().err
-    assert message in next(line for line in said.splitlines() if line.startswith('skipped'))
+    stderr = capsys.readouterr().err
+    assert message in next(line for line in stderr.splitlines() if line.startswith('skipped'))
 
 
 @pytest.mark.parametrize(

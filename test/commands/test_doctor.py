@@ -60,8 +60,8 @@ def everything(monkeypatch):
 
 
 def line(report, name):
-    [found] = [one for one in report.lines if one.name == name]
-    return found
+    [lines] = [check for check in report.lines if check.name == name]
+    return lines
 
 
 def test_the_model_that_ships_can_be_run(everything):
@@ -79,7 +79,7 @@ def test_without_a_model_it_says_what_could_run(everything):
     assert report.can_run == {'tensorrt': False, 'onnx': True, 'torch': True, 'transformers': True}
     assert report.code == 0
     assert report.chosen == ''
-    assert not any(one.section == 'model' for one in report.lines)
+    assert not any(check.section == 'model' for check in report.lines)
 
 
 def test_engines_that_fit_are_chosen(everything, tmp_path):
@@ -93,8 +93,8 @@ def test_engines_that_fit_are_chosen(everything, tmp_path):
 
 def test_engines_that_do_not_fit_give_the_reason_and_the_command(everything):
     [tensorrt] = [
-        one for one in page(SHIPPED, ask=lambda _: GPU).lines
-        if (one.section, one.name) == ('backends', 'tensorrt')
+        check for check in page(SHIPPED, ask=lambda _: GPU).lines
+        if (check.section, check.name) == ('backends', 'tensorrt')
     ]  # fmt: skip
     assert tensorrt.text == 'there is no plan'
     assert tensorrt.advice == f'molmo-ground build {SHIPPED} --backend tensorrt'
@@ -102,8 +102,8 @@ def test_engines_that_do_not_fit_give_the_reason_and_the_command(everything):
 
 def test_engines_without_a_gpu_need_one(everything):
     [tensorrt] = [
-        one for one in page(SHIPPED).lines
-        if (one.section, one.name) == ('backends', 'tensorrt')
+        check for check in page(SHIPPED).lines
+        if (check.section, check.name) == ('backends', 'tensorrt')
     ]  # fmt: skip
     assert tensorrt.text == 'no GPU'
 
@@ -119,20 +119,20 @@ def test_a_choice_that_cannot_run_says_what_could(everything, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('change', 'shown'),
+    ('change', 'text'),
     [
         (lambda f: f.write_bytes(f.read_bytes()[:-9]), 'decoder damaged, vision current'),
         (lambda f: f.unlink(), 'decoder missing, vision current'),
     ],
     ids=['cut off', 'missing'],
 )
-def test_graphs_that_are_not_current_say_how_to_write_them(change, shown, everything, tmp_path):
+def test_graphs_that_are_not_current_say_how_to_write_them(change, text, everything, tmp_path):
     folder = shutil.copytree(SHIPPED, tmp_path / 'm')
     change(folder / 'decoder.float32.opset24.onnx')
     report = page(folder)
     graphs = line(report, 'graphs float32')
     assert not graphs.ok
-    assert graphs.text == shown
+    assert graphs.text == text
     assert graphs.advice == f'molmo-ground build {folder} --backend onnx --dtype float32'
     assert not report.can_run['onnx']
     assert report.code == 0  # torch can
@@ -162,7 +162,9 @@ def test_memory_in_which_no_window_fits_rules_a_backend_out(everything, tmp_path
     (tmp_path / 'proc' / 'meminfo').write_text('MemTotal: 9000 kB\nMemAvailable: 5000 kB\n')
     report = page(SHIPPED, root=tmp_path)
     assert report.code == 2
-    [torch] = [one for one in report.lines if (one.section, one.name) == ('backends', 'torch')]
+    [torch] = [
+        check for check in report.lines if (check.section, check.name) == ('backends', 'torch')
+    ]
     assert '5.12 MB are free: no window fits' in torch.text
 
 
@@ -180,10 +182,10 @@ def test_missing_packages_give_the_command_that_installs_them(monkeypatch):
     monkeypatch.setattr(metadata, 'version', version)
     report = page(SHIPPED, attempt=attempt)
     assert not any(report.can_run[name] for name in ('onnx', 'torch', 'transformers'))
-    found = {one.name: one for one in report.lines if one.section == 'packages'}
-    assert found['onnx'].advice == "pip install 'onnxruntime>=1.23'"
-    assert found['onnx'].text == 'onnxruntime not installed; tokenizers 99.0'
-    assert found['bag'].ok
+    lines = {check.name: check for check in report.lines if check.section == 'packages'}
+    assert lines['onnx'].advice == "pip install 'onnxruntime>=1.23'"
+    assert lines['onnx'].text == 'onnxruntime not installed; tokenizers 99.0'
+    assert lines['bag'].ok
 
 
 def raising(error):
@@ -228,13 +230,13 @@ def test_whatever_is_broken_the_page_is_whole_and_says_what_to_do(
     folder = shutil.copytree(SHIPPED, tmp_path / 'm')
     BROKEN[broken](monkeypatch, folder)
     report = page(folder, attempt=attempt, ask=raising(ValueError('odd')))
-    assert {one.section for one in report.lines} == {
+    assert {check.section for check in report.lines} == {
         'machine', 'packages', 'ROS 2', 'model', 'backends',
     }  # fmt: skip
-    assert [one.name for one in report.lines[-5:]] == [*BACKENDS, 'chosen']
-    failed = [one for one in report.lines if not one.ok]
+    assert [check.name for check in report.lines[-5:]] == [*BACKENDS, 'chosen']
+    failed = [check for check in report.lines if not check.ok]
     assert failed
-    assert all(one.advice and one.text for one in failed)
+    assert all(check.advice and check.text for check in failed)
     assert report.code == (0 if any(report.can_run.values()) else 2)
     if attempt is not loads:
         assert report.code == 2
@@ -243,18 +245,18 @@ def test_whatever_is_broken_the_page_is_whole_and_says_what_to_do(
 @pytest.fixture
 def quick(monkeypatch, everything):
     """The command itself, with nothing loaded."""
-    made = functools.partial(Doctor, attempt=loads, ask=no_gpu)
-    monkeypatch.setattr(doctor, 'Doctor', made)
+    report = functools.partial(Doctor, attempt=loads, ask=no_gpu)
+    monkeypatch.setattr(doctor, 'Doctor', report)
 
 
 def test_the_page_has_a_line_a_check_and_advice_below_the_failing(quick, capsys):
     assert cli.main(['doctor', '--model', str(SHIPPED)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) < 60
-    assert [one for one in lines if not one.startswith(' ')] == [
+    assert [check for check in lines if not check.startswith(' ')] == [
         'machine', 'packages', 'ROS 2', 'model', 'backends',
     ]  # fmt: skip
-    failing = [i for i, one in enumerate(lines) if one.startswith('  NO')]
+    failing = [i for i, check in enumerate(lines) if check.startswith('  NO')]
     assert failing
     assert all(lines[i + 1].strip().startswith('->') for i in failing)
 

@@ -59,7 +59,7 @@ def write_video(path, frames=20, fps=2.0, size=(WIDTH, HEIGHT)):
     return path
 
 
-def said(path, texts):
+def predictions_file(path, texts):
     return write_lines(path, [{'id': key, 'text': text} for key, text in texts.items()])
 
 
@@ -78,8 +78,8 @@ def evaluate(monkeypatch, tmp_path, capsys):
         code = cli.main(words)
         got = capsys.readouterr()
         lines = got.out.splitlines()
-        found = json.loads(lines[-1]) if '--json' in words and lines else got.out
-        return code, found, got.err
+        scores = json.loads(lines[-1]) if '--json' in words and lines else got.out
+        return code, scores, got.err
 
     return command
 
@@ -103,21 +103,21 @@ def filmed(tmp_path):
 
 def test_last_line_of_json_is_metrics_with_intervals_and_counts(pointed, evaluate, tmp_path):
     texts = {'a_red cup': POINTS, 'b_red cup': HALF, 'c_red cup': POINTS}
-    path = said(tmp_path / 'said.jsonl', texts)
-    code, found, err = evaluate(
+    path = predictions_file(tmp_path / 'said.jsonl', texts)
+    code, scores, err = evaluate(
         '--data', pointed, '--format', 'videopointeval', '--predictions', path, '--json'
     )
     assert (code, err) == (0, '')
-    assert found['f1'] == found['precision'] == found['recall'] == pytest.approx(2.5 / 4)
-    assert 0 <= found['f1_low'] < found['f1'] < found['f1_high'] <= 1
-    assert (found['examples'], found['skipped'], found['unanswered']) == (4, 0, 1)
-    assert all(isinstance(value, int | float) for value in found.values())
+    assert scores['f1'] == scores['precision'] == scores['recall'] == pytest.approx(2.5 / 4)
+    assert 0 <= scores['f1_low'] < scores['f1'] < scores['f1_high'] <= 1
+    assert (scores['examples'], scores['skipped'], scores['unanswered']) == (4, 0, 1)
+    assert all(isinstance(value, int | float) for value in scores.values())
     assert list(tmp_path.iterdir()) == [pointed, path]  # nothing is written
 
 
 def test_table_for_people_has_models_as_rows_and_names_the_rules(pointed, evaluate, tmp_path):
-    right = said(tmp_path / 'right.jsonl', {f'{v}_red cup': POINTS for v in 'abcd'})
-    half = said(tmp_path / 'x.jsonl', {f'{v}_red cup': HALF for v in 'abcd'})
+    right = predictions_file(tmp_path / 'right.jsonl', {f'{v}_red cup': POINTS for v in 'abcd'})
+    half = predictions_file(tmp_path / 'x.jsonl', {f'{v}_red cup': HALF for v in 'abcd'})
     code, out, _ = evaluate(
         '--data', pointed, '--format', 'allenai/Molmo2-VideoPointEval',
         '--predictions', right, '--predictions', f'half={half}', '--published',
@@ -133,25 +133,25 @@ def test_table_for_people_has_models_as_rows_and_names_the_rules(pointed, evalua
 
 
 def test_several_models_are_an_object_by_name(pointed, evaluate, tmp_path):
-    one = said(tmp_path / 'one/said.jsonl', {'a_red cup': POINTS})
-    two = said(tmp_path / 'two/said.jsonl', {'a_red cup': HALF})
-    _, found, _ = evaluate(
-        '--data', pointed, '--format', 'videopointeval', '--predictions', one,
-        '--predictions', two, '--predictions', f'named={one}', '--json',
+    model = predictions_file(tmp_path / 'one/said.jsonl', {'a_red cup': POINTS})
+    two = predictions_file(tmp_path / 'two/said.jsonl', {'a_red cup': HALF})
+    _, scores, _ = evaluate(
+        '--data', pointed, '--format', 'videopointeval', '--predictions', model,
+        '--predictions', two, '--predictions', f'named={model}', '--json',
     )  # fmt: skip
-    assert list(found) == [str(one), str(two), 'named']
-    assert [row['f1'] for row in found.values()] == [0.25, 0.125, 0.25]
+    assert list(scores) == [str(model), str(two), 'named']
+    assert [row['f1'] for row in scores.values()] == [0.25, 0.125, 0.25]
 
 
 def test_limit_takes_the_first_examples_and_calls_no_prediction_unknown(
     pointed, evaluate, tmp_path
 ):
-    path = said(tmp_path / 'said.jsonl', {f'{v}_red cup': POINTS for v in 'abcd'})
-    _, found, err = evaluate(
+    path = predictions_file(tmp_path / 'said.jsonl', {f'{v}_red cup': POINTS for v in 'abcd'})
+    _, scores, err = evaluate(
         '--data', pointed, '--format', 'videopointeval', '--predictions', path, '--json',
         '--limit', 2,
     )  # fmt: skip
-    assert (found['examples'], found['bad_predictions'], err) == (2, 0, '')
+    assert (scores['examples'], scores['bad_predictions'], err) == (2, 0, '')
 
 
 def broken():
@@ -181,42 +181,42 @@ def test_broken_record_is_named_counted_and_skipped_and_strict_stops_there(
 ):
     records = [pointeval('a'), broken()[what], pointeval('b')]
     data = write_lines(tmp_path / 'data/val.jsonl', records)
-    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS, 'b_red cup': HALF})
-    given = '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
-    code, found, err = evaluate(*given)
+    path = predictions_file(tmp_path / 'said.jsonl', {'a_red cup': POINTS, 'b_red cup': HALF})
+    options = '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
+    code, scores, err = evaluate(*options)
     assert code == 0
-    assert (found['examples'], found['skipped']) == (2, 1)
-    assert found['f1'] == 0.75
+    assert (scores['examples'], scores['skipped']) == (2, 1)
+    assert scores['f1'] == 0.75
     assert f'skipped {data}:2: ' in err
     assert len(err.splitlines()) == 1
-    code, _, err = evaluate(*given, '--strict')
+    code, _, err = evaluate(*options, '--strict')
     assert code == 2
     assert err.startswith(f'molmo-ground: {data}:2: ')
 
 
 def test_bad_rows_of_predictions_are_named_counted_and_skipped(pointed, evaluate, tmp_path):
-    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS, 'z_red cup': POINTS})
+    path = predictions_file(tmp_path / 'said.jsonl', {'a_red cup': POINTS, 'z_red cup': POINTS})
     with path.open('a') as file:
         file.write('{"id": "a_red cup", "text": "again"}\n{"id": "b_red cup"}\n')
-    given = '--data', pointed, '--format', 'videopointeval', '--predictions', path
-    code, found, err = evaluate(*given, '--json')
+    options = '--data', pointed, '--format', 'videopointeval', '--predictions', path
+    code, scores, err = evaluate(*options, '--json')
     assert code == 0
-    assert (found['bad_predictions'], found['skipped'], found['unanswered']) == (3, 0, 3)
+    assert (scores['bad_predictions'], scores['skipped'], scores['unanswered']) == (3, 0, 3)
     assert [line.split(': ')[1] for line in err.splitlines()] == [
         f'skipped {path}:3', f'skipped {path}:4', f'skipped {path}:2',
     ]  # fmt: skip
-    code, _, err = evaluate(*given, '--strict')
+    code, _, err = evaluate(*options, '--strict')
     assert code == 2
     assert f'{path}:3: ' in err
 
 
 def test_predictions_that_lie_in_the_data_are_no_data(evaluate, tmp_path):
     data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a')])
-    path = said(tmp_path / 'data/said.jsonl', {'a_red cup': POINTS})
-    code, found, err = evaluate(
+    path = predictions_file(tmp_path / 'data/said.jsonl', {'a_red cup': POINTS})
+    code, scores, err = evaluate(
         '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
     )
-    assert (code, found['examples'], found['skipped'], err) == (0, 1, 0, '')
+    assert (code, scores['examples'], scores['skipped'], err) == (0, 1, 0, '')
 
 
 @pytest.mark.parametrize(
@@ -245,21 +245,21 @@ def test_predictions_that_lie_in_the_data_are_no_data(evaluate, tmp_path):
 def test_formats_of_the_hub(format_, records, texts, metrics, write, evaluate, tmp_path):
     suffix = 'jsonl' if write is write_lines else 'parquet'
     write(tmp_path / f'data/test.{suffix}', records)
-    path = said(tmp_path / 'said.jsonl', texts)
-    code, found, _ = evaluate(
+    path = predictions_file(tmp_path / 'said.jsonl', texts)
+    code, scores, _ = evaluate(
         '--data', tmp_path / 'data', '--format', format_, '--predictions', path, '--json'
     )
     assert code == 0
-    assert {name: found[name] for name in metrics} == metrics
+    assert {name: scores[name] for name in metrics} == metrics
 
 
 def test_model_is_asked_about_the_videos_and_its_words_are_kept(filmed, evaluate, tmp_path):
     oracle = Oracle({'red cup': POINTS})
-    code, found, err = evaluate(
+    code, scores, err = evaluate(
         '--data', filmed, '--format', 'videopointeval', '--json', backend=oracle
     )
     assert code == 0
-    assert (found['f1'], found['examples'], found['unanswered']) == (1.0, 4, 0)
+    assert (scores['f1'], scores['examples'], scores['unanswered']) == (1.0, 4, 0)
     assert 'oracle: done' in err
     assert oracle.asked == [['How many "red cup" are there in the video?']] * 4
     assert oracle.closed == 1
@@ -272,34 +272,34 @@ def test_model_is_asked_about_the_videos_and_its_words_are_kept(filmed, evaluate
     _, again, _ = evaluate(
         '--data', filmed, '--format', 'videopointeval', '--json', '--predictions', written
     )
-    assert again == found
+    assert again == scores
 
 
 def test_resume_after_an_interrupt_gives_the_same_files_bit_for_bit(filmed, evaluate, tmp_path):
-    given = '--data', filmed, '--format', 'videopointeval', '--json'
+    options = '--data', filmed, '--format', 'videopointeval', '--json'
 
     def files(folder):
         names = 'results.json', 'table.md', 'predictions-oracle.jsonl'
         return [(folder / name).read_bytes() for name in names]
 
-    evaluate(*given, '--out', tmp_path / 'whole', backend=Oracle({'': HALF}))
+    evaluate(*options, '--out', tmp_path / 'whole', backend=Oracle({'': HALF}))
 
     def interrupt(clip, _):
         if clip.camera == 'c':
             raise KeyboardInterrupt
 
     out = '--out', tmp_path / 'out'
-    code, found, err = evaluate(*given, *out, backend=Oracle({'': HALF}, interrupt))
+    code, scores, err = evaluate(*options, *out, backend=Oracle({'': HALF}, interrupt))
     assert code == 130
-    assert (found['examples'], found['not_asked'], found['f1']) == (2, 2, 0.5)
+    assert (scores['examples'], scores['not_asked'], scores['f1']) == (2, 2, 0.5)
     assert err.endswith('interrupted; finished answers were kept; --resume goes on from them\n')
     assert files(tmp_path / 'out') != files(tmp_path / 'whole')
     oracle = Oracle({'': HALF})
-    code, found, _ = evaluate(*given, *out, '--resume', backend=oracle)
-    assert (code, found['not_asked'], len(oracle.asked)) == (0, 0, 2)
+    code, scores, _ = evaluate(*options, *out, '--resume', backend=oracle)
+    assert (code, scores['not_asked'], len(oracle.asked)) == (0, 0, 2)
     assert files(tmp_path / 'out') == files(tmp_path / 'whole')
     oracle = Oracle({'': HALF})
-    evaluate(*given, *out, backend=oracle)
+    evaluate(*options, *out, backend=oracle)
     assert len(oracle.asked) == 4  # without --resume all are asked anew
 
 
@@ -312,11 +312,11 @@ def test_several_checkpoints_are_asked_one_after_the_other(filmed, evaluate, mon
         return oracle
 
     monkeypatch.setitem(backends.BACKENDS, 'replay', load)
-    _, found, _ = evaluate(
+    _, scores, _ = evaluate(
         '--data', filmed, '--format', 'videopointeval', '--json', '--backend', 'replay',
         '--model', 'runs/good', '--model', 'runs/half', '--out', tmp_path / 'out',
     )  # fmt: skip
-    assert {name: row['f1'] for name, row in found.items()} == {'good': 1.0, 'half': 0.5}
+    assert {name: row['f1'] for name, row in scores.items()} == {'good': 1.0, 'half': 0.5}
     assert [(model, oracle.closed) for model, oracle in loaded] == [
         ('runs/good', 1),
         ('runs/half', 1),
@@ -333,24 +333,24 @@ def test_model_that_an_interrupted_run_did_not_reach_has_a_row_without_examples(
         if clip.camera == 'c':
             raise KeyboardInterrupt
 
-    code, found, _ = evaluate(
+    code, scores, _ = evaluate(
         '--data', filmed, '--format', 'videopointeval', '--json', '--model', 'runs/one',
         '--model', 'runs/two', backend=Oracle({'': POINTS}, interrupt),
     )  # fmt: skip
     assert code == 130
-    assert [row['examples'] for row in found.values()] == [2, 0]
-    assert found['two']['not_asked'] == 4
+    assert [row['examples'] for row in scores.values()] == [2, 0]
+    assert scores['two']['not_asked'] == 4
 
 
 def test_missing_videos_are_named_before_anything_is_asked_and_left_out(filmed, evaluate):
     (filmed / 'videos/b.mp4').unlink()
     (filmed / 'videos/c.mp4').write_bytes(b'no video')
-    code, found, err = evaluate(
+    code, scores, err = evaluate(
         '--data', filmed, '--format', 'videopointeval', '--json', backend=Oracle({'': POINTS})
     )
     assert code == 0
-    assert (found['examples'], found['missing_media'], found['unanswered']) == (2, 2, 0)
-    assert found['f1'] == 1.0
+    assert (scores['examples'], scores['missing_media'], scores['unanswered']) == (2, 2, 0)
+    assert scores['f1'] == 1.0
     assert '1 of 4 videos are missing below' in err.splitlines()[0]
     assert "'b'" in err.splitlines()[0]
 
@@ -364,24 +364,24 @@ def test_no_video_at_all_is_an_error_before_the_model_is_loaded(pointed, evaluat
 
 
 def test_two_runs_do_not_write_to_one_folder(pointed, evaluate, tmp_path):
-    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
+    path = predictions_file(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
     words = ['--data', pointed, '--format', 'videopointeval', '--predictions', path]
     with lock(tmp_path / 'out'):
         code, _, err = evaluate(*words, '--out', tmp_path / 'out')
     assert code == 2
     assert 'another run is writing to this folder' in err
-    assert [one.name for one in (tmp_path / 'out').iterdir()] == ['.lock']
+    assert [model.name for model in (tmp_path / 'out').iterdir()] == ['.lock']
     assert evaluate(*words, '--out', tmp_path / 'out')[0] == 0
 
 
 def test_videos_may_lie_elsewhere(pointed, evaluate, tmp_path):
     for video in 'abcd':
         write_video(tmp_path / f'elsewhere/youtube/{video}_2fps.mp4')
-    code, found, _ = evaluate(
+    code, scores, _ = evaluate(
         '--data', pointed, '--format', 'videopointeval', '--json',
         '--media', tmp_path / 'elsewhere', backend=Oracle({'': POINTS}),
     )  # fmt: skip
-    assert (code, found['examples']) == (0, 4)
+    assert (code, scores['examples']) == (0, 4)
 
 
 def test_example_at_which_the_model_fails_is_wrong_and_the_rest_goes_on(filmed, evaluate, tmp_path):
@@ -389,11 +389,11 @@ def test_example_at_which_the_model_fails_is_wrong_and_the_rest_goes_on(filmed, 
         if clip.camera == 'b':
             raise BackendError('the GPU is gone')
 
-    code, found, _ = evaluate(
+    code, scores, _ = evaluate(
         '--data', filmed, '--format', 'videopointeval', '--json', '--out', tmp_path / 'out',
         backend=Oracle({'': POINTS}, fail),
     )  # fmt: skip
-    assert (code, found['unanswered'], found['f1']) == (0, 1, 0.75)
+    assert (code, scores['unanswered'], scores['f1']) == (0, 1, 0.75)
     record = json.loads((tmp_path / 'out/results.json').read_text())
     assert record['models']['oracle']['examples'][1] | {
         'id': 'b_red cup', 'state': 'unanswered', 'why': 'the GPU is gone',
@@ -423,11 +423,11 @@ def test_anomalies_are_pointed_to_and_scored_as_the_others(evaluate, tmp_path):
     for video in ('generated', 'b'):
         write_video(tmp_path / f'data/{video}.mp4')
     answers = {'visual artifacts': '<points coords="1.5 1 125 208">', 'red cup': POINTS}
-    _, found, _ = evaluate(
+    _, scores, _ = evaluate(
         '--data', tmp_path / 'data', '--format', 'videopointeval', '--json',
         '--out', tmp_path / 'out', backend=Oracle(answers),
     )  # fmt: skip
-    assert found['recall'] == 0.75
+    assert scores['recall'] == 0.75
     model = json.loads((tmp_path / 'out/results.json').read_text())['models']['oracle']
     assert list(model['categories']) == ['Objects', 'Visual artifacts/anomalies']
     row = model['categories']['Visual artifacts/anomalies']
@@ -449,11 +449,11 @@ def test_folder_of_frames_with_masks_is_tracked(evaluate, tmp_path):
     (folder / 'meta_expressions.json').write_text(json.dumps(words))
     # At 6 fps, judged once a second: frames 0 and 6, the square's middle at (8, 10) and (14, 10).
     answer = '<tracks coords="0.0 1 125 208;1.0 1 219 208">the goat</tracks>'
-    code, found, _ = evaluate(
+    code, scores, _ = evaluate(
         '--data', folder, '--format', 'davis', '--json', backend=Oracle({'goat': answer})
     )
     assert code == 0
-    assert (found['f1'], found['hota'], found['examples']) == (1.0, 1.0, 1)
+    assert (scores['f1'], scores['hota'], scores['examples']) == (1.0, 1.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -474,7 +474,7 @@ def test_folder_of_frames_with_masks_is_tracked(evaluate, tmp_path):
     ],
 )  # fmt: skip
 def test_bad_arguments_are_told_in_a_line(pointed, evaluate, tmp_path, arguments, message):
-    said(tmp_path / 'said.jsonl', {})
+    predictions_file(tmp_path / 'said.jsonl', {})
     code, _, err = evaluate('--data', 'data', '--format', 'videopointeval', *arguments)
     assert code == 2
     assert err.startswith('molmo-ground: ')
@@ -484,20 +484,20 @@ def test_bad_arguments_are_told_in_a_line(pointed, evaluate, tmp_path, arguments
 
 def test_data_of_broken_records_alone_is_reported_and_no_success(evaluate, tmp_path):
     data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a', video_duration=0.0)])
-    path = said(tmp_path / 'said.jsonl', {})
-    code, found, err = evaluate(
+    path = predictions_file(tmp_path / 'said.jsonl', {})
+    code, scores, err = evaluate(
         '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
     )
-    assert (code, found['examples'], found['skipped']) == (2, 0, 1)
+    assert (code, scores['examples'], scores['skipped']) == (2, 0, 1)
     assert 'no example could be scored' in err
 
 
 def test_data_without_a_record_is_told(evaluate, tmp_path):
     (tmp_path / 'data').mkdir()
     (tmp_path / 'data/val.json').write_text('[]')
-    path = said(tmp_path / 'said.jsonl', {})
-    given = '--data', 'data', '--format', 'videopointeval', '--predictions', path, '--json'
-    code, _, err = evaluate(*given)
+    path = predictions_file(tmp_path / 'said.jsonl', {})
+    options = '--data', 'data', '--format', 'videopointeval', '--predictions', path, '--json'
+    code, _, err = evaluate(*options)
     assert code == 2
     assert 'holds no example' in err
 
@@ -505,10 +505,10 @@ def test_data_without_a_record_is_told(evaluate, tmp_path):
 def test_model_is_not_asked_where_every_record_is_broken(evaluate, tmp_path):
     data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a', video_duration=0.0)])
     oracle = Oracle({})
-    code, found, _ = evaluate(
+    code, scores, _ = evaluate(
         '--data', data.parent, '--format', 'videopointeval', '--json', backend=oracle
     )
-    assert (code, found['skipped'], found['not_asked'], oracle.asked) == (2, 1, 0, [])
+    assert (code, scores['skipped'], scores['not_asked'], oracle.asked) == (2, 1, 0, [])
 
 
 def test_many_examples_show_progress_and_only_some_of_many_broken_records_are_named(
@@ -517,12 +517,12 @@ def test_many_examples_show_progress_and_only_some_of_many_broken_records_are_na
     good = [counteval(f'v{k}') for k in range(MOST_COMPLAINTS + 150)]
     records = good + [counteval(f'b{k}', count=-1) for k in range(MOST_COMPLAINTS + 5)]
     data = write_lines(tmp_path / 'data/val.jsonl', records)
-    path = said(tmp_path / 'said.jsonl', {f'v{k}_goat': '3' for k in range(len(good))})
-    code, found, err = evaluate(
+    path = predictions_file(tmp_path / 'said.jsonl', {f'v{k}_goat': '3' for k in range(len(good))})
+    code, scores, err = evaluate(
         '--data', data.parent, '--format', 'videocounteval', '--predictions', path, '--json',
         '--processes', 2,
     )  # fmt: skip
-    assert (code, found['accuracy'], found['skipped']) == (0, 1.0, MOST_COMPLAINTS + 5)
+    assert (code, scores['accuracy'], scores['skipped']) == (0, 1.0, MOST_COMPLAINTS + 5)
     assert err.count('skipped data') + err.count(f'skipped {data}') == MOST_COMPLAINTS
     assert 'skipped 5 more' in err
     assert 'scoring: done' in err
@@ -536,26 +536,26 @@ def test_many_examples_show_progress_and_only_some_of_many_broken_records_are_na
     ],
 )
 def test_predictions_of_one_model_carry_its_name(pointed, evaluate, tmp_path, model, row):
-    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
-    given = '--data', pointed, '--format', 'videopointeval', '--predictions', path
-    _, out, _ = evaluate(*given, '--model', model)
+    path = predictions_file(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
+    options = '--data', pointed, '--format', 'videopointeval', '--predictions', path
+    _, out, _ = evaluate(*options, '--model', model)
     assert out.splitlines()[3].startswith(f'{row} ')
 
 
 def test_rows_of_one_name_are_told_apart(pointed, evaluate, tmp_path):
-    path = said(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
-    _, found, _ = evaluate(
+    path = predictions_file(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
+    _, scores, _ = evaluate(
         '--data', pointed, '--format', 'videopointeval', '--predictions', path,
         '--predictions', path, '--json',
     )  # fmt: skip
-    assert list(found) == [str(path), f'{path} (2)']
+    assert list(scores) == [str(path), f'{path} (2)']
 
 
 def test_nothing_is_published_of_the_training_data(evaluate, tmp_path):
     data = write_lines(tmp_path / 'data/val.jsonl', [track('t1')])
-    path = said(tmp_path / 'said.jsonl', {'t1': TRACKS})
-    given = '--data', data.parent, '--format', 'videotrack', '--predictions', path, '--published'
-    code, _, err = evaluate(*given)
+    path = predictions_file(tmp_path / 'said.jsonl', {'t1': TRACKS})
+    options = '--data', data.parent, '--format', 'videotrack', '--predictions', path, '--published'
+    code, _, err = evaluate(*options)
     assert code == 2
     assert 'Molmo2-VC' in err
 
@@ -566,24 +566,24 @@ def test_answers_of_other_models_are_read_in_their_own_format(evaluate, tmp_path
         {'time': 1.5, 'point_2d': [125, 208], 'label': 'cup'},
         {'time': 4.0, 'point_2d': [625, 417], 'label': 'cup'},
     ])  # fmt: skip
-    path = said(tmp_path / 'said.jsonl', {'a_red cup': text})
-    given = '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
-    _, found, _ = evaluate(*given, '--answer-format', 'qwen3-vl')
-    assert found['f1'] == 1.0
-    _, found, _ = evaluate(*given)
-    assert found['f1'] == 0.0
+    path = predictions_file(tmp_path / 'said.jsonl', {'a_red cup': text})
+    options = '--data', data.parent, '--format', 'videopointeval', '--predictions', path, '--json'
+    _, scores, _ = evaluate(*options, '--answer-format', 'qwen3-vl')
+    assert scores['f1'] == 1.0
+    _, scores, _ = evaluate(*options)
+    assert scores['f1'] == 0.0
 
 
 def test_parity_follows_the_reference(evaluate, tmp_path):
     """An answer that was cut off is lost there, and a time off the grid is no hit."""
     data = write_lines(tmp_path / 'data/val.jsonl', [pointeval('a'), pointeval('b')])
     texts = {'a_red cup': POINTS.partition('">red')[0], 'b_red cup': POINTS.replace('4.0', '4.1')}
-    given = '--data', data.parent, '--format', 'videopointeval', '--json'
-    given = *given, '--predictions', said(tmp_path / 'said.jsonl', texts)
-    _, found, _ = evaluate(*given)
-    assert found['f1'] == 1.0
-    _, found, _ = evaluate(*given, '--parity')
-    assert found['f1'] == pytest.approx(0.25)
+    options = '--data', data.parent, '--format', 'videopointeval', '--json'
+    options = *options, '--predictions', predictions_file(tmp_path / 'said.jsonl', texts)
+    _, scores, _ = evaluate(*options)
+    assert scores['f1'] == 1.0
+    _, scores, _ = evaluate(*options, '--parity')
+    assert scores['f1'] == pytest.approx(0.25)
 
 
 @pytest.fixture(scope='module')
@@ -614,12 +614,12 @@ def test_shipped_model_is_measured_on_the_bag_that_ships(bag, evaluate, tmp_path
         for colour in ('red', 'purple', 'blue', 'green')
     ]  # fmt: skip
     write_lines(folder / 'val.jsonl', records)
-    code, found, _ = evaluate(
+    code, scores, _ = evaluate(
         '--data', folder, '--format', 'videocounteval', '--json', '--backend', 'onnx',
         '--model', ROOT / 'models/tabletop', '--threads', 1, '--out', tmp_path / 'out',
     )  # fmt: skip
     assert code == 0
-    assert (found['accuracy'], found['examples']) == (1.0, 4)
+    assert (scores['accuracy'], scores['examples']) == (1.0, 4)
 
 
 def test_shipped_models_points_lie_where_the_grasps_were(bag, evaluate):
@@ -642,12 +642,12 @@ def test_shipped_models_points_lie_where_the_grasps_were(bag, evaluate):
         label='grasp of the red block',
     )  # fmt: skip
     write_lines(folder / 'val.jsonl', [record])
-    code, found, _ = evaluate(
+    code, scores, _ = evaluate(
         '--data', folder, '--format', 'videopointeval', '--json', '--backend', 'onnx',
         '--model', ROOT / 'models/tabletop', '--threads', 1,
     )  # fmt: skip
     assert code == 0
-    assert found['f1'] == 1.0
+    assert scores['f1'] == 1.0
 
 
 def test_tracks_get_j_and_f_from_the_masks_of_a_segmenter(evaluate, tmp_path):
@@ -658,15 +658,15 @@ def test_tracks_get_j_and_f_from_the_masks_of_a_segmenter(evaluate, tmp_path):
     folder = tmp_path / 'data'
     write_parquet(folder / 'test.parquet', [trackeval('t1'), trackeval('t2'), trackeval('t3')])
     write_video(folder / 'v_long_0_3.mp4', frames=4)
-    path = said(tmp_path / 'said.jsonl', {'t1': TRACKS, 't2': 'There are none.'})
-    code, found, _ = evaluate(
+    path = predictions_file(tmp_path / 'said.jsonl', {'t1': TRACKS, 't2': 'There are none.'})
+    code, scores, _ = evaluate(
         '--data', folder, '--format', 'videotrackeval', '--predictions', path, '--json',
         '--sam2', write_sam2(tmp_path / 'sam2'), '--device', 'cpu', '--out', tmp_path / 'out',
     )  # fmt: skip
     assert code == 0
     examples = json.loads((tmp_path / 'out/results.json').read_text())['models']['said']['examples']
-    tracked, nothing, silent = (one['scores'] for one in examples)
+    tracked, nothing, silent = (model['scores'] for model in examples)
     assert 0 < tracked['j'] < 1  # weights are random: a mask there is, but not a good one
     assert tracked['j_and_f'] == pytest.approx((tracked['j'] + tracked['f']) / 2)
     assert (nothing['j'], silent['j_and_f']) == (0.0, 0.0)
-    assert found['j'] == pytest.approx(tracked['j'] / 3)
+    assert scores['j'] == pytest.approx(tracked['j'] / 3)

@@ -53,7 +53,7 @@ def track_point(at: float, number: int, **changed: object) -> dict:
 
 
 def write_jsonl(path: Path, *records: object) -> str:
-    lines = [one if isinstance(one, str) else json.dumps(one) for one in records]
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in records]
     path.write_text('\n'.join(lines) + '\n')
     return str(path)
 
@@ -132,9 +132,9 @@ def test_answers_not_looked_at_and_incomplete_are_counted(tmp_path, capsys):
     code, out = export(tmp_path, file)
     assert code == 0
     assert read(out / 'videopoint.jsonl') == read(out / 'clips.jsonl') == []
-    told = capsys.readouterr().out
-    assert 'not looked at: 1 answers\nincomplete: 1 answers\n' in told
-    assert "'How many times was the cup lifted?': 1 of 2 points not looked at" in told
+    summary = capsys.readouterr().out
+    assert 'not looked at: 1 answers\nincomplete: 1 answers\n' in summary
+    assert "'How many times was the cup lifted?': 1 of 2 points not looked at" in summary
 
 
 def test_bad_rows_are_told_with_file_and_row_and_spoil_their_own_answer_only(tmp_path, capsys):
@@ -152,7 +152,7 @@ def test_bad_rows_are_told_with_file_and_row_and_spoil_their_own_answer_only(tmp
     )
     code, out = export(tmp_path, file)
     assert code == 0
-    assert [one['count'] for one in read(out / 'videopoint.jsonl')] == [1]
+    assert [row['count'] for row in read(out / 'videopoint.jsonl')] == [1]
     captured = capsys.readouterr()
     rows = [line.split(':')[1] for line in captured.err.splitlines()]
     assert rows == ['2', '3', '4', '6', '7', '8', '9']
@@ -238,7 +238,7 @@ def test_records_may_be_written_as_parquet(tmp_path):
     names = sorted(path.name for path in packed.iterdir())
     assert names == ['clips.jsonl', 'videopoint.parquet', 'videotrack.parquet']
     for kind in ('videopoint', 'videotrack'):
-        (found,) = rows(packed / f'{kind}.parquet')
-        assert [found.values] == read(plain / f'{kind}.jsonl')
+        (stored,) = rows(packed / f'{kind}.parquet')
+        assert [stored.values] == read(plain / f'{kind}.jsonl')
         (example,) = datasets.read(kind, packed / f'{kind}.parquet')
         assert example.label == 'lift of the cup'

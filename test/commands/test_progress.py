@@ -26,7 +26,7 @@ class Clock:
         return self.now
 
 
-def shown(stream, *calls, steps=STEPS):
+def printed_lines(stream, *calls, steps=STEPS):
     """calls: (seconds that pass before, name, done, total)."""
     clock = Clock()
     progress = ProgressLine(steps, stream, clock)
@@ -39,12 +39,12 @@ def shown(stream, *calls, steps=STEPS):
 
 def test_elsewhere_a_finished_step_is_one_line():
     calls = [(0, 'exporting', 0, 1), (20, 'exporting', 1, 1), (0, 'exporting', 1, 1)]
-    assert shown(io.StringIO(), *calls) == 'exporting: done, about 60 s left\n'
+    assert printed_lines(io.StringIO(), *calls) == 'exporting: done, about 60 s left\n'
 
 
 def lines(step_s, total):
     calls = [(step_s, 'windows', done, total) for done in range(1, total + 1)]
-    return shown(io.StringIO(), *calls, steps=[('windows', 1.0)]).splitlines()
+    return printed_lines(io.StringIO(), *calls, steps=[('windows', 1.0)]).splitlines()
 
 
 def test_elsewhere_a_short_run_says_only_that_it_is_done():
@@ -52,39 +52,39 @@ def test_elsewhere_a_short_run_says_only_that_it_is_done():
 
 
 def test_elsewhere_a_long_run_says_every_tenth_how_far_it_is():
-    found = lines(36.0, 100)  # an hour
-    assert len(found) == 10
-    assert found[0] == 'windows 10/100, about 54 min left'
+    printed = lines(36.0, 100)  # an hour
+    assert len(printed) == 10
+    assert printed[0] == 'windows 10/100, about 54 min left'
 
 
 def test_elsewhere_a_very_long_run_says_every_ten_minutes_that_it_lives():
-    found = lines(60.0, 1440)  # a day
-    assert len(found) == 144
-    assert found[0] == 'windows 10/1440, about 23.8 h left'
+    printed = lines(60.0, 1440)  # a day
+    assert len(printed) == 144
+    assert printed[0] == 'windows 10/1440, about 23.8 h left'
 
 
 def test_time_left_is_a_guess_until_something_was_measured():
-    text = shown(Terminal(), (5, 'exporting', 0, 1), (15, 'exporting', 1, 1))
+    text = printed_lines(Terminal(), (5, 'exporting', 0, 1), (15, 'exporting', 1, 1))
     guessed, measured = text.split('\r')[1:]
     assert 'about 40 s (a guess)' in guessed
     assert measured.endswith('about 60 s left\n')  # a quarter took 20 s
 
 
 def test_the_bar_fills_with_the_guessed_shares_and_counts_parts():
-    text = shown(Terminal(), (1, 'exporting', 1, 1), (1, 'building decoder', 2, 4))
+    text = printed_lines(Terminal(), (1, 'exporting', 1, 1), (1, 'building decoder', 2, 4))
     bars = [line.partition(']')[0] for line in text.split('[')[2::2]]
-    assert [bar.count('#') for bar in bars] == [6, 15]
+    assert [drawn.count('#') for drawn in bars] == [6, 15]
     assert 'building decoder 2/4, ' in text
 
 
 def test_a_step_of_no_known_name_moves_no_bar():
-    text = shown(Terminal(), (1, 'exporting', 1, 1), (1, 'humming', 1, 1))
+    text = printed_lines(Terminal(), (1, 'exporting', 1, 1), (1, 'humming', 1, 1))
     bars = [line.partition(']')[0] for line in text.split('[')[2::2]]
     assert bars[0] == bars[1]
 
 
 def test_steps_that_take_no_time_divide_by_nothing():
-    text = shown(io.StringIO(), (0, 'exporting', 1, 1), steps=[('exporting', 0.0)])
+    text = printed_lines(io.StringIO(), (0, 'exporting', 1, 1), steps=[('exporting', 0.0)])
     assert text == 'exporting: done, about 0 s (a guess)\n'
 
 

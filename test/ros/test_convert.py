@@ -51,8 +51,8 @@ def test_image_data_is_taken_over_without_a_copy_and_decodes() -> None:
 
 
 def test_compressed_image_keeps_format_and_bytes() -> None:
-    taken = convert.image(CompressedImage(format='jpeg', data=b'abc'))
-    assert (taken.format, bytes(taken.data), taken.nbytes) == ('jpeg', b'abc', 3)
+    converted = convert.image(CompressedImage(format='jpeg', data=b'abc'))
+    assert (converted.format, bytes(converted.data), converted.nbytes) == ('jpeg', b'abc', 3)
 
 
 def test_error_codes_and_tasks_are_those_of_the_interfaces() -> None:

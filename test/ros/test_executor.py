@@ -31,20 +31,20 @@ def node() -> Iterator[Node]:
     rclpy.shutdown(context=context)
 
 
-def choose(executor: NodeExecutor, wanted: Any) -> Any:
+def choose(executor: NodeExecutor, entities: Any) -> Any:
     """What runs the wanted entity's callback, once it is chosen; whatever else comes is run."""
     while True:
         task, entity, _ = executor.wait_for_ready_callbacks(PATIENCE_S)
-        if entity is wanted:
+        if entity is entities:
             return task
         task()
 
 
 def test_events_are_not_waited_for_while_their_message_is_still_to_be_taken(node: Node) -> None:
-    heard: list[Header] = []
+    messages: list[Header] = []
     events = SubscriptionEventCallbacks(message_lost=print)
     subscription = node.create_subscription(
-        Header, 'words', heard.append, 1, event_callbacks=events
+        Header, 'words', messages.append, 1, event_callbacks=events
     )
     handlers = subscription.event_handlers
     publisher = node.create_publisher(Header, 'words', 1)
@@ -59,6 +59,6 @@ def test_events_are_not_waited_for_while_their_message_is_still_to_be_taken(node
     assert all(executor.can_execute(handler) for handler in publisher.event_handlers)
 
     task()
-    assert [header.frame_id for header in heard] == ['hello']
+    assert [header.frame_id for header in messages] == ['hello']
     assert all(executor.can_execute(handler) for handler in handlers)
     executor.shutdown()

@@ -141,7 +141,7 @@ def test_two_cameras_are_told_apart(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ('request_fields', 'code', 'shown'),
+    ('request_fields', 'code', 'message'),
     [
         pytest.param({'query': ' '}, 'BAD_REQUEST', 'empty', id='empty question'),
         pytest.param({'query': 'x' * 4001}, 'BAD_REQUEST', '4001', id='overlong question'),
@@ -166,13 +166,13 @@ def test_two_cameras_are_told_apart(start: Start) -> None:
     ],
 )  # fmt: skip
 def test_bad_request_is_refused_with_its_values(
-    start: Start, request_fields: dict[str, Any], code: str, shown: str
+    start: Start, request_fields: dict[str, Any], code: str, message: str
 ) -> None:
     world = start(ReplayBackend([]))
     film(world)
     reply = world.ask(**{'query': QUESTION, **request_fields})
     assert reply.error_code == getattr(Ground.Response, code), reply.error_msg
-    assert shown in reply.error_msg
+    assert message in reply.error_msg
     assert reply.points.count == -1
 
 
@@ -317,8 +317,8 @@ def send_goal(world: World, feedback: list[Any] | None = None, **goal: Any) -> A
     """A goal handle of the action."""
     client = ActionClient(world.client, GroundAction, '/molmo_ground/ground')
     assert client.wait_for_server(PATIENCE_S)
-    heard = (lambda message: feedback.append(message.feedback)) if feedback is not None else None
-    future = client.send_goal_async(GroundAction.Goal(**goal), heard)
+    received = (lambda message: feedback.append(message.feedback)) if feedback is not None else None
+    future = client.send_goal_async(GroundAction.Goal(**goal), received)
     wait_until(future.done, 'the goal to be accepted')
     assert future.result().accepted
     return future.result()
@@ -438,7 +438,7 @@ def test_every_setting_is_a_described_parameter(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ('settings', 'shown'),
+    ('settings', 'message'),
     [
         ({'queue_size': 1000}, 'queue_size = 1000'),
         ({'qos_reliability': 'sometimes'}, 'best_effort, reliable'),
@@ -448,9 +448,9 @@ def test_every_setting_is_a_described_parameter(start: Start) -> None:
     ],
 )
 def test_bad_parameter_at_start_names_the_value(
-    start: Start, settings: dict[str, Any], shown: str
+    start: Start, settings: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(BadSetting, match=shown):
+    with pytest.raises(BadSetting, match=message):
         start(ReplayBackend([]), **settings)
 
 
@@ -478,26 +478,26 @@ def test_looped_recording_starts_over(start: Start) -> None:
 
 def test_diagnostics_tell_model_and_cameras(start: Start) -> None:
     world = start(ReplayBackend(['yes']), diagnostics_period_seconds=0.1)
-    heard = world.listen(DiagnosticArray, '/diagnostics')
+    received = world.listen(DiagnosticArray, '/diagnostics')
     film(world, 0.5)
     world.ask(query=QUESTION)
 
     def values() -> dict[str, str]:
-        status = heard[-1].status if heard else []
+        status = received[-1].status if received else []
         return {v.key: v.value for s in status for v in s.values}
 
     wait_until(lambda: values().get('outcome_OK') == '1', 'the answer to be counted')
     assert values()['received'] == '6'
-    names = {status.name for status in heard[-1].status}
+    names = {status.name for status in received[-1].status}
     assert names == {'molmo_ground: model', 'molmo_ground: image'}
 
 
 def test_incompatible_publisher_is_told_in_the_diagnostics(start: Start) -> None:
     world = start(ReplayBackend([]), qos_reliability='reliable', diagnostics_period_seconds=0.1)
-    heard = world.listen(DiagnosticArray, '/diagnostics')
+    received = world.listen(DiagnosticArray, '/diagnostics')
     qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     world.client.create_publisher(Image, 'image', qos)
     wait_until(
-        lambda: bool(heard) and 'incompatible QoS' in heard[-1].status[1].message,
+        lambda: bool(received) and 'incompatible QoS' in received[-1].status[1].message,
         'the incompatibility to be told',
     )

@@ -22,8 +22,8 @@ class Handler(BaseHTTPRequestHandler):
     server: ChatServer
 
     def do_POST(self):
-        self.asked = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
-        self.server.asked.append(self.asked)
+        self.body = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
+        self.server.requests.append(self.body)
         self.server.headers.append(dict(self.headers))
         self.server.paths.append(self.path)
         self.close_connection = True
@@ -67,7 +67,7 @@ class ChatServer(ThreadingHTTPServer):
     def __init__(self, *scripts: Scripted, certificate: Path | None = None) -> None:
         super().__init__(('127.0.0.1', 0), Handler)
         self.scripts = list(scripts)
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.failed: list[str] = []  # connections that ended in an error of TLS

@@ -15,11 +15,11 @@ PROJECT = tomllib.loads((Path(__file__).parents[3] / 'pyproject.toml').read_text
 @pytest.mark.parametrize('extra', EXTRAS)
 def test_what_is_asked_for_is_what_pyproject_declares(extra):
     declared = PROJECT['optional-dependencies'][extra]
-    assert sorted(one.requirement for one in EXTRAS[extra]) == sorted(declared)
+    assert sorted(package.requirement for package in EXTRAS[extra]) == sorted(declared)
 
 
 def test_the_core_is_what_pyproject_declares():
-    assert {one.requirement for one in CORE} <= set(PROJECT['dependencies'])
+    assert {package.requirement for package in CORE} <= set(PROJECT['dependencies'])
 
 
 def test_a_package_that_is_there_and_loads_is_fine():

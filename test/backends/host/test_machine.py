@@ -45,7 +45,7 @@ def test_a_program_that_is_missing_or_fails_is_an_oserror(command):
 
 
 @pytest.mark.parametrize(
-    ('files', 'found'),
+    ('files', 'board'),
     [
         pytest.param({}, '', id='a desktop'),
         pytest.param({'proc/device-tree/model': 'Raspberry Pi 5\0'}, '', id='another board'),
@@ -60,8 +60,8 @@ def test_a_program_that_is_missing_or_fails_is_an_oserror(command):
         pytest.param({'etc/nv_tegra_release': '# R39 (release)'}, 'R39 (release)', id='in Docker'),
     ],
 )
-def test_a_jetson_is_told_by_its_files(files, found, tmp_path):
+def test_a_jetson_is_told_by_its_files(files, board, tmp_path):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert jetson(tmp_path) == found
+    assert jetson(tmp_path) == board

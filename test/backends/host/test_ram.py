@@ -50,7 +50,7 @@ def test_the_least_of_machine_and_control_groups_is_available(tmp_path, files, a
 
 
 def test_this_machine_has_some():
-    found, total = available_bytes(), total_bytes()
-    if found is None or total is None:
+    available, total = available_bytes(), total_bytes()
+    if available is None or total is None:
         pytest.skip('needs /proc/meminfo: Linux')
-    assert 0 < found <= total
+    assert 0 < available <= total
