@@ -41,16 +41,24 @@ _BACKENDS = ('transformers', 'torch', 'onnx')
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured."""
+    """How much is measured.
+
+    frames: of a window. questions: repetitions of a first and a second question.
+    slides: windows that a question is asked about after they slid by one frame.
+    windows: how many windows four questions are asked about.
+    tracked, tracks: clips with tracking questions, and repetitions of each question.
+    alone, starts: backends that are started in processes of their own, and how often each.
+    large: repetitions with a model of a released size.
+    """
 
     frames: int
-    questions: int  # repetitions of a first and a second question
+    questions: int
     slides: int
-    windows: int  # that four questions are asked about
-    tracked: int  # clips with tracking questions
-    tracks: int  # repetitions of each
-    alone: tuple[str, ...]  # backends in processes of their own
-    starts: int  # of each
+    windows: int
+    tracked: int
+    tracks: int
+    alone: tuple[str, ...]
+    starts: int
     large: int
 
 
@@ -130,7 +138,7 @@ def released(plan: Plan, scratch: Path, threads: int) -> list[Row]:
 
 def shipped(plan: Plan, scratch: Path, threads: int) -> list[Row]:
     """All groups on the model that ships."""
-    _LOG.info('loading %s and its pictures', SHIPPED.name)
+    _LOG.info('loading %s and its images', SHIPPED.name)
     folder = with_graphs(SHIPPED, scratch)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     inputs = read_inputs(plan.frames, max(plan.slides, plan.windows), plan.tracked)

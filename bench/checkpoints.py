@@ -96,8 +96,8 @@ def with_graphs(folder: Path, scratch: Path) -> Path:
 def write_random(size: Size, folder: Path, device: str) -> Path:
     """Write a checkpoint of this size with random weights, made on the device; the folder.
 
-    bfloat16 on a GPU, float32 on a CPU. Its tokenizer is the shipped model's, its picture the
-    released 378 x 378. Speed does not depend on what the weights are.
+    The weights are bfloat16 on a GPU, float32 on a CPU. The tokenizer is the shipped model's, the
+    size of an image the released 378 x 378. The values of the weights do not change the speed.
     """
     import torch
     from transformers import GenerationConfig, Molmo2ForConditionalGeneration

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The clips and questions that are measured: pictures of the bag that ships, 640x480."""
+"""The clips and questions that are measured, from the images of the shipped bag, 640x480."""
 
 from __future__ import annotations
 
@@ -35,35 +35,36 @@ class Inputs:
     tracked: tuple[Clip, ...]  # as the node would cut them
 
     def fresh(self, number: int) -> Clip:
-        """The first window in pictures never seen before."""
+        """The first window with images that no side has been shown before."""
         return fresh(self.windows[0], number)
 
 
 def read_inputs(frames: int, slides: int, tracked: int) -> Inputs:
     """Cut the bag into `slides` + 1 windows of so many frames, and clips to track on.
 
-    The bag holds 224 pictures of 22 s. A window's pictures are taken evenly from it and labelled
+    The bag holds 224 images of 22 s. A window's images are taken evenly from it and labelled
     every half second, as if it had been played slower: 64 frames at 2 fps would take 32 s.
     """
     with open_recording(BAG) as recording:
-        pictures = list(recording.messages())
+        messages = list(recording.messages())
         clips = tuple(
             recording.clip_of_seconds(start, start + _TRACK_LENGTH_S)
             for start in _TRACK_STARTS_S[:tracked]
         )
     count = frames + slides
-    chosen = [pictures[i * (len(pictures) - 1) // (count - 1)] for i in range(count)]
+    chosen = [messages[i * (len(messages) - 1) // (count - 1)] for i in range(count)]
     frames_read = [Frame(item.stamp_ns, decode(item.image), item.frame_id) for item in chosen]
     for frame in frames_read:
-        frame.image.flags.writeable = False  # as a clip's pictures are
+        # A clip's images are read-only.
+        frame.image.flags.writeable = False
     windows = tuple(_clip(frames_read[i : i + frames]) for i in range(slides + 1))
     return Inputs(frames, windows, clips)
 
 
 def fresh(clip: Clip, number: int) -> Clip:
-    """The clip in copies of its pictures with one value changed: no cache holds any of them.
+    """The clip with copies of its images in which one value is changed, so that no cache has them.
 
-    number: 0 to 254; another one gives other pictures.
+    number: 0 to 254; another number gives other images.
     """
     frames = []
     for frame in clip.frames:

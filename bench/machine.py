@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What it was measured on."""
+"""The machine that the figures were measured on."""
 
 from __future__ import annotations
 

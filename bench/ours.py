@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Our backends, with what the engine did counted and its two heavy steps timed."""
+"""Our backends, with a count of the engine's passes and the times of its two heavy steps."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from molmo_ground_ros.types import Clip, Frame
 
 
 class TimedRuntime:
-    """A runtime that notes how long it encodes frames and reads videos. For one thread."""
+    """A runtime that measures how long it encodes frames and reads videos. For one thread."""
 
     def __init__(self, runtime: Runtime, wait: Callable[[], None]) -> None:
-        """wait: until the device has done what it was given."""
+        """wait: returns when the device has finished all its work."""
         self._runtime = runtime
         self._wait = wait
         self.capacity = runtime.capacity

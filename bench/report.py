@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Rows to the table, to JSON, and to docs/performance.md."""
+"""Writes rows as a table, as JSON, and into docs/performance.md."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a group of measurements gives: rows of the table, and how they compare with the peer."""
+"""The rows of the table, and how each side compares with the peer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Row:
     ratios: Mapping[str, float] = field(default_factory=dict)  # by side: how many times better
 
     def record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The row as a JSON object."""
         cells = {
             side: {'median': cell.median, 'p10': cell.low, 'p90': cell.high, 'count': cell.count}
             for side, cell in self.cells.items()

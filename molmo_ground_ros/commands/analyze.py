@@ -195,13 +195,13 @@ def _write_files(
     from molmo_ground_ros.reports.table import write_csv
     from molmo_ground_ros.reports.video import write_video
 
-    pictures = frame_reader(recordings)
+    read_frame = frame_reader(recordings)
     records.write_jsonl(analysis, folder / RECORDS)
     write_csv(analysis, folder / TABLE)
-    write_page(analysis, pictures, folder / PAGE)
+    write_page(analysis, read_frame, folder / PAGE)
     write_bag(analysis, folder / OVERLAY)
     if video:
-        write_video(analysis, pictures, sampled_stamps(plan.windows, recordings), folder / VIDEO)
+        write_video(analysis, read_frame, sampled_stamps(plan.windows, recordings), folder / VIDEO)
 
 
 def _questions(arguments: argparse.Namespace, loader: GrounderLoader) -> list[Question]:
@@ -272,9 +272,9 @@ def _analyze(
 
 def _write_sheet(analysis: Analysis, recordings: Mapping[str, Recording], path: str) -> None:
     finding = analysis.findings[0]
-    picture = frame_reader(recordings)
+    read_frame = frame_reader(recordings)
     tiles = tiles_of(
-        finding, analysis.span_ns[0], lambda stamp_ns: picture(finding.camera, stamp_ns).image
+        finding, analysis.span_ns[0], lambda stamp_ns: read_frame(finding.camera, stamp_ns).image
     )
     heading = finding.question.query.text, answer_summary(finding)
     save_png(contact_sheet(*heading, tiles, analysis.span_ns), path)
