@@ -17,6 +17,8 @@
     |-- ModelLoading
     |-- ShuttingDown
     |-- BackendError
+    |   |-- ModelStuck
+    |   |-- WorkerEnded
     |   |-- UnknownBackend
     |   |-- MissingPackage
     |   |-- DoesNotFit
@@ -87,7 +89,9 @@ def listed(names: Iterable[str]) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """The class and the message of an error that is not ours, as text that can be sent."""
+    """The message of an error as text that can be sent; after its class if it is not ours."""
+    if isinstance(error, GroundError):
+        return str(error)
     try:
         message = str(error)
     except Exception:  # noqa: BLE001 - the error's own code is not ours either
@@ -243,6 +247,26 @@ class ShuttingDown(GroundError):
 
 class BackendError(GroundError):
     """The model or its runtime failed; the message holds the cause."""
+
+
+class ModelStuck(BackendError):
+    """The model has not come back for so long that no question is taken until it does."""
+
+    def __init__(self, doing: str, overdue_ns: int, limit_ns: int) -> None:
+        self.doing = doing
+        self.overdue_ns = overdue_ns
+        super().__init__(
+            f'the model has not come back from {doing} for {seconds(overdue_ns)}, over the limit '
+            f'of {limit_ns / 1e9:g} s; no question is taken until it does'
+        )
+
+
+class WorkerEnded(BackendError):
+    """The thread that asks the model has ended, so that the node must be started again."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f'the thread that asks the model has ended ({why}): restart the node')
 
 
 class UnknownBackend(BackendError):

@@ -61,8 +61,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='grounder job loader session',
-        private='ahead placement scores',
+        public='grounder job loader session session_stats',
+        private='ahead guarded_backend placement scores',
     ),
     'recording': Room(
         ('storage', 'frames'),

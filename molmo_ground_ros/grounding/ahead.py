@@ -66,12 +66,18 @@ class FramePreparer:
         except ImageError:
             # A question takes the frame beside it, and counts this one as undecodable.
             return
+        except Exception as error:  # noqa: BLE001 - an image decoder may raise anything
+            self._note_failure(camera, error)
+            return
         try:
             self._backend.prepare(camera, Frame(stored.stamp_ns, pixels, stored.frame_id))
         except Exception as error:  # noqa: BLE001 - the next question tells what is wrong
-            self.failed += 1
-            self.last_error = describe(error)
-            if self.failed == 1:
-                _log.exception("a frame of camera '%s' could not be encoded ahead", camera)
+            self._note_failure(camera, error)
             return
         self.prepared += 1
+
+    def _note_failure(self, camera: str, error: Exception) -> None:
+        self.failed += 1
+        self.last_error = describe(error)
+        if self.failed == 1:
+            _log.exception("a frame of camera '%s' could not be encoded ahead", camera)

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
-from molmo_ground_ros.errors import GroundError
+from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
-from molmo_ground_ros.grounding.grounder import Progress
+from molmo_ground_ros.grounding.grounder import Grounder, Progress
 from molmo_ground_ros.types import Answer, Question
+
+_log = logging.getLogger(__name__)
 
 
 class Job:
@@ -26,6 +29,8 @@ class Job:
         self.progress = Progress('queued')
         self._lock = threading.Lock()
         self._done = threading.Event()
+        # When the outcome was set, by the steady clock.
+        self.resolved_ns = 0
         # Guarded by _lock, and set once.
         self._outcome: Answer | GroundError | None = None
 
@@ -40,6 +45,7 @@ class Job:
             if self._outcome is not None:
                 return False
             self._outcome = outcome
+            self.resolved_ns = time.monotonic_ns()
             self._done.set()
             return True
 
@@ -61,3 +67,22 @@ class Job:
         """Note how far the work has come; False once nobody waits for it any more."""
         self.progress = progress
         return not self.done
+
+
+def run_job(grounder: Grounder, job: Job) -> Answer | GroundError:
+    """Decode the window of a job and ask about it; every failure is returned as an error."""
+    try:
+        if not job.advance(Progress('decoding')):
+            # It was resolved while it was taken from the queue.
+            return Canceled('queued')
+        clip = job.window.decode()
+        job.advance(Progress('generating'))
+        (answer,) = grounder.ground_all(clip, [job.question], job.advance)
+    except GroundError as error:
+        if isinstance(error, BackendError) and error.__cause__ is not None:
+            _log.exception('the backend failed')
+        return error
+    except BaseException as error:  # noqa: BLE001 - an image decoder may raise anything, too
+        _log.exception('the question failed')
+        return BackendError(describe(error))
+    return answer

@@ -12,14 +12,11 @@ stop them.
 
 from __future__ import annotations
 
-import enum
 import logging
-import statistics
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from molmo_ground_ros.backends.base import Backend
@@ -31,15 +28,20 @@ from molmo_ground_ros.errors import (
     ErrorCode,
     GroundError,
     ModelLoading,
+    ModelStuck,
     ShuttingDown,
     TimedOut,
     UnknownCamera,
+    WorkerEnded,
+    describe,
 )
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.ahead import FramePreparer
-from molmo_ground_ros.grounding.grounder import Grounder, Progress
-from molmo_ground_ros.grounding.job import Job
+from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.grounding.guarded_backend import Call, GuardedBackend, Purpose
+from molmo_ground_ros.grounding.job import Job, run_job
+from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats, quantiles
 from molmo_ground_ros.language import grammar
 from molmo_ground_ros.types import Answer, Query
 
@@ -49,17 +51,11 @@ _log = logging.getLogger(__name__)
 IDLE_POLL_S = 0.25
 # Questions whose newest frames are this close share their frames.
 TOGETHER_NS = 100_000_000
-# How long `close` waits for a worker that is inside a backend.
-JOIN_TIMEOUT_S = 5.0
-
-
-class ModelState(enum.Enum):
-    """Where the model stands."""
-
-    LOADING = 'loading'
-    READY = 'ready'
-    FAILED = 'failed'
-    CLOSED = 'closed'
+# How long `close` waits for a worker that is inside a backend. The process ends within 2 s.
+JOIN_TIMEOUT_S = 1.0
+# Questions are refused once the model has prepared one frame for longer than this, or has gone on
+# for longer than this with a question that was resolved: it timed out or was cancelled.
+STUCK_AFTER_NS = 30_000_000_000
 
 
 class SessionSettings(Protocol):
@@ -96,23 +92,6 @@ class SessionSettings(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStats:
-    """What the session has done since it began."""
-
-    state: ModelState
-    load_error: str
-    waiting: int  # in the queue, without the one being answered
-    running_s: float  # how long the worker has been at its present job; 0 when idle
-    outcomes: dict[str, int]  # by name of ErrorCode
-    late: int  # outcomes that came after the job had been resolved, and were dropped
-    latency_p50_s: float  # of the last answers, from asking to answer; nan before the first
-    latency_p95_s: float
-    prepared: int  # frames encoded as they arrived
-    unprepared: int  # frames that the backend failed to encode ahead
-    last_error: str
-
-
 class Session:
     """Admits questions, runs them one at a time on the backend, and always answers."""
 
@@ -143,7 +122,9 @@ class Session:
         self._late = 0
         self._latencies_s: deque[float] = deque(maxlen=200)
         self._last_error = ''
+        self._backend_error = ''
         # Set once, by the worker.
+        self._backend: GuardedBackend | None = None
         self._preparer: FramePreparer | None = None
         # Daemons: a backend that hangs must not keep the process from ending.
         self._worker = threading.Thread(target=self._work, name='inference', daemon=True)
@@ -173,8 +154,8 @@ class Session:
         The window is fixed and its frames held now, whatever the camera sends later. One of the
         whole buffer is that of an open question of the same kind, if no more than 0.1 s of pictures
         came since: questions asked together share frames, and the work that is done on them. Raises
-        BadRequest and its kind, ModelLoading, BackendError (loading failed), Busy, NoFrames,
-        WindowNotCovered, ShuttingDown.
+        BadRequest and its kind, ModelLoading, BackendError (loading failed), WorkerEnded,
+        ModelStuck, Busy, NoFrames, WindowNotCovered, ShuttingDown.
         """
         try:
             job = self._admit(query, timeout_ns)
@@ -194,19 +175,25 @@ class Session:
     def stats(self) -> SessionStats:
         """A snapshot for diagnostics."""
         with self._changed:
-            running = time.monotonic_ns() - self._running_since_ns if self._running else 0
-            quantiles = _quantiles(self._latencies_s)
+            now_ns = time.monotonic_ns()
+            call = self._call()
+            preparing = call is not None and call.purpose is Purpose.PREPARE
+            p50_s, p95_s = quantiles(self._latencies_s)
             return SessionStats(
                 state=self._state,
                 load_error=str(self._load_error or ''),
+                stuck=str(self._stuck() or ''),
                 waiting=len(self._queue),
-                running_s=running / 1e9,
+                running_s=(now_ns - self._running_since_ns) / 1e9 if self._running else 0.0,
+                preparing_s=(now_ns - call.began_ns) / 1e9 if call and preparing else 0.0,
                 outcomes=dict(self._outcomes),
                 late=self._late,
-                latency_p50_s=quantiles[0],
-                latency_p95_s=quantiles[1],
+                latency_p50_s=p50_s,
+                latency_p95_s=p95_s,
                 prepared=self._preparer.prepared if self._preparer else 0,
                 unprepared=self._preparer.failed if self._preparer else 0,
+                prepare_error=self._preparer.last_error if self._preparer else '',
+                backend_error=self._backend_error,
                 last_error=self._last_error,
             )
 
@@ -216,12 +203,13 @@ class Session:
             if self._state is ModelState.CLOSED:
                 return
             self._state = ModelState.CLOSED
-            jobs = [*self._queue, *([self._running] if self._running else [])]
+            jobs = self._open_jobs()
             self._queue.clear()
             self._changed.notify_all()
         for job in jobs:
             self._finish(job, ShuttingDown())
-        self._watchdog.join(JOIN_TIMEOUT_S)
+        # The watchdog is in no backend, so it ends at once.
+        self._watchdog.join()
         self._worker.join(JOIN_TIMEOUT_S)
         if self._worker.is_alive():
             _log.warning('the backend did not come back within %g s', JOIN_TIMEOUT_S)
@@ -244,7 +232,7 @@ class Session:
 
     def _shared(self, query: Query, window: PinnedWindow) -> PinnedWindow:
         """The window of an open question that was asked together with this one, or its own."""
-        jobs = [*self._queue, *([self._running] if self._running else [])]
+        jobs = self._open_jobs()
         if query.start_ns or query.end_ns:
             return window
         for job in jobs:
@@ -268,9 +256,34 @@ class Session:
             raise ModelLoading(self._settings.model)
         if self._load_error is not None:
             raise self._load_error
+        stuck = self._stuck()
+        if stuck is not None:
+            raise stuck
         open_jobs = len(self._queue) + (self._running is not None)
         if open_jobs > self._settings.queue_size:
             raise Busy(open_jobs)
+
+    def _open_jobs(self) -> list[Job]:
+        """The jobs that wait, then the one that the worker is at."""
+        return [*self._queue, *([self._running] if self._running else [])]
+
+    def _call(self) -> Call | None:
+        return self._backend.call if self._backend else None
+
+    def _stuck(self) -> ModelStuck | None:
+        """The error for a question while the model does not come back, or None if it may."""
+        call, job = self._call(), self._running
+        if call is None or call.purpose is Purpose.CLOSE:
+            return None
+        free_ns = call.began_ns
+        if call.purpose is Purpose.ANSWER:
+            if job is None or not job.done:
+                return None
+            free_ns = max(job.resolved_ns, call.began_ns)
+        overdue_ns = time.monotonic_ns() - free_ns
+        if overdue_ns <= STUCK_AFTER_NS:
+            return None
+        return ModelStuck(call.purpose.value, overdue_ns, STUCK_AFTER_NS)
 
     def _finish(self, job: Job, outcome: Answer | GroundError) -> None:
         set_now = job.resolve(outcome)
@@ -296,8 +309,7 @@ class Session:
                 if self._state is ModelState.CLOSED:
                     return
                 now_ns = time.monotonic_ns()
-                running = [self._running] if self._running else []
-                live = [job for job in (*running, *self._queue) if not job.done]
+                live = [job for job in self._open_jobs() if not job.done]
                 expired = [job for job in live if job.deadline_ns <= now_ns]
                 for job in expired:
                     if job in self._queue:
@@ -309,36 +321,60 @@ class Session:
                 self._finish(job, TimedOut(job.timeout_ns, job.progress.stage))
 
     def _work(self) -> None:
+        try:
+            self._serve()
+        except BaseException as error:  # noqa: BLE001 - the thread's last line
+            _log.exception('the worker has ended')
+            self._refuse_all(WorkerEnded(describe(error)))
+
+    def _refuse_all(self, reason: GroundError) -> None:
+        """Resolve what is open with an error that all later questions are refused with, too."""
+        with self._changed:
+            if self._state is not ModelState.CLOSED:
+                self._state = ModelState.FAILED
+            self._load_error = reason
+            jobs = self._open_jobs()
+            self._queue.clear()
+            self._running = None
+            self._changed.notify_all()
+        for job in jobs:
+            self._finish(job, reason)
+
+    def _serve(self) -> None:
         backend = self._load_backend()
         if backend is None:
             return
+        self._backend = backend
         grounder = Grounder(backend, answer_format=self._settings.answer_format)
         if self._settings.prepare:
             self._preparer = FramePreparer(backend, self._buffers)
         while self._run_next_job(grounder):
             pass
-        _close(backend)
+        backend.close()
 
     def _run_next_job(self, grounder: Grounder) -> bool:
         """Run the next job; False at the end. Holds no job, nor its frames, while it waits."""
         job = self._take()
         if job is None:
             return False
-        self._finish(job, _run(grounder, job))
+        outcome = run_job(grounder, job)
+        self._finish(job, outcome)
         with self._changed:
             self._running = None
+            if isinstance(outcome, Answer | BackendError):
+                self._backend_error = '' if isinstance(outcome, Answer) else str(outcome)
         return True
 
-    def _load_backend(self) -> Backend | None:
-        backend: Backend | None = None
+    def _load_backend(self) -> GuardedBackend | None:
+        backend: GuardedBackend | None = None
         error: GroundError | None = None
         try:
-            backend = self._load()
+            backend = GuardedBackend(self._load())
         except GroundError as err:
             error = err
-        except Exception as err:  # noqa: BLE001 - loading runs code that is not ours
+        except BaseException as err:  # noqa: BLE001 - loading runs code that is not ours
             _log.exception('the model cannot be loaded')
-            error = BackendError(f'{type(err).__name__}: {err}')
+            error = BackendError(describe(err))
         with self._changed:
             self._load_error = error
             if self._state is ModelState.LOADING:
@@ -362,34 +398,3 @@ class Session:
                     return self._running
             if self._preparer is not None:
                 idle_s = 0.0 if self._preparer.step() else IDLE_POLL_S
-
-
-def _run(grounder: Grounder, job: Job) -> Answer | GroundError:
-    try:
-        if not job.advance(Progress('decoding')):
-            return Canceled('queued')  # resolved while it was taken from the queue
-        clip = job.window.decode()
-        job.advance(Progress('generating'))
-        (answer,) = grounder.ground_all(clip, [job.question], job.advance)
-    except GroundError as error:
-        return error
-    except Exception as error:  # noqa: BLE001 - the Backend protocol says so
-        _log.exception('the backend failed')
-        return BackendError(f'{type(error).__name__}: {error}')
-    return answer
-
-
-def _close(backend: Backend) -> None:
-    try:
-        backend.close()
-    except Exception:  # noqa: BLE001 - the worker's last line
-        _log.exception('the backend failed to close')
-
-
-def _quantiles(values: deque[float]) -> tuple[float, float]:
-    if not values:
-        return float('nan'), float('nan')
-    if len(values) == 1:
-        return values[0], values[0]
-    cuts = statistics.quantiles(values, n=20, method='inclusive')
-    return cuts[9], cuts[18]

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from molmo_ground_ros.frames.buffer_stats import BufferStats
-from molmo_ground_ros.grounding.session import ModelState, SessionStats
+from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats
 
 # An answer that takes longer than this causes a warning.
 STUCK_AFTER_S = 120.0
+# Encoding one frame ahead that takes longer than this causes a warning.
+PREPARE_WARN_S = 5.0
 
 
 @dataclass(slots=True)
@@ -36,17 +38,26 @@ def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus
         level, message = DiagnosticStatus.ERROR, stats.load_error
     elif stats.state is ModelState.LOADING:
         level = DiagnosticStatus.WARN
+    elif stats.stuck:
+        level, message = DiagnosticStatus.ERROR, stats.stuck
     elif stats.running_s > STUCK_AFTER_S:
         level, message = DiagnosticStatus.WARN, f'one answer has taken {stats.running_s:.0f} s'
+    elif stats.preparing_s > PREPARE_WARN_S:
+        level = DiagnosticStatus.WARN
+        message = f'preparing one frame has taken {stats.preparing_s:.0f} s'
+    elif stats.backend_error:
+        level, message = DiagnosticStatus.WARN, f'the last question failed: {stats.backend_error}'
     values = {
         'model': model,
         'waiting': stats.waiting,
         'running_s': f'{stats.running_s:.3f}',
+        'preparing_s': f'{stats.preparing_s:.3f}',
         'late': stats.late,
         'latency_p50_s': f'{stats.latency_p50_s:.3f}',
         'latency_p95_s': f'{stats.latency_p95_s:.3f}',
         'prepared': stats.prepared,
         'unprepared': stats.unprepared,
+        'prepare_error': stats.prepare_error,
         'last_error': stats.last_error,
         **{f'outcome_{code}': count for code, count in sorted(stats.outcomes.items())},
     }

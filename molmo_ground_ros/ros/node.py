@@ -56,7 +56,7 @@ RESULT_TIMEOUT_S = 60
 # Seconds after which one Python thread gives way to another.
 SWITCH_INTERVAL_S = 0.0005
 # Seconds that a shutdown waits for open replies to be sent.
-REPLY_GRACE_S = 2.0
+REPLY_GRACE_S = 0.5
 
 
 class GroundNode(Node):

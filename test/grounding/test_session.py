@@ -25,7 +25,8 @@ from molmo_ground_ros.errors import (
     WindowNotCovered,
 )
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
-from molmo_ground_ros.grounding.session import ModelState, Session
+from molmo_ground_ros.grounding.session import Session
+from molmo_ground_ros.grounding.session_stats import ModelState
 from molmo_ground_ros.types import Clip, Frame, Query
 
 QUESTION = Query('How many times was the red block grasped?')

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,10 +24,12 @@ from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.msg import PointArray
 from molmo_ground_ros.ros import convert
 from molmo_ground_ros.srv import Ground
+from molmo_ground_ros.types import Frame
 
 Start = Callable[..., World]
 LONE = '\ud83d'
 CLEANED = '\ufffd'
+PATIENCE_S = 20.0
 
 
 def image(seconds: float) -> Image:
@@ -97,3 +100,44 @@ def test_error_with_a_lone_surrogate_is_replied_and_diagnostics_go_on(start: Sta
     assert reply.error_msg == f'RuntimeError: cannot decode {CLEANED}'
     assert values(next_status(arrays, 0))['last_error'] == reply.error_msg
     assert world.ask(query='Is it there?').error_code == Ground.Response.OK
+
+
+def test_backend_that_exits_is_told_until_the_next_answer(start: Start) -> None:
+    step = raise_once(SystemExit('the driver is gone'))
+    world = start(ReplayBackend(['yes'], repeat=True, delay=step), diagnostics_period_seconds=0.1)
+    arrays = world.listen(DiagnosticArray, '/diagnostics')
+    film(world)
+    reply = world.ask(query='Is it there?')
+    assert reply.error_code == Ground.Response.BACKEND_FAILED
+    assert reply.error_msg == 'SystemExit: the driver is gone'
+    status = next_status(arrays, 0)
+    assert status.level == DiagnosticStatus.WARN
+    assert status.message == 'the last question failed: SystemExit: the driver is gone'
+    assert world.ask(query='Is it there?').error_code == Ground.Response.OK
+    assert next_status(arrays, 0).level == DiagnosticStatus.OK
+
+
+def test_backend_that_hangs_in_prepare_is_told_and_questions_are_refused(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('molmo_ground_ros.grounding.session.STUCK_AFTER_NS', 50_000_000)
+    free = threading.Event()
+
+    class Hanging(ReplayBackend):
+        def prepare(self, camera: str, frame: Frame) -> None:
+            assert free.wait(PATIENCE_S)
+
+    world = start(Hanging(['yes'], repeat=True), diagnostics_period_seconds=0.1)
+    arrays = world.listen(DiagnosticArray, '/diagnostics')
+    film(world)
+    wait_until(lambda: world.node.session.stats().stuck != '', 'the model to be stuck')
+    reply = world.ask(query='Is it there?')
+    assert reply.error_code == Ground.Response.BACKEND_FAILED
+    assert 'has not come back from preparing a frame' in reply.error_msg
+    status = next_status(arrays, 0)
+    assert status.level == DiagnosticStatus.ERROR
+    assert 'has not come back from preparing a frame' in status.message
+    free.set()
+    wait_until(lambda: world.node.session.stats().stuck == '', 'the model to come back')
+    assert world.ask(query='Is it there?').error_code == Ground.Response.OK
+    assert next_status(arrays, 0).level == DiagnosticStatus.OK

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,12 @@ pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUT
 import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 from support.world import wait_until
+
+from molmo_ground_ros.ros import convert
+from molmo_ground_ros.srv import Ground
 
 ROOT = Path(__file__).parents[2]
 GRASPS = (
@@ -25,6 +32,24 @@ GRASPS = (
     'grasp of the red block</points> shows a total of 3.'
 )
 PATIENCE_S = 60.0
+# A node whose backend hangs for a minute in the method that is its first argument.
+HANGING_NODE = """
+import sys, time
+from molmo_ground_ros.backends.replay import ReplayBackend
+from molmo_ground_ros.ros import node
+
+def hang(*_):
+    print('hangs', flush=True)
+    time.sleep(60)
+
+def load(_):
+    backend = ReplayBackend(['yes'])
+    setattr(backend, sys.argv[1], hang)
+    return backend
+
+node.load_backend = hang if sys.argv[1] == 'load' else load
+raise SystemExit(node.main(['--ros-args', '-r', f'__node:={sys.argv[2]}']))
+"""
 
 
 def start_node(*arguments: str) -> subprocess.Popen[str]:
@@ -61,6 +86,43 @@ def test_node_with_the_shipped_parameter_file_ends_cleanly(
         rclpy.shutdown(context=context)
     assert process.returncode == 0, errors
     assert 'Traceback' not in errors
+
+
+@pytest.mark.parametrize('method', ['load', 'prepare', 'generate', 'close'])
+def test_node_whose_backend_hangs_ends_within_two_seconds(method: str) -> None:
+    name = f'hangs_in_{method}_{os.getpid()}'
+    command = [sys.executable, '-c', HANGING_NODE, method, name]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    context = Context()
+    rclpy.init(context=context)
+    client = Node('client', context=context)
+    images = client.create_publisher(Image, 'image', 10)
+    asking = client.create_client(Ground, f'/{name}/ground')
+    assert process.stdout is not None
+    try:
+        wait_until(lambda: client.count_publishers(f'/{name}/points') > 0, 'the node')
+        stamp_ns = 1_000_000_000
+        while method != 'close' and not select.select([process.stdout], [], [], 0.1)[0]:
+            stamp_ns += 500_000_000
+            images.publish(image(stamp_ns))
+            if method == 'generate':
+                asking.call_async(Ground.Request(query='Is it there?'))
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        process.communicate(timeout=PATIENCE_S)
+        elapsed_s = time.monotonic() - began
+    finally:
+        process.kill()
+        client.destroy_node()
+        rclpy.shutdown(context=context)
+    assert process.returncode == 0
+    assert elapsed_s < 2.0
+
+
+def image(stamp_ns: int) -> Image:
+    header = Header(stamp=convert.time_msg(stamp_ns))
+    pixels = bytes(16 * 12 * 3)
+    return Image(header=header, width=16, height=12, encoding='rgb8', step=48, data=pixels)
 
 
 def test_bad_parameter_is_one_line_and_exit_code_2() -> None:

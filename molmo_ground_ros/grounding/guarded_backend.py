@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A backend as the worker sees it: every failure is a GroundError, and calls are timed."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from molmo_ground_ros.backends.base import Backend, GenerateOptions, Generation, OnText
+from molmo_ground_ros.errors import BackendError, GroundError, describe
+from molmo_ground_ros.types import Clip, Frame
+
+_log = logging.getLogger(__name__)
+
+
+class Purpose(enum.Enum):
+    """What a backend was called for, in words for messages."""
+
+    ANSWER = 'answering a question'
+    PREPARE = 'preparing a frame'
+    CLOSE = 'closing'
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that the backend has not come back from yet."""
+
+    purpose: Purpose
+    began_ns: int  # steady clock
+
+
+class GuardedBackend:
+    """Wraps a backend for the worker's thread; `call` may be read by any thread.
+
+    A backend runs code that is not ours, which may raise anything. SystemExit and KeyboardInterrupt
+    would end the worker's thread, so they become BackendError like every other exception.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        """Take a backend, which `close` closes."""
+        self.model = backend.model
+        self._backend = backend
+        # Replaced by the worker alone.
+        self.call: Call | None = None
+
+    def generate(
+        self, clip: Clip, prompts: Sequence[str], options: GenerateOptions, on_text: OnText
+    ) -> list[Generation]:
+        """As the backend does. Raises GroundError alone."""
+        with self._guard(Purpose.ANSWER):
+            return self._backend.generate(clip, prompts, options, on_text)
+
+    def prepare(self, camera: str, frame: Frame) -> None:
+        """As the backend does. Raises GroundError alone."""
+        with self._guard(Purpose.PREPARE):
+            self._backend.prepare(camera, frame)
+
+    def close(self) -> None:
+        """Close the backend. A failure is only logged."""
+        try:
+            with self._guard(Purpose.CLOSE):
+                self._backend.close()
+        except GroundError:
+            _log.exception('the backend failed to close')
+
+    @contextmanager
+    def _guard(self, purpose: Purpose) -> Iterator[None]:
+        self.call = Call(purpose, time.monotonic_ns())
+        try:
+            yield
+        except GroundError:
+            raise
+        except BaseException as error:
+            raise BackendError(describe(error)) from error
+        finally:
+            self.call = None
