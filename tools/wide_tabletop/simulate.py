@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Command: simulated episodes to learn from.
+"""Command: simulated episodes, to learn from or as a rosbag2 MCAP file with its truth.
 
 Usage:
     python -m tools.wide_tabletop.simulate shards FOLDER --first 1000000 --count 2000
+    python -m tools.wide_tabletop.simulate bag PATH.mcap --seed 7 --seconds 30
 """
 
 import argparse
@@ -11,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from tools.wide_tabletop.bag import Span, write_bag
+from tools.wide_tabletop.plan import scene_from_seed
 from tools.wide_tabletop.render import RendererMissingError
 from tools.wide_tabletop.shards import write_shards
 
@@ -23,7 +26,20 @@ def _parser() -> argparse.ArgumentParser:
     shards.add_argument('--first', type=int, default=1_000_000, help='first seed')
     shards.add_argument('--count', type=int, default=2000, help='episodes')
     shards.add_argument('--processes', type=int, default=1, help='at a time')
+    bag = commands.add_parser('bag', help='one episode as an MCAP bag, its truth beside it')
+    bag.add_argument('path', type=Path)
+    bag.add_argument('--seed', type=int, default=0)
+    bag.add_argument('--seconds', type=float, default=30.0, help='length')
+    bag.add_argument('--rate', type=float, default=10.0, help='pictures a second')
+    bag.add_argument('--view', type=int, choices=(0, 1), default=0, help='which camera')
     return parser
+
+
+def _bag(options: argparse.Namespace) -> None:
+    scene = scene_from_seed(options.seed, options.seconds + 0.1, calm=True)
+    span = Span(length_s=options.seconds, rate_hz=options.rate, view=options.view)
+    truth = write_bag(scene, span, options.path)
+    print(f'{options.path}: seed {options.seed}, {len(truth["events"])} events')
 
 
 def _shards(options: argparse.Namespace) -> None:
@@ -39,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; 2 with one line on stderr where the renderer is missing."""
     options = _parser().parse_args(arguments)
     try:
-        _shards(options)
+        _shards(options) if options.command == 'shards' else _bag(options)
     except RendererMissingError as err:
         print(err, file=sys.stderr)
         return 2
