@@ -170,7 +170,7 @@ def _measure(path: Path) -> dict[str, float]:
     began = time.perf_counter()
     with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
         recordings = {recording.topic: recording}
-        plan = windows_of.plan([str(path)], recordings, _QUESTIONS, {})
+        plan = windows_of.make_plan([str(path)], recordings, _QUESTIONS, {})
         asker = LocalRunner(recordings, Grounder(Instant()), plan.questions)
         analysis = windows_of.analyze(plan, recordings, asker)
         out = Path(folder)

@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Questions about whole recordings: asked window by window, merged, kept. Knows no models or ROS.
+"""Questions about whole recordings, asked window by window and merged. Knows no models or ROS.
 
-values.py   what it gives
-window.py   one window asked
-spread/     windows asked by workers on Ray
-run.py      all windows of all cameras, merged
-store.py    finished windows on disk, to go on from
-records.py  events and track points, one JSON record each
-replace.py  a file that is whole or as it was
+run.py              all windows of all cameras, merged
+window.py           one window: its frames read, all questions asked
+ray/                windows asked by workers on Ray
+store.py            answers on disk, so that an interrupted analysis goes on
+stitch/             the answers about overlapping windows, merged into findings
+findings.py         what an analysis gives
+records.py          events and track points as JSON records
+recorded_frames.py  the frames of a recording, for reports that draw on them
 """

@@ -12,7 +12,6 @@ from typing import Any
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.stitch import Mark, Sighting
-from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.storage.atomic import atomic_file
 
 Record = dict[str, Any]
@@ -46,17 +45,17 @@ KEYS = (
 
 
 def records(analysis: Analysis) -> Iterator[Record]:
-    """All events and track points in the order of their stamps; of one stamp, as they were found.
+    """All events and track points by their stamps. The keys of each are KEYS, in that order.
 
-    Keys are KEYS, in that order.
+    Those of one stamp are in the order of the findings.
     """
     questions = list(dict.fromkeys(finding.question for finding in analysis.findings))
-    found = [
+    entries = [
         (sighting.point.stamp_ns, finding, kind, identity, sighting, marks)
         for finding in analysis.findings
         for kind, identity, sighting, marks in _sightings(finding)
     ]
-    for _, finding, kind, identity, sighting, marks in sorted(found, key=lambda one: one[0]):
+    for _, finding, kind, identity, sighting, marks in sorted(entries, key=lambda entry: entry[0]):
         window = finding.windows[sighting.window]
         point = sighting.point
         values = (
@@ -90,27 +89,6 @@ def write_jsonl(analysis: Analysis, path: str | Path) -> None:
     with atomic_file(Path(path)) as partial, partial.open('w', encoding='utf-8') as file:
         for record in records(analysis):
             file.write(json.dumps(record) + '\n')
-
-
-def read_jsonl(path: str | Path) -> list[Record]:
-    """The records of a file, which may have been edited by hand; blank lines are skipped.
-
-    Raises OSError, and BadSetting naming the line for what is no record.
-    """
-    found = []
-    lines = Path(path).read_bytes().split(b'\n')
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError as err:  # also where it is not UTF-8
-            raise BadSetting('records', str(path), f'line {number}: {err}') from err
-        if not isinstance(record, dict) or not record.keys() >= set(KEYS):
-            lacks = sorted(set(KEYS) - record.keys()) if isinstance(record, dict) else 'its keys'
-            raise BadSetting('records', str(path), f'line {number} is no record: it lacks {lacks}')
-        found.append(record)
-    return found
 
 
 def _sightings(finding: Finding) -> Iterator[tuple[str, int, Sighting, Sequence[Mark]]]:

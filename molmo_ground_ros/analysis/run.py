@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""All questions about all windows of all cameras, merged. Holds answers, and no frame.
+"""Asks all questions about all windows of all cameras, and merges the answers. Holds no frame.
 
-A window without an answer is a gap with its reason, and the rest goes on.
+A window without an answer becomes a gap with its reason, and the analysis goes on.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from dataclasses import dataclass, field
 from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.stitch import Stitcher
 from molmo_ground_ros.analysis.stitch.assign import check_solver
-from molmo_ground_ros.analysis.store import Done, Key, Store
+from molmo_ground_ros.analysis.store import Key, Store, StoredAnswer
 from molmo_ground_ros.analysis.window import Failure, Span, WindowAnswers, WindowRunner, Work
 from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.types import Answer, Question
 
-MIN_WINDOW_NS = 2 * OVERLAP_NS  # what it shares with its neighbours is not all of it
+# A window this long shares all of itself with its neighbours.
+MIN_WINDOW_NS = 2 * OVERLAP_NS
 NOT_REACHED = 'not asked: the run was interrupted'
 
 OnWindow = Callable[[int, int], None]
-"""Called after every window with how many were asked so far, of how many to ask."""
+"""Called after every window with the number asked so far and the number to ask."""
 
 _log = logging.getLogger(__name__)
 
 
-def _tell_nobody(asked: int, total: int) -> None:
+def _ignore(asked_windows: int, total: int) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to ask about what."""
+    """The questions of an analysis, and the windows that they are asked about."""
 
     sources: tuple[str, ...]  # paths, as they were given
     questions: tuple[Question, ...]  # each once
@@ -46,7 +47,7 @@ class Plan:
     settings: Mapping[str, str]
 
 
-def plan(
+def make_plan(
     sources: Sequence[str],
     recordings: Mapping[str, Recording],
     questions: Sequence[Question],
@@ -55,12 +56,12 @@ def plan(
     end_ns: int | None = None,
     length_ns: int = MAX_WINDOW_NS,
 ) -> Plan:
-    """The windows of all cameras between two times, counted from their first picture, ns.
+    """Plan the windows of all cameras between two times.
 
-    Without `end_ns`: to the end. length_ns: of a window, at most. Raises BadSetting
-    for a question that is there twice and for a window shorter than two overlaps or too long,
-    NoFrames where no camera has a picture in the span, MissingPackage where there are windows to
-    merge and the package for that is missing.
+    start_ns, end_ns: from the first image of all cameras; without `end_ns` to the last image.
+    length_ns: of a window at most. Raises BadSetting for a question that is there twice and for a
+    window that is shorter than two overlaps or too long, NoFrames if no camera has an image in the
+    span, and MissingPackage if there are windows to merge and the package for that is missing.
     """
     if not MIN_WINDOW_NS <= length_ns <= MAX_WINDOW_NS:
         shortest, longest = MIN_WINDOW_NS / 1e9, MAX_WINDOW_NS / 1e9
@@ -77,7 +78,10 @@ def plan(
     to_ns = last_ns if end_ns is None else min(first_ns + end_ns, last_ns)
     if from_ns > to_ns:
         raise NoFrames(names, f'it ends at {(last_ns - first_ns) / 1e9:.3f} s')
-    windows = {name: one.windows(from_ns, to_ns, length_ns) for name, one in recordings.items()}
+    windows = {
+        camera: recording.windows(from_ns, to_ns, length_ns)
+        for camera, recording in recordings.items()
+    }
     if not any(windows.values()):
         raise NoFrames(names, f'none from {start_ns / 1e9:.3f} s on, to the end of the span')
     if any(len(spans) > 1 for spans in windows.values()):
@@ -86,61 +90,63 @@ def plan(
     return Plan(tuple(sources), tuple(questions), (from_ns, to_ns), windows, dict(settings))
 
 
-def left(what: Plan, store: Store | None = None) -> list[Work]:
+def unanswered(plan: Plan, store: Store | None = None) -> list[Work]:
     """The windows with questions that `store` has no answer to, by camera, then by time."""
-    done = store.done if store else {}
-    found = []
-    for camera, spans in what.windows.items():
-        seen_ns = -1  # stamps are from 0 on
+    answered = store.answers if store else {}
+    works = []
+    for camera, spans in plan.windows.items():
+        # Before all stamps, which are from 0 on.
+        earlier_end_ns = -1
         for span in spans:
-            asked = (n for n in range(len(what.questions)) if (camera, span, n) not in done)
-            if questions := tuple(asked):
-                found.append(Work(camera, span, seen_ns, questions))
-            seen_ns = span[1]
-    return found
+            numbers = range(len(plan.questions))
+            questions = tuple(n for n in numbers if (camera, span, n) not in answered)
+            if questions:
+                works.append(Work(camera, span, earlier_end_ns, questions))
+            earlier_end_ns = span[1]
+    return works
 
 
 def analyze(
-    what: Plan,
+    plan: Plan,
     recordings: Mapping[str, Recording],
-    asker: WindowRunner,
+    runner: WindowRunner,
     store: Store | None = None,
-    on_window: OnWindow = _tell_nobody,
+    on_window: OnWindow = _ignore,
 ) -> Analysis:
-    """Ask, and merge the answers. Ctrl-C ends the asking: what is finished is given.
+    """Ask the questions of a plan, and merge the answers. Ctrl-C ends the asking, not the merging.
 
-    What `store` holds is not asked again, and what is answered is added to it. The same recordings,
-    model and plan give the same result bit for bit, but for times, however often it was resumed
-    and whoever asks. Raises the first window's error where no window gave an answer, OSError (a
-    full disk).
+    Answers in `store` are not asked for again, and new ones are added to it. The same recordings,
+    model and plan give the same result bit for bit except for times, however often the run was
+    resumed and whatever `runner` is. Raises the first window's error if no window gave an answer,
+    and OSError (a full disk).
     """
-    run = _Run(what, recordings, store)
+    run = _Run(plan, recordings, store)
     run.restore()
-    works = left(what, store)
+    works = unanswered(plan, store)
     complete = True
     try:
-        for number, asked in enumerate(asker.ask(works), start=1):
-            run.take(asked)
+        for number, window in enumerate(runner.ask(works), start=1):
+            run.add(window)
             on_window(number, len(works))
     except KeyboardInterrupt:
         complete = False
-    if run.failed and not run.done:
-        raise run.failed[min(run.failed, key=run.place)]
+    if run.failed and not run.answers:
+        raise run.failed[min(run.failed, key=run.position)]
     began_s = time.monotonic()
     findings = tuple(
         run.finding(camera, number)
-        for camera in what.windows
-        for number in range(len(what.questions))
+        for camera in plan.windows
+        for number in range(len(plan.questions))
     )
     run.timing_s['merge'] = time.monotonic() - began_s
     return Analysis(
-        sources=what.sources,
-        cameras=tuple(what.windows),
-        span_ns=what.span_ns,
+        sources=plan.sources,
+        cameras=tuple(plan.windows),
+        span_ns=plan.span_ns,
         findings=findings,
         losses=losses(recordings),
-        settings=what.settings,
-        model=asker.model,
+        settings=plan.settings,
+        model=runner.model,
         timing_s=run.timing_s,
         frames=sum(run.frames.values()),
         complete=complete,
@@ -148,19 +154,19 @@ def analyze(
 
 
 def losses(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
-    """What is missing of the recordings, as far as they were read; a line for a person each."""
-    found = (loss for recording in recordings.values() for loss in recording.loss)
-    return tuple(dict.fromkeys(str(loss) for loss in found))
+    """What is missing of the recordings, as far as they were read; each as a line for a person."""
+    every_loss = (loss for recording in recordings.values() for loss in recording.loss)
+    return tuple(dict.fromkeys(str(loss) for loss in every_loss))
 
 
 @dataclass(slots=True)
 class _Run:
-    """What was found so far, in whatever order."""
+    """The answers and failures so far, which come in any order."""
 
     plan: Plan
     recordings: Mapping[str, Recording]
     store: Store | None
-    done: dict[Key, Answer] = field(default_factory=dict)
+    answers: dict[Key, Answer] = field(default_factory=dict)
     failed: dict[Key, GroundError] = field(default_factory=dict)
     frames: dict[tuple[str, Span], int] = field(default_factory=dict)  # decoded, by window
     timing_s: dict[str, float] = field(
@@ -168,51 +174,51 @@ class _Run:
     )
 
     def restore(self) -> None:
-        """Take what was finished before, with what was found undecodable then."""
-        for key, done in self.store.done.items() if self.store else ():
+        """Take the answers of earlier runs, with the images that they found undecodable."""
+        for key, stored in self.store.answers.items() if self.store else ():
             camera, span, _ = key
             if span in self.plan.windows.get(camera, ()):
-                self.done[key] = done.answer
-                self._read(camera, span, done.frames, done.undecodable)
+                self.answers[key] = stored.answer
+                self._note_read(camera, span, stored.frames, stored.undecodable)
 
-    def take(self, asked: WindowAnswers) -> None:
-        """Keep what came of a window. Raises OSError."""
-        camera, span = asked.work.camera, asked.work.span
-        self.timing_s['read'] += asked.read_s
-        self.timing_s['ask'] += asked.ask_s
-        self._read(camera, span, asked.frames, asked.undecodable)
-        for question, answer in asked.answers.items():
+    def add(self, window: WindowAnswers) -> None:
+        """Add the outcome of a window, also to the store. Raises OSError."""
+        camera, span = window.work.camera, window.work.span
+        self.timing_s['read'] += window.read_s
+        self.timing_s['ask'] += window.ask_s
+        self._note_read(camera, span, window.frames, window.undecodable)
+        for question, answer in window.answers.items():
             key = camera, span, question
             if self.store:
-                self.store.add(key, Done(answer, asked.frames, asked.undecodable))
-            self.done[key] = answer
-        for question, failure in asked.failures.items():
-            self._fail((camera, span, question), failure)
+                self.store.add(key, StoredAnswer(answer, window.frames, window.undecodable))
+            self.answers[key] = answer
+        for question, failure in window.failures.items():
+            self._note_failure((camera, span, question), failure)
 
-    def _read(
+    def _note_read(
         self, camera: str, span: Span, frames: int, undecodable: Sequence[tuple[int, str]]
     ) -> None:
         self.frames[camera, span] = frames
         for stamp_ns, why in undecodable:
             self.recordings[camera].note_undecodable(stamp_ns, why)
 
-    def _fail(self, key: Key, failure: Failure) -> None:
+    def _note_failure(self, key: Key, failure: Failure) -> None:
         if failure.trace:
             _log.error('window %s of %s failed:\n%s', key[1], key[0], failure.trace)
         self.failed[key] = failure.error
 
-    def place(self, key: Key) -> tuple[int, Span, int]:
-        """Where in the plan a question about a window stands."""
+    def position(self, key: Key) -> tuple[int, Span, int]:
+        """The place of a question about a window in the plan."""
         camera, span, question = key
         return list(self.plan.windows).index(camera), span, question
 
     def finding(self, camera: str, question: int) -> Finding:
-        """What the windows say together about one question."""
+        """The merged answer of the windows of one camera to one question."""
         stitcher = Stitcher(camera, self.plan.questions[question])
         for span in self.plan.windows[camera]:
             key = camera, span, question
-            if key in self.done:
-                stitcher.add(self.done[key])
+            if key in self.answers:
+                stitcher.add(self.answers[key])
             else:
                 stitcher.miss(*span, str(self.failed.get(key, NOT_REACHED)))
         return stitcher.result()

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Finished windows on disk, so that an interrupted run goes on: JSON Lines, one an answer.
+"""Answers on disk, so that an interrupted analysis goes on: JSON Lines, one line for each answer.
 
-What cannot be read counts as not asked. See lines.py.
+A line that cannot be read counts as not asked. See `storage.json_lines`.
 """
 
 from __future__ import annotations
@@ -22,37 +22,40 @@ from molmo_ground_ros.storage.folder_lock import lock
 from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
 from molmo_ground_ros.types import Answer, Point, Query, Question, Rejection, Task, Track
 
-FORMAT = 1  # of the lines; another one is another run
-Key = tuple[str, Span, int]  # camera, window, place of the question
+# The format of the lines. Lines of another format belong to another run.
+FORMAT = 1
+Key = tuple[str, Span, int]
+"""Camera, window and place of the question."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """One window's answer to one question, and what reading the window told."""
+class StoredAnswer:
+    """One window's answer to one question, with what reading the window showed."""
 
     answer: Answer
-    frames: int  # decoded, past the window before
-    undecodable: tuple[tuple[int, str], ...]  # (stamp, why), first found in this window
+    frames: int  # decoded, after the window before
+    # (stamp, why) of the images that were first found undecodable in this window.
+    undecodable: tuple[tuple[int, str], ...]
 
 
 class Store(Closing):
-    """The finished windows of one run. Use as a context manager; for one thread."""
+    """The answers of one run so far. Use as a context manager; for one thread."""
 
     def __init__(self, folder: str | Path, digest: str, *, resume: bool) -> None:
         """Open the run's file in `folder`, which is made; without `resume` it begins anew.
 
-        See `JsonLinesFile`. The folder is this run's alone until it is closed. Raises BadSetting
-        where it is another's, OSError.
+        See `JsonLinesFile`. No other run can use the folder until the store is closed. Raises
+        BadSetting if another run uses it, and OSError.
         """
         self.path = Path(folder) / f'windows-{digest[:16]}.jsonl'
-        self.done: dict[Key, Done] = {}
+        self.answers: dict[Key, StoredAnswer] = {}
         self._lock = lock(self.path.parent)
         try:
             self._lines = JsonLinesFile(self.path, digest, resume=resume)
         except BaseException:
             self._lock.close()
             raise
-        for entry in self._lines.kept:
+        for entry in self._lines.entries:
             self._read(entry)
 
     def close(self) -> None:
@@ -61,29 +64,29 @@ class Store(Closing):
         with self._lock:
             self._lines.close()
 
-    def add(self, key: Key, done: Done) -> None:
-        """Keep one more. Raises OSError; what was kept before stays."""
+    def add(self, key: Key, stored: StoredAnswer) -> None:
+        """Add an answer. Raises OSError; the answers before it stay."""
         camera, window, question = key
         line = {
             'camera': camera,
             'window': window,
             'question': question,
-            'frames': done.frames,
-            'undecodable': done.undecodable,
-            'answer': answer_json(done.answer),
+            'frames': stored.frames,
+            'undecodable': stored.undecodable,
+            'answer': answer_json(stored.answer),
         }
         self._lines.add(line)
-        self.done[key] = done
+        self.answers[key] = stored
 
     def _read(self, entry: Any) -> None:
         try:
             start_ns, end_ns = entry['window']
             key = entry['camera'], (start_ns, end_ns), entry['question']
             undecodable = tuple((stamp_ns, why) for stamp_ns, why in entry['undecodable'])
-            done = Done(answer_of(entry['answer']), entry['frames'], undecodable)
+            stored = StoredAnswer(answer_of(entry['answer']), entry['frames'], undecodable)
         except (ValueError, TypeError, KeyError):
             return
-        self.done[key] = done
+        self.answers[key] = stored
 
 
 def digest(
@@ -92,7 +95,7 @@ def digest(
     questions: Sequence[Question],
     windows: Mapping[str, Sequence[Span]],
 ) -> str:
-    """What the answers of a run depend on, as 64 hexadecimal digits.
+    """A digest of everything that the answers of a run depend on: 64 hexadecimal digits.
 
     Files count by path, size and time of change: the recordings, and a model that is a folder.
     Raises OSError.
@@ -109,7 +112,7 @@ def digest(
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """An answer as JSON, without loss: a score that is not known is null."""
+    """An answer as JSON, without loss: an unknown score is null."""
     entry = dataclasses.asdict(answer)
     for group in (entry['points'], *(track['points'] for track in entry['tracks'])):
         for point in group:

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One window asked: its frames read, the questions put, and what came of it.
+"""Asks all questions about one window: reads its frames, asks, and gives answers or failures.
 
-Knows no other window: what it gives is the same in this process and in another, in any order.
+It knows no other window, so the result is the same in this process or another, in any order.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ class Work:
 
     camera: str
     span: Span
-    seen_ns: int  # where the window before it ends: frames up to here are that one's
-    questions: tuple[int, ...]  # their places among all questions
+    # Where the window before it ends. Frames up to there are counted for that window.
+    earlier_end_ns: int
+    # The places of the questions among all questions.
+    questions: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +39,34 @@ class Failure:
     """Why there is no answer."""
 
     error: GroundError
-    trace: str = ''  # of an error that is not ours
+    # The traceback of an error that is not ours.
+    trace: str = ''
 
 
 @dataclass(frozen=True, slots=True)
 class WindowAnswers:
-    """What came of a window: for each question an answer or a failure."""
+    """The outcome of a window: for each question an answer or a failure."""
 
     work: Work
     answers: Mapping[int, Answer]
     failures: Mapping[int, Failure]
-    frames: int = 0  # decoded, past `seen_ns`
-    undecodable: tuple[tuple[int, str], ...] = ()  # (stamp, why), first met by this reader
+    frames: int = 0  # decoded, after `earlier_end_ns`
+    # (stamp, why) of the images that this reader was the first to find undecodable.
+    undecodable: tuple[tuple[int, str], ...] = ()
     read_s: float = 0.0
     ask_s: float = 0.0
 
 
 class WindowRunner(Protocol):
-    """Whatever puts the questions."""
+    """Asks the questions about windows, in this process or in others."""
 
     @property
     def model(self) -> str:
-        """What answers say they came from."""
+        """The name of the model, which every answer carries."""
         ...
 
     def ask(self, works: Sequence[Work]) -> Iterator[WindowAnswers]:
-        """What came of each window, once, in any order. Raises only what ends the run."""
+        """The outcome of each window, once, in any order. Raises only errors that end the run."""
         ...
 
 
@@ -78,24 +82,24 @@ class LocalRunner:
 
     @property
     def model(self) -> str:
-        """What answers say they came from."""
+        """The name of the model, which every answer carries."""
         return self._grounder.model
 
     def ask(self, works: Sequence[Work]) -> Iterator[WindowAnswers]:
-        """What came of each window, in their order."""
+        """The outcome of each window, in their order."""
         for work in works:
-            yield self.ask_one(work)
+            yield self.ask_window(work)
 
-    def ask_one(self, work: Work) -> WindowAnswers:
-        """What came of a window."""
+    def ask_window(self, work: Work) -> WindowAnswers:
+        """The outcome of one window."""
         recording = self._recordings[work.camera]
-        known = len(recording.undecodable)
+        count = len(recording.undecodable)
         began_s = time.monotonic()
         try:
             clip = recording.clip(*work.span)
         except (GroundError, OSError) as err:
-            met = tuple(islice(recording.undecodable.items(), known, None))
-            return failed(work, failure(err), met)
+            undecodable = tuple(islice(recording.undecodable.items(), count, None))
+            return failed(work, failure(err), undecodable)
         read_s = time.monotonic() - began_s
         answers: dict[int, Answer] = {}
         failures: dict[int, Failure] = {}
@@ -111,15 +115,15 @@ class LocalRunner:
             work=work,
             answers=answers,
             failures=failures,
-            frames=sum(frame.stamp_ns > work.seen_ns for frame in clip.frames),
-            undecodable=tuple(islice(recording.undecodable.items(), known, None)),
+            frames=sum(frame.stamp_ns > work.earlier_end_ns for frame in clip.frames),
+            undecodable=tuple(islice(recording.undecodable.items(), count, None)),
             read_s=read_s,
             ask_s=time.monotonic() - began_s,
         )
 
 
 def failure(error: Exception) -> Failure:
-    """What is told of an error: one that is not ours becomes a BackendError with its name."""
+    """An error as a failure: one that is not ours becomes a BackendError with its name."""
     if isinstance(error, GroundError):
         return Failure(error)
     trace = ''.join(traceback.format_exception(error))
@@ -129,5 +133,5 @@ def failure(error: Exception) -> Failure:
 def failed(
     work: Work, why: Failure, undecodable: tuple[tuple[int, str], ...] = ()
 ) -> WindowAnswers:
-    """A window without any answer."""
+    """The outcome of a window without any answer."""
     return WindowAnswers(work, {}, dict.fromkeys(work.questions, why), undecodable=undecodable)

@@ -133,7 +133,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.sheet and len(questions) * len(recordings) > 1:
             raise BadSetting('sheet', arguments.sheet, 'is of one question about one camera')
         named = {name: str(getattr(settings, name)) for name in _SETTINGS}
-        plan = windows_of.plan(arguments.bag, recordings, questions, named, *span_ns, length_ns)
+        plan = windows_of.make_plan(
+            arguments.bag, recordings, questions, named, *span_ns, length_ns
+        )
         asker = _asker(arguments, loader, plan, recordings, stack)
         store = None
         if arguments.out:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of outputs that one run at a time writes to."""
+"""Keeps a folder of outputs to one run at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import IO
 
 from molmo_ground_ros.errors import BadSetting
 
-LOCK = '.lock'  # held by the run that writes to the folder; the file stays
+# The run that writes to a folder locks this file in it. The file stays.
+LOCK = '.lock'
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def lock(folder: Path) -> IO[bytes]:
     except BlockingIOError as err:
         file.close()
         raise BadSetting('out', str(folder), 'another run is writing to this folder') from err
-    except OSError as err:  # some network file systems have no locks
+    except OSError as err:
+        # Some network file systems have no locks.
         _log.warning('%s cannot be locked (%s): let no other run write to it', folder, err)
     return file

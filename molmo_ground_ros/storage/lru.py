@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A cache bounded in bytes. Knows nothing of what it holds."""
+"""A cache that is bounded in bytes. Knows nothing of what it holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ Held = TypeVar('Held', bound=Sized)
 
 
 class LruCache(Generic[Key, Held]):
-    """Least recently used first out, bounded in bytes. For one thread."""
+    """Drops the least recently used values first, to stay within a number of bytes.
+
+    For one thread.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit  # bytes
@@ -34,13 +37,13 @@ class LruCache(Generic[Key, Held]):
         return len(self._held)
 
     def get(self, key: Key) -> Held | None:
-        """What is under this key, which becomes the newest; None where there is nothing."""
+        """The value of a key, which becomes the newest; None if there is none."""
         if key in self._held:
             self._held.move_to_end(key)
         return self._held.get(key)
 
     def put(self, key: Key, new: Held) -> None:
-        """Keep something and let the oldest go; what is larger than the limit is not kept."""
+        """Hold a value and drop the oldest ones. A value above the limit is not held."""
         self._drop(key)
         self._held[key] = new
         self.nbytes += new.nbytes
@@ -48,7 +51,7 @@ class LruCache(Generic[Key, Held]):
             self._drop(next(iter(self._held)))
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all values."""
         self._held.clear()
         self.nbytes = 0
 

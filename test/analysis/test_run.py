@@ -50,7 +50,7 @@ def analyze(
     recordings = open_cameras([bag])
     try:
         settings = {'model': 'knowing'}
-        plan = run.plan([str(bag)], recordings, questions, settings, **span)
+        plan = run.make_plan([str(bag)], recordings, questions, settings, **span)
         asker = LocalRunner(recordings, Grounder(backend or Knowing()), plan.questions)
         if folder is None:
             return run.analyze(plan, recordings, asker, on_window=on_window)

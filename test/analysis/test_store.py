@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.clips import make_clip
 
-from molmo_ground_ros.analysis.store import Done, Store, answer_json, answer_of, digest
+from molmo_ground_ros.analysis.store import Store, StoredAnswer, answer_json, answer_of, digest
 from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.grounding.grounder import Grounder
@@ -46,11 +46,11 @@ def test_answer_comes_back_as_it_was(text: str, logprobs: tuple[float, ...]) -> 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_store_keeps_whatever_the_model_writes(tmp_path: Path, text: str) -> None:
     key = '/image', (5, 6), 0
-    done = Done(answer(text or 'x', (-0.5,)), 7, ((5, f'why {text}'),))
+    done = StoredAnswer(answer(text or 'x', (-0.5,)), 7, ((5, f'why {text}'),))
     with Store(tmp_path, 'd' * 64, resume=False) as store:
         store.add(key, done)
     with Store(tmp_path, 'd' * 64, resume=True) as store:
-        assert repr(store.done) == repr({key: done})
+        assert repr(store.answers) == repr({key: done})
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_store_keeps_whatever_the_model_writes(tmp_path: Path, text: str) -> Non
     [b'{}', b'[]', b'null', b'\xff', b'{"window": [1, 2]', b'{"window": [1, 2], "answer": {}}'],
 )
 def test_line_that_is_no_answer_counts_as_not_asked(tmp_path: Path, line: bytes) -> None:
-    done = Done(answer(TEXTS[0]), 7, ())
+    done = StoredAnswer(answer(TEXTS[0]), 7, ())
     with Store(tmp_path, 'd' * 64, resume=False) as store:
         store.add(('/image', (1, 2), 0), done)
     with store.path.open('ab') as file:
@@ -66,14 +66,14 @@ def test_line_that_is_no_answer_counts_as_not_asked(tmp_path: Path, line: bytes)
     with Store(tmp_path, 'd' * 64, resume=True) as store:
         store.add(('/image', (3, 4), 0), done)
     with Store(tmp_path, 'd' * 64, resume=True) as store:
-        assert list(store.done) == [('/image', (1, 2), 0), ('/image', (3, 4), 0)]
+        assert list(store.answers) == [('/image', (1, 2), 0), ('/image', (3, 4), 0)]
 
 
 def test_finished_windows_are_not_lost_where_resume_was_forgotten(tmp_path: Path) -> None:
-    done = Done(answer(TEXTS[0]), 7, ())
+    done = StoredAnswer(answer(TEXTS[0]), 7, ())
     for _ in range(2):
         with Store(tmp_path, 'd' * 64, resume=False) as store:
-            assert store.done == {}
+            assert store.answers == {}
             store.add(('/image', (1, 2), 0), done)
     before = store.path.with_name(store.path.name + BEFORE)
     assert before.read_bytes() == store.path.read_bytes()
@@ -82,20 +82,20 @@ def test_finished_windows_are_not_lost_where_resume_was_forgotten(tmp_path: Path
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     first, second = 'd' * 64, 'e' * 64  # another run's files are named alike
     with Store(tmp_path, first, resume=False) as store:
-        store.add(('/image', (1, 2), 0), Done(answer(TEXTS[0]), 7, ()))
+        store.add(('/image', (1, 2), 0), StoredAnswer(answer(TEXTS[0]), 7, ()))
         for name in (first, second):
             with pytest.raises(BadSetting, match=f'{tmp_path.name}.*another run is writing'):
                 Store(tmp_path, name, resume=True)
     with Store(tmp_path, first, resume=True) as store:
-        assert len(store.done) == 1
+        assert len(store.answers) == 1
 
 
 def test_file_of_another_run_is_begun_anew(tmp_path: Path) -> None:
     digests = ['d' * 63 + '1', 'd' * 63 + '2']  # the same file name
     with Store(tmp_path, digests[0], resume=False) as store:
-        store.add(('/image', (1, 2), 0), Done(answer(TEXTS[0]), 7, ()))
+        store.add(('/image', (1, 2), 0), StoredAnswer(answer(TEXTS[0]), 7, ()))
     with Store(tmp_path, digests[1], resume=True) as store:
-        assert store.done == {}
+        assert store.answers == {}
     assert json.loads(store.path.read_bytes()) == {'run': digests[1]}
 
 

@@ -16,7 +16,6 @@ from support.clips import stamp
 from support.full_disk import full_after
 
 from molmo_ground_ros import backends, cli
-from molmo_ground_ros.analysis import records
 from molmo_ground_ros.commands.analyze import MOST_POINTS
 from molmo_ground_ros.language.grammar import format_tracks
 
@@ -118,7 +117,7 @@ def test_records_are_written_and_resume_after_interrupt_gives_the_same(
 ) -> None:
     assert analyze(bag, '--query', CUP, '--out', tmp_path / 'whole') == 0
     first_run = (tmp_path / 'whole' / 'records.jsonl').read_bytes()
-    assert len(records.read_jsonl(tmp_path / 'whole' / 'records.jsonl')) == 3
+    assert len(first_run.splitlines()) == 3
 
     def interrupt(clip, _) -> None:
         if clip.start_ns == stamp(58):
@@ -131,7 +130,7 @@ def test_records_are_written_and_resume_after_interrupt_gives_the_same(
     assert 'count: 2' in captured.out
     assert 'interrupted' in captured.out
     assert captured.err.endswith('--resume goes on from them\n')
-    assert len(records.read_jsonl(out / 'records.jsonl')) == 2
+    assert len((out / 'records.jsonl').read_bytes().splitlines()) == 2
     backend = Knowing()
     assert analyze(bag, '--query', CUP, '--out', out, '--resume', backend=backend) == 0
     assert [start_ns for start_ns, _ in backend.calls] == [stamp(58), stamp(87)]

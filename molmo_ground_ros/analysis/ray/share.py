@@ -42,32 +42,33 @@ def on_gpu(backend: str, device: str, machines: Sequence[Machine]) -> bool:
         why = 'with --ray each worker is given a GPU of its own, which is always: cuda'
         raise BadSetting('device', device, why)
     if device == 'auto':
-        here = any(machine.gpus for machine in machines)
-        return backend in _ONLY_ON_A_GPU or (backend in _ON_A_GPU and here)
+        any_gpu = any(machine.gpus for machine in machines)
+        return backend in _ONLY_ON_A_GPU or (backend in _ON_A_GPU and any_gpu)
     return device != 'cpu'
 
 
-def share(machines: Sequence[Machine], wanted: int, threads: int, *, gpu: bool) -> Share:
-    """What each worker takes. wanted: workers; 0: one a GPU, or as many as the CPUs have room for.
+def share(machines: Sequence[Machine], number: int, threads: int, *, gpu: bool) -> Share:
+    """How many workers there are, and what each takes.
 
-    On CPUs a worker has `threads` threads, and a CPU for each; where that is 0, one, or, if a
-    number of workers is wanted, its part of all CPUs. More workers than there is room for share
-    CPUs, or GPUs, at the user's risk. Raises BadSetting where there is no room for one.
+    number: of workers. 0 stands for one worker for each GPU, or as many as the CPUs have room for.
+    On CPUs a worker has `threads` threads and a CPU for each. If `threads` is 0 it has one, or, if
+    a number of workers is given, its part of all CPUs. If there are more workers than there is room
+    for, they share CPUs or GPUs, at the user's risk. Raises BadSetting if there is no room for one.
     """
     if gpu:
         gpus = sum(int(machine.gpus) for machine in machines)
         if not gpus:
-            raise BadSetting('ray-workers', wanted, 'the backend needs a GPU, and Ray has none')
-        workers = wanted or gpus
+            raise BadSetting('ray-workers', number, 'the backend needs a GPU, and Ray has none')
+        workers = number or gpus
         cpus = _part(sum(machine.cpus for machine in machines) / workers)
         return Share(workers, min(1.0, cpus), 1.0 if workers <= gpus else _part(gpus / workers),
                      threads)  # fmt: skip
     total = sum(machine.cpus for machine in machines)
-    each = threads or (max(1, int(total // wanted)) if wanted else 1)
+    each = threads or (max(1, int(total // number)) if number else 1)
     room = _room(machines, each)
-    if not wanted and not room:
+    if not number and not room:
         raise BadSetting('threads', threads, 'no machine of the cluster has as many CPUs')
-    workers = wanted or room
+    workers = number or room
     return Share(workers, each if workers <= room else min(1.0, _part(total / workers)), 0.0, each)
 
 

@@ -1,9 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What runs in a worker: the recordings opened and the model loaded once, then window by window.
+"""The class that Ray runs in a worker: it opens recordings and a model once, then asks windows.
 
-Imports no Ray: it is a class that Ray runs in another process. Raises nothing there: an error is
-a value, which comes back whole.
+It imports no Ray, and raises nothing in the worker: an error is a value, which comes back complete.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from molmo_ground_ros.types import Question
 
 @dataclass(frozen=True, slots=True)
 class WorkerTask:
-    """All that a worker needs to know. Paths mean the same on every machine."""
+    """Everything that a worker needs to know. Paths mean the same on every machine."""
 
     folder: str  # that relative paths start from
     sources: tuple[str, ...]
     cameras: tuple[str, ...]
-    seen: str  # `fingerprint` of the recordings
+    recordings_digest: str  # `fingerprint` of the recordings
     model: str  # its path, if it is one
     questions: tuple[Question, ...]
     load: Callable[[], Grounder]  # called in the worker
@@ -37,60 +36,60 @@ class WorkerTask:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker that can be asked."""
+    """What a worker says when it can be asked."""
 
     machine: str
-    model: str  # what answers say they came from
+    model: str  # the name that every answer carries
     files: tuple[tuple[str, int], ...]  # of the model: name, bytes
 
 
 class Worker:
     """One worker. `load` comes first."""
 
-    _here: LocalRunner
-    _held: list[Grounder | Recording]
+    _runner: LocalRunner
+    _open: list[Grounder | Recording]
 
     def load(self, job: WorkerTask) -> Ready | Failure:
         """Open the recordings and load the model."""
         try:
             os.chdir(job.folder)
             recordings = open_cameras(job.sources, job.cameras)
-            if fingerprint(recordings) != job.seen:
+            if fingerprint(recordings) != job.recordings_digest:
                 raise BackendError(f'it reads another recording at {", ".join(job.sources)}')
             grounder = job.load()
-        except Exception as err:  # noqa: BLE001 - the last place that can tell it
-            told = failure(err)
-            told.error.args = (f'worker on {socket.gethostname()}: {told.error}',)
-            return told
-        self._held = [grounder, next(iter(recordings.values()))]
-        self._here = LocalRunner(recordings, grounder, job.questions)
+        except Exception as err:  # noqa: BLE001 - nothing catches it after this
+            failed = failure(err)
+            failed.error.args = (f'worker on {socket.gethostname()}: {failed.error}',)
+            return failed
+        self._open = [grounder, next(iter(recordings.values()))]
+        self._runner = LocalRunner(recordings, grounder, job.questions)
         return Ready(socket.gethostname(), grounder.model, _files(job.model))
 
     def ask(self, work: Work) -> WindowAnswers:
-        """What came of a window."""
-        return self._here.ask_one(work)
+        """The outcome of one window."""
+        return self._runner.ask_window(work)
 
     def close(self) -> None:
         """Free the model, and delete what was unpacked."""
-        for held in self._held:
-            held.close()
+        for resource in self._open:
+            resource.close()
 
 
 def fingerprint(recordings: Mapping[str, Recording]) -> str:
-    """What the pictures' stamps are, as 64 hexadecimal digits: other files have others."""
-    found = hashlib.sha256()
+    """A digest of the stamps of all images, 64 hexadecimal digits: other files have another."""
+    digest = hashlib.sha256()
     for camera, recording in recordings.items():
-        found.update(f'{camera} {len(recording.stamps)} '.encode())
-        found.update(recording.stamps.tobytes())
-    return found.hexdigest()
+        digest.update(f'{camera} {len(recording.stamps)} '.encode())
+        digest.update(recording.stamps.tobytes())
+    return digest.hexdigest()
 
 
 def _files(model: str) -> tuple[tuple[str, int], ...]:
     """Name and bytes of every file of a model that is a folder."""
     folder = Path(model)
-    found = sorted(folder.rglob('*')) if folder.is_dir() else []
+    files = sorted(folder.rglob('*')) if folder.is_dir() else []
     return tuple(
         (file.relative_to(folder).as_posix(), file.stat().st_size)
-        for file in found
+        for file in files
         if file.is_file()
     )

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The workers as one `Asker`: hands windows out, and replaces workers that die.
+"""Workers on Ray as one `WindowRunner`: hands windows out, and replaces workers that die.
 
-Holds what is being asked, and one answer at a time. Ray itself is told to repeat nothing.
+It holds the windows that are being asked, and one outcome at a time. Ray itself repeats nothing.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Workers:
                 ray.kill(slot.actor)
 
     def ask(self, works: Sequence[Work]) -> Iterator[WindowAnswers]:
-        """What came of each window, as it comes.
+        """The outcome of each window, as it comes.
 
         A window whose worker dies is asked again, MOST_TRIES times in all. Raises what Ray
         itself does.
@@ -116,29 +116,32 @@ class Workers:
                     stretches.put_back(work)
                     continue
                 why = f'the worker died {MOST_TRIES} times: {came.why}'
-                asked = failed(work, Failure(BackendError(why)))
+                outcome = failed(work, Failure(BackendError(why)))
             else:
                 slot.deaths = 0
                 self._idle.append(slot)
-                asked = failed(work, came) if isinstance(came, Failure) else came
+                outcome = failed(work, came) if isinstance(came, Failure) else came
             unanswered -= 1
-            self._hand_out(stretches)  # before the answer is looked at: nobody waits for that
-            yield asked
+            # Workers go on while the caller deals with the outcome.
+            self._hand_out(stretches)
+            yield outcome
 
     def _begin(self, slot: _Slot) -> None:
         """Start a worker, which loads."""
         import ray
 
         takes = {'num_cpus': self.share.cpus, 'num_gpus': self.share.gpus}
-        made = ray.remote(Worker).options(**takes, max_restarts=0, scheduling_strategy='SPREAD')
+        actor_class = ray.remote(Worker).options(
+            **takes, max_restarts=0, scheduling_strategy='SPREAD'
+        )
         try:
-            slot.actor = made.remote()
+            slot.actor = actor_class.remote()
         except ImportError as err:  # with ray:// the cluster unpacks our class at once
             raise BackendError(f'worker: {err}: it must be installed there') from err
         self._pending[slot.actor.load.remote(self.job)] = slot, None
 
     def _wait(self) -> tuple[_Slot, Work | None, Any]:
-        """The next thing that comes: Ready (no work) or Asked, or else a Failure or a _Death."""
+        """Wait for what comes next: Ready (without work), WindowAnswers, a Failure or a _Death."""
         import ray
 
         while True:
@@ -211,44 +214,44 @@ class Workers:
 @contextmanager
 def spread(
     address: str,
-    wanted: int,
-    what: Plan,
+    workers: int,
+    plan: Plan,
     recordings: Mapping[str, Recording],
     loader: GrounderLoader,
 ) -> Iterator[Workers]:
     """Workers on Ray at an address (cluster.joined), no more than there are windows.
 
-    wanted: how many; 0 leaves it to `share`. Raises as `joined`, `on_gpu`, `share` and Workers do,
+    workers: how many; 0 leaves it to `share`. Raises as `joined`, `on_gpu`, `share` and Workers do,
     and BackendError where Ray itself fails.
     """
     # What 'auto' stands for is decided once, so that all workers load the same backend.
     loader = loader.chosen()
     with joined(address) as machines:
         gpu = on_gpu(loader.backend, loader.settings.device, machines)
-        takes = share(machines, wanted, loader.settings.threads, gpu=gpu)
-        takes = replace(takes, workers=min(takes.workers, sum(map(len, what.windows.values()))))
+        takes = share(machines, workers, loader.settings.threads, gpu=gpu)
+        takes = replace(takes, workers=min(takes.workers, sum(map(len, plan.windows.values()))))
         job = job_of(
-            what, recordings, loader.settings.model, loader.with_threads(takes.threads).load
+            plan, recordings, loader.settings.model, loader.with_threads(takes.threads).load
         )
         import ray
 
         try:
-            with Workers(job, takes) as workers:
-                yield workers
+            with Workers(job, takes) as running:
+                yield running
         except ray.exceptions.RayError as err:
             raise BackendError(f'Ray itself failed: {_why(err)}') from err
 
 
 def job_of(
-    what: Plan, recordings: Mapping[str, Recording], model: str, load: Callable[[], Grounder]
+    plan: Plan, recordings: Mapping[str, Recording], model: str, load: Callable[[], Grounder]
 ) -> WorkerTask:
-    """What the workers need to know to ask as this process would. load: goes to them pickled."""
+    """The task of workers that ask as this process would. load: goes to them pickled."""
     return WorkerTask(
         folder=str(Path.cwd()),
-        sources=what.sources,
+        sources=plan.sources,
         cameras=tuple(recordings),
-        seen=fingerprint(recordings),
-        questions=what.questions,
+        recordings_digest=fingerprint(recordings),
+        questions=plan.questions,
         model=model,
         load=load,
     )

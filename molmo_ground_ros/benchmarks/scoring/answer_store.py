@@ -37,7 +37,7 @@ class AnswerStore(Closing):
             Path(folder) / f'answers-{digest[:16]}.jsonl', digest, resume=resume
         )
         self._answers: dict[str, Prediction] = {}  # by the digest of the question
-        for entry in self._lines.kept:
+        for entry in self._lines.entries:
             self._read(entry)
 
     def close(self) -> None:

@@ -95,7 +95,7 @@ def analyze(
 ) -> Analysis:
     recordings = open_cameras([bag])
     try:
-        plan = run.plan([str(bag)], recordings, (CUP, BALL), {'model': 'knowing'}, **span)
+        plan = run.make_plan([str(bag)], recordings, (CUP, BALL), {'model': 'knowing'}, **span)
         name = digest(plan.sources, plan.settings, plan.questions, plan.windows)
         if takes is None:
             asker = LocalRunner(recordings, Grounder(load()), plan.questions)
@@ -204,12 +204,12 @@ def test_model_that_a_worker_cannot_import_is_an_error(ray, bag) -> None:
 
 def test_worker_refuses_files_that_are_not_those_of_the_plan(bag) -> None:
     with open_recording([bag], '/left') as recording:
-        plan = run.plan([str(bag)], {'/left': recording}, (CUP,), {})
+        plan = run.make_plan([str(bag)], {'/left': recording}, (CUP,), {})
         job = job_of(plan, {'/left': recording}, 'knowing', lambda: Grounder(Knowing()))
     worker = Worker()
     assert worker.load(job) == Ready(socket.gethostname(), 'knowing', ())
     worker.close()
-    told = Worker().load(replace(job, seen='another'))
+    told = Worker().load(replace(job, recordings_digest='another'))
     assert isinstance(told, Failure)
     assert 'it reads another recording at ' in str(told.error)
 
