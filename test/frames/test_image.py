@@ -508,3 +508,8 @@ def test_cv_bridge_agrees(encoding):
     )
     theirs = bridge.CvBridge().imgmsg_to_cv2(message, 'rgb8')
     assert difference(decode(raw(encoding, rows, 8)), theirs) <= 1
+
+
+def test_one_pixel_is_an_image():
+    encoded = cv2.imencode('.png', np.array([[[1, 2, 3]]], np.uint8))[1].tobytes()
+    assert decode(CompressedImage('png', encoded)).tolist() == [[[3, 2, 1]]]

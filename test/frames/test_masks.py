@@ -70,6 +70,8 @@ def test_all_ways_of_writing_counts_are_one_mask():
         pytest.param({'size': [90, 120]}, id='no counts'),
         pytest.param({'size': [90], 'counts': b''}, id='one side'),
         pytest.param({'size': [0, 120], 'counts': b''}, id='no height'),
+        pytest.param({'size': [2.0, 2.0], 'counts': [4]}, id='sides that are no whole numbers'),
+        pytest.param({'size': [-2, -2], 'counts': [4]}, id='negative sides'),
         pytest.param({'size': [2**20, 2**20], 'counts': b'0'}, id='a size of terabytes'),
         pytest.param({'size': [90, 120], 'counts': None}, id='counts of nothing'),
         pytest.param({'size': [90, 120], 'counts': b''}, id='empty counts'),

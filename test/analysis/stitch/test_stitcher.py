@@ -738,3 +738,25 @@ def test_what_lies_far_back_is_not_looked_at_again():
 def test_helpers_measure_in_shares_of_the_diagonal():
     assert math.hypot(WIDTH, HEIGHT) == DIAGONAL
     assert math.dist(*((p.x, p.y) for p in (point(0, 0, 0), point(0, 6, 8)))) == DIAGONAL / 10
+
+
+def test_window_speaks_for_its_first_and_last_stamp_and_none_outside():
+    (window,) = merge(answer((0, 10), (5, 10, 10))).windows
+    first, last = span((0, 10))
+    shown = [window.shows(stamp) for stamp in (first - 1, first, last, last + 1)]
+    assert shown == [False, True, True, False]
+
+
+def test_seam_ends_where_the_first_of_two_windows_ends():
+    merged = merge(answer((0, 10), (9, 10, 10)), answer((8, 20), (9, 10, 10)))
+    (seam,) = merged.seams
+    assert (seam.start_ns, seam.end_ns) == (span((8, 20))[0], span((0, 10))[1])
+    assert (seam.events_joined, seam.tracks_joined) == (1, 0)
+
+
+def test_refusal_speaks_for_no_moment():
+    (window,) = merge(answer((0, 10), refused=True)).windows
+    first, _ = span((0, 10))
+    assert window.state is WindowState.REFUSED
+    assert window.seen_until_ns == first - 1
+    assert not window.shows(first)

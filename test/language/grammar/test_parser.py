@@ -548,6 +548,20 @@ def test_points_in_all_are_capped_over_all_blocks():
     assert parsed.count == 3
 
 
+def test_rows_that_are_rejected_count_towards_the_limit():
+    wrong = ' 1 9999 678' * 6
+    text = f'<points coords="0.5{wrong};1.0{wrong}">x</points><points coords="2.0 1 1 1">x</points>'
+    parsed = parse(text, ParseLimits(rows=12))
+    assert rows(parsed) == []
+    assert Reason.TOO_MANY.value in reasons(parsed)
+
+
+def test_block_that_begins_inside_another_is_read():
+    parsed = parse('<points coords="0.5 1 345 678">red <tracks coords="1.0 2 111 222">b</tracks>')
+    assert [block.kind for block in parsed.blocks] == ['points', 'tracks']
+    assert rows(parsed) == [(0.5, 1, 345, 678), (1.0, 2, 111, 222)]
+
+
 def test_no_row_is_read_after_the_last_one_allowed():
     for more in ('', ' 678', ' 678 1.5 3 111 222">cup</points>'):
         parsed = parse(f'<points coords="0.5 1 345 678 1.0 2 345{more}', ParseLimits(rows=1))
