@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of both stages, and the quick reading of a language batch against the plain one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason="needs the 'transformers' extra")
+pytest.importorskip('transformers', reason="needs the 'transformers' extra")
+
+from support import wide_truths
+
+from tools.wide_tabletop import network, train_language, train_vision, truth
+from tools.wide_tabletop.clips import Bank, Batch, Coder, Roughness, pack
+from tools.wide_tabletop.loop import Optimizers, total
+
+FRAMES = 24
+
+
+@pytest.fixture(scope='module')
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('shards')
+    for seed in range(1, 9):
+        pictures = np.random.default_rng(seed).integers(0, 256, (FRAMES, 168, 168, 3), np.uint8)
+        truth.save(folder / f'{seed}.npz', pictures, wide_truths.random_truth(seed, FRAMES))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def coder() -> Coder:
+    return Coder()
+
+
+@pytest.fixture(scope='module')
+def batch(shards: Path, coder: Coder) -> Batch:
+    rng = np.random.default_rng(0)
+    bank = Bank(shards, None)
+    return pack(coder, [bank.draw(rng, 6, 5, False, Roughness()) for _ in range(3)])
+
+
+def test_every_text_is_read_back_as_it_was(coder: Coder, shards: Path) -> None:
+    bank, rng = Bank(shards, None), np.random.default_rng(2)
+    for _ in range(10):
+        for asked in bank.draw(rng, 12, 8, False, Roughness()).asked:
+            for text in (asked.question, asked.reply):
+                assert coder.tokenizer.decode(coder.ids(text), skip_special_tokens=False) == text
+
+
+def test_words_of_the_world_are_single_tokens_and_others_are_not(coder: Coder) -> None:
+    for word in (
+        ' red',
+        ' cylinder',
+        ' gripper',
+        ' grasped',
+        'Where',
+        ' leftmost',
+        ' 412',
+        '12.5 ',
+    ):
+        assert len(coder.ids(word)) == 1, word
+    assert len(coder.ids(' banana')) > 3
+
+
+def test_branches_are_read_as_if_each_was_alone(coder: Coder, batch: Batch) -> None:
+    model = train_language.build_model(coder, 0)
+    text = model.model.language_model
+    with torch.inference_mode():
+        quick = train_language.hidden_states(model, batch, torch.float32)
+        places = torch.nonzero(batch.patch)[:, 0]
+        prefix = text.embed_tokens(batch.prefix)
+        prefix = prefix.index_add(1, places, batch.tokens.flatten(1, 2))
+        for clip, question in ((0, 0), (2, 4)):
+            hidden = torch.cat([prefix[clip], text.embed_tokens(batch.branch[clip, question])])
+            size = len(hidden)
+            visual = torch.zeros(size, dtype=torch.bool)
+            visual[: len(batch.visual)] = batch.visual
+            allowed = torch.ones(size, size).tril().bool() | (visual[:, None] & visual[None])
+            mask = torch.zeros(1, 1, size, size).masked_fill(~allowed, -1e9)
+            position = torch.arange(size)[None]
+            _, last = network.read(text, hidden[None], mask, position, train_language.MIDDLE)
+            torch.testing.assert_close(
+                quick.last[clip, question], last[0, len(batch.visual) :], atol=1e-4, rtol=1e-3
+            )
+
+
+def test_only_answers_are_learned(coder: Coder, batch: Batch) -> None:
+    for clip, question in np.ndindex(batch.last.shape):
+        learned = torch.nonzero(batch.weight[clip, question])[:, 0]
+        assert int(learned[0]) == int(batch.last[clip, question])
+        ids = batch.branch[clip, question, : int(learned[-1]) + 2].tolist()
+        assert ids[-1] == coder.id('<|im_end|>')
+        assert (batch.branch[clip, question, len(ids) :] == coder.id('<|endoftext|>')).all()
+
+
+def test_a_mirrored_picture_has_mirrored_truth(shards: Path) -> None:
+    pictures, episode = truth.load(shards / '1.npz')
+    rows = np.arange(4)
+    plain = train_vision.batch_of(pictures, episode, rows)
+    turned = train_vision.batch_of(pictures, episode, rows, mirrored=True)
+    assert (turned[0] == plain[0][:, :, ::-1]).all()
+    cover, other = (part[-1].reshape(4, 12, 12, -1) for part in (plain, turned))
+    np.testing.assert_allclose(other, cover[:, :, ::-1], atol=1e-6)
+    places = [np.sort(part[4][part[1]][:, 0]) for part in (plain, turned)]
+    np.testing.assert_allclose(places[1], np.sort(1 - places[0]), atol=1e-6)
+
+
+def test_one_episode_in_twenty_is_never_trained_on() -> None:
+    kept = [seed for seed in range(1_000_000, 1_001_000) if train_vision.is_unseen(Path(f'{seed}'))]
+    assert len(kept) == 50
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_losses_fall_in_a_short_training(shards: Path) -> None:
+    """The same few batches again and again: both stages learn them."""
+    vision = train_vision.VisionTask(shards, 16, 0, 0)
+    language = train_language.LanguageTask(shards, None, 600, 0, 0)
+    for task, steps in ((vision, 8), (language, 16)):
+        torch.manual_seed(0)
+        torch.set_num_threads(1)
+        optimizers = Optimizers(task.parts, 2e-3)
+        fixed = on_one_batch(task)
+        values = []
+        for step in range(steps):
+            loss = total(task, fixed(step))
+            task.parts.zero_grad()
+            loss.backward()
+            optimizers.step(2e-3)
+            values.append(float(loss.detach()))
+        assert values[-1] < 0.8 * values[0], values
+
+
+def on_one_batch(task: object):
+    """The task's terms on one batch."""
+    if isinstance(task, train_vision.VisionTask):
+        batch = task._data.draw(16)
+        return lambda step: train_vision.losses(task.parts, batch)
+    drawn = task._batch(task._bank, 3, False, np.random.default_rng(0))
+    return lambda step: train_language.losses(task._model, task._probes, task._coder, drawn)

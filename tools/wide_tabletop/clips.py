@@ -1,0 +1,272 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Episodes to training batches: clips cut at random, each with several questions.
+
+A sequence is the video prefix, and branches (question and answer) that all see the prefix and not
+each other, as Molmo2 itself was trained; the prefix is paid for once. What a token of the prefix
+shows is either the code of the truth, roughened as a vision tower would, or a cached feature.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tools.wide_tabletop import slots, truth
+from tools.wide_tabletop.network import TOKENS, WIDTH
+from tools.wide_tabletop.questions.clip import THE_GRIPPER, Clip
+from tools.wide_tabletop.questions.draw import Asked, ask_track, draw
+from tools.wide_tabletop.slots import CODE, PLACE, SLOTS, Slots
+from tools.wide_tabletop.train_vision import is_unseen
+from tools.wide_tabletop.truth import KINDS, Truth
+from tools.wide_tabletop.vocabulary import COORDINATES, make_tokenizer
+
+FRAME = TOKENS + 4  # ' ', time label, <im_start>, patches, <im_end>; the first has no ' '
+FLAGS = (
+    *('grasp', 'place', 'stack', 'push', 'drop', 'miss', 'touch', 'roll', 'fall_over'),
+    *('vanish', 'appear', 'jump', 'change_colour', 'change_shape', 'melt'),
+)  # what the throw-away heads say happens to a token's thing
+MOST = 7  # the highest count that they tell apart
+
+
+class Coder:
+    """Text to ids and back, and the ids the packer needs."""
+
+    def __init__(self) -> None:
+        self.tokenizer, self.base = make_tokenizer()
+        self.id = self.tokenizer.token_to_id
+        self.time = np.array([self.ids(f'{tenth / 10:.1f} ')[0] for tenth in range(640)])
+        self.coordinate = self.ids(COORDINATES[0])[0]  # the others follow
+
+    def ids(self, text: str) -> list[int]:
+        """Token ids; special tokens in the text count as such."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def time_id(self, label: str) -> int:
+        """A frame's time label as one token."""
+        return int(self.time[min(round(float(label) * 10), len(self.time) - 1)])
+
+    def prefix(self, labels: tuple[str, ...]) -> list[int]:
+        """BOS and the frames' blocks, 20 ids a frame."""
+        visual = [self.id('<im_start>')] + TOKENS * [self.id('<im_patch>')] + [self.id('<im_end>')]
+        ids = [self.id('<|im_end|>')]
+        for number, label in enumerate(labels):
+            space = self.ids(' ') if number else []
+            ids += space + [self.time_id(label)] + visual
+        return ids
+
+    def branch(self, question: str, reply: str) -> tuple[list[int], int]:
+        """Ids of a question and its answer, and where the answer begins."""
+        turn = f'<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n'
+        start = self.ids(turn)
+        return start + self.ids(reply + '<|im_end|>'), len(start)
+
+
+@dataclass(frozen=True)
+class Roughness:
+    """How far codes are off, as vision's are: from its measures on unseen episodes."""
+
+    place: float = 0.006  # of the picture, one standard deviation
+    noise: float = 0.12  # on every dimension
+    kind: float = 0.05  # chance that a thing's kind is half another one, for the whole clip
+    lost: float = 0.01  # chance that a frame's token shows nothing
+
+    def apply(
+        self, code: NDArray[np.float32], found: Slots, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """A code (F, 16, CODE) as an imperfect tower would give it."""
+        moved = found.point + rng.normal(0, self.place, found.point.shape)
+        seen = found.seen[..., None]
+        for axis, name in enumerate('xy'):
+            code[..., PLACE[name]] = seen * slots.waves(moved[..., axis])
+        mixed = rng.random(SLOTS) < self.kind
+        other = 2.0 * (rng.integers(len(KINDS), size=SLOTS)[:, None] == np.arange(len(KINDS)))
+        kinds = code[..., PLACE['kind']]
+        blend = 0.5 * (kinds + other * found.seen[..., None])
+        code[..., PLACE['kind']] = np.where(mixed[None, :, None], blend, kinds)
+        lost = (rng.random(found.thing.shape) < self.lost)[..., None]
+        kept = code[..., PLACE['slot']].copy()
+        code = np.where(lost, 0.0, code)
+        code[..., PLACE['slot']] = kept
+        return (code + rng.normal(0, self.noise, code.shape)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A clip, what its tokens show, and its questions."""
+
+    clip: Clip
+    tokens: NDArray[np.float32]  # (F, 16, WIDTH)
+    found: Slots
+    asked: list[Asked]
+
+
+class Bank:
+    """The truths of all episodes in a folder, and their features where they are cached."""
+
+    def __init__(
+        self, folder: Path, features: Path | None, unseen: bool = False, limit: int = 4000
+    ) -> None:
+        self._folder, self._features, self._unseen, self._limit = folder, features, unseen, limit
+        self._truths: dict[Path, Truth] = {}
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Load what is new; returns the number of episodes."""
+        for path in sorted(self._folder.glob('*.npz')):
+            if path in self._truths or is_unseen(path) != self._unseen:
+                continue
+            if self._features is not None and not self._cached(path).exists():
+                continue
+            if len(self._truths) < self._limit:
+                self._truths[path] = _without_cells(truth.load(path, frames=False)[1])
+        self._paths = list(self._truths)
+        return len(self._paths)
+
+    def _cached(self, path: Path) -> Path:
+        return (self._features or self._folder) / f'{path.stem}.npy'
+
+    def draw(
+        self, rng: np.random.Generator, frames: int, questions: int, tracks: bool, rough: Roughness
+    ) -> Sample:
+        """A random clip of so many frames, half of them ending off the grid, with questions."""
+        while True:
+            path = self._paths[int(rng.integers(len(self._paths)))]
+            episode = self._truths[path]
+            rows = cut(episode, frames, rng)
+            if rows is None:
+                continue
+            clip = Clip(episode, rows)
+            if tracks:
+                made = [ask_track(clip, rng) for _ in range(3 * questions)]
+                asked = [question for question in made if question is not None][:questions]
+            else:
+                asked = draw(clip, questions, rng, tracks=0.0)
+            if len(asked) == questions:
+                found = slots.slots_of(episode, rows)
+                return Sample(clip, self._tokens(path, rows, found, rough, rng), found, asked)
+
+    def _tokens(
+        self,
+        path: Path,
+        rows: NDArray[np.intp],
+        found: Slots,
+        rough: Roughness,
+        rng: np.random.Generator,
+    ) -> NDArray[np.float32]:
+        if self._features is not None:
+            features = np.load(self._cached(path), mmap_mode='r')
+            return np.asarray(features[rows], np.float32)
+        tokens = np.zeros((len(rows), SLOTS, WIDTH), np.float32)
+        tokens[..., :CODE] = rough.apply(slots.code(found), found, rng)
+        return tokens
+
+
+def _without_cells(episode: Truth) -> Truth:
+    values = dict(vars(episode)) | {'cells': episode.cells[:0]}
+    return Truth(**values)
+
+
+def cut(episode: Truth, frames: int, rng: np.random.Generator) -> NDArray[np.intp] | None:
+    """Rows of a clip: grid frames in a row, the last one by half a chance off the grid."""
+    grid, extras = np.flatnonzero(episode.on_grid), np.flatnonzero(~episode.on_grid)
+    if len(grid) < frames:
+        return None
+    if len(extras) and rng.random() < 0.5:
+        last = np.searchsorted(grid, extras) - 1  # the grid frame before each extra one
+        fit = np.flatnonzero(last + 2 >= frames)
+        if len(fit):
+            pick = rng.choice(fit)
+            rows = grid[last[pick] + 2 - frames : last[pick] + 1]
+            return np.append(rows, extras[pick])
+    start = int(rng.integers(len(grid) - frames + 1))
+    return grid[start : start + frames]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B clips of F frames: a prefix of P tokens, and Q branches of L tokens each."""
+
+    prefix: Tensor  # (B, P) ids
+    patch: Tensor  # (P,) bool: <im_patch> places
+    visual: Tensor  # (P,) bool: tokens that see each other both ways
+    tokens: Tensor  # (B, F, 16, WIDTH)
+    branch: Tensor  # (B, Q, L) ids
+    weight: Tensor  # (B, Q, L) of predicting the NEXT token
+    last: Tensor  # (B, Q) place of the prompt's last token
+    meant: Tensor  # (B, Q, 16) the tokens of the things that the answer is about
+    count: Tensor  # (B, Q) how many points the answer has, to MOST
+    flags: Tensor  # (B, F, 16, len(FLAGS))
+    totals: Tensor  # (B, F, 16) grasps of the token's thing so far
+    time: Tensor  # (B, F) number of the frame's time label
+
+
+def pack(coder: Coder, samples: list[Sample]) -> Batch:
+    """Clips of equal length with equally many questions as one batch."""
+    prefix = np.array([coder.prefix(sample.clip.labels) for sample in samples])
+    patch = prefix[0] == coder.id('<im_patch>')
+    rows = [[_branch(coder, asked) for asked in sample.asked] for sample in samples]
+    longest = max(len(ids) for row in rows for ids, _, _ in row)
+    shape = (len(rows), len(rows[0]), longest)
+    branch = np.full(shape, coder.id('<|endoftext|>'))
+    weight, last = np.zeros(shape, np.float32), np.zeros(shape[:2], int)
+    for b, row in enumerate(rows):
+        for q, (ids, weights, start) in enumerate(row):
+            branch[b, q, : len(ids)], weight[b, q, : len(ids)] = ids, weights
+            last[b, q] = start - 1
+    marks = [_marks(sample) for sample in samples]
+    meant = [[_meant(sample, asked) for asked in sample.asked] for sample in samples]
+    counts = [[min(len(asked.spots), MOST) for asked in sample.asked] for sample in samples]
+    times = [[coder.time_id(label) for label in sample.clip.labels] for sample in samples]
+    return Batch(
+        torch.from_numpy(prefix),
+        torch.from_numpy(patch),
+        torch.from_numpy(prefix[0] >= coder.base),
+        torch.from_numpy(np.stack([sample.tokens for sample in samples])),
+        torch.from_numpy(branch),
+        torch.from_numpy(weight),
+        torch.from_numpy(last),
+        torch.from_numpy(np.array(meant, np.float32)),
+        torch.tensor(counts),
+        torch.from_numpy(np.stack([flags for flags, _ in marks])),
+        torch.from_numpy(np.stack([totals for _, totals in marks])),
+        torch.tensor(times) - int(coder.time[0]),
+    )
+
+
+def _branch(coder: Coder, asked: Asked) -> tuple[list[int], list[float], int]:
+    ids, start = coder.branch(asked.question, asked.reply)
+    each = {'text': 2.0, 'track': 0.5}.get(asked.task, 1.0)
+    return ids, [0.0] * (start - 1) + [each] * (len(ids) - start) + [0.0], start
+
+
+def _meant(sample: Sample, asked: Asked) -> NDArray[np.float32]:
+    """(16,) the tokens, in the frames of the answer's points, of the things they are on."""
+    meant = np.zeros(SLOTS, np.float32)
+    pairs = [(spot.frame, spot.thing) for spot in asked.spots]
+    pairs += [(frame, n) for n in asked.things for frame in range(len(sample.found.thing))]
+    for frame, thing in pairs:
+        if thing != THE_GRIPPER:
+            meant[sample.found.thing[frame] == thing] = 1
+    return meant
+
+
+def _marks(sample: Sample) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """(F, 16, flags) what happens to a token's thing by a frame, and (F, 16) its grasps so far."""
+    thing = sample.found.thing
+    flags = np.zeros((*thing.shape, len(FLAGS)), np.float32)
+    totals = np.zeros(thing.shape, np.int64)
+    for happening in sample.clip.happenings:
+        if happening.kind not in FLAGS or happening.thing < 0:
+            continue
+        frame = int(np.searchsorted(sample.clip.times, happening.moment_s - 1e-6))
+        frame = min(frame, len(thing) - 1)
+        now = thing[frame] == happening.thing
+        at = now if now.any() else thing[max(frame - 1, 0)] == happening.thing
+        flags[frame, at, FLAGS.index(happening.kind)] = 1
+        if happening.kind == 'grasp':
+            totals[frame:] += thing[frame:] == happening.thing
+    return flags, totals.clip(max=MOST)

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Command: train the wider tabletop's model from nothing, stage by stage; every stage resumes.
+
+Usage:
+    python -m tools.wide_tabletop.train vision    # tower and adapter on single frames
+    python -m tools.wide_tabletop.train language  # the language model on codes of the truth
+    python -m tools.wide_tabletop.train features  # cache what the trained tower sees
+    python -m tools.wide_tabletop.train tune      # the language model on that
+    python -m tools.wide_tabletop.train export    # WORK/model, a checkpoint to load
+    python -m tools.wide_tabletop.train save      # models/wide_tabletop, what to go on from
+    python -m tools.wide_tabletop.train start     # checkpoints in WORK out of that
+
+`vision` and `language` need nothing of each other, so that they may run at the same time.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from tools.wide_tabletop.loop import Plan
+
+log = logging.getLogger(__name__)
+WORK = Path('.tabletop/wide')
+MODEL = Path(__file__).resolve().parents[2] / 'models' / 'wide_tabletop'
+STAGES = ('vision', 'language', 'features', 'tune', 'export', 'save', 'start')
+TRAINED = {'vision': 'vision', 'language': 'language', 'tune': 'language'}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('stage', choices=STAGES)
+    parser.add_argument('--work', type=Path, default=WORK, help='holds shards and checkpoints')
+    parser.add_argument('--minutes', type=float, default=60.0, help='of wall time, for a stage')
+    parser.add_argument('--rate', type=float, default=2e-3, help='peak learning rate')
+    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1)
+    parser.add_argument('--model', type=Path, default=MODEL, help='of start and save')
+    return parser
+
+
+def train(stage: str, plan: Plan) -> None:
+    """Train a stage; it goes on from the plan's checkpoint."""
+    work = plan.checkpoint.parent
+    if stage == 'vision':
+        from tools.wide_tabletop.train_vision import train_vision
+
+        train_vision(work / 'shards', plan)
+    else:
+        from tools.wide_tabletop.train_language import train_language
+
+        train_language(work / 'shards', work / 'features' if stage == 'tune' else None, plan)
+
+
+def convert(stage: str, work: Path, model: Path) -> None:
+    """What stands between the stages, and before and after them."""
+    from tools.wide_tabletop import checkpoint
+
+    if stage == 'features':
+        from tools.wide_tabletop.features import cache_features
+
+        cache_features(work)
+    elif stage == 'save':
+        checkpoint.save_states(work, model)
+    elif stage == 'start':
+        log.info('started: %s', ' '.join(checkpoint.start_from(model, work)) or 'nothing')
+    else:
+        from molmo_ground_ros.backends.molmo2.export import export_graphs
+
+        folder = work / 'model'
+        checkpoint.write_checkpoint(*checkpoint.load_model(work), folder)
+        export_graphs(str(folder), folder)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
+    work: Path = options.work
+    if options.stage in TRAINED:
+        checkpoint = work / f'{TRAINED[options.stage]}.pt'
+        train(options.stage, Plan(checkpoint, options.minutes, options.rate, options.workers))
+    else:
+        convert(options.stage, work, options.model)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,219 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Stage 2: the language model alone, on what the visual tokens say; vision is frozen.
+
+Throw-away heads say, on the middle layer's visual tokens, what happens to each token's thing, its
+grasps so far and the frame's time; and on a question's last token, which things the answer is about
+and how many points it has. Without such heads events hardly come at this size.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tools.wide_tabletop.clips import FLAGS, MOST, Bank, Batch, Coder, Roughness, pack
+from tools.wide_tabletop.loop import Plan, run, total
+from tools.wide_tabletop.network import (
+    TOKENS,
+    WIDTH,
+    Reading,
+    initialise,
+    make_config,
+    read_branches,
+)
+from tools.wide_tabletop.vocabulary import CHAT, VISUAL
+
+MIDDLE = 3  # layers before the throw-away heads on the prefix
+BLUR = 8.0  # thousandths: the bell a coordinate's class is trained towards
+TRACKING = 0.2  # share of the steps that ask for tracks
+
+
+class Probes(nn.Module):
+    """Throw-away linear heads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flags = nn.Linear(WIDTH, len(FLAGS))
+        self.totals = nn.Linear(WIDTH, MOST + 1)
+        self.time = nn.Linear(WIDTH, 640)
+        self.meant = nn.Linear(WIDTH, TOKENS)
+        self.count = nn.Linear(WIDTH, MOST + 1)
+
+
+def build_model(coder: Coder, seed: int) -> Any:
+    """A Molmo2ForConditionalGeneration with fresh weights."""
+    from transformers.models.molmo2.modeling_molmo2 import Molmo2ForConditionalGeneration
+
+    ids = {text: coder.id(text) for text in CHAT + VISUAL}
+    model = Molmo2ForConditionalGeneration(make_config(coder.base, len(VISUAL), ids))
+    initialise(model, torch.Generator().manual_seed(seed))
+    _order_numbers(model, coder, seed)
+    return model
+
+
+def _order_numbers(model: Any, coder: Coder, seed: int) -> None:
+    """Start times and coordinates as waves of their value, so that near values begin alike."""
+    generator = torch.Generator().manual_seed(seed + 1)
+    octaves = 2.0 ** torch.arange(-1, 6)
+    embed, head = model.model.language_model.embed_tokens.weight, model.lm_head.weight
+    coordinates = torch.arange(1001) + coder.coordinate
+    with torch.no_grad():
+        for rows, span in ((coordinates, 1000.0), (torch.as_tensor(coder.time), 640.0)):
+            angle = torch.arange(len(rows))[:, None] / span * octaves * 2 * np.pi
+            waves = torch.cat([angle.sin(), angle.cos()], 1) * (2 / 14) ** 0.5
+            for weight in (embed, head):
+                spread = torch.randn(14, WIDTH, generator=generator)
+                weight[rows] = weight[rows] * 0.3 + (waves @ spread) * weight[rows].std()
+
+
+def hidden_states(model: Any, batch: Batch, dtype: torch.dtype) -> Reading:
+    """The language model's states of a batch."""
+    text = model.model.language_model
+    places = torch.nonzero(batch.patch)[:, 0]
+    prefix = text.embed_tokens(batch.prefix)
+    prefix = prefix.index_add(1, places, batch.tokens.flatten(1, 2)).to(dtype)
+    order = torch.arange(prefix.shape[1])
+    allowed = order[:, None] >= order[None]
+    allowed = allowed | (batch.visual[:, None] & batch.visual[None])
+    mask = torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, -1e9)
+    branches = text.embed_tokens(batch.branch).to(dtype)
+    return read_branches(text, prefix, branches, mask, MIDDLE)
+
+
+def losses(
+    model: Any, probes: Probes, coder: Coder, batch: Batch, dtype: torch.dtype = torch.bfloat16
+) -> dict[str, Tensor]:
+    """The terms of stage 2's loss and (detached) its measures."""
+    reading = hidden_states(model, batch, dtype)
+    places = torch.nonzero(batch.patch)[:, 0]
+    slots = reading.half[:, places].float().unflatten(1, (-1, TOKENS))  # (B, F, 16, WIDTH)
+    states = probes.flags(slots)
+    weight = torch.full((len(FLAGS),), 8.0)
+    terms = {
+        'flags': F.binary_cross_entropy_with_logits(states, batch.flags, pos_weight=weight),
+        'totals': F.cross_entropy(probes.totals(slots).flatten(0, 2), batch.totals.flatten()),
+    }
+    which = torch.randint(TOKENS, batch.time.shape)
+    own = slots.gather(2, which[..., None, None].expand(-1, -1, 1, WIDTH))[:, :, 0]
+    terms['clock'] = F.cross_entropy(probes.time(own).flatten(0, 1), batch.time.flatten())
+    ends = batch.last[..., None, None].expand(-1, -1, 1, WIDTH)
+    asked = reading.asked.gather(2, ends)[:, :, 0].float()
+    meant = probes.meant(asked)
+    terms['meant'] = F.binary_cross_entropy_with_logits(
+        meant, batch.meant, pos_weight=torch.tensor(3.0)
+    )
+    terms['count'] = F.cross_entropy(probes.count(asked).flatten(0, 1), batch.count.flatten())
+    with torch.no_grad():
+        terms['m_event'] = _f1(states > 1.0, batch.flags > 0)
+        terms['m_meant'] = _f1(meant > 0.5, batch.meant > 0)
+    return terms | _answers(model, coder, batch, reading.last)
+
+
+def _f1(got: Tensor, want: Tensor) -> Tensor:
+    return 2 * (got & want).sum() / (got.sum() + want.sum()).clamp(min=1)
+
+
+def _answers(model: Any, coder: Coder, batch: Batch, last: Tensor) -> dict[str, Tensor]:
+    clip, question, column = torch.nonzero(batch.weight, as_tuple=True)
+    weight = batch.weight[clip, question, column]
+    target = batch.branch[clip, question, column + 1]
+    states = last[clip, question, column]
+    logits = F.linear(states, model.lm_head.weight.to(states.dtype)).float().log_softmax(-1)
+    value = target - coder.coordinate
+    number = (value >= 0) & (value <= 1000)
+    loss = -logits.gather(1, target[:, None])[:, 0]
+    centre = value[number][:, None]
+    spread = torch.softmax(-0.5 * ((torch.arange(1001) - centre) / BLUR) ** 2, dim=-1)
+    span = logits[number][:, coder.coordinate : coder.coordinate + 1001]
+    loss = loss.index_put((torch.nonzero(number)[:, 0],), -(spread * span).sum(-1))
+    with torch.no_grad():
+        right = (logits.argmax(-1) == target).float()
+        near = ((span.argmax(-1) - value[number]).abs() < 25).float()
+        first = column == batch.last[clip, question]
+        times = target - int(coder.time[0])
+        when = (times >= 0) & (times < 640)
+    return {
+        'answer': (loss * weight).sum() / weight.sum(),
+        'm_words': right[~number].mean(),
+        'm_first': right[first].mean(),
+        'm_when': right[when].mean() if when.any() else torch.tensor(0.0),
+        'm_near': near.mean() if len(near) else torch.tensor(0.0),
+    }
+
+
+LOSS = {'answer': 1.0, 'flags': 1.0, 'totals': 0.2, 'clock': 0.1, 'meant': 0.7, 'count': 0.2}
+
+
+def frames_for(step: int, rng: np.random.Generator) -> int:
+    """Frames of a step's clips: short ones first, where a batch holds most questions."""
+    if step < 300:
+        return int(rng.integers(2, 5))
+    if step < 800:
+        return int(rng.integers(3, 13))
+    dice = rng.random()
+    low, high = (2, 8) if dice < 0.3 else (8, 24) if dice < 0.85 else (24, 128)
+    return int(rng.integers(low, high + 1))
+
+
+class LanguageTask:
+    """Stage 2 for the training loop. tokens: about the size of a batch."""
+
+    weights = LOSS
+
+    def __init__(
+        self, shards: Path, features: Path | None, tokens: int, seed: int, worker: int
+    ) -> None:
+        self._coder = Coder()
+        self._model, self._probes = build_model(self._coder, seed), Probes()
+        initialise(self._probes, torch.Generator().manual_seed(seed))
+        text, head = self._model.model.language_model, self._model.lm_head
+        self.parts = nn.ModuleDict({'text': text, 'head': head, 'probes': self._probes})
+        self._bank = Bank(shards, features)
+        self._shards, self._features = shards, features
+        self._rng = np.random.default_rng((seed, worker))
+        self._tokens = tokens
+        self._held: list[Batch] = []
+
+    def terms(self, step: int) -> dict[str, Tensor]:
+        """Loss terms of a fresh batch of clips of equal length."""
+        frames = frames_for(step, self._rng)
+        batch = self._batch(self._bank, frames, bool(self._rng.random() < TRACKING), self._rng)
+        return losses(self._model, self._probes, self._coder, batch)
+
+    def _batch(self, bank: Bank, frames: int, tracks: bool, rng: np.random.Generator) -> Batch:
+        questions = 2 if tracks else 10
+        size = frames * 20 + questions * (20 + 8 * frames if tracks else 40)
+        count = max(1, min(24, self._tokens // size))
+        samples = [bank.draw(rng, frames, questions, tracks, Roughness()) for _ in range(count)]
+        return pack(self._coder, samples)
+
+    def refresh(self) -> int:
+        """Load new episodes."""
+        return self._bank.refresh()
+
+    @torch.no_grad()
+    def unseen(self) -> dict[str, float]:
+        """Means over clips of episodes that are never trained on; always the same clips."""
+        if not self._held:
+            bank = Bank(self._shards, self._features, unseen=True)
+            rng = np.random.default_rng(7)
+            lengths = ((4, False), (12, False), (12, True), (20, False), (40, False))
+            self._held = [self._batch(bank, frames, tracks, rng) for frames, tracks in lengths]
+        rows = [losses(self._model, self._probes, self._coder, batch) for batch in self._held]
+        means = {key: float(torch.stack([row[key] for row in rows]).mean()) for key in rows[0]}
+        return means | {'loss': float(total(self, {k: torch.tensor(v) for k, v in means.items()}))}
+
+
+def train_language(
+    shards: Path, features: Path | None, plan: Plan, tokens: int = 2500, seed: int = 0
+) -> None:
+    """Train the language model; resumes from the plan's checkpoint.
+
+    features: a folder of cached features; without it the codes of the truth are read.
+    """
+    run(partial(LanguageTask, shards, features, tokens, seed), plan)

@@ -1,0 +1,273 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Stage 1: the vision tower and adapter alone, on single frames.
+
+The adapter's output is trained towards the code of `slots.py`; throw-away linear heads on what it
+pools say the same as classes (which kind, how large, where, held), and on every patch what covers
+it: those reach the tower sooner.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tools.wide_tabletop import slots, truth
+from tools.wide_tabletop.loop import Plan, run, total
+from tools.wide_tabletop.network import (
+    ROW,
+    VISION_WIDTH,
+    build_vision,
+    encode,
+    initialise,
+    patches_of,
+    windows,
+)
+from tools.wide_tabletop.slots import CODE, PLACE, Slots
+from tools.wide_tabletop.truth import CELL_GRIPPER, CELLS, COLOURS, KINDS, SIZES, Truth
+
+BINS = 84  # classes of a coordinate: two pixels each
+COVER = len(KINDS) + len(COLOURS) + 1  # and the gripper
+UNSEEN = 20  # every 20th episode is never trained on
+POOL, SWAP = 48, 2  # episodes in memory, and how many of them are replaced at a step
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N frames."""
+
+    frames: Tensor  # (N, SIDE, SIDE, 3) uint8
+    seen: Tensor  # (N, 16) bool
+    labels: Tensor  # (N, 16, 3) kind, size, support
+    flags: Tensor  # (N, 16, 5) seen, clearly seen, held, lifted, lies on its side
+    point: Tensor  # (N, 16, 2)
+    grip: Tensor  # (N, 4) as in Slots
+    code: Tensor  # (N, 16, CODE)
+    cover: Tensor  # (N, 144, COVER) in [0, 1]
+
+
+def is_unseen(path: Path) -> bool:
+    """Whether an episode is kept for measuring; decided by its seed, both views alike."""
+    digits = ''.join(filter(str.isdigit, path.stem.split('_')[0].split('-')[0]))
+    return int(digits or 0) % UNSEEN == 0
+
+
+def cover_of(episode: Truth, rows: NDArray[np.intp], mirrored: bool) -> NDArray[np.float32]:
+    """(F, 144, COVER): each kind's, each colour's and the gripper's share of each patch."""
+    table = np.zeros((len(rows), 256, COVER), np.float32)
+    frame = np.arange(len(rows))[:, None]
+    number = np.arange(len(episode.things))[None]
+    table[frame, number, episode.kind[rows]] = 1
+    table[frame, number, len(KINDS) + episode.colour[rows]] = 1
+    table[:, CELL_GRIPPER, -1] = 1
+    cells = episode.cells[rows][..., :: -1 if mirrored else 1]
+    fine = cells.repeat(2, 1).repeat(2, 2)  # (F, 84, 84), 7 x 7 a patch
+    step = 2 * CELLS // ROW
+    tiles = fine.reshape(len(rows), ROW, step, ROW, step).transpose(0, 1, 3, 2, 4)
+    tiles = tiles.reshape(len(rows), ROW * ROW, step * step)
+    shares = table[np.arange(len(rows))[:, None, None], tiles].mean(2)
+    return np.asarray(shares, np.float32)
+
+
+def batch_of(
+    frames: NDArray[np.uint8], episode: Truth, rows: NDArray[np.intp], mirrored: bool = False
+) -> list[NDArray[np.generic]]:
+    """A Batch's fields for some frames of an episode."""
+    found = slots.slots_of(episode, rows, mirrored)
+    pictures = frames[rows]
+    if mirrored:
+        pictures = pictures[:, :, ::-1]
+    return [
+        pictures,
+        found.seen,
+        np.stack([found.kind, found.size, found.support], -1),
+        _flags(found),
+        found.point,
+        found.grip,
+        slots.code(found),
+        cover_of(episode, rows, mirrored),
+    ]
+
+
+def _flags(found: Slots) -> NDArray[np.float32]:
+    shown = np.stack([found.seen, slots.clear(found)], -1)
+    return np.concatenate([shown, found.state], -1).astype(np.float32)
+
+
+def _joined(parts: list[list[NDArray[np.generic]]]) -> Batch:
+    columns = zip(*parts, strict=True)
+    return Batch(*(torch.from_numpy(np.concatenate(column)) for column in columns))
+
+
+class Episodes:
+    """Random frames of the episodes in a folder, a few in memory at a time."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._folder, self._rng = folder, np.random.default_rng(seed)
+        self._paths: list[Path] = []
+        self._pool: list[tuple[NDArray[np.uint8], Truth]] = []
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Look for new episodes; returns how many there are."""
+        self._paths = [path for path in sorted(self._folder.glob('*.npz')) if not is_unseen(path)]
+        return len(self._paths)
+
+    def draw(self, count: int, mix: int = 16) -> Batch:
+        """A random batch from `mix` episodes, half of it mirrored."""
+        for _ in range(POOL - len(self._pool) or SWAP):
+            path = self._paths[self._rng.integers(len(self._paths))]
+            self._pool.append(truth.load(path))
+        del self._pool[:-POOL]
+        parts = []
+        for pick in self._rng.integers(len(self._pool), size=mix):
+            frames, episode = self._pool[pick]
+            rows = self._rng.integers(len(frames), size=count // mix)
+            parts.append(batch_of(frames, episode, rows, bool(self._rng.random() < 0.5)))
+        return _joined(parts)
+
+
+def unseen_batches(folder: Path, episodes: int = 12, frames: int = 16) -> list[Batch]:
+    """Frames of episodes that are never trained on, evenly spread; always the same."""
+    batches = []
+    for path in [path for path in sorted(folder.glob('*.npz')) if is_unseen(path)][:episodes]:
+        pictures, episode = truth.load(path)
+        rows = np.linspace(0, len(pictures) - 1, frames).astype(np.intp)
+        batches.append(_joined([batch_of(pictures, episode, rows)]))
+    return batches
+
+
+class Heads(nn.Module):
+    """Linear read-outs of the features; thrown away after training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        wide = 2 * VISION_WIDTH
+        self.cover = nn.Linear(wide, COVER)
+        self.flags = nn.Linear(wide, 5)
+        self.kind = nn.Linear(wide, len(KINDS))
+        self.size = nn.Linear(wide, len(SIZES))
+        self.support = nn.Linear(wide, PLACE['support'].stop - PLACE['support'].start)
+        self.place = nn.Linear(wide, 2 * BINS)
+        self.grip = nn.Linear(wide, 2 * BINS)
+
+
+def place_loss(logits: Tensor, share: Tensor, width: float = 1.0) -> Tensor:
+    """Cross entropy against a bell of `width` bins. logits: (N, bins); share: (N,) in [0, 1]."""
+    bins = logits.shape[-1]
+    centres = (torch.arange(bins) + 0.5) / bins
+    bell = torch.softmax(-0.5 * ((centres - share[:, None]) * bins / width) ** 2, dim=-1)
+    return -(bell * logits.log_softmax(-1)).sum(-1)
+
+
+def losses(
+    parts: nn.ModuleDict, batch: Batch, dtype: torch.dtype = torch.bfloat16
+) -> dict[str, Tensor]:
+    """The terms of stage 1's loss, and (detached) its measures."""
+    features, tokens = encode(parts['tower'], parts['adapter'], patches_of(batch.frames), dtype)
+    features, tokens = features.float(), tokens.float()
+    heads: Any = parts['heads']
+    seen = batch.seen
+    window = features[:, windows()].mean(2)  # (N, 16, 2 D)
+    thing = window[seen]
+    terms = {'cover': F.binary_cross_entropy_with_logits(heads.cover(features), batch.cover)}
+    terms['flags'] = F.binary_cross_entropy_with_logits(heads.flags(window), batch.flags)
+    weight = 0.2 + 0.8 * batch.flags[..., 1][seen]
+    for column, name in enumerate(('kind', 'size', 'support')):
+        head, label = getattr(heads, name), batch.labels[..., column][seen]
+        each = F.cross_entropy(head(thing), label, reduction='none')
+        terms[name] = (each * weight).sum() / weight.sum()
+    place = heads.place(thing).unflatten(-1, (2, BINS))
+    for axis in (0, 1):
+        each = place_loss(place[:, axis], batch.point[seen][:, axis].clamp(0, 0.999))
+        terms['xy'[axis]] = (each * weight).sum() / weight.sum()
+    hand = batch.grip[:, 2] > 0
+    grip = heads.grip(window.mean(1)[hand]).unflatten(-1, (2, BINS))
+    for axis in (0, 1):
+        goal = batch.grip[hand][:, axis].clamp(0, 0.999)
+        terms['grip_' + 'xy'[axis]] = place_loss(grip[:, axis], goal).mean()
+    off = (tokens[..., :CODE] - batch.code) ** 2
+    rest = (tokens[..., CODE:] ** 2).mean()
+    terms['code'] = off[seen].mean() + 0.3 * off[~seen].mean() + 0.1 * rest
+    return terms | _measures(tokens, batch)
+
+
+@torch.no_grad()
+def _measures(tokens: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """What the code itself says, of the things that are clearly seen."""
+    clear = batch.flags[..., 1] > 0
+    thing = tokens[clear]
+    right = {}
+    for column, name in enumerate(('kind', 'size', 'support')):
+        said = thing[:, PLACE[name]].argmax(-1)
+        right['m_' + name] = (said == batch.labels[..., column][clear]).float().mean()
+    where = [slots.coordinates(thing[:, PLACE[name]].numpy()) for name in 'xy']
+    away = np.abs(np.stack(where, 1) - batch.point[clear].numpy()).max(1)
+    right['m_near'] = torch.tensor((away < 0.025).mean())
+    right['m_off'] = torch.tensor(np.median(away))
+    right['m_seen'] = _f1(tokens[..., PLACE['seen']][..., 1] > 1.0, clear)
+    right['m_lift'] = _f1(tokens[..., PLACE['state']][..., 1] > 1.0, batch.flags[..., 3] > 0)
+    return right
+
+
+def _f1(got: Tensor, want: Tensor) -> Tensor:
+    both = (got & want).sum()
+    return 2 * both / (got.sum() + want.sum()).clamp(min=1)
+
+
+WEIGHTS = {
+    'cover': 4.0,
+    'flags': 4.0,
+    'kind': 1.0,
+    'size': 0.3,
+    'support': 0.5,
+    'x': 1.0,
+    'y': 1.0,
+    'grip_x': 0.3,
+    'grip_y': 0.3,
+    'code': 8.0,
+}
+
+
+class VisionTask:
+    """Stage 1 for the training loop."""
+
+    weights = WEIGHTS
+
+    def __init__(self, folder: Path, batch: int, seed: int, worker: int) -> None:
+        tower, adapter = build_vision(seed)
+        heads = Heads()
+        initialise(heads, torch.Generator().manual_seed(seed))
+        self.parts = nn.ModuleDict({'tower': tower, 'adapter': adapter, 'heads': heads})
+        self._data = Episodes(folder, 1000 * seed + worker)
+        self._folder, self._batch = folder, batch
+        self._held: list[Batch] = []
+
+    def terms(self, step: int) -> dict[str, Tensor]:
+        """Loss terms of a fresh batch."""
+        del step
+        return losses(self.parts, self._data.draw(self._batch))
+
+    def refresh(self) -> int:
+        """Look for new episodes."""
+        return self._data.refresh()
+
+    @torch.no_grad()
+    def unseen(self) -> dict[str, float]:
+        """Means over the frames that are never trained on."""
+        self._held = self._held or unseen_batches(self._folder)
+        rows = [losses(self.parts, batch) for batch in self._held]
+        means = {key: float(torch.stack([row[key] for row in rows]).mean()) for key in rows[0]}
+        losses_only = {key: torch.tensor(value) for key, value in means.items()}
+        return means | {'loss': float(total(self, losses_only))}
+
+
+def train_vision(folder: Path, plan: Plan, batch: int = 48, seed: int = 0) -> None:
+    """Train the vision path on the episodes in a folder; resumes from the plan's checkpoint."""
+    run(partial(VisionTask, folder, batch, seed), plan)
