@@ -98,7 +98,7 @@ ROOMS: Mapping[str, Room] = {
     'ros': Room(
         ('frames', 'backends', 'grounding'),
         public='',
-        private='convert diagnostics executor node params',
+        private='camera_watch convert diagnostics executor node params',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.

@@ -7,4 +7,5 @@ executor      runs its callbacks
 params        its parameters, from `config.Settings`
 convert       messages to our values, and answers to messages
 diagnostics   its messages on /diagnostics
+camera_watch  why a person must look at a camera, from what arrived lately
 """

@@ -5,30 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from molmo_ground_ros.frames.buffer_stats import BufferStats
 from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats
+from molmo_ground_ros.ros.camera_watch import Concern, Reception
 
 # An answer that takes longer than this causes a warning.
 STUCK_AFTER_S = 120.0
 # Encoding one frame ahead that takes longer than this causes a warning.
 PREPARE_WARN_S = 5.0
-
-
-@dataclass(slots=True)
-class Reception:
-    """Counts of what the middleware reported about one subscription. Only its callbacks write it.
-
-    failed: messages that could not be put into the buffer.
-    """
-
-    incompatible_qos: int = 0
-    lost: int = 0
-    failed: int = 0
-    last_error: str = ''
 
 
 def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus:
@@ -65,11 +52,22 @@ def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus
 
 
 def camera_status(
-    name: str, camera: str, topic: str, stats: BufferStats, reception: Reception
+    name: str,
+    camera: str,
+    topic: str,
+    stats: BufferStats,
+    reception: Reception,
+    concern: Concern | None,
 ) -> DiagnosticStatus:
-    """The state of one camera's buffer and subscription. name: the node's."""
+    """The state of one camera's buffer and subscription. name: the node's.
+
+    concern: why a person must look at what arrives, or None.
+    """
     level, message = DiagnosticStatus.OK, 'receiving'
-    if stats.received == 0:
+    if concern is not None:
+        level = DiagnosticStatus.ERROR if concern.is_error else DiagnosticStatus.WARN
+        message = concern.reason
+    elif stats.received == 0:
         level, message = DiagnosticStatus.WARN, f'no image received on {topic}'
         if reception.incompatible_qos:
             level, message = DiagnosticStatus.ERROR, f'{topic}: a publisher has incompatible QoS'
@@ -81,6 +79,7 @@ def camera_status(
         'lost': reception.lost,
         'failed': reception.failed,
         'last_error': reception.last_error,
+        'rate_hz': f'{1e9 / reception.period_ns if reception.period_ns else 0.0:.2f}',
         **{name: getattr(stats, name) for name in stats.__dataclass_fields__},
     }
     return _status(f'{name}: {camera}', camera, level, message, values)

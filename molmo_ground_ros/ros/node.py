@@ -43,6 +43,7 @@ from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.plain_text import clean
 from molmo_ground_ros.ros import convert, diagnostics, params
+from molmo_ground_ros.ros.camera_watch import CameraWatch, Reception
 from molmo_ground_ros.ros.executor import NodeExecutor
 from molmo_ground_ros.srv import Ground as GroundService
 from molmo_ground_ros.types import Answer, Task
@@ -77,7 +78,9 @@ class GroundNode(Node):
         self._buffers = {
             name: _buffer(name, self.settings, decoded) for name in self.settings.cameras
         }
-        self._reception = {name: diagnostics.Reception() for name in self.settings.cameras}
+        self._reception = {name: Reception() for name in self.settings.cameras}
+        now_ns = time.monotonic_ns()
+        self._watches = {name: CameraWatch(now_ns) for name in self.settings.cameras}
         self._topics: dict[str, str] = {}
         make = functools.partial(self._load, load or load_backend)
         self.session = Session(make, self._buffers, self.settings)
@@ -174,8 +177,9 @@ class GroundNode(Node):
     # -- images ---------------------------------------------------------------------------------
 
     def _on_image(
-        self, buffer: ClipBuffer, reception: diagnostics.Reception, msg: Image | CompressedImage
+        self, buffer: ClipBuffer, reception: Reception, msg: Image | CompressedImage
     ) -> None:
+        reception.note_arrival(time.monotonic_ns())
         try:
             image = convert.image(msg)
             buffer.push(convert.stamp_ns(msg.header.stamp), image, clean(msg.header.frame_id))
@@ -184,9 +188,7 @@ class GroundNode(Node):
             reception.last_error = describe(error)
             self.get_logger().error(reception.last_error, throttle_duration_sec=5.0)
 
-    def _on_incompatible_qos(
-        self, reception: diagnostics.Reception, topic: str, event: Any
-    ) -> None:
+    def _on_incompatible_qos(self, reception: Reception, topic: str, event: Any) -> None:
         reception.incompatible_qos = event.total_count
         self.get_logger().error(
             f'{topic}: a publisher offers QoS that qos_reliability='
@@ -288,8 +290,13 @@ class GroundNode(Node):
         array.header.stamp = self.get_clock().now().to_msg()
         status = [diagnostics.model_status(name, self.settings.model, self.session.stats())]
         for camera, buffer in self._buffers.items():
-            reception, topic = self._reception[camera], self._topics[camera]
-            status.append(diagnostics.camera_status(name, camera, topic, buffer.stats(), reception))
+            stats, reception = buffer.stats(), self._reception[camera]
+            concern = self._watches[camera].concern(time.monotonic_ns(), stats, reception)
+            status.append(
+                diagnostics.camera_status(
+                    name, camera, self._topics[camera], stats, reception, concern
+                )
+            )
         array.status = status
         self._diagnostics.publish(array)
 
@@ -375,8 +382,8 @@ def _image_qos(settings: Settings) -> QoSProfile:
     return QoSProfile(depth=settings.qos_depth, reliability=policies[settings.qos_reliability])
 
 
-def _on_lost(reception: diagnostics.Reception, event: Any) -> None:
-    reception.lost = event.total_count
+def _on_lost(reception: Reception, event: Any) -> None:
+    reception.note_lost(event.total_count_change)
 
 
 if __name__ == '__main__':

@@ -141,3 +141,25 @@ def test_backend_that_hangs_in_prepare_is_told_and_questions_are_refused(
     wait_until(lambda: world.node.session.stats().stuck == '', 'the model to come back')
     assert world.ask(query='Is it there?').error_code == Ground.Response.OK
     assert next_status(arrays, 0).level == DiagnosticStatus.OK
+
+
+def test_camera_that_falls_silent_is_told_and_so_is_its_return(start: Start) -> None:
+    world = start(ReplayBackend([]), diagnostics_period_seconds=0.1)
+    arrays = world.listen(DiagnosticArray, '/diagnostics')
+    film(world)
+    assert next_status(arrays, 1).level == DiagnosticStatus.OK
+    wait_until(lambda: arrays[-1].status[1].message.startswith('no image for 2.'), 'the silence')
+    assert arrays[-1].status[1].level == DiagnosticStatus.WARN
+    world.send(world.publisher(Image, 'image'), 'image', image(1.0))
+    assert next_status(arrays, 1).level == DiagnosticStatus.OK
+
+
+def test_stamps_that_stand_still_are_an_error(start: Start) -> None:
+    world = start(ReplayBackend([]), diagnostics_period_seconds=0.1)
+    arrays = world.listen(DiagnosticArray, '/diagnostics')
+    publisher = world.publisher(Image, 'image')
+    for _ in range(5):
+        world.send(publisher, 'image', image(1.0))
+    status = next_status(arrays, 1)
+    assert status.level == DiagnosticStatus.ERROR
+    assert status.message == 'every image has the same stamp: the clock stands still'
