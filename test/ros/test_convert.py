@@ -69,6 +69,11 @@ def test_request_becomes_a_query() -> None:
     assert convert.query(request) == Query('x', Task.COUNT, 'front', 10**9, 2 * 10**9 + 5)
 
 
+def test_words_of_a_request_that_no_message_can_hold_are_cleaned() -> None:
+    query = convert.query(Ground.Request(query='red \ud83d block', camera='fr\0nt'))
+    assert (query.text, query.camera) == ('red \ufffd block', 'fr\ufffdnt')
+
+
 def test_unknown_task_and_negative_stamp_are_refused() -> None:
     with pytest.raises(UnknownTask, match='200'):
         convert.query(Ground.Request(query='x', task=200))

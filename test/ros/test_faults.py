@@ -90,6 +90,17 @@ def test_goal_whose_answer_has_a_lone_surrogate_succeeds(start: Start) -> None:
     assert finished.result().result.points.label == CLEANED
 
 
+def test_frame_id_with_a_lone_surrogate_reaches_the_client_cleaned(start: Start) -> None:
+    world = start(ReplayBackend(['<points coords="0.0 1 500 250">it</points>']))
+    message = image(0.0)
+    message.header.frame_id = f'optical{LONE}'
+    # Over DDS such a frame id cannot be sent: it is handed to the callback.
+    world.node._on_image(world.node._buffers['image'], world.node._reception['image'], message)
+    reply = world.ask(query='Where is it?')
+    assert reply.error_code == Ground.Response.OK
+    assert reply.points.points[0].frame_id == f'optical{CLEANED}'
+
+
 def test_error_with_a_lone_surrogate_is_replied_and_diagnostics_go_on(start: Start) -> None:
     step = raise_once(RuntimeError(f'cannot decode {LONE}'))
     world = start(ReplayBackend(['yes'], repeat=True, delay=step), diagnostics_period_seconds=0.1)
