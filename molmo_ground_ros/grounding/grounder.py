@@ -129,7 +129,9 @@ class Grounder:
             lambda index, text: streams[index].on_text(clean(text)),
         )
         # The tokens stay as they are: only their lengths count, which cleaning does not change.
-        generations = [replace(one, text=clean(one.text)) for one in generations]
+        generations = [
+            replace(generation, text=clean(generation.text)) for generation in generations
+        ]
         if any(generation.stopped for generation in generations):
             raise Canceled('generating')
         latency_ns = time.monotonic_ns() - began_ns

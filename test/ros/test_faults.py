@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,11 +56,11 @@ def values(status: DiagnosticStatus) -> dict[str, str]:
 
 
 def raise_once(error: BaseException) -> Callable[[], None]:
-    errors: Iterator[BaseException] = iter([error])
+    errors = [error]
 
     def step() -> None:
-        for one in errors:
-            raise one
+        if errors:
+            raise errors.pop()
 
     return step
 
