@@ -11,18 +11,32 @@ newest. A line of JSON for each report goes to the curve.
 import json
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, multiprocessing, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 log = logging.getLogger(__name__)
 REPORT, KEEP = 50, 200  # steps of worker 0 between lines of the curve, and between checkpoints
 PATIENCE_S = 1200.0  # a worker that waits longer for the others gives up
+
+
+class Source(Protocol):
+    """Where batches come from: dataclasses of tensors."""
+
+    def draw(self, step: int) -> Any:
+        """A fresh batch."""
+        ...
+
+    def refresh(self) -> int:
+        """Look for new data; returns how much there is."""
+        ...
 
 
 class Task(Protocol):
@@ -31,16 +45,16 @@ class Task(Protocol):
     parts: nn.ModuleDict
     weights: dict[str, float]
 
-    def terms(self, step: int) -> dict[str, Tensor]:
-        """The loss terms, and measures beside them, of a fresh batch."""
+    def source(self, worker: int) -> Source:
+        """A source of batches, with random numbers of its own."""
         ...
 
-    def refresh(self) -> int:
-        """Look for new data; returns how much there is."""
+    def terms(self, batch: Any) -> dict[str, Tensor]:
+        """The loss terms of a batch, and measures beside them."""
         ...
 
-    def unseen(self) -> dict[str, float]:
-        """Loss terms and measures on episodes that are never trained on; 'loss' decides."""
+    def held_out(self) -> list[Any]:
+        """Batches of episodes that are never trained on; always the same."""
         ...
 
 
@@ -48,7 +62,8 @@ class Task(Protocol):
 class Plan:
     """How long and how fast. The rate warms up, then falls along a cosine of wall time.
 
-    checkpoint: NAME.pt; the best goes to NAME.best.pt, the curve to NAME.curve.jsonl.
+    checkpoint: NAME.pt; the best goes to NAME.best.pt, the curve to NAME.curve.jsonl. On a GPU
+    there is one worker, and `loaders` processes make its batches.
     """
 
     checkpoint: Path
@@ -59,6 +74,8 @@ class Plan:
     floor: float = 0.1  # the rate ends at this share of its peak
     keep: int = KEEP
     report: int = REPORT
+    device: str = 'cpu'
+    loaders: int = 0  # processes that make a worker's batches; 0: it makes them itself
 
     @property
     def best(self) -> Path:
@@ -159,7 +176,7 @@ class Optimizers:
 
 def load_state(path: Path) -> dict[str, Any]:
     """A checkpoint's parts, step, and optimizer if it has one; step 0 where there is no file."""
-    return dict(torch.load(path)) if path.exists() else {'step': 0}
+    return dict(torch.load(path, map_location='cpu')) if path.exists() else {'step': 0}
 
 
 def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: Board) -> None:
@@ -169,6 +186,8 @@ def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: Board) -> N
     first = step = int(state['step'])
     torch.manual_seed(rank + 10 * first)
     task = make(rank + 10 * first)
+    task.parts.to(plan.device)
+    batches = _batches(task, rank + 10 * first, first, plan)
     parameters = list(task.parts.parameters())
     optimizers = Optimizers(task.parts, plan.rate)
     if step:
@@ -181,19 +200,20 @@ def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: Board) -> N
     while not stop:
         spent = diary.minutes / plan.minutes
         if rank == 0:
-            board.control[0] = plan.rate * _share(plan, step - first, spent)
+            board.control[0] = plan.rate * _share(plan, first, step, spent)
             board.control[1] = float(spent >= 1.0)
-        diary.add(_gradients(task, step))
-        board.average(rank, parameters)
+        with torch.device(plan.device):
+            diary.add(_gradients(task, moved(next(batches), plan.device)))
+        if plan.workers > 1:
+            board.average(rank, parameters)
         rate, stop = float(board.control[0]), bool(board.control[1])
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizers.step(rate)
         step += 1
-        board.barrier.wait()
+        if plan.workers > 1:
+            board.barrier.wait()
         if rank == 0 and step % plan.report == 0:
             diary.report(step, rate)
-        if step % plan.keep == 0:
-            task.refresh()
         if rank == 0 and (step % plan.keep == 0 or stop):
             diary.keep(task, optimizers, step)
 
@@ -225,7 +245,8 @@ class _Diary:
 
     def keep(self, task: Task, optimizers: Optimizers, step: int) -> None:
         """Measure on unseen episodes, write the checkpoint, and the best if it is the best."""
-        measures = task.unseen()
+        with torch.device(self._plan.device):
+            measures = unseen(task, self._plan.device)
         self._write({'step': step, **{f'unseen_{key}': value for key, value in measures.items()}})
         state = {'parts': task.parts.state_dict(), 'step': step, 'hours': self._spent()}
         if measures['loss'] < self._best:
@@ -246,14 +267,54 @@ class _Diary:
             file.write(json.dumps(rounded) + '\n')
 
 
-def _share(plan: Plan, steps: int, spent: float) -> float:
-    """The learning rate's share of its peak."""
+def _share(plan: Plan, first: int, step: int, spent: float) -> float:
+    """The learning rate's share of its peak at a step of a run that began at `first`."""
+    warm = plan.warm_steps if first == 0 else plan.warm_steps // 5 + 1
     cosine = 0.5 * (1 + float(np.cos(np.pi * min(spent, 1.0))))
-    return min(1.0, (steps + 1) / plan.warm_steps) * (plan.floor + (1 - plan.floor) * cosine)
+    return min(1.0, (step - first + 1) / warm) * (plan.floor + (1 - plan.floor) * cosine)
 
 
-def _gradients(task: Task, step: int) -> dict[str, float]:
-    terms = task.terms(step)
+class _Stream(IterableDataset[Any]):
+    """A task's batches without end; each loader has random numbers of its own."""
+
+    def __init__(self, source: Callable[[int], Source], worker: int, first: int) -> None:
+        self._source, self._worker, self._first = source, worker, first
+
+    def __iter__(self) -> Iterator[Any]:
+        """Draw, and look for new data now and then."""
+        loader = get_worker_info()
+        number, loaders = (loader.id, loader.num_workers) if loader else (0, 1)
+        source = self._source(1000 * number + self._worker)
+        for turn in count():
+            if turn % KEEP == KEEP - 1:
+                source.refresh()
+            yield source.draw(self._first + turn * loaders)
+
+
+def _batches(task: Task, worker: int, first: int, plan: Plan) -> Iterator[Any]:
+    stream = _Stream(task.source, worker, first)
+    if not plan.loaders:
+        return iter(stream)
+    return iter(DataLoader(stream, None, num_workers=plan.loaders, multiprocessing_context='fork'))
+
+
+def moved(batch: Any, device: str) -> Any:
+    """A batch's tensors on a device."""
+    if device == 'cpu':
+        return batch
+    return replace(batch, **{f.name: getattr(batch, f.name).to(device) for f in fields(batch)})
+
+
+@torch.no_grad()
+def unseen(task: Task, device: str) -> dict[str, float]:
+    """Means over the batches that are never trained on; 'loss' decides which parts are best."""
+    rows = [task.terms(moved(batch, device)) for batch in task.held_out()]
+    means = {key: float(torch.stack([row[key] for row in rows]).mean()) for key in rows[0]}
+    return means | {'loss': sum(task.weights[key] * means[key] for key in task.weights)}
+
+
+def _gradients(task: Task, batch: Any) -> dict[str, float]:
+    terms = task.terms(batch)
     loss = total(task, terms)
     task.parts.zero_grad()
     loss.backward()

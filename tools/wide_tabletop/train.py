@@ -35,22 +35,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--work', type=Path, default=WORK, help='holds shards and checkpoints')
     parser.add_argument('--minutes', type=float, default=60.0, help='of wall time, for a stage')
     parser.add_argument('--rate', type=float, default=2e-3, help='peak learning rate')
-    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1)
+    parser.add_argument('--workers', type=int, default=0, help='0: one a core, or one GPU')
+    parser.add_argument('--device', default='cpu', help='cpu or cuda')
+    parser.add_argument('--batch', type=int, default=0, help='frames of vision, tokens of language')
     parser.add_argument('--model', type=Path, default=MODEL, help='of start and save')
     return parser
 
 
-def train(stage: str, plan: Plan) -> None:
-    """Train a stage; it goes on from the plan's checkpoint."""
+def train(stage: str, plan: Plan, batch: int) -> None:
+    """Train a stage; it goes on from the plan's checkpoint. batch: 0 is the stage's own."""
     work = plan.checkpoint.parent
     if stage == 'vision':
-        from tools.wide_tabletop.train_vision import train_vision
+        from tools.wide_tabletop.train_vision import FRAMES, train_vision
 
-        train_vision(work / 'shards', plan)
+        train_vision(work / 'shards', plan, batch or FRAMES)
     else:
-        from tools.wide_tabletop.train_language import train_language
+        from tools.wide_tabletop.train_language import CLIP_TOKENS, train_language
 
-        train_language(work / 'shards', work / 'features' if stage == 'tune' else None, plan)
+        features = work / 'features' if stage == 'tune' else None
+        train_language(work / 'shards', features, plan, batch or CLIP_TOKENS)
 
 
 def convert(stage: str, work: Path, model: Path) -> None:
@@ -80,7 +83,17 @@ def main(arguments: list[str] | None = None) -> int:
     work: Path = options.work
     if options.stage in TRAINED:
         checkpoint = work / f'{TRAINED[options.stage]}.pt'
-        train(options.stage, Plan(checkpoint, options.minutes, options.rate, options.workers))
+        cores = os.cpu_count() or 1
+        is_gpu = options.device != 'cpu'
+        plan = Plan(
+            checkpoint,
+            options.minutes,
+            options.rate,
+            options.workers or (1 if is_gpu else cores),
+            device=options.device,
+            loaders=max(1, cores - 1) if is_gpu else 0,
+        )
+        train(options.stage, plan, options.batch)
     else:
         convert(options.stage, work, options.model)
     return 0

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.wide_tabletop.clips import FLAGS, MOST, Bank, Batch, Coder, Roughness, pack
-from tools.wide_tabletop.loop import Plan, run, total
+from tools.wide_tabletop.loop import Plan, run
 from tools.wide_tabletop.network import (
     TOKENS,
     WIDTH,
@@ -30,6 +30,7 @@ from tools.wide_tabletop.vocabulary import CHAT, VISUAL
 
 MIDDLE = 3  # layers before the throw-away heads on the prefix
 BLUR = 8.0  # thousandths: the bell a coordinate's class is trained towards
+CLIP_TOKENS = 2500  # about as many in a batch of one worker
 TRACKING = 0.2  # share of the steps that ask for tracks
 
 
@@ -160,57 +161,75 @@ def frames_for(step: int, rng: np.random.Generator) -> int:
     return int(rng.integers(low, high + 1))
 
 
-class LanguageTask:
-    """Stage 2 for the training loop. tokens: about the size of a batch."""
+class ClipSource:
+    """Random clips with questions for the training loop. tokens: about the size of a batch."""
 
-    weights = LOSS
+    def __init__(self, coder: Coder, bank: Bank, tokens: int, seed: tuple[int, int]) -> None:
+        self._coder, self._bank, self._tokens = coder, bank, tokens
+        self._rng = np.random.default_rng(seed)
 
-    def __init__(
-        self, shards: Path, features: Path | None, tokens: int, seed: int, worker: int
-    ) -> None:
-        self._coder = Coder()
-        self._model, self._probes = build_model(self._coder, seed), Probes()
-        initialise(self._probes, torch.Generator().manual_seed(seed))
-        text, head = self._model.model.language_model, self._model.lm_head
-        self.parts = nn.ModuleDict({'text': text, 'head': head, 'probes': self._probes})
-        self._bank = Bank(shards, features)
-        self._shards, self._features = shards, features
-        self._rng = np.random.default_rng((seed, worker))
-        self._tokens = tokens
-        self._held: list[Batch] = []
+    def draw(self, step: int) -> Batch:
+        """Clips of equal length; now and then with tracks."""
+        tracks = bool(self._rng.random() < TRACKING)
+        return self.batch(frames_for(step, self._rng), tracks)
 
-    def terms(self, step: int) -> dict[str, Tensor]:
-        """Loss terms of a fresh batch of clips of equal length."""
-        frames = frames_for(step, self._rng)
-        batch = self._batch(self._bank, frames, bool(self._rng.random() < TRACKING), self._rng)
-        return losses(self._model, self._probes, self._coder, batch)
-
-    def _batch(self, bank: Bank, frames: int, tracks: bool, rng: np.random.Generator) -> Batch:
+    def batch(self, frames: int, tracks: bool) -> Batch:
+        """Clips of so many frames."""
         questions = 2 if tracks else 10
         size = frames * 20 + questions * (20 + 8 * frames if tracks else 40)
-        count = max(1, min(24, self._tokens // size))
-        samples = [bank.draw(rng, frames, questions, tracks, Roughness()) for _ in range(count)]
+        count = max(1, min(256, self._tokens // size))
+        rough = Roughness()
+        samples = [
+            self._bank.draw(self._rng, frames, questions, tracks, rough) for _ in range(count)
+        ]
         return pack(self._coder, samples)
 
     def refresh(self) -> int:
         """Load new episodes."""
         return self._bank.refresh()
 
-    @torch.no_grad()
-    def unseen(self) -> dict[str, float]:
-        """Means over clips of episodes that are never trained on; always the same clips."""
+
+UNSEEN = ((4, False), (12, False), (12, True), (20, False), (40, False))  # frames, tracks
+
+
+class LanguageTask:
+    """Stage 2 for the training loop."""
+
+    weights = LOSS
+
+    def __init__(
+        self, shards: Path, features: Path | None, tokens: int, seed: int, worker: int
+    ) -> None:
+        del worker
+        self._coder = Coder()
+        self._model, self._probes = build_model(self._coder, seed), Probes()
+        initialise(self._probes, torch.Generator().manual_seed(seed))
+        text, head = self._model.model.language_model, self._model.lm_head
+        self.parts = nn.ModuleDict({'text': text, 'head': head, 'probes': self._probes})
+        self._shards, self._features, self._seed = shards, features, seed
+        self._tokens = tokens
+        self._held: list[Batch] = []
+
+    def source(self, worker: int) -> ClipSource:
+        """Clips of the folder's episodes."""
+        bank = Bank(self._shards, self._features)
+        return ClipSource(self._coder, bank, self._tokens, (self._seed, worker))
+
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss terms and measures of a batch."""
+        return losses(self._model, self._probes, self._coder, batch)
+
+    def held_out(self) -> list[Batch]:
+        """Clips of episodes that are never trained on."""
         if not self._held:
             bank = Bank(self._shards, self._features, unseen=True)
-            rng = np.random.default_rng(7)
-            lengths = ((4, False), (12, False), (12, True), (20, False), (40, False))
-            self._held = [self._batch(bank, frames, tracks, rng) for frames, tracks in lengths]
-        rows = [losses(self._model, self._probes, self._coder, batch) for batch in self._held]
-        means = {key: float(torch.stack([row[key] for row in rows]).mean()) for key in rows[0]}
-        return means | {'loss': float(total(self, {k: torch.tensor(v) for k, v in means.items()}))}
+            source = ClipSource(self._coder, bank, 4500, (7, 7))
+            self._held = [source.batch(frames, tracks) for frames, tracks in UNSEEN]
+        return self._held
 
 
 def train_language(
-    shards: Path, features: Path | None, plan: Plan, tokens: int = 2500, seed: int = 0
+    shards: Path, features: Path | None, plan: Plan, tokens: int = CLIP_TOKENS, seed: int = 0
 ) -> None:
     """Train the language model; resumes from the plan's checkpoint.
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.wide_tabletop import slots, truth
-from tools.wide_tabletop.loop import Plan, run, total
+from tools.wide_tabletop.loop import Plan, run
 from tools.wide_tabletop.network import (
     ROW,
     VISION_WIDTH,
@@ -35,6 +35,7 @@ from tools.wide_tabletop.truth import CELL_GRIPPER, CELLS, COLOURS, KINDS, SIZES
 BINS = 84  # classes of a coordinate: two pixels each
 COVER = len(KINDS) + len(COLOURS) + 1  # and the gripper
 UNSEEN = 20  # every 20th episode is never trained on
+FRAMES = 48  # of a batch of one worker
 POOL, SWAP = 48, 2  # episodes in memory, and how many of them are replaced at a step
 
 
@@ -207,8 +208,8 @@ def _measures(tokens: Tensor, batch: Batch) -> dict[str, Tensor]:
     for column, name in enumerate(('kind', 'size', 'support')):
         said = thing[:, PLACE[name]].argmax(-1)
         right['m_' + name] = (said == batch.labels[..., column][clear]).float().mean()
-    where = [slots.coordinates(thing[:, PLACE[name]].numpy()) for name in 'xy']
-    away = np.abs(np.stack(where, 1) - batch.point[clear].numpy()).max(1)
+    where = [slots.coordinates(thing[:, PLACE[name]].cpu().numpy()) for name in 'xy']
+    away = np.abs(np.stack(where, 1) - batch.point[clear].cpu().numpy()).max(1)
     right['m_near'] = torch.tensor((away < 0.025).mean())
     right['m_off'] = torch.tensor(np.median(away))
     right['m_seen'] = _f1(tokens[..., PLACE['seen']][..., 1] > 1.0, clear)
@@ -235,39 +236,49 @@ WEIGHTS = {
 }
 
 
+@dataclass(frozen=True)
+class FrameSource:
+    """Random frames for the training loop."""
+
+    episodes: Episodes
+    batch: int
+
+    def draw(self, step: int) -> Batch:
+        """A fresh batch."""
+        del step
+        return self.episodes.draw(self.batch)
+
+    def refresh(self) -> int:
+        """Look for new episodes."""
+        return self.episodes.refresh()
+
+
 class VisionTask:
     """Stage 1 for the training loop."""
 
     weights = WEIGHTS
 
     def __init__(self, folder: Path, batch: int, seed: int, worker: int) -> None:
+        del worker
         tower, adapter = build_vision(seed)
         heads = Heads()
         initialise(heads, torch.Generator().manual_seed(seed))
         self.parts = nn.ModuleDict({'tower': tower, 'adapter': adapter, 'heads': heads})
-        self._data = Episodes(folder, 1000 * seed + worker)
-        self._folder, self._batch = folder, batch
-        self._held: list[Batch] = []
+        self._folder, self._batch, self._seed = folder, batch, seed
 
-    def terms(self, step: int) -> dict[str, Tensor]:
-        """Loss terms of a fresh batch."""
-        del step
-        return losses(self.parts, self._data.draw(self._batch))
+    def source(self, worker: int) -> FrameSource:
+        """Frames of the folder's episodes."""
+        return FrameSource(Episodes(self._folder, 100_000 * self._seed + worker), self._batch)
 
-    def refresh(self) -> int:
-        """Look for new episodes."""
-        return self._data.refresh()
+    def terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss terms and measures of a batch."""
+        return losses(self.parts, batch)
 
-    @torch.no_grad()
-    def unseen(self) -> dict[str, float]:
-        """Means over the frames that are never trained on."""
-        self._held = self._held or unseen_batches(self._folder)
-        rows = [losses(self.parts, batch) for batch in self._held]
-        means = {key: float(torch.stack([row[key] for row in rows]).mean()) for key in rows[0]}
-        losses_only = {key: torch.tensor(value) for key, value in means.items()}
-        return means | {'loss': float(total(self, losses_only))}
+    def held_out(self) -> list[Batch]:
+        """Frames of episodes that are never trained on."""
+        return unseen_batches(self._folder)
 
 
-def train_vision(folder: Path, plan: Plan, batch: int = 48, seed: int = 0) -> None:
+def train_vision(folder: Path, plan: Plan, batch: int = FRAMES, seed: int = 0) -> None:
     """Train the vision path on the episodes in a folder; resumes from the plan's checkpoint."""
     run(partial(VisionTask, folder, batch, seed), plan)

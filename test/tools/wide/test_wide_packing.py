@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches of both stages, and the quick reading of a language batch against the plain one."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,16 @@ pytest.importorskip('transformers', reason="needs the 'transformers' extra")
 
 from support import wide_truths
 
-from tools.wide_tabletop import network, train_language, train_vision, truth
+from tools.wide_tabletop import (
+    checkpoint,
+    network,
+    train,
+    train_language,
+    train_vision,
+    truth,
+)
 from tools.wide_tabletop.clips import Bank, Batch, Coder, Roughness, pack
-from tools.wide_tabletop.loop import Optimizers, total
+from tools.wide_tabletop.loop import Plan, load_state
 
 FRAMES = 24
 
@@ -113,29 +122,33 @@ def test_one_episode_in_twenty_is_never_trained_on() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_losses_fall_in_a_short_training(shards: Path) -> None:
-    """The same few batches again and again: both stages learn them."""
-    vision = train_vision.VisionTask(shards, 16, 0, 0)
-    language = train_language.LanguageTask(shards, None, 600, 0, 0)
-    for task, steps in ((vision, 8), (language, 16)):
-        torch.manual_seed(0)
-        torch.set_num_threads(1)
-        optimizers = Optimizers(task.parts, 2e-3)
-        fixed = on_one_batch(task)
-        values = []
-        for step in range(steps):
-            loss = total(task, fixed(step))
-            task.parts.zero_grad()
-            loss.backward()
-            optimizers.step(2e-3)
-            values.append(float(loss.detach()))
-        assert values[-1] < 0.8 * values[0], values
-
-
-def on_one_batch(task: object):
-    """The task's terms on one batch."""
-    if isinstance(task, train_vision.VisionTask):
-        batch = task._data.draw(16)
-        return lambda step: train_vision.losses(task.parts, batch)
-    drawn = task._batch(task._bank, 3, False, np.random.default_rng(0))
-    return lambda step: train_language.losses(task._model, task._probes, task._coder, drawn)
+def test_losses_fall_in_a_short_training_that_goes_on_where_it_was(
+    shards: Path, tmp_path: Path
+) -> None:
+    """A tiny form of both stages, through the loop: minutes, two runs, one curve."""
+    (tmp_path / 'shards').mkdir()
+    for path in shards.glob('*.npz'):
+        (tmp_path / 'shards' / path.name).write_bytes(path.read_bytes())
+    truth.save(
+        tmp_path / 'shards' / '20.npz',
+        np.zeros((FRAMES, 168, 168, 3), np.uint8),
+        wide_truths.random_truth(20, 40),
+    )
+    for stage, batch, minutes in (('vision', 16, 0.4), ('language', 500, 0.6)):
+        plan = Plan(
+            tmp_path / f'{stage}.pt', minutes, 2e-3, workers=1, warm_steps=2, keep=4, report=2
+        )
+        train.train(stage, plan, batch)
+        steps = load_state(plan.checkpoint)['step']
+        train.train(stage, replace(plan, minutes=0.02), batch)
+        assert load_state(plan.checkpoint)['step'] > steps
+        rows = [json.loads(line) for line in plan.curve.read_text().splitlines()]
+        losses = [row['loss'] for row in rows if 'loss' in row]
+        assert np.mean(losses[-3:]) < 0.95 * losses[0], losses
+        unseen = [row['unseen_loss'] for row in rows if 'unseen_loss' in row]
+        assert min(unseen) < unseen[0], unseen
+        assert plan.best.exists()
+    checkpoint.save_states(tmp_path, tmp_path / 'state')
+    assert checkpoint.start_from(tmp_path / 'state', tmp_path / 'again') == ['vision', 'language']
+    plan = Plan(tmp_path / 'again' / 'vision.pt', 0.01, 1e-3, workers=1)
+    assert load_state(plan.checkpoint)['step'] == load_state(tmp_path / 'vision.best.pt')['step']
