@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from support import domain, parallel  # noqa: F401 - each process gets a domain
@@ -20,6 +21,12 @@ with suppress(ImportError):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the tests into groups where pytest-xdist spreads them over processes."""
-    if config.pluginmanager.hasplugin('xdist') and config.getoption('dist', 'no') != 'no':
-        items[:] = parallel.in_groups(items)
+    """Let slow groups start first where several processes run the tests."""
+    if hasattr(config, 'workerinput'):
+        items[:] = parallel.slow_groups_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)  # there is no such hook without pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a group in one process."""
+    return parallel.scheduler(config, log)

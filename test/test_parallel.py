@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -46,20 +47,28 @@ def test_other_files_are_groups_of_their_own() -> None:
 
 
 def test_groups_with_slow_tests_start_first_and_stay_together(pytester: pytest.Pytester) -> None:
-    pytester.makepyprojecttoml('[tool.pytest.ini_options]\nmarkers = ["slow", "xdist_group"]\n')
+    pytester.makepyprojecttoml('[tool.pytest.ini_options]\nmarkers = ["slow"]\n')
     pytester.makepyfile(
         test_a='def test_1(): pass\ndef test_2(): pass',
         test_b='import pytest\ndef test_1(): pass\n@pytest.mark.slow\ndef test_2(): pass',
     )
     items, _ = pytester.inline_genitems()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parallel, 'ROOT', pytester.path)
-        ordered = parallel.in_groups(items)
-    assert [item.nodeid for item in ordered] == [
+    assert [item.nodeid for item in parallel.slow_groups_first(items)] == [
         *('test_b.py::test_1', 'test_b.py::test_2', 'test_a.py::test_1', 'test_a.py::test_2'),
     ]
-    groups = [item.get_closest_marker('xdist_group').args for item in ordered]
-    assert groups == [('test_b.py',), ('test_b.py',), ('test_a.py',), ('test_a.py',)]
+
+
+@pytest.mark.skipif(importlib.util.find_spec('xdist') is None, reason="needs pip install '.[dev]'")
+def test_tests_of_a_file_run_in_one_process() -> None:
+    files = ['test/storage/test_lru.py', 'test/storage/test_atomic.py', 'test/test_config.py']
+    options = ['-n', '2', '--no-loadscope-reorder', '-v']
+    command = [sys.executable, '-m', 'pytest', '-p', 'no:cacheprovider', *options, *files]
+    ran = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert ran.returncode == 0, ran.stdout
+    places = set(re.findall(r'^\[(gw\d)\].* PASSED (test/[\w/]+\.py)', ran.stdout, re.MULTILINE))
+    assert sorted(file for _, file in places) == sorted(files)
 
 
 def test_each_process_has_a_ros_domain_of_its_own() -> None:

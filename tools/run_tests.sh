@@ -11,7 +11,7 @@ report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 
 # A process for each core, eight at most: each may hold torch and a model. `-n 0` runs all in one.
-python -m pytest --numprocesses auto --maxprocesses 8 --dist loadgroup --no-loadscope-reorder \
+python -m pytest --numprocesses auto --maxprocesses 8 --no-loadscope-reorder \
   --cov --cov-report= --durations=10 "$@" 2>&1 | tee "$report"
 status=${PIPESTATUS[0]}
 if [ "$status" -eq 0 ] && [ $# -eq 0 ]; then

@@ -119,8 +119,11 @@ def _entries(tree: Mapping[str, Any], above: str) -> Iterator[Any]:
 
 def _reference_page(module: str) -> str:
     path = Path('reference', *module.split('.')[1:])
-    is_package = (ROOT / Path(*module.split('.'))).is_dir()
-    return (path / 'index.md' if is_package else path.with_suffix('.md')).as_posix()
+    is_package = (ROOT.joinpath(*module.split('.')) / '__init__.py').is_file()
+    if is_package:
+        return (path / 'index.md').as_posix()
+    # index.md is the page of the package itself.
+    return path.with_name(f'{path.name.replace("index", "index_module")}.md').as_posix()
 
 
 def _module_text(module: str) -> str:
@@ -139,7 +142,8 @@ def _module_text(module: str) -> str:
 def _summary(module: str) -> str:
     """The first line of the module's docstring."""
     path = ROOT.joinpath(*module.split('.'))
-    file = path / '__init__.py' if path.is_dir() else path.with_suffix('.py')
+    inner = path / '__init__.py'
+    file = inner if inner.is_file() else path.with_suffix('.py')
     text = ast.get_docstring(ast.parse(file.read_text())) or ''
     return text.partition('\n')[0].replace('|', '\\|')
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 # Files and folders of tests that start nodes.
 NODES = ('test/packaging/test_setup.py', 'test/ros')
 
@@ -26,16 +26,25 @@ def group(file: str) -> str:
     return 'nodes' if starts_nodes else path.as_posix()
 
 
-def in_groups(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """The tests, each marked with its group, in the order in which the groups should start.
+def scheduler(config: pytest.Config, log: Any) -> Any:
+    """What gives tests to processes: all of a group to the same.
 
-    Groups with slow tests start first: one that starts last would run alone at the end.
+    Groups are not told to pytest-xdist by marks, which 3.8 loses with pytest 9.2.
     """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid.partition('::')[0])
+
+    return GroupScheduling(config, log)
+
+
+def slow_groups_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """The tests by group, groups with slow tests first: one that starts last would run alone."""
     groups: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        name = group(item.path.relative_to(ROOT).as_posix())
-        item.add_marker(pytest.mark.xdist_group(name))
-        groups[name].append(item)
+        groups[group(item.nodeid.partition('::')[0])].append(item)
     by_slowness = sorted(groups.values(), key=_slow_tests, reverse=True)
     return [item for members in by_slowness for item in members]
 
