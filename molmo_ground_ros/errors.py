@@ -34,14 +34,14 @@
     |   `-- BadMask
     |-- BadArgument
     |   `-- BadPrompt
-    |-- DepthError
-    |-- CalibrationError
-    |-- NoTransform
     `-- BadSetting
 
 Errors that are used by a single room live there:
 
     recording.index.SeveralCameras (a BagError)   no topic was named, and there are several cameras
+    space.errors.DepthError                       a depth message that cannot be read
+    space.errors.CalibrationError                 a camera_info that says nothing usable
+    space.errors.NoTransform                      two frames are not joined at a stamp
     backends.server.events.BadEvent               an event from a server that cannot be read
 
 Errors whose names begin with an underscore never leave their file.
@@ -52,7 +52,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 
-from molmo_ground_ros.plain_text import clean
+# Rooms import the words for people from here, beside the errors that they stand in.
+from molmo_ground_ros.plain_text import clean as clean
+from molmo_ground_ros.plain_text import listed as listed
+from molmo_ground_ros.plain_text import seconds as seconds
+from molmo_ground_ros.plain_text import size as size
 
 
 class ErrorCode(enum.IntEnum):
@@ -68,24 +72,6 @@ class ErrorCode(enum.IntEnum):
     BACKEND_FAILED = 7
     CANCELED = 8
     SHUTTING_DOWN = 9
-
-
-def seconds(stamp_ns: int) -> str:
-    """A stamp or span as text for a person: seconds with milliseconds."""
-    return f'{stamp_ns / 1e9:.3f} s'
-
-
-def size(nbytes: int) -> str:
-    """Bytes as text for a person: 10^9, 10^6 or 10^3 of them, with two digits or more."""
-    for unit, name in ((10**9, 'GB'), (10**6, 'MB')):
-        if abs(nbytes) >= unit:
-            return f'{nbytes / unit:.2f} {name}'
-    return f'{nbytes / 1e3:.1f} kB'
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for an error message: quoted, sorted; 'none' for an empty list."""
-    return ', '.join(f"'{name}'" for name in sorted(names)) or 'none'
 
 
 def describe(error: BaseException) -> str:
@@ -333,31 +319,6 @@ class BadIndexedImage(ImageError):
     def __init__(self, path: str, why: str) -> None:
         self.path = path
         super().__init__(f'picture = {path!r}: {why}')
-
-
-class DepthError(GroundError):
-    """A depth message that cannot be read as metres; the message names what it holds."""
-
-
-class CalibrationError(GroundError):
-    """A camera's calibration that says nothing usable, or not about these images."""
-
-    def __init__(self, field: str, value: object, why: str = 'it is no calibration') -> None:
-        self.field = field
-        self.value = value
-        super().__init__(f'camera_info with {field} {value}: {why}')
-
-
-class NoTransform(GroundError):
-    """Two coordinate frames whose transform is not known at a stamp."""
-
-    def __init__(self, source: str, target: str, stamp_ns: int, why: str) -> None:
-        self.source = source
-        self.target = target
-        self.stamp_ns = stamp_ns
-        super().__init__(
-            f"no transform from '{source}' to '{target}' at {seconds(stamp_ns)}: {why}"
-        )
 
 
 class BagError(GroundError):

@@ -49,7 +49,9 @@ ROOMS: Mapping[str, Room] = {
         'assignment buffer_stats clip_buffer decoded_cache image masks pinned_window sampled_clip'
         ' video_file windows',
     ),
-    'space': Room((), 'camera_model depth_image locate transforms', 'patch registration rvl'),
+    'space': Room(
+        (), 'camera_model depth_image errors locate transforms', 'patch registration rvl'
+    ),
     'language': Room((), 'grammar prompts'),
     'backends': Room(
         ('storage', 'frames'),

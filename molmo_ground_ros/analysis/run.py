@@ -37,7 +37,7 @@ def _ignore(asked_windows: int, total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AnalysisPlan:
     """The questions of an analysis, and the windows that they are asked about."""
 
     sources: tuple[str, ...]  # paths, as they were given
@@ -55,7 +55,7 @@ def make_plan(
     start_ns: int = 0,
     end_ns: int | None = None,
     length_ns: int = MAX_WINDOW_NS,
-) -> Plan:
+) -> AnalysisPlan:
     """Plan the windows of all cameras between two times.
 
     start_ns, end_ns: from the first image of all cameras; without `end_ns` to the last image.
@@ -87,10 +87,10 @@ def make_plan(
     if any(len(spans) > 1 for spans in windows.values()):
         # Said now, and not after hours of asking.
         check_solver()
-    return Plan(tuple(sources), tuple(questions), (from_ns, to_ns), windows, dict(settings))
+    return AnalysisPlan(tuple(sources), tuple(questions), (from_ns, to_ns), windows, dict(settings))
 
 
-def unanswered(plan: Plan, store: Store | None = None) -> list[Work]:
+def unanswered(plan: AnalysisPlan, store: Store | None = None) -> list[Work]:
     """The windows with questions that `store` has no answer to, by camera, then by time."""
     answered = store.answers if store else {}
     works = []
@@ -107,7 +107,7 @@ def unanswered(plan: Plan, store: Store | None = None) -> list[Work]:
 
 
 def analyze(
-    plan: Plan,
+    plan: AnalysisPlan,
     recordings: Mapping[str, Recording],
     runner: WindowRunner,
     store: Store | None = None,
@@ -163,7 +163,7 @@ def losses(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
 class _Run:
     """The answers and failures so far, which come in any order."""
 
-    plan: Plan
+    plan: AnalysisPlan
     recordings: Mapping[str, Recording]
     store: Store | None
     answers: dict[Key, Answer] = field(default_factory=dict)

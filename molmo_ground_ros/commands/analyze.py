@@ -168,7 +168,7 @@ def _check_ray(arguments: argparse.Namespace) -> None:
 def _asker(
     arguments: argparse.Namespace,
     loader: GrounderLoader,
-    plan: windows_of.Plan,
+    plan: windows_of.AnalysisPlan,
     recordings: Mapping[str, Recording],
     stack: ExitStack,
 ) -> WindowRunner:
@@ -183,7 +183,7 @@ def _asker(
 
 def _write_files(
     analysis: Analysis,
-    plan: windows_of.Plan,
+    plan: windows_of.AnalysisPlan,
     recordings: Mapping[str, Recording],
     folder: Path,
     video: bool,
@@ -249,7 +249,7 @@ def _open(paths: Sequence[str], topics: Sequence[str]) -> dict[str, Recording]:
 
 
 def _analyze(
-    plan: windows_of.Plan,
+    plan: windows_of.AnalysisPlan,
     recordings: Mapping[str, Recording],
     asker: WindowRunner,
     store: Store | None,

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from molmo_ground_ros.backends.base import Backend, GenerateOptions
-from molmo_ground_ros.errors import Canceled, NoFrames
+from molmo_ground_ros.errors import Canceled, NoFrames, clean
 from molmo_ground_ros.grounding.placement import answer_of, find_frame, point_on
 from molmo_ground_ros.language import grammar
-from molmo_ground_ros.plain_text import clean
 from molmo_ground_ros.types import Answer, Clip, Point, Query, Question
 
 

@@ -12,10 +12,9 @@ from sensor_msgs.msg import CompressedImage as CompressedImageMsg
 from sensor_msgs.msg import Image as ImageMsg
 from std_msgs.msg import Header
 
-from molmo_ground_ros.errors import BadSpan, ErrorCode, GroundError, UnknownTask
+from molmo_ground_ros.errors import BadSpan, ErrorCode, GroundError, UnknownTask, clean
 from molmo_ground_ros.msg import GroundedPoint, PointArray, TrackArray
 from molmo_ground_ros.msg import Track as TrackMsg
-from molmo_ground_ros.plain_text import clean
 from molmo_ground_ros.types import (
     Answer,
     CompressedImage,

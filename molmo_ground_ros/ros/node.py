@@ -35,13 +35,12 @@ from sensor_msgs.msg import CompressedImage, Image
 from molmo_ground_ros import backends
 from molmo_ground_ros.action import Ground as GroundAction
 from molmo_ground_ros.config import Settings
-from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe
+from molmo_ground_ros.errors import BackendError, Canceled, GroundError, clean, describe
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
 from molmo_ground_ros.grounding.job import Job
 from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.msg import PointArray, TrackArray
-from molmo_ground_ros.plain_text import clean
 from molmo_ground_ros.ros import convert, diagnostics, params
 from molmo_ground_ros.ros.camera_watch import CameraWatch, Reception
 from molmo_ground_ros.ros.executor import NodeExecutor

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import CalibrationError
+from molmo_ground_ros.space.errors import CalibrationError
 
 Pixels = NDArray[np.float64]  # (N, 2) x right, y down
 Places = NDArray[np.float64]  # (N, 3) metres: x right, y down, z forward

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import DepthError
+from molmo_ground_ros.space.errors import DepthError
 from molmo_ground_ros.space.rvl import decode_rvl
 from molmo_ground_ros.types import CompressedImage, Data, EncodedImage, RawImage
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import CalibrationError, NoTransform
 from molmo_ground_ros.space.camera_model import CameraModel, Pixels, scaled
+from molmo_ground_ros.space.errors import CalibrationError, NoTransform
 from molmo_ground_ros.space.patch import RADIUS, PatchDepth, patch_depth
 from molmo_ground_ros.space.registration import coarse, register
 

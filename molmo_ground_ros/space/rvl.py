@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import DepthError
+from molmo_ground_ros.space.errors import DepthError
 
 
 def decode_rvl(data: bytes | memoryview, pixels: int) -> NDArray[np.uint16]:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import MissingPackage, NoTransform
+from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.space.errors import NoTransform
 
 Matrix = NDArray[np.float64]  # (4, 4)
 

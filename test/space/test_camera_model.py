@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from molmo_ground_ros.errors import CalibrationError
 from molmo_ground_ros.space.camera_model import CameraModel, Region, scaled
+from molmo_ground_ros.space.errors import CalibrationError
 
 K = (600.0, 0.0, 322.0, 0.0, 610.0, 236.5, 0.0, 0.0, 1.0)
 PLUMB_BOB = (-0.32, 0.11, 0.001, -0.0007, -0.015)

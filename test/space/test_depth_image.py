@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from support.rvl import encoded
 
-from molmo_ground_ros.errors import DepthError
 from molmo_ground_ros.space.depth_image import depth_metres, is_depth
+from molmo_ground_ros.space.errors import DepthError
 from molmo_ground_ros.types import CompressedImage, RawImage
 
 MILLIMETRES = np.array([[0, 500, 1234], [65535, 1, 2000]], dtype=np.uint16)

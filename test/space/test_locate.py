@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from molmo_ground_ros.errors import NoTransform
 from molmo_ground_ros.space.camera_model import CameraModel
+from molmo_ground_ros.space.errors import NoTransform
 from molmo_ground_ros.space.locate import ColourFrame, DepthFrame, PositionStatus, locate
 
 K = (500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.rvl import encoded
 
-from molmo_ground_ros.errors import DepthError
+from molmo_ground_ros.space.errors import DepthError
 from molmo_ground_ros.space.rvl import decode_rvl
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from molmo_ground_ros.errors import NoTransform
+from molmo_ground_ros.space.errors import NoTransform
 
 pytest.importorskip('pytransform3d', reason='needs the extra: pip install molmo_ground_ros[space]')
 

@@ -19,7 +19,7 @@ from molmo_ground_ros.analysis.ray.cluster import joined
 from molmo_ground_ros.analysis.ray.share import Share, on_gpu, share
 from molmo_ground_ros.analysis.ray.stretches import Stretches
 from molmo_ground_ros.analysis.ray.worker import Ready, Worker, WorkerTask, fingerprint
-from molmo_ground_ros.analysis.run import Plan
+from molmo_ground_ros.analysis.run import AnalysisPlan
 from molmo_ground_ros.analysis.window import Failure, WindowAnswers, Work, failed
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.grounding.grounder import Grounder
@@ -215,7 +215,7 @@ class Workers:
 def spread(
     address: str,
     workers: int,
-    plan: Plan,
+    plan: AnalysisPlan,
     recordings: Mapping[str, Recording],
     loader: GrounderLoader,
 ) -> Iterator[Workers]:
@@ -243,7 +243,10 @@ def spread(
 
 
 def job_of(
-    plan: Plan, recordings: Mapping[str, Recording], model: str, load: Callable[[], Grounder]
+    plan: AnalysisPlan,
+    recordings: Mapping[str, Recording],
+    model: str,
+    load: Callable[[], Grounder],
 ) -> WorkerTask:
     """The task of workers that ask as this process would. load: goes to them pickled."""
     return WorkerTask(
