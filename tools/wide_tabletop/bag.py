@@ -115,7 +115,7 @@ def write_bag(scene: Scene, span: Span, path: Path) -> dict[str, Any]:
     if scene.cameras[span.view].barrel:
         raise BentLensError(scene.cameras[span.view].barrel)
     store = get_typestore(Stores.ROS2_JAZZY)
-    seen: list[dict[str, Any]] = []
+    pictures: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / path.stem
         writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
@@ -125,20 +125,20 @@ def write_bag(scene: Scene, span: Span, path: Path) -> dict[str, Any]:
                 topic: writer.add_connection(topic, kind, typestore=store)
                 for topic, kind in TYPES.items()
             }
-            for topic, arrival_ns, message in _messages(store.types, scene, span, seen):
+            for topic, arrival_ns, message in _messages(store.types, scene, span, pictures):
                 data = store.serialize_cdr(message, TYPES[topic])
                 writer.write(links[topic], arrival_ns, data)
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder / f'{path.stem}.mcap', path)
-    truth = bag_truth(scene, span) | {'seen': seen}
+    truth = bag_truth(scene, span) | {'pictures': pictures}
     path.with_suffix('.json').write_text(json.dumps(truth, indent=1) + '\n')
     return truth
 
 
 def _messages(
-    types: Any, scene: Scene, span: Span, seen: list[dict[str, Any]]
+    types: Any, scene: Scene, span: Span, pictures: list[dict[str, Any]]
 ) -> Iterator[tuple[str, int, Any]]:
-    """(topic, arrival in ns, message), ascending in time. Fills `seen`, twice a second."""
+    """(topic, arrival in ns, message), ascending in time. Fills `pictures`, twice a second."""
     rng, camera = np.random.default_rng((scene.seed, 2)), scene.cameras[span.view]
     stage = Stage()
     try:
@@ -158,7 +158,7 @@ def _messages(
             image = photograph(shot.image, scene.look, rng)
             if number % round(span.rate_hz / 2) == 0:
                 exposure = Exposure(state_at(scene, time_s), image, shot)
-                seen.append(_seen(scene, span, exposure))
+                pictures.append(_picture_truth(scene, span, exposure))
             yield IMAGE, now + LATENCY_NS, _jpeg(types, header, image, span.jpeg_quality)
             yield INFO, now + LATENCY_NS, _camera_info(types, header, camera.focal_px)
             if shot.depth is not None:
@@ -167,7 +167,7 @@ def _messages(
         stage.close()
 
 
-def _seen(scene: Scene, span: Span, exposure: Exposure) -> dict[str, Any]:
+def _picture_truth(scene: Scene, span: Span, exposure: Exposure) -> dict[str, Any]:
     """Which things a picture shows, each with a pixel in its mask and its place in the world."""
     row, rows = truth_row(scene, span.view, exposure), []
     for thing in np.flatnonzero(row['visible'] >= SEEN):

@@ -30,8 +30,8 @@ class Footage:
 
     def mask(self, frame: int, thing: int) -> NDArray[np.bool_]:
         """(480, 640) where a frame shows a thing, or the gripper for CELL_GRIPPER."""
-        shown: NDArray[np.bool_] = self.labels[frame] == thing
-        return shown
+        pixels: NDArray[np.bool_] = self.labels[frame] == thing
+        return pixels
 
 
 def camera_stage() -> Stage:

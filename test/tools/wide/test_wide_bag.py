@@ -72,7 +72,7 @@ def test_a_seen_thing_projects_to_where_it_is_and_depth_measures_it(
     rotation = _matrix(turn.x, turn.y, turn.z, turn.w)
     depths = {_ns(message): message for message in _messages(path, DEPTH)}
     checked = 0
-    for row in truth['seen']:
+    for row in truth['pictures']:
         message = depths[row['stamp_ns']]
         metres = message.data.view('<u2').reshape(480, 640) / 1000
         for thing in row['things']:

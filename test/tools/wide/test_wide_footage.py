@@ -95,13 +95,13 @@ def test_a_truth_without_frames_is_nearly_the_one_with_them(wide_stage: Stage) -
     small = Stage(TRUTH_SIDE, TRUTH_SIDE, oversize=1)
     try:
         for seed in (50, 51):
-            alone, whole = truth_only(seed, small), episode(seed, wide_stage)[1]
-            assert alone.events == whole.events
-            np.testing.assert_array_equal(alone.time_s, whole.time_s)
-            np.testing.assert_array_equal(alone.position_m, whole.position_m)
-            assert np.abs(alone.visible - whole.visible).mean() < 0.05
-            assert (alone.cells == whole.cells).mean() > 0.97
-            both = ~np.isnan(alone.point) & ~np.isnan(whole.point)
-            assert np.abs(alone.point[both] - whole.point[both]).mean() < 0.004
+            quick, full = truth_only(seed, small), episode(seed, wide_stage)[1]
+            assert quick.events == full.events
+            np.testing.assert_array_equal(quick.time_s, full.time_s)
+            np.testing.assert_array_equal(quick.position_m, full.position_m)
+            assert np.abs(quick.visible - full.visible).mean() < 0.05
+            assert (quick.cells == full.cells).mean() > 0.97
+            both = ~np.isnan(quick.point) & ~np.isnan(full.point)
+            assert np.abs(quick.point[both] - full.point[both]).mean() < 0.004
     finally:
         small.close()

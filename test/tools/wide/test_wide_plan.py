@@ -42,9 +42,9 @@ def states(seed: int) -> tuple[State, ...]:
 
 
 def events(*kinds: str) -> list[tuple[Scene, Event]]:
-    found = [(scene(seed), e) for seed in SEEDS for e in scene(seed).events if e.kind in kinds]
-    assert found
-    return found
+    pairs = [(scene(seed), e) for seed in SEEDS for e in scene(seed).events if e.kind in kinds]
+    assert pairs
+    return pairs
 
 
 def test_a_seed_always_gives_the_same_episode() -> None:
@@ -61,8 +61,8 @@ def test_every_kind_colour_size_and_event_occurs() -> None:
     assert {item.kind for item in items} == set(KINDS)
     assert {item.colour for item in items} == set(COLOURS)
     assert {item.size for item in items} == set(SIZES)
-    told = Counter(event.kind for seed in SEEDS for event in scene(seed).events)
-    assert set(told) == set(EVENTS) == set(ACTIONS) | set(ARTEFACTS)
+    counts = Counter(event.kind for seed in SEEDS for event in scene(seed).events)
+    assert set(counts) == set(EVENTS) == set(ACTIONS) | set(ARTEFACTS)
 
 
 def test_things_often_look_alike() -> None:
@@ -188,9 +188,9 @@ def test_things_are_inside_each_other_only_while_they_melt(seed: int) -> None:
     for state in states(seed)[::5]:
         if any(melt.start_s - 0.1 < state.time_s < melt.end_s + 0.1 for melt in melts):
             continue
-        alone = [i for i, s in enumerate(state.supports) if s == TABLE and state.held != i]
-        for one, two in combinations(alone, 2):
-            assert np.linalg.norm(state.places[one] - state.places[two]) > 0.03
+        resting = [i for i, s in enumerate(state.supports) if s == TABLE and state.held != i]
+        for i, k in combinations(resting, 2):
+            assert np.linalg.norm(state.places[i] - state.places[k]) > 0.03
 
 
 def test_calm_episodes_have_still_cameras_and_no_artefacts() -> None:

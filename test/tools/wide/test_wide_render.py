@@ -70,16 +70,16 @@ def _quiet(stage: Stage, scene: Scene, time_s: float) -> Shot:
 
 
 def test_artefacts_are_seen_in_the_pictures_at_their_moment(wide_stage: Stage) -> None:
-    seen = set()
+    kinds = set()
     for seed in range(200, 280):
         scene = scene_from_seed(seed, 30.0)
         for event in scene.events:
             if event.kind in ('vanish', 'appear', 'jump', 'change_colour', 'change_shape'):
-                here, elsewhere = _difference(wide_stage, scene, event)
-                if not np.isnan(here):
-                    assert here > 8 * elsewhere or here > 40, (seed, event)
-                    seen.add(event.kind)
-    assert len(seen) == 5
+                change, elsewhere = _difference(wide_stage, scene, event)
+                if not np.isnan(change):
+                    assert change > 8 * elsewhere or change > 40, (seed, event)
+                    kinds.add(event.kind)
+    assert len(kinds) == 5
 
 
 def test_both_views_tell_of_the_same_events(wide_stage: Stage) -> None:
