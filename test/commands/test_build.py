@@ -144,14 +144,14 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Step:
+class BuildStep:
     name: str
     done: int
     total: int
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltEngine:
     part: str
     path: Path
     nbytes: int
@@ -165,19 +165,19 @@ class StandIn(types.ModuleType):
 
     def __init__(self, broken_off: bool = False):
         super().__init__(ENGINES)
-        self.Target, self.Step, self.Built = Target, Step, Built
+        self.Target, self.BuildStep, self.BuiltEngine = Target, BuildStep, BuiltEngine
         self.targets = []
         self._broken_off = broken_off
 
     def build_engines(self, checkpoint, target, on_step):
         self.targets.append((checkpoint.folder, target))
-        on_step(Step('exporting the graphs', 0, 1))
-        on_step(Step('exporting the graphs', 1, 1))
+        on_step(BuildStep('exporting the graphs', 0, 1))
+        on_step(BuildStep('exporting the graphs', 1, 1))
         if self._broken_off:
             raise KeyboardInterrupt
         for done in range(3):
-            on_step(Step('building decoder', done, 2))
-        return [Built('decoder', checkpoint.folder / 'engines' / 'x.plan', 2 * 10**9, 75.0, 6, 12)]
+            on_step(BuildStep('building decoder', done, 2))
+        return [BuiltEngine('decoder', checkpoint.folder / 'engines' / 'x.plan', 2 * 10**9, 75.0, 6, 12)]
 
 
 def test_engines_are_built_for_the_capacity_of_the_window(model, capsys, monkeypatch):
@@ -214,7 +214,7 @@ def test_a_build_that_is_broken_off_says_how_it_goes_on(model, capsys, monkeypat
 
 def test_the_stand_in_has_the_interface_of_the_builder():
     engines = pytest.importorskip(ENGINES, reason='needs backends/molmo2/engines.py')
-    for ours in (Target, Step, Built):
+    for ours in (Target, BuildStep, BuiltEngine):
         theirs = getattr(engines, ours.__name__)
         assert [name.name for name in dataclasses.fields(ours)] == [
             name.name for name in dataclasses.fields(theirs)

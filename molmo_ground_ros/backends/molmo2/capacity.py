@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An exported decoder whose cache may have any capacity, to one of a fixed capacity.
+"""Fixes the capacity of an exported decoder's cache, as TensorRT needs it.
 
-TensorRT updates a cache in place only where its length is part of the graph. It also wants a mask
-of its own for each attention: see `_own_masks`.
+TensorRT updates a cache in place only if its length is a constant of the graph. It also needs a
+separate mask for each attention: see `_separate_masks`.
 """
 
 from __future__ import annotations
@@ -19,37 +19,39 @@ _MASK = 3  # the input of Attention
 
 
 def fix_capacity(decoder: Path, rows: int) -> Path:
-    """Write the graph with caches of so many rows beside the one given; the path written.
+    """Write the graph with caches of `rows` rows beside `decoder`, and return its path.
 
-    It must lie in the same folder: its weights are byte ranges of files there.
+    The new file must be in the same folder: its weights are byte ranges of files there.
     """
-    found = onnx_ir.load(decoder)
-    for value in (*found.graph.inputs, *found.graph.outputs):
+    model = onnx_ir.load(decoder)
+    for value in (*model.graph.inputs, *model.graph.outputs):
         if value.shape is not None:
             value.shape = onnx_ir.Shape(
                 [
-                    rows if isinstance(one, onnx_ir.SymbolicDim) and one.value == CAPACITY else one
-                    for one in value.shape
+                    rows
+                    if isinstance(size, onnx_ir.SymbolicDim) and size.value == CAPACITY
+                    else size
+                    for size in value.shape
                 ]
             )
-    for node in found.graph:  # what the exporter inferred for any capacity; inferred again
+    for node in model.graph:  # what the exporter inferred for any capacity; inferred again
         for value in node.outputs:
             if not value.is_graph_output():
                 value.shape = None
-    _own_masks(found.graph)
+    _separate_masks(model.graph)
     path = decoder.with_name(f'{decoder.stem}.rows{rows}.onnx')
     with atomic_file(path) as unfinished:
-        onnx_ir.save(found, unfinished)
+        onnx_ir.save(model, unfinished)
     return path
 
 
-def _own_masks(graph: onnx_ir.Graph) -> None:
-    """Put `mask AND mask` before every attention.
+def _separate_masks(graph: onnx_ir.Graph) -> None:
+    """Give every attention a mask of its own, computed as `mask AND mask`.
 
-    TensorRT-RTX 1.7 builds its kernel for few tokens once for each attention under the name of the
-    mask, and refuses the second of that name ("Graph contains more than one op named"). So a step
-    of 1 to 17 tokens is built with masks that are not shared, and only with those: an Identity, or
-    the Unsqueeze before it once for each, is folded away again.
+    For passes over few tokens TensorRT-RTX 1.7 builds one kernel for each attention, named after
+    its mask, and refuses a second kernel of the same name ("Graph contains more than one op
+    named"). So the profile of 1 to 17 tokens can only be built if masks are not shared. An Identity
+    for each attention, or an Unsqueeze for each, does not help: TensorRT merges those again.
     """
     masked = [node for node in graph if node.op_type == 'Attention' and len(node.inputs) > _MASK]
     for i, node in enumerate(masked):

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A checkpoint's config.json to the sizes of the graph. Knows neither torch nor weights.
+"""Reads the sizes of the graph from a checkpoint's config.json. Knows neither torch nor weights.
 
-Reads both spellings: the released one (`vit_config`, `rope_theta`) and that of transformers 5.23
-(`vision_config`, `rope_parameters`). A key left out means what it means to transformers; a value
-that the graph does not have is refused by the name of its key.
+Both spellings are read: the released one (`vit_config`, `rope_theta`) and that of transformers 5.23
+(`vision_config`, `rope_parameters`). A missing key has the default that transformers gives it. A
+value that our graph cannot compute is refused, and the error names the key.
 Source: transformers 5.23 models/molmo2/configuration_molmo2.py:28-240.
 """
 
@@ -94,25 +94,25 @@ class Molmo2Config:
 
 
 def read_config(model: str, folder: Path) -> Molmo2Config:
-    """The config of a checkpoint. Raises BadModel naming the key whose value is not known here."""
-    whole = Section(model, 'config.json', read_json(model, folder / 'config.json'))
-    whole.only('model_type', 'molmo2', default=None)
-    whole.only('tie_word_embeddings', False, default=False)
-    text = whole.section('text_config')
-    vision = whole.section('vision_config', 'vit_config')
-    adapter = whole.section('adapter_config')
+    """The config of a checkpoint. Raises BadModel naming the key whose value is not supported."""
+    section = Section(model, 'config.json', read_json(model, folder / 'config.json'))
+    section.only('model_type', 'molmo2', default=None)
+    section.only('tie_word_embeddings', False, default=False)
+    text = section.section('text_config')
+    vision = section.section('vision_config', 'vit_config')
+    adapter = section.section('adapter_config')
     layers = vision.integer('num_hidden_layers', default=25)
     features = _feature_layers(adapter, layers)
     config = Molmo2Config(
         text=_text(text),
         vision=_vision(vision, max(features) + 1),
         adapter=_adapter(adapter, features),
-        patch_token=whole.integer('image_patch_id', default=151938),
+        patch_token=section.integer('image_patch_id', default=151938),
     )
     if adapter.integer('text_hidden_size', default=3584) != config.text.hidden:
-        raise adapter.unknown('text_hidden_size', f'{config.text.hidden}, as in text_config')
+        raise adapter.unexpected('text_hidden_size', f'{config.text.hidden}, as in text_config')
     if config.adapter.hidden != config.vision.hidden:
-        raise adapter.unknown('hidden_size', f'{config.vision.hidden}, as in the vision tower')
+        raise adapter.unexpected('hidden_size', f'{config.vision.hidden}, as in the vision tower')
     return config
 
 
@@ -130,10 +130,10 @@ def _text(text: Section) -> TextConfig:
     )
     kv_heads = text.integer('num_key_value_heads', default=8)
     if heads % kv_heads:
-        raise text.unknown('num_key_value_heads', f'a divisor of {heads}, num_attention_heads')
+        raise text.unexpected('num_key_value_heads', f'a divisor of {heads}, num_attention_heads')
     head_dim = text.integer('head_dim', default=128)
     if head_dim % 2:
-        raise text.unknown('head_dim', 'an even number')
+        raise text.unexpected('head_dim', 'an even number')
     positions = text.integer('max_position_embeddings', default=36864)
     theta, yarn = _rope(text, positions)
     return TextConfig(
@@ -159,23 +159,23 @@ def _text(text: Section) -> TextConfig:
 def _scaled_layers(text: Section, layers: int) -> frozenset[int]:
     named = text.get('rope_scaling_layers', default=list(range(layers)))
     if not isinstance(named, list) or any(layer not in range(layers) for layer in named):
-        raise text.unknown('rope_scaling_layers', f'a list of layers below {layers}')
+        raise text.unexpected('rope_scaling_layers', f'a list of layers below {layers}')
     return frozenset(named)
 
 
 def _rope(text: Section, positions: int) -> tuple[float, Yarn | None]:
-    """Theta, and the scaling where there is one."""
+    """Theta, and the scaling if the config has one."""
     rope = text.section('rope_parameters', 'rope_scaling', optional=True)
     theta = rope.number('rope_theta', default=text.number('rope_theta', default=10000.0))
     kind = rope.get('rope_type', 'type', default='default')
-    known = {'rope_type', 'type', 'rope_theta'}
+    keys = {'rope_type', 'type', 'rope_theta'}
     if kind == 'yarn':
-        known |= {'factor', 'original_max_position_embeddings', 'attention_factor', 'beta_fast'}
-        known |= {'beta_slow', 'mscale', 'mscale_all_dim', 'truncate'}
+        keys |= {'factor', 'original_max_position_embeddings', 'attention_factor', 'beta_fast'}
+        keys |= {'beta_slow', 'mscale', 'mscale_all_dim', 'truncate'}
     elif kind != 'default':
-        raise rope.unknown('rope_type' if 'rope_type' in rope else 'type', "'default' or 'yarn'")
-    if others := rope.keys_besides(known):
-        raise rope.unknown(others[0], f'no such key for {kind!r}')
+        raise rope.unexpected('rope_type' if 'rope_type' in rope else 'type', "'default' or 'yarn'")
+    if others := rope.keys_besides(keys):
+        raise rope.unexpected(others[0], f'no such key for {kind!r}')
     if kind == 'default':
         return theta, None
     original = rope.integer('original_max_position_embeddings', default=positions)
@@ -192,19 +192,19 @@ def _rope(text: Section, positions: int) -> tuple[float, Yarn | None]:
 
 
 def _feature_layers(adapter: Section, layers: int) -> tuple[int, ...]:
-    """Layers of the tower to read. Negative ones count from the last one that is declared.
+    """The layers of the tower whose outputs are used. Negative ones count from the last declared.
 
-    The released config declares 27 layers, its weights stop at layer 24: the deepest that is read.
+    The released config declares 27 layers, but its weights end with layer 24, the deepest used.
     """
-    found = adapter.get('vision_feature_layer', 'vit_layers', default=[24, 18])
+    listed = adapter.get('vision_feature_layer', 'vit_layers', default=[24, 18])
     if (
-        not isinstance(found, list)
-        or not found
-        or any(not isinstance(layer, int) or not -layers <= layer < layers for layer in found)
+        not isinstance(listed, list)
+        or not listed
+        or any(not isinstance(layer, int) or not -layers <= layer < layers for layer in listed)
     ):
         key = 'vit_layers' if adapter.get('vision_feature_layer', default=None) is None else ''
-        raise adapter.unknown(key or 'vision_feature_layer', f'a list of layers below {layers}')
-    return tuple(layer % layers for layer in found)
+        raise adapter.unexpected(key or 'vision_feature_layer', f'a list of layers below {layers}')
+    return tuple(layer % layers for layer in listed)
 
 
 def _vision(vision: Section, layers: int) -> VisionConfig:

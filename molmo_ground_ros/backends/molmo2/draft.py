@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Guesses how a points or tracks block goes on. Knows the grammar's form, no model and no ids.
+"""Guesses how a points or tracks block continues. Knows the grammar, but no model and no token ids.
 
-`<tracks coords="0.0 1 635 522 2 511 124;0.5 1 606 490 ...">label</tracks>`: after a row comes the
-next id of the frame before; after its last one `;` and the next time of the clip; coordinates go on
-as they last did. A guess is text, made tokens with the checkpoint's own tokenizer: its vocabulary
-may hold digits, numbers or whole time labels.
+In `<tracks coords="0.0 1 635 522 2 511 124;0.5 1 606 490 ...">label</tracks>` an object's row is
+followed by the next id of the frame before, the last row by `;` and the clip's next time, and
+coordinates continue as they did last. A guess is text. The checkpoint's own tokenizer makes tokens
+of it, because its vocabulary may hold digits, numbers or complete time labels.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from molmo_ground_ros.backends.text_stream import TextStream
 _OPEN = re.compile(r'<(points|tracks)\b[^<>"]*?coords="([^"<>]*)$')
 _SEPARATOR = re.compile(r'[;\t]')
 _COUNTING = 'Counting the '
-_TAIL = 160  # characters: a block is noticed within so many of its opening
-_BACK = 8  # tokens: how far back a guess may be joined to what is there
-LIMIT = 16  # tokens a guess; on a CPU more rows cost more than they bring
+# Characters at the end of the text in which the opening of a block is looked for.
+_TAIL = 160
+# The most tokens at the end of the text that are tokenized again together with a guess.
+_BACK = 8
+# The most tokens of a guess. On a CPU, reading more takes longer than it saves.
+LIMIT = 16
 
 
 class GrammarDrafter:
-    """Follows one answer as it comes."""
+    """Reads one answer as it is generated, and guesses what comes next."""
 
     def __init__(
         self,
@@ -35,7 +38,7 @@ class GrammarDrafter:
         seconds: Sequence[float],
         limit: int = LIMIT,
     ) -> None:
-        """Take text to ids (`encode`), ids to text, and the clip's labels in `seconds`."""
+        """`encode` makes ids of text, `decode` text of ids; `seconds` are the clip's times."""
         self._encode = encode
         self._decode = decode
         self._labels = tuple(f'{label:.1f}' for label in seconds)
@@ -48,12 +51,12 @@ class GrammarDrafter:
         self._points = 0  # of the last points block
 
     def push(self, token: int) -> None:
-        """A token that the model chose."""
+        """Add a token that the model chose."""
         self._ids.append(token)
         self._text += self._stream.push(token)
-        if self._rows is None and (found := _OPEN.search(self._text, len(self._text) - _TAIL)):
-            self._rows = OpenBlock(self._labels, tracks=found[1] == 'tracks')
-            self._group = found.start(2)
+        if self._rows is None and (opening := _OPEN.search(self._text, len(self._text) - _TAIL)):
+            self._rows = OpenBlock(self._labels, tracks=opening[1] == 'tracks')
+            self._group = opening.start(2)
         if self._rows is not None:
             self._read(self._rows)
 
@@ -63,10 +66,10 @@ class GrammarDrafter:
         return self._tokens(guess)[: min(room, self._limit)] if guess else []
 
     def _read(self, rows: OpenBlock) -> None:
-        """Take in the frames that are whole; one that is off the grammar is passed over."""
-        while found := _SEPARATOR.search(self._text, self._group):
-            self._take(rows, found.start(), found[0])
-            self._group = found.end()
+        """Add the complete frames to the block. A frame that is not grammatical is skipped."""
+        while match := _SEPARATOR.search(self._text, self._group):
+            self._take(rows, match.start(), match[0])
+            self._group = match.end()
         shut = self._text.find('"', self._group)
         if shut >= 0:
             self._take(rows, shut, rows.separator)
@@ -84,7 +87,11 @@ class GrammarDrafter:
         return ''
 
     def _tokens(self, guess: str) -> list[int]:
-        """The guess in tokens, joined to the last ones: ' 4' may be one token or half of one."""
+        """The tokens of a guess, which continue the last tokens of the text.
+
+        The tokenizer gets both together, because a token may depend on the text before it: ' 4' may
+        be one token, or part of another one.
+        """
         for back in range(min(_BACK, len(self._ids)), 0, -1):
             tail = self._ids[-back:]
             ids = self._encode(self._decode(tail) + guess)

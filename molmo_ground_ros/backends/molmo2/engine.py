@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The backend over any runtime: pixels, prompts, kept features, the loop, and text as it comes.
+"""The backend of our own graph, over any runtime.
 
-Needs numpy and tokenizers; what runs the graph is behind `Runtime`.
+It prepares pixels and prompts, caches features of frames, runs the decoding loop and streams the
+text. It needs numpy and tokenizers; only the `Runtime` knows how the graph is computed.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from molmo_ground_ros.types import Clip, Frame
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checked folder: all of it but the weights."""
+    """A checked checkpoint, without its weights."""
 
     model: str
     folder: Path
@@ -52,13 +53,13 @@ class Checkpoint:
 
     @property
     def sizes(self) -> ModelSizes:
-        """What decides how much memory it takes."""
+        """The sizes that decide how much memory the checkpoint takes."""
         rows, columns = self.pixels.grid
         return ModelSizes(self.config, self.prompts.frame_tokens, rows * columns)
 
 
 def open_checkpoint(settings: BackendSettings) -> Checkpoint:
-    """Find and check a checkpoint. Raises BadModel where its files are missing or disagree."""
+    """Find and check a checkpoint. Raises BadModel if files are missing or do not agree."""
     model, folder = settings.model, find_folder(settings.model)
     check_files(model, folder)
     config = read_config(model, folder)
@@ -109,23 +110,23 @@ class EngineBackend:
         options: GenerateOptions,
         on_text: OnText,
     ) -> list[Generation]:
-        """Answer each prompt; frames not prepared before are encoded now.
+        """Answer each prompt. Frames that were not prepared before are encoded now.
 
         Raises BackendError for an empty clip, a prompt longer than the context and what the runtime
-        raises, DoesNotFit before anything is encoded; the next call starts afresh.
+        raises, and DoesNotFit before anything is encoded. The next call works after any of them.
         """
         if not clip.frames:
             raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
-        written = [self._checkpoint.prompts.encode(clip.seconds, one) for one in prompts]
-        rooms = [self._generator.room(len(one.ids)) for one in written]
+        encoded = [self._checkpoint.prompts.encode(clip.seconds, prompt) for prompt in prompts]
+        rooms = [self._generator.room(len(prompt.ids)) for prompt in encoded]
         limits = [min(options.max_new_tokens, room) for room in rooms]
-        lengths = [len(one.ids) for one in written]
+        lengths = [len(prompt.ids) for prompt in encoded]
         self._check_memory(len(clip.frames), lengths, limits)
         keys = tuple(self._fingerprints.of(frame.image) for frame in clip.frames)
-        seen = [self._encoded(*one) for one in zip(keys, clip.frames, strict=True)]
+        features = [self._encoded(*prompt) for prompt in zip(keys, clip.frames, strict=True)]
         return [
             self._answer(
-                _Ask(index, written[index], ClipFeatures(keys, seen), clip.seconds),
+                _Request(index, encoded[index], ClipFeatures(keys, features), clip.seconds),
                 limit,
                 on_text,
             )
@@ -133,30 +134,36 @@ class EngineBackend:
         ]
 
     def prepare(self, camera: str, frame: Frame) -> None:  # noqa: ARG002
-        """Encode a frame now, so that a later question finds its features."""
+        """Encode a frame now, so that its features are ready for a later question."""
         self._encoded(self._fingerprints.of(frame.image), frame)
 
     def close(self) -> None:
-        """Drop weights and features; nothing may be called after."""
+        """Free weights and features. No other method may be called afterwards."""
         self._features.clear()
         self._runtime.close()
 
     def _check_memory(self, frames: int, lengths: Sequence[int], limits: Sequence[int]) -> None:
-        """Raise DoesNotFit where one of these prompts and its answer would not fit."""
+        """Raise DoesNotFit if a prompt and its answer need more memory than is free.
+
+        lengths: tokens of each prompt. limits: the most tokens of each answer.
+        """
         budget = self._runtime.budget() if isinstance(self._runtime, GrowingRuntime) else None
         if budget is not None:
             for length, limit in zip(lengths, limits, strict=True):
                 fit_prompt(self._checkpoint.sizes, budget, frames, length, limit)
 
     def _encoded(self, key: bytes, frame: Frame) -> Features:
-        """Features of a frame. One frame a call, so the batch never matters."""
-        held = self._features.get(key)
-        if held is None:
-            held = self._runtime.encode(frame_patches(frame.image, self._checkpoint.pixels))
-            self._features.put(key, held)
-        return held
+        """Features of a frame, from the cache or encoded now.
 
-    def _answer(self, ask: _Ask, limit: int, on_text: OnText) -> Generation:
+        Frames are encoded one at a time, so features never depend on the other frames of a batch.
+        """
+        features = self._features.get(key)
+        if features is None:
+            features = self._runtime.encode(frame_patches(frame.image, self._checkpoint.pixels))
+            self._features.put(key, features)
+        return features
+
+    def _answer(self, request: _Request, limit: int, on_text: OnText) -> Generation:
         decode = self._checkpoint.tokenizer.decode
         stream = TextStream(decode)
         tokens: list[Token] = []
@@ -164,21 +171,21 @@ class EngineBackend:
         drafter = None
         if self._savings.draft:
             encode = self._checkpoint.tokenizer.encode_text
-            drafter = GrammarDrafter(encode, decode, ask.seconds)
-        choices: Any = self._generator.tokens(ask.prompt, ask.scene, limit, drafter)
+            drafter = GrammarDrafter(encode, decode, request.seconds)
+        choices: Any = self._generator.tokens(request.prompt, request.scene, limit, drafter)
         with closing(choices):
             for choice in choices:
                 piece = stream.push(choice.token)
                 if len(tokens) + 1 == limit:
                     piece += stream.finish()
                 tokens.append(Token(piece, choice.logprob))
-                if not on_text(ask.index, piece):
+                if not on_text(request.index, piece):
                     stopped = True
                     break
-        if tokens and (rest := stream.finish()):  # ended inside a character
-            tokens[-1] = Token(tokens[-1].text + rest, tokens[-1].logprob)
+        if tokens and (remainder := stream.finish()):  # ended inside a character
+            tokens[-1] = Token(tokens[-1].text + remainder, tokens[-1].logprob)
             if not stopped:
-                on_text(ask.index, rest)
+                on_text(request.index, remainder)
         return Generation(
             text=''.join(token.text for token in tokens),
             tokens=tuple(tokens),
@@ -188,7 +195,7 @@ class EngineBackend:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
+class _Request:
     """One prompt of a call."""
 
     index: int

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What an exported graph's file says of itself, read without ONNX: is it there, is it current.
+"""Tells whether an exported graph exists and is current. Needs no ONNX package.
 
-A graph is current if it carries the digest of the checkpoint as it is now (`weights.digest`) and
-the version of the code that writes graphs (`files.EXPORT_VERSION`).
+A graph is current if its metadata hold the digest of the checkpoint as it is now (`weights.digest`)
+and the version of the code that writes graphs (`files.EXPORT_VERSION`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
 
 class GraphState(enum.Enum):
-    """Of a graph in a checkpoint's folder."""
+    """How a graph in a checkpoint's folder relates to the checkpoint."""
 
     CURRENT = 'current'
     MISSING = 'missing'
@@ -31,33 +31,33 @@ class GraphState(enum.Enum):
 
 
 def graph_state(path: Path, digest: str) -> GraphState:
-    """How a graph stands to its checkpoint. digest: `weights.digest` of that. Raises OSError."""
+    """The state of a graph's file. digest: the checkpoint's `weights.digest`. Raises OSError."""
     if not path.is_file():
         return GraphState.MISSING
     try:
-        found = metadata(path)
+        entries = metadata(path)
     except ValueError:
         return GraphState.DAMAGED
-    if found.get(DIGEST) != digest:
+    if entries.get(DIGEST) != digest:
         return GraphState.FOREIGN
-    return GraphState.CURRENT if found.get(VERSION) == str(EXPORT_VERSION) else GraphState.STALE
+    return GraphState.CURRENT if entries.get(VERSION) == str(EXPORT_VERSION) else GraphState.STALE
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """The metadata of an ONNX file. Raises ValueError for a file that is none, or is cut off.
+    """The metadata of an ONNX file. Raises ValueError if it is no ONNX file, or is cut off.
 
-    The file holds no weights, so it is small; what is not metadata is passed over.
+    The file holds no weights, so it is small enough to be read completely.
     """
-    found = {}
+    entries = {}
     for number, value in _fields(path.read_bytes()):
         if number == _METADATA:
             entry = dict(_fields(value))
-            found[_text(entry.get(_KEY, b''))] = _text(entry.get(_VALUE, b''))
-    return found
+            entries[_text(entry.get(_KEY, b''))] = _text(entry.get(_VALUE, b''))
+    return entries
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of a message: number and bytes; those that are numbers come as none."""
+    """The fields of a protobuf message: number and bytes; numeric fields give empty bytes."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -81,7 +81,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at a byte, and the byte behind it."""
+    """The number that begins at byte `at`, and the index of the byte after it."""
     value = 0
     for i, byte in enumerate(data[at : at + 10]):
         value |= (byte & 0x7F) << 7 * i

@@ -1,16 +1,20 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the exporter writes and the runtimes read: names of files, forms, the mark in them."""
+"""The names of exported graphs, their forms, and the keys of their metadata."""
 
 from __future__ import annotations
 
 PARTS = ('decoder', 'vision')
 FORMS = {'fused': 24, 'plain': 20}  # the ONNX opset of each
 CAPACITY = 'capacity'  # the name of the cache's length among the sizes that may change
-PLANS = 'engines/*.plan'  # engines of TensorRT, in a checkpoint's folder
-VERSION = 'version'  # metadata: EXPORT_VERSION of the code that wrote it
-EXPORT_VERSION = 1  # raised with every change of the code that changes a graph; a test asks for it
-DIGEST = 'checkpoint'  # metadata: weights.digest of what a graph was exported from
+# Where TensorRT's plans are in a checkpoint's folder.
+PLANS = 'engines/*.plan'
+# Key of a graph's metadata: EXPORT_VERSION of the code that wrote it.
+VERSION = 'version'
+# Raised when the code writes different graphs than before; a test checks that.
+EXPORT_VERSION = 1
+# Key of a graph's metadata: weights.digest of the checkpoint it was exported from.
+DIGEST = 'checkpoint'
 
 
 def graph_file(part: str, dtype: str, form: str) -> str:
@@ -19,5 +23,5 @@ def graph_file(part: str, dtype: str, form: str) -> str:
 
 
 def graph_files(part: str, dtype: str) -> list[str]:
-    """The names a graph may have, the best form first."""
+    """The names that a graph may have, the best form first. part: one of PARTS."""
     return [graph_file(part, dtype, form) for form in FORMS]

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The one decoding loop: a prompt to tokens, greedily, over any runtime.
+"""The decoding loop: chooses the likeliest token, one after the other, over any runtime.
 
-Two savings, both exact, both switchable. What the cache holds of an earlier prompt on the same
-frames is not read again: questions follow the video and no visual token sees them (molmo2.md 5b).
-And where a drafter guesses what comes next, its guess is read together with the last token; the
-model's own choices are kept up to the first that differs, so a wrong guess costs only its rows.
+Two shortcuts save time. Neither changes the answer, and each can be switched off.
+- The part of an earlier prompt on the same frames that is still in the cache is not read again.
+  That is exact because questions follow the video, and no visual token sees them (molmo2.md 5b).
+- A drafter guesses the next tokens. The guess is read in one pass with the last token, and the
+  model's own choices are used up to the first that differs. So a wrong guess only costs its rows.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from molmo_ground_ros.errors import BackendError
 
 
 class Drafter(Protocol):
-    """Guesses the tokens that follow. It may be wrong, it may not be slow."""
+    """Guesses the next tokens. It may be wrong, but it must be fast."""
 
     def push(self, token: int) -> None:
-        """A token that the model chose."""
+        """Add a token that the model chose."""
         ...
 
     def propose(self, room: int) -> list[int]:
-        """At most `room` tokens that may follow; none where there is nothing to go by."""
+        """At most `room` tokens that may follow; none if there is nothing to guess from."""
         ...
 
 
@@ -42,7 +43,7 @@ class ClipFeatures:
 
 @dataclass(slots=True)
 class Counts:
-    """How much work was done, for tests and the bench."""
+    """How much work was done since the start, for tests and the bench."""
 
     passes: int = 0  # calls of Runtime.read
     rows: int = 0  # tokens read
@@ -52,7 +53,7 @@ class Counts:
 
 
 class Generator:
-    """One runtime's cache, and what it holds. For one thread."""
+    """Decodes on one runtime, and knows which tokens are in its cache. For one thread."""
 
     def __init__(
         self, runtime: Runtime, stops: frozenset[int], patch_token: int, *, reuse: bool = True
@@ -62,7 +63,7 @@ class Generator:
         self._patch = patch_token
         self._reuse = reuse
         self._key: Hashable = None
-        self._held: list[int] = []  # tokens in the rows of the cache that may be used again
+        self._cached: list[int] = []  # tokens in the rows of the cache that may be used again
         self.counts = Counts()
 
     def room(self, length: int) -> int:
@@ -78,7 +79,7 @@ class Generator:
     def tokens(
         self, prompt: PromptIds, scene: ClipFeatures, limit: int, drafter: Drafter | None = None
     ) -> Iterator[Choice]:
-        """At most `limit` tokens; the stop token is not given. Ends early when it is closed."""
+        """At most `limit` tokens, without the stop token. The caller may close it earlier."""
         chosen = self._read_prompt(prompt, scene)
         for left in range(limit - 1, -1, -1):
             if chosen[0].token in self._stops:
@@ -93,11 +94,11 @@ class Generator:
 
     def _read_prompt(self, prompt: PromptIds, scene: ClipFeatures) -> list[Choice]:
         ids = prompt.ids
-        kept = self._common(prompt, scene.key)
-        self.counts.reused += kept
-        if kept:
-            return self._read(ids[kept:], kept, 1, None)
-        self._key, self._held = scene.key, []
+        reused = self._common(prompt, scene.key)
+        self.counts.reused += reused
+        if reused:
+            return self._read(ids[reused:], reused, 1, None)
+        self._key, self._cached = scene.key, []
         slots, added = [], 0
         for token in ids:
             added += token == self._patch
@@ -105,34 +106,39 @@ class Generator:
         return self._read(ids, 0, 1, VideoFeatures(prompt.visual, slots, scene.features))
 
     def _common(self, prompt: PromptIds, key: Hashable) -> int:
-        """Tokens of the prompt that the cache holds; all of the video is among them, or none."""
-        if not self._reuse or not self._held or key != self._key:
+        """How many first tokens of the prompt are in the cache; 0 unless all of the video is."""
+        if not self._reuse or not self._cached or key != self._key:
             return 0
-        pairs = zip(prompt.ids, self._held, strict=False)
-        same = next((i for i, (a, b) in enumerate(pairs) if a != b), len(self._held))
-        same = min(same, len(self._held), len(prompt.ids) - 1)  # one is read for what follows it
-        video_end = max((i + 1 for i, one in enumerate(prompt.visual) if one), default=0)
+        pairs = zip(prompt.ids, self._cached, strict=False)
+        same = next((i for i, (a, b) in enumerate(pairs) if a != b), len(self._cached))
+        # The last token must be read again: only a pass gives the choice that follows it.
+        same = min(same, len(self._cached), len(prompt.ids) - 1)
+        video_end = max(
+            (i + 1 for i, is_visual in enumerate(prompt.visual) if is_visual), default=0
+        )
         return same if same >= video_end else 0
 
     def _read_next(self, token: int, room: int, drafter: Drafter | None) -> list[Choice]:
-        """What follows a token: one choice, and one more for every drafted token that is right."""
+        """The choice after a token, and one more for every drafted token that was right."""
         draft = drafter.propose(room)[:room] if drafter is not None and room > 0 else []
-        start = len(self._held)
+        start = len(self._cached)
         choices = self._read([token, *draft], start, 1 + len(draft), None)
         right = next((i for i, guess in enumerate(draft) if choices[i].token != guess), len(draft))
-        del self._held[start + 1 + right :]  # rows of wrong guesses are void
+        # The rows of wrong guesses must not be used again.
+        del self._cached[start + 1 + right :]
         self.counts.drafted += len(draft)
         self.counts.accepted += right
         return choices[: right + 1]
 
     def _read(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None
     ) -> list[Choice]:
-        held, self._held = self._held[:start], []  # nothing is held if the runtime fails
-        choices = self._runtime.read(ids, start, wanted, video)
+        # If the runtime fails, no row of the cache may be used again.
+        rows, self._cached = self._cached[:start], []
+        choices = self._runtime.read(ids, start, last_count, video)
         if any(math.isnan(choice.logprob) for choice in choices):
             raise BackendError('the model gave nan: try dtype bfloat16 or float32')
-        self._held = [*held, *ids]
+        self._cached = [*rows, *ids]
         self.counts.passes += 1
         self.counts.rows += len(ids)
         return choices

@@ -4,12 +4,12 @@
 
 Restated from transformers 5.23 models/molmo2/modeling_molmo2.py:144-410, 642-735, 862-900, with the
 released names of the weights. What differs, and why:
-- the cache is a buffer of C rows, written in place; what lies above the written rows is hidden by
-  the mask, so a cache is taken back to an earlier length by writing there again;
+- the cache is a buffer of C rows, written in place; the mask hides the rows after the last written
+  one, so a cache goes back to an earlier length when rows are written there again;
 - the mask is explicit, (j <= row of s) | (s is visual & j is visual): all tokens of the video see
   each other, across frames, all others are causal;
-- features are added to the embeddings by a gather, not by boolean indexing, which TensorRT has not;
-- logits are made for the rows that are asked for.
+- features are added to the embeddings by a gather, because TensorRT has no boolean indexing;
+- logits are computed only for the tokens that are asked for.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class DecoderGraph(nn.Module):
         slots: Tensor,  # (1, S) int64: 0, or 1 + the row of `features` to add
         features: Tensor | None,  # (T, hidden), at least one row; None where all slots are 0
         visual: Tensor,  # (1, S) bool: tokens of the video
-        seen_visual: Tensor,  # (1, C) bool: the same for every row of the cache, these included
+        cache_visual: Tensor,  # (1, C) bool: the same for every row of the cache, these included
         start: Tensor,  # (1,) int64: the row of the cache, and the position, of the first token
-        wanted: Tensor,  # (W,) int64: tokens whose logits are asked for
+        logit_tokens: Tensor,  # (W,) int64: tokens whose logits are asked for
         keys: Sequence[Tensor],  # a layer: (1, m, C, d)
         values: Sequence[Tensor],
     ) -> tuple[Tensor, Tensor, Tensor, list[Tensor], list[Tensor]]:
@@ -62,7 +62,7 @@ class DecoderGraph(nn.Module):
             added = features[(slots - 1).clamp(min=0)]  # (1, S, hidden)
             x = x + torch.where((slots > 0)[..., None], added.to(x.dtype), 0)
         rows = start + torch.arange(ids.shape[1], device=ids.device)  # (S,)
-        mask = self._mask(rows, visual, seen_visual)
+        mask = self._mask(rows, visual, cache_visual)
         tables = [self._table(rows, angles) for angles in self._angles]
         new_keys, new_values = [], []
         for i, block in enumerate(self.blocks):
@@ -70,7 +70,7 @@ class DecoderGraph(nn.Module):
             x, key, value = block(x, table, mask, start, keys[i], values[i])
             new_keys.append(key)
             new_values.append(value)
-        logits = self.lm_head(self.ln_f(x.index_select(1, wanted))).float()
+        logits = self.lm_head(self.ln_f(x.index_select(1, logit_tokens))).float()
         tokens = logits.argmax(-1)
         logprobs = logits.amax(-1) - logits.logsumexp(-1)
         return logits, tokens, logprobs, new_keys, new_values
@@ -80,11 +80,11 @@ class DecoderGraph(nn.Module):
         self._angles = [(frequencies.to(device), scale) for frequencies, scale in self._angles]
 
     @staticmethod
-    def _mask(rows: Tensor, visual: Tensor, seen_visual: Tensor) -> Tensor:
+    def _mask(rows: Tensor, visual: Tensor, cache_visual: Tensor) -> Tensor:
         """(1, 1, S, C) bool, True where a token sees a row."""
-        held = torch.arange(seen_visual.shape[1], device=rows.device)
-        causal = held[None, :] <= rows[:, None]  # (S, C)
-        together = visual[0, :, None] & seen_visual[0, None, :]
+        columns = torch.arange(cache_visual.shape[1], device=rows.device)
+        causal = columns[None, :] <= rows[:, None]  # (S, C)
+        together = visual[0, :, None] & cache_visual[0, None, :]
         return (causal | together)[None, None]
 
     @staticmethod
@@ -96,7 +96,7 @@ class DecoderGraph(nn.Module):
 
 
 class _Embedding(nn.Module):
-    """Two tables one after the other, as they are stored: joining them would copy both."""
+    """An embedding in two tables, as the checkpoint stores it: joining them would copy both."""
 
     def __init__(self, first: int, second: int, hidden: int) -> None:
         super().__init__()
@@ -145,14 +145,14 @@ class _Attention(nn.Module):
         q, k, v = cut(self.att_proj(x), self._widths)
         if not self._norm_heads:
             q, k = self.q_norm(q), self.k_norm(k)
-        q, k, v = (one.unflatten(-1, (-1, self._head_dim)) for one in (q, k, v))
+        q, k, v = (head.unflatten(-1, (-1, self._head_dim)) for head in (q, k, v))
         if self._norm_heads:
             q, k = self.q_norm(q), self.k_norm(k)
-        q, k, v = (one.transpose(1, 2) for one in (q, k, v))  # (1, n or m, S, d)
+        q, k, v = (head.transpose(1, 2) for head in (q, k, v))  # (1, n or m, S, d)
         q, k = self._ops.rotate(q, *table), self._ops.rotate(k, *table)
         key, value = self._ops.write(key, k, start), self._ops.write(value, v, start)
-        seen = self._ops.attend(q, key, value, mask)
-        return self.attn_out(seen.transpose(1, 2).flatten(2)), key, value
+        attended = self._ops.attend(q, key, value, mask)
+        return self.attn_out(attended.transpose(1, 2).flatten(2)), key, value
 
 
 class _Feed(nn.Module):
@@ -185,11 +185,11 @@ class _Block(nn.Module):
         value: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         if self._after:
-            seen, key, value = self.self_attn(x, table, mask, start, key, value)
-            x = x + self.attn_norm(seen)
+            attended, key, value = self.self_attn(x, table, mask, start, key, value)
+            x = x + self.attn_norm(attended)
             return x + self.ff_norm(self.mlp(x)), key, value
-        seen, key, value = self.self_attn(self.attn_norm(x), table, mask, start, key, value)
-        x = x + seen
+        attended, key, value = self.self_attn(self.attn_norm(x), table, mask, start, key, value)
+        x = x + attended
         return x + self.mlp(self.ff_norm(x)), key, value
 
 
@@ -211,8 +211,10 @@ def _angles(text: TextConfig, yarn: Yarn | None) -> tuple[Tensor, float]:
     low, high = max(low, 0), min(high, width - 1)
     if low == high:
         high += 0.001
-    kept = 1 - torch.clamp((torch.arange(width // 2, dtype=torch.float) - low) / (high - low), 0, 1)
-    frequencies = 1.0 / (yarn.factor * periods) * (1 - kept) + 1.0 / periods * kept
+    unscaled = 1 - torch.clamp(
+        (torch.arange(width // 2, dtype=torch.float) - low) / (high - low), 0, 1
+    )
+    frequencies = 1.0 / (yarn.factor * periods) * (1 - unscaled) + 1.0 / periods * unscaled
     return frequencies, _attention_factor(yarn)
 
 

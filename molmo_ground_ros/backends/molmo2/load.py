@@ -36,12 +36,12 @@ def load_graphs(
 ) -> tuple[DecoderGraph, VisionGraph]:
     """The decoder and the vision tower with their weights, in this precision. Raises BadModel."""
     decoder, vision, stored = empty_graphs(model, folder, config, EAGER)
-    files = {tensor.file: _mapped(tensor.file) for tensor in stored.values()}
+    maps = {tensor.file: _mapped(tensor.file) for tensor in stored.values()}
     for graph, prefix in ((decoder, DECODER), (vision, VISION)):
         names = graph.state_dict().keys()
         graph.load_state_dict(
             {
-                name: _tensor(stored[released_name(name, prefix)], files).to(device, dtype)
+                name: _tensor(stored[released_name(name, prefix)], maps).to(device, dtype)
                 for name in names
             },
             assign=True,
@@ -81,10 +81,10 @@ def _mapped(file: Path) -> mmap.mmap:
         return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
-def _tensor(stored: StoredTensor, files: Mapping[Path, mmap.mmap]) -> Tensor:
+def _tensor(stored: StoredTensor, maps: Mapping[Path, mmap.mmap]) -> Tensor:
     dtype: torch.dtype = getattr(torch, SAFETENSORS[stored.dtype])
     count = stored.nbytes // dtype.itemsize
-    data, start = files[stored.file], stored.start
+    data, start = maps[stored.file], stored.start
     # Some programs write tensors at odd addresses, where torch cannot use them.
     if start % dtype.itemsize:
         data, start = bytearray(data[start : start + stored.nbytes]), 0  # type: ignore[assignment]

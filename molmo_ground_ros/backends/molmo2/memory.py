@@ -210,10 +210,10 @@ def longest_window(
     for halves in range(round(_MAX_SECONDS / _PERIOD_SECONDS), 0, -1):
         seconds = halves * _PERIOD_SECONDS
         try:
-            found = need(model, dtype, window_of(seconds, model), features=features, fused=fused)
+            demand = need(model, dtype, window_of(seconds, model), features=features, fused=fused)
         except BadSetting:  # longer than the context
             continue
-        if found.total <= free:
+        if demand.total <= free:
             return seconds
     return 0.0
 
@@ -233,23 +233,23 @@ def fit(
 
     formats: others that could be taken instead of this dtype.
     """
-    found = need(model, dtype, window, features=features, fused=fused)
-    if found.total <= free:
-        return found
+    demand = need(model, dtype, window, features=features, fused=fused)
+    if demand.total <= free:
+        return demand
     would = _window_that_fits(longest_window(model, dtype, free, features=features, fused=fused))
     for other in formats:
         if need(model, other, window, features=features, fused=fused).total <= free:
             would += [f'dtype {other}']
-    raise DoesNotFit(f'a window of {window.seconds:g} s', found.parts, free, where, would)
+    raise DoesNotFit(f'a window of {window.seconds:g} s', demand.parts, free, where, would)
 
 
 def fit_weights(config: Molmo2Config, dtype: str, free: int, where: str) -> None:
     """Raise DoesNotFit where the weights alone are more than what is free."""
-    found = weights(config, dtype)
-    if found.total > free:
-        smaller = (one for one in ('float16', 'bfloat16') if one != dtype)
-        would = [f'dtype {one}' for one in smaller if weights(config, one).total <= free]
-        raise DoesNotFit(f'the weights in {dtype}', found.parts, free, where, would)
+    demand = weights(config, dtype)
+    if demand.total > free:
+        smaller = (name for name in ('float16', 'bfloat16') if name != dtype)
+        would = [f'dtype {name}' for name in smaller if weights(config, name).total <= free]
+        raise DoesNotFit(f'the weights in {dtype}', demand.parts, free, where, would)
 
 
 def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answer: int) -> None:
@@ -257,14 +257,14 @@ def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answ
 
     The cache is copied when it grows, so for a moment the one before it is there as well.
     """
-    found = _prompt_need(model, budget, frames, prompt, prompt + answer)
-    if found.total <= budget.free:
+    demand = _prompt_need(model, budget, frames, prompt, prompt + answer)
+    if demand.total <= budget.free:
         return
     would = _window_that_fits(_longest_prompt(model, budget))
     if _prompt_need(model, budget, frames, prompt, prompt + 1).total <= budget.free:
         would += ['a lower max_new_tokens']
     what = f'a prompt of {prompt} tokens with an answer of at most {answer}'
-    raise DoesNotFit(what, found.parts, budget.free, budget.where, would)
+    raise DoesNotFit(what, demand.parts, budget.free, budget.where, would)
 
 
 def vision_weights(config: Molmo2Config) -> int:
@@ -293,8 +293,8 @@ def _longest_prompt(model: ModelSizes, budget: Budget) -> float:
         except BadSetting:  # longer than the context
             continue
         end = window.prompt + window.answer
-        found = _prompt_need(model, budget, window.frames, window.prompt, end)
-        if found.total <= budget.free:
+        demand = _prompt_need(model, budget, window.frames, window.prompt, end)
+        if demand.total <= budget.free:
             return window.seconds
     return 0.0
 

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The four operators that a runtime has its own of, in the three forms the graph is written in.
+"""Four operators that runtimes compute in their own ways, in the three forms of the graph.
 
 EAGER    torch, the cache written in place
 FUSED    ONNX opset 24: Attention, TensorScatter, RotaryEmbedding, RMSNormalization, which TensorRT
          from 10.15 on runs fused and in place (tensorrt.md 4.5)
-PLAIN    ONNX opset 20: the same out of matrix products, Softmax and ScatterElements
+PLAIN    ONNX opset 20: the same, made of matrix products, Softmax and ScatterElements
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_FEW = 64  # rows
+# Rows up to which Eager.attend does not copy keys and values.
+_FEW = 64
 
 
 class Ops(Protocol):
-    """How one form computes them. Shapes: heads n, key and value heads m, capacity C."""
+    """How one form computes the operators. Shapes: n heads, m key and value heads, capacity C."""
 
     def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         """(..., d) normed over d in float32, times weight (d,)."""
@@ -41,7 +42,7 @@ class Ops(Protocol):
 
 
 class Eager:
-    """As torch has them."""
+    """torch's own operators."""
 
     def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         """Source: transformers 5.23 modeling_molmo2.py:144-149."""
@@ -55,20 +56,23 @@ class Eager:
         return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
 
     def write(self, cache: Tensor, new: Tensor, start: Tensor) -> Tensor:
-        """In place: the tensor given is the tensor returned."""
+        """Write in place, and return the same tensor."""
         rows = start + torch.arange(new.shape[2], device=new.device)
         return cache.index_copy_(2, rows, new)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """Scaled dot product attention; a key and value head serves n / m query heads.
 
-        A few rows are laid out as n / m times as many rows of m heads, or the cache would be copied
-        for every token. Many rows copy it: on CUDA `enable_gqa` with a mask leaves only the kernel
-        that keeps all scores in memory (transformers 5.23 integrations/sdpa_attention.py:51-52).
+        Up to 64 rows are rearranged as n / m times as many rows of m heads; otherwise the cache
+        would be copied for every token. For more rows it is copied: on CUDA `enable_gqa` with a
+        mask would only leave the kernel that keeps all scores in memory (transformers 5.23
+        integrations/sdpa_attention.py:51-52).
         """
         groups, length = q.shape[1] // k.shape[1], q.shape[2]
         if length > _FEW:
-            k, v = (one.repeat_interleave(groups, 1) if groups > 1 else one for one in (k, v))
+            k, v = (
+                tensor.repeat_interleave(groups, 1) if groups > 1 else tensor for tensor in (k, v)
+            )
             groups = 1
         if groups == 1:
             return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -78,7 +82,7 @@ class Eager:
 
 
 class Plain(Eager):
-    """ONNX opset 20. Masks with a finite value: -inf would bring guards against NaN."""
+    """ONNX opset 20. Masked scores get a finite value: -inf would need extra nodes against NaN."""
 
     def write(self, cache: Tensor, new: Tensor, start: Tensor) -> Tensor:
         """A new tensor: ScatterElements copies the cache."""
@@ -93,12 +97,12 @@ class Plain(Eager):
         if mask is not None:
             scores = torch.where(mask[:, :, None], scores, torch.finfo(q.dtype).min)
         shares = scores.softmax(-1, dtype=torch.float32).to(q.dtype)
-        seen: Tensor = shares @ v[:, :, None]
-        return seen.reshape(q.shape)
+        attended: Tensor = shares @ v[:, :, None]
+        return attended.reshape(q.shape)
 
 
 class Fused:
-    """ONNX opset 24. Traced by the exporter only: called in eager torch it computes nothing."""
+    """ONNX opset 24. Only for the exporter to trace: called in torch it computes nothing."""
 
     def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         """RMSNormalization; stash_type 1 is float32."""
@@ -124,7 +128,10 @@ FUSED: Ops = Fused()
 
 
 def cut(x: Tensor, widths: Sequence[int]) -> list[Tensor]:
-    """(..., sum of widths) in pieces, by slices: `split` becomes a sequence in ONNX."""
+    """Cut the last axis into pieces of these widths.
+
+    Slices are used because the exporter turns `split` into an ONNX sequence.
+    """
     ends = [sum(widths[: i + 1]) for i in range(len(widths))]
     return [x[..., end - width : end] for width, end in zip(widths, ends, strict=True)]
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The sizes of the released checkpoints, for plans made where none is at hand.
+"""The sizes of the released checkpoints, for estimates without a checkpoint.
 
 Source: allenai/molmo2 f3cb108, olmo/model_configs.py:97-124, 203-347 and README.md:403, as their
 config.json files state them; tests hold these to `config.read_config`.

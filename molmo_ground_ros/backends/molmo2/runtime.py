@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the loop needs of a runtime: frames to features, tokens to the next token. Numpy at most."""
+"""What the decoding loop needs of a runtime. Needs no package but numpy.
+
+A runtime encodes frames to features, and reads tokens to choose the next ones.
+"""
 
 from __future__ import annotations
 
@@ -15,62 +18,68 @@ from molmo_ground_ros.backends.molmo2.memory import Budget
 
 
 class Features(Protocol):
-    """One frame's features, wherever the runtime keeps them."""
+    """One frame's features, in the memory of the runtime's device."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes held."""
+        """Bytes of memory."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The likeliest token after some row of the cache."""
+    """The likeliest token after a row of the cache. logprob: natural log; nan after an overflow."""
 
     token: int
-    logprob: float  # natural log; nan where the numbers ran over
+    logprob: float
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFeatures:
-    """The frames of a prompt: which of the tokens read are theirs, and what is added to them."""
+    """The frames of a prompt.
 
-    visual: Sequence[int]  # an entry a token: 1 for tokens of the video, else 0
-    slots: Sequence[int]  # an entry a token: 0, or 1 + the row of the joined features to add
-    features: Sequence[Features]  # one a frame, in the order of the prompt
+    visual: for each token 1 if it belongs to the video, else 0. slots: for each token 0, or 1 + the
+    row of the joined features that is added to it. features: one entry for each frame, in the order
+    of the prompt.
+    """
+
+    visual: Sequence[int]
+    slots: Sequence[int]
+    features: Sequence[Features]
 
 
 class Runtime(Protocol):
-    """Weights, and a cache of keys and values whose rows are tokens read. For one thread.
+    """Weights, and a cache of keys and values with one row for each token read. For one thread.
 
-    Any method may raise BackendError; the cache then holds nothing that may be used.
+    Any method may raise BackendError; then no row of the cache may be used any more.
+    capacity: the most rows of the cache.
     """
 
-    capacity: int  # rows the cache can have
+    capacity: int
 
     def encode(self, patches: NDArray[np.float32]) -> Features:
         """Features of one frame, from its (patches, values of a patch)."""
         ...
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
-        """Write `ids` to the rows from `start` on; the choices after the last `wanted` of them.
+        """Read `ids` into the cache's rows from `start` on.
 
-        Rows from start + len(ids) on are void afterwards. All tokens of a video must be read at
-        once: each sees all others.
+        Gives the choices after the last `last_count` of them. Rows after these must not be used.
+        All tokens of a video must be read in one call, because each attends to all others.
         """
         ...
 
     def close(self) -> None:
-        """Free what is held; called once."""
+        """Free weights and cache; called once."""
         ...
 
 
 @runtime_checkable
 class GrowingRuntime(Protocol):
-    """A runtime whose cache grows with the prompt, and may come to an end of the memory."""
+    """A runtime whose cache grows with the prompt, so that memory can run out."""
 
     def budget(self) -> Budget | None:
-        """What is free now and what a row takes; None where the system does not say."""
+        """What memory is free now and how the cache grows; None if the system does not tell."""
         ...

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a runtime computes what the reference does, on a fixed clip; a wrong one is refused.
+"""Checks on a fixed clip that a runtime computes the same as the reference.
 
-Graphs and engines have been seen that build, load and say something else: attention over the unused
-end of the cache, a mask of another kind, numbers that run over (tensorrt.md 4.3). So the clip is
-read as an answer is: the prompt at once, tokens one by one, several as a guess is verified, then
-another question behind the same frames, with rows of the first one still above it.
+Some graphs and engines build and load, and still compute something else: they attended to the
+unused end of the cache, had another kind of mask, or overflowed (tensorrt.md 4.3). So the clip is
+read in the ways that answering reads: the prompt in one pass, then single tokens, then several
+tokens as a guess is verified, then another question on the same frames, while rows of the first
+question are still in the cache after it.
 """
 
 from __future__ import annotations
@@ -23,20 +24,23 @@ from molmo_ground_ros.backends.pixels import frame_patches
 from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError, BadEngine
 
-SECONDS = (0.0, 0.5, 1.0, 1.3)  # the grid, and a newest frame off it
+# Three frames on the sampling grid, and a newest frame that is not on it.
+SECONDS = (0.0, 0.5, 1.0, 1.3)
 QUESTIONS = ('How many times was the red block grasped in the video?', 'Track it.')
-ROWS_WANTED = 8  # last tokens of a prompt that are compared; engines give at most 17 at once
+# How many last tokens of a prompt are compared. An engine gives at most 17 in one pass.
+ROWS_COMPARED = 8
 STEPS = 4  # tokens read one by one
-GUESSED = 5  # tokens read at once behind them
+GUESSED = 5  # tokens read in one pass after them
 
 # The largest difference of a logit that is allowed, in standard deviations of the reference's
 # logits, by the dtype of a runtime. About twice the worst that was measured against float32 in
 # torch, on the model that ships (6 layers) and on a random one of 36 layers and width 32:
 #     ONNX Runtime float32 5e-6 and 1e-5, float16 0.006 and 0.09, bfloat16 0.08 and 0.31.
-# What must be found gave: a causal mask 1.1 and 2.2, a mask off by one 1.6 and 3.4, an attention
-# without its keys 2.0 and 0.4, a projection lost 1.8 and 1.1. (2 CPU cores, 2026-11-22.)
-# Rounding the weights themselves gives as much (int4 1.4 and 3.5, fp8 0.3 and 1.4): a quantised
-# graph computes in float16, and is compared with a reference that has the same rounded weights.
+# Faults that must be detected gave: a causal mask 1.1 and 2.2, a mask off by one 1.6 and 3.4, an
+# attention without its keys 2.0 and 0.4, a lost projection 1.8 and 1.1 (2 CPU cores, 2026-11-22).
+# Rounding the weights gives differences as large (int4 1.4 and 3.5, fp8 0.3 and 1.4). So a
+# quantised graph, which computes in float16, is compared with a reference that has the same rounded
+# weights.
 TOLERANCES: dict[str, float] = {
     'float32': 1e-4,
     'float16': 0.2,
@@ -48,56 +52,60 @@ TOLERANCES: dict[str, float] = {
 
 
 class ScoringRuntime(Protocol):
-    """The part of a runtime that is checked: every one in `runtimes/` has it."""
+    """The part of a runtime that the self-check needs; all in `runtimes/` have it."""
 
     def encode(self, patches: NDArray[np.float32]) -> Features:
         """Features of one frame, as `Runtime.encode`."""
         ...
 
     def logits(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> NDArray[np.float32]:
-        """As `Runtime.read`: the logits, (wanted, vocabulary)."""
+        """As `Runtime.read`: the logits, (last_count, vocabulary)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """What was found; differences in standard deviations of the reference's logits."""
+    """The result. Differences are in standard deviations of the reference's logits.
+
+    largest: the largest difference. where: its pass and token. rows: how many rows of logits were
+    compared. same: rows in which the likeliest token is the same.
+    """
 
     largest: float
-    where: str  # in which pass, after which of its tokens
+    where: str
     tolerance: float
-    rows: int  # compared, of a whole vocabulary each
-    same: int  # rows whose likeliest token is the same
+    rows: int
+    same: int
 
 
 def check(
     checkpoint: Checkpoint, runtime: ScoringRuntime, reference: ScoringRuntime, tolerance: float
 ) -> SelfCheck:
-    """Compare a runtime's logits with the reference's; what either's cache held is void afterwards.
+    """Compare a runtime's logits with the reference's. Both caches are overwritten.
 
     tolerance: in standard deviations of the reference's logits, see TOLERANCES. Each runtime reads
-    features that it encoded itself, and the tokens that the reference chose; both need a cache of
-    four frames and a question, less than 512 rows for the released models. Raises BadEngine naming
-    the largest difference and where it is, one for a number that is not finite too, and
-    BackendError where a runtime fails.
+    features that it encoded itself, and the tokens that the reference chose. Both caches must have
+    room for four frames and a question, less than 512 rows for the released models. Raises
+    BadEngine with the largest difference and its place, also for a logit that is not finite, and
+    BackendError if a runtime fails.
     """
     first, second = (checkpoint.prompts.encode(SECONDS, question) for question in QUESTIONS)
-    pair = _Pair(checkpoint, runtime, reference)
-    chosen = pair.read('the prompt', first.ids, 0, ROWS_WANTED, first)
+    pair = _RuntimePair(checkpoint, runtime, reference)
+    chosen = pair.read('the prompt', first.ids, 0, ROWS_COMPARED, first)
     end = len(first.ids)
     for step in range(STEPS):
         chosen = pair.read(f'step {step + 1}', [chosen], end + step, 1)
     pair.read('a guess', first.ids[-GUESSED:], end + STEPS, GUESSED)
-    kept = 1 + max(i for i, one in enumerate(second.visual) if one)
-    asked = second.ids[kept:]
-    pair.read('the second question', asked, kept, min(ROWS_WANTED, len(asked)))
-    return pair.judged(tolerance)
+    video_end = 1 + max(i for i, is_visual in enumerate(second.visual) if is_visual)
+    last_ids = second.ids[video_end:]
+    pair.read('the second question', last_ids, video_end, min(ROWS_COMPARED, len(last_ids)))
+    return pair.judge(tolerance)
 
 
-class _Pair:
-    """Two runtimes that read the same, and the logits of both."""
+class _RuntimePair:
+    """Two runtimes that read the same tokens, and the logits of both."""
 
     def __init__(
         self, checkpoint: Checkpoint, runtime: ScoringRuntime, reference: ScoringRuntime
@@ -105,28 +113,36 @@ class _Pair:
         self._checkpoint = checkpoint
         self._runtimes = (runtime, reference)
         patches = [frame_patches(clip_image(i), checkpoint.pixels) for i in range(len(SECONDS))]
-        self._features = [[one.encode(frame) for frame in patches] for one in self._runtimes]
-        self._logits: list[list[NDArray[np.float32]]] = [[], []]  # of each: (wanted, vocabulary)
+        self._features = [[runner.encode(frame) for frame in patches] for runner in self._runtimes]
+        # For the runtime and for the reference: the logits of each pass, (last_count, vocabulary).
+        self._logits: list[list[NDArray[np.float32]]] = [[], []]
         self._places: list[str] = []  # of each row
 
     def read(
-        self, name: str, ids: Sequence[int], start: int, wanted: int, video: PromptIds | None = None
+        self,
+        name: str,
+        ids: Sequence[int],
+        start: int,
+        last_count: int,
+        video: PromptIds | None = None,
     ) -> int:
-        """Read tokens with both; the reference's likeliest token after the last of them."""
+        """Read tokens with both runtimes; the likeliest next token by the reference."""
         for i, runtime in enumerate(self._runtimes):
-            given = None if video is None else self._video(video, self._features[i])
-            found = runtime.logits(ids, start, wanted, given)
-            shape = (wanted, self._checkpoint.config.text.vocabulary)
-            if found.shape != shape:
+            features = None if video is None else self._video(video, self._features[i])
+            logits = runtime.logits(ids, start, last_count, features)
+            shape = (last_count, self._checkpoint.config.text.vocabulary)
+            if logits.shape != shape:
                 raise BadEngine(
-                    self._checkpoint.model, f'{name}: logits of shape {found.shape}, not {shape}'
+                    self._checkpoint.model, f'{name}: logits of shape {logits.shape}, not {shape}'
                 )
-            self._logits[i].append(np.asarray(found, dtype=np.float32))
-        self._places += [f'{name}, row {start + len(ids) - wanted + i}' for i in range(wanted)]
+            self._logits[i].append(np.asarray(logits, dtype=np.float32))
+        self._places += [
+            f'{name}, row {start + len(ids) - last_count + i}' for i in range(last_count)
+        ]
         return int(self._logits[1][-1][-1].argmax())
 
-    def judged(self, tolerance: float) -> SelfCheck:
-        """The comparison over all that was read. Raises BadEngine."""
+    def judge(self, tolerance: float) -> SelfCheck:
+        """Compare all logits that were collected. Raises BadEngine."""
         ours, theirs = (np.concatenate(logits) for logits in self._logits)
         if not np.isfinite(theirs).all():
             raise BackendError('self-check: the reference gave a number that is not finite')
@@ -155,12 +171,12 @@ class _Pair:
 
 
 def clip_image(number: int) -> NDArray[np.uint8]:
-    """Frame `number` of the clip, (96, 128, 3): a block that moves over a gradient with a grain.
+    """Frame `number` of the clip, (96, 128, 3) RGB: a block that moves over a grainy gradient.
 
-    Integer arithmetic alone, so that it is the same on every machine.
+    It is computed with integers alone, so it is the same on every machine.
     """
     rows, columns = np.mgrid[:96, :128]
     grain = (rows * 37 + columns * 59 + number * 101) % 23
-    shown = np.stack([columns + grain, rows * 2 + grain, 128 + grain - rows // 2], axis=-1)
-    shown[30:60, 10 + 25 * number : 40 + 25 * number] = (200, 30, 30)
-    return shown.astype(np.uint8)
+    image = np.stack([columns + grain, rows * 2 + grain, 128 + grain - rows // 2], axis=-1)
+    image[30:60, 10 + 25 * number : 40 + 25 * number] = (200, 30, 30)
+    return image.astype(np.uint8)

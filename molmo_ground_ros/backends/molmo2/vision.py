@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Frames to the features that are added to their <im_patch> embeddings.
+"""The vision tower: frames to the features that are added to their <im_patch> embeddings.
 
-A frame's features depend on that frame alone: they may be kept and used for any question.
+A frame's features depend on that frame alone, so they can be cached and used for any question.
 Restated from transformers 5.23 models/molmo2/modeling_molmo2.py:420-641, 798-860, with the released
 names of the weights.
 """
@@ -79,8 +79,8 @@ class _Block(nn.Module):
         """(N, P, hidden), every patch sees every patch of its frame."""
         normed = self.attention_norm(x)
         q, k, v = (
-            one(normed).unflatten(-1, (self._heads, -1)).transpose(1, 2)  # (N, n, P, d)
-            for one in (self.attention.wq, self.attention.wk, self.attention.wv)
+            project(normed).unflatten(-1, (self._heads, -1)).transpose(1, 2)  # (N, n, P, d)
+            for project in (self.attention.wq, self.attention.wk, self.attention.wv)
         )
         x = x + self.attention.wo(self._ops.attend(q, k, v, None).transpose(1, 2).flatten(2))
         wide = self.feed_forward['w1'](self.ffn_norm(x))
@@ -111,8 +111,8 @@ class _Pooling(_Projections):
         query = self.wq(windows.sum(-2) / count)  # (N, T, width)
         q = query.unflatten(-1, (self._heads, 1, -1))  # (N, T, n, 1, d)
         k, v = (
-            one(windows).unflatten(-1, (self._heads, -1)).transpose(-3, -2)  # (N, T, n, K, d)
-            for one in (self.wk, self.wv)
+            project(windows).unflatten(-1, (self._heads, -1)).transpose(-3, -2)  # (N, T, n, K, d)
+            for project in (self.wk, self.wv)
         )
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)  # (N, T, n, 1, K)
         scores = torch.where(valid[:, None, None], scores, torch.finfo(q.dtype).min)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Where each tensor of a checkpoint lies in its files. Reads headers only, never a weight.
+"""Where each tensor of a checkpoint is stored. Reads headers only, never a weight.
 
 The graph names its tensors as the released checkpoints do, with q, k and v in one matrix
-(`att_proj`) and up and gate in another (`ff_proj`), so every tensor is used where it lies, mapped
-from the file or named in an ONNX graph by file and offset. transformers 5.23 saves the same names;
+(`att_proj`) and up and gate in another (`ff_proj`). So every tensor is used without a copy: mapped
+from its file, or named in an ONNX graph by file and offset. transformers 5.23 saves the same names;
 only the embedding's two tensors are cut at another row (tensorrt.md 4.3), which the graph allows.
 Format: https://github.com/huggingface/safetensors#format
 """
@@ -46,27 +46,27 @@ class StoredTensor:
 
 
 def read_index(model: str, folder: Path) -> dict[str, StoredTensor]:
-    """Every tensor of the checkpoint by its name. Raises BadModel for a damaged file."""
-    found: dict[str, StoredTensor] = {}
+    """Every tensor of the checkpoint, by name. Raises BadModel for a damaged file."""
+    index: dict[str, StoredTensor] = {}
     for file in _files(model, folder):
         for name, stored in _header(model, file):
-            if name in found:
-                raise BadModel(model, f'{name} is in {found[name].file.name} and in {file.name}')
-            found[name] = stored
-    return found
+            if name in index:
+                raise BadModel(model, f'{name} is in {index[name].file.name} and in {file.name}')
+            index[name] = stored
+    return index
 
 
 def embedding_rows(model: str, index: Mapping[str, StoredTensor], config: Molmo2Config) -> int:
-    """Rows of the first of the two tensors that make the embedding."""
+    """Rows of the first of the embedding's two tensors. Raises BadModel if their sum is wrong."""
     names = (f'{DECODER}wte.embedding', f'{DECODER}wte.new_embedding')
     for name in names:
         if name not in index:
             raise BadModel(model, f'its weights lack 1 tensors: {name}')
     first, second = (index[name].shape[0] for name in names)
-    wanted = config.text.vocabulary + config.text.extra_vocabulary
-    if first + second != wanted:
+    expected = config.text.vocabulary + config.text.extra_vocabulary
+    if first + second != expected:
         raise BadModel(
-            model, f'its embedding has {first} + {second} rows, its config.json says {wanted}'
+            model, f'its embedding has {first} + {second} rows, its config.json says {expected}'
         )
     return first
 
@@ -77,15 +77,17 @@ def match(
     expected: Mapping[str, tuple[int, ...]],
     config: Molmo2Config,
 ) -> dict[str, StoredTensor]:
-    """The expected tensors, and only they. Raises BadModel naming what is missing or too much.
+    """The expected tensors. Raises BadModel if one is missing, unknown or of another shape.
 
-    Layers of the vision tower behind the last one that is read may be there and are left out.
+    expected: shapes by name. Layers of the vision tower after the last one used are ignored.
     """
     if missing := sorted(expected.keys() - index.keys()):
-        raise BadModel(model, f'its weights lack {len(missing)} tensors: {_some(missing)}')
+        raise BadModel(model, f'its weights lack {len(missing)} tensors: {_first_three(missing)}')
     others = sorted(index.keys() - expected.keys())
     if others := [name for name in others if not _behind(name, config.vision.layers)]:
-        raise BadModel(model, f'its weights hold {len(others)} unknown tensors: {_some(others)}')
+        raise BadModel(
+            model, f'its weights hold {len(others)} unknown tensors: {_first_three(others)}'
+        )
     for name, shape in expected.items():
         if index[name].shape != shape:
             raise BadModel(model, f'{name} has shape {index[name].shape}, not {shape}')
@@ -93,16 +95,17 @@ def match(
 
 
 def digest(index: Mapping[str, StoredTensor], config: Molmo2Config) -> str:
-    """A name for where every tensor lies, and for what is done with it; not for the weights."""
+    """A hash of where every tensor is stored and of the config; not of the weights themselves."""
     lines = [
-        f'{name} {one.file.name} {one.dtype} {one.shape} {one.start}' for name, one in index.items()
+        f'{name} {tensor.file.name} {tensor.dtype} {tensor.shape} {tensor.start}'
+        for name, tensor in index.items()
     ]
-    text = '\n'.join([*sorted(lines), _told(config)])
+    text = '\n'.join([*sorted(lines), _config_text(config)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _told(config: Molmo2Config) -> str:
-    """The config as text that is the same in every process: a set has no order."""
+def _config_text(config: Molmo2Config) -> str:
+    """The config as text. The set in it is sorted, so that the text is always the same."""
     text = replace(config.text, scaled_layers=frozenset())
     return f'{sorted(config.text.scaled_layers)} {replace(config, text=text)}'
 
@@ -112,8 +115,8 @@ def _files(model: str, folder: Path) -> list[Path]:
     if not index.is_file():
         return [folder / 'model.safetensors']
     names = set(read_json(model, index).get('weight_map', {}).values())
-    if odd := sorted(name for name in names if Path(name).name != name):
-        raise BadModel(model, f'{index.name} names a file outside the folder: {odd[0]}')
+    if outside := sorted(name for name in names if Path(name).name != name):
+        raise BadModel(model, f'{index.name} names a file outside the folder: {outside[0]}')
     return [folder / name for name in sorted(names)]
 
 
@@ -124,10 +127,10 @@ def _header(model: str, file: Path) -> Iterator[tuple[str, StoredTensor]]:
             if length > min(_HEADER_BYTES, file.stat().st_size):
                 raise ValueError(f'a header of {length} bytes')
             header = json.loads(stream.read(length))
-        tensors = {name: one for name, one in header.items() if name != '__metadata__'}
+        tensors = {name: entry for name, entry in header.items() if name != '__metadata__'}
         size = file.stat().st_size
-        for name, one in tensors.items():
-            yield name, _stored(file, 8 + length, size, one)
+        for name, entry in tensors.items():
+            yield name, _stored(file, 8 + length, size, entry)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as err:
         raise BadModel(model, f'{file.name} is damaged: {err}') from err
 
@@ -147,9 +150,9 @@ def _stored(file: Path, data: int, size: int, entry: dict[str, Any]) -> StoredTe
 
 
 def _behind(name: str, layers: int) -> bool:
-    found = _RESBLOCK.match(name)
-    return found is not None and int(found[1]) >= layers
+    layer = _RESBLOCK.match(name)
+    return layer is not None and int(layer[1]) >= layers
 
 
-def _some(names: list[str]) -> str:
+def _first_three(names: list[str]) -> str:
     return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

@@ -169,5 +169,5 @@ def test_a_guess_takes_no_longer_as_the_answer_grows():
     drafter = GrammarDrafter(Digits.encode, Digits.decode, SECONDS)
     for token in Digits.encode(text):
         drafter.push(token)
-    assert len(drafter._rows._seen['1']) <= 3
+    assert len(drafter._rows._past['1']) <= 3
     assert drafter._text[drafter._group :].count(';') == 0

@@ -115,7 +115,7 @@ def test_nan_is_an_error_and_nothing_is_held_after_it():
     runtime.read = lambda ids, *_: [Choice(3, math.nan)]
     with pytest.raises(BackendError, match='gave nan'):
         said(generator)
-    assert generator._held == []
+    assert generator._cached == []
 
 
 def test_a_prompt_that_fills_the_context_is_refused():

@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What runs the graph; each package in its own file."""
+"""The runtimes of the graph: torch (with cuda_graphs), onnx (with denormals) and tensorrt."""

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A pass over a few tokens, captured once and replayed: no kernel is launched from Python.
+"""Captures a pass over few tokens as a CUDA graph, which replays without Python's overhead.
 
-Not run yet: no machine with CUDA was at hand when it was written. The tests that need one skip.
+This has not been run yet: no machine with CUDA was available. The tests that need one are skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WARM_UPS = 3  # passes before a capture, as torch asks for
 
 
 class Cache(Protocol):
-    """The buffers that a graph reads and writes; their addresses are part of it."""
+    """The buffers that a captured graph reads and writes. Their addresses are part of the graph."""
 
     keys: list[Tensor]
     values: list[Tensor]
@@ -36,22 +36,22 @@ class _Captured:
 
 
 class CudaGraphs:
-    """Passes over tokens that are no video's, one graph a size."""
+    """Passes over tokens that do not belong to a video, with one graph for each size."""
 
     def __init__(self, decoder: torch.nn.Module) -> None:
         self._decoder = decoder
         self._captured: dict[int, _Captured] = {}
 
     def fit(self, count: int) -> bool:
-        """Whether so many tokens fit a graph."""
+        """Whether a graph can read so many tokens."""
         return count <= _SIZES[-1]
 
     def rows(self, count: int) -> int:
-        """Rows that a pass over so many tokens writes; those behind the tokens are void."""
+        """Rows that a pass over so many tokens writes. Those after the tokens must not be used."""
         return next(size for size in _SIZES if count <= size)
 
     def clear(self) -> None:
-        """Forget all: the cache has moved."""
+        """Delete all graphs, because the cache has got other addresses."""
         self._captured.clear()
 
     def replay(self, ids: Sequence[int], start: int, cache: Cache) -> tuple[Tensor, Tensor]:
@@ -59,23 +59,23 @@ class CudaGraphs:
         size = self.rows(len(ids))
         if size not in self._captured:
             self._captured[size] = self._capture(size, start, cache)
-        held = self._captured[size]
-        held.ids.copy_(torch.tensor([[*ids, *[0] * (size - len(ids))]]), non_blocking=True)
-        held.start.fill_(start)
-        held.graph.replay()
-        return held.tokens[:, : len(ids)], held.logprobs[:, : len(ids)]
+        captured = self._captured[size]
+        captured.ids.copy_(torch.tensor([[*ids, *[0] * (size - len(ids))]]), non_blocking=True)
+        captured.start.fill_(start)
+        captured.graph.replay()
+        return captured.tokens[:, : len(ids)], captured.logprobs[:, : len(ids)]
 
     def _capture(self, size: int, first: int, cache: Cache) -> _Captured:
-        """Record one pass. It writes void rows, those that the replay writes next."""
+        """Record one pass. It writes only rows that the replay overwrites next."""
         device = cache.visual.device
         ids = torch.zeros((1, size), dtype=torch.long, device=device)
         slots = torch.zeros_like(ids)
         start = torch.full((1,), first, dtype=torch.long, device=device)
         visual = torch.zeros((1, size), dtype=torch.bool, device=device)
-        wanted = torch.arange(size, device=device)
+        logit_tokens = torch.arange(size, device=device)
 
         def step() -> tuple[Tensor, Tensor]:
-            inputs = (ids, slots, None, visual, cache.visual, start, wanted)
+            inputs = (ids, slots, None, visual, cache.visual, start, logit_tokens)
             _, tokens, logprobs, _, _ = self._decoder(*inputs, cache.keys, cache.values)
             return tokens, logprobs
 

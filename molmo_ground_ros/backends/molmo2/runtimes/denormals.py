@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers too small to be normal, taken as zero in this thread for the length of a block.
+"""Treats denormal numbers as zero, in this thread and while a block runs.
 
-ONNX Runtime's softmax gives a masked row exp(-88), a denormal, where torch gives 0. On x86 every
-arithmetic step on one costs about a hundred cycles: masks made the prefill of 64 frames twice as
-long. ONNX Runtime's own switch, `session.set_denormal_as_zero`, changes the calling thread for
-good, and only with the first session of a process.
+ONNX Runtime's softmax gives masked entries exp(-88), a denormal number, where torch gives 0. On x86
+every arithmetic step on a denormal takes about a hundred cycles, so masks made reading a prompt of
+64 frames take twice as long. ONNX Runtime has a switch of its own,
+`session.set_denormal_as_zero`, but it changes the calling thread permanently, and works only for
+the first session of a process.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _FLUSH = 1 << 15 | 1 << 6  # results (FTZ) and operands (DAZ)
 
 @contextlib.contextmanager
 def flush_denormals() -> Iterator[None]:
-    """Flush them in this thread. Does nothing but on Linux on x86-64.
+    """Treat denormal numbers as zero in this thread. Has an effect only on Linux on x86-64.
 
-    Threads of ONNX Runtime's pool set their own, by the session's option.
+    The threads of ONNX Runtime's pool do the same by the session's option.
     """
     math = _library()
     if math is None:
@@ -45,7 +46,7 @@ def flush_denormals() -> Iterator[None]:
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    """The C library's mathematics; None where the environment is laid out otherwise."""
+    """The C library's mathematics; None if its floating-point environment has another layout."""
     if sys.platform != 'linux' or platform.machine() != 'x86_64':
         return None
     try:

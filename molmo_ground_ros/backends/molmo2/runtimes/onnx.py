@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The exported graph in ONNX Runtime, on the CPU. Needs neither torch nor transformers.
+"""Runs the exported graph in ONNX Runtime, on the CPU. Needs neither torch nor transformers.
 
-The cache is bound as input and output of the same pass, so it is written where it lies.
+The cache is bound as input and as output of a pass, so it is updated in place.
 """
 
 from __future__ import annotations
@@ -57,22 +57,30 @@ def load(settings: BackendSettings) -> EngineBackend:
 
 
 class OnnxRuntime:
-    """One checkpoint's exported graphs. Raises BadModel where they are missing or stale."""
+    """One checkpoint's exported graphs. Raises BadModel if they are missing or stale."""
 
     def __init__(
         self, checkpoint: Checkpoint, dtype: str, threads: int = 0, form: str = ''
     ) -> None:
-        """Take the named form of the graphs; '' is the best one that is there.
+        """Load the graphs of this form, a key of files.FORMS; '' takes the best one that exists.
 
-        dtype may name a quantised decoder too, as in 'int4.float32': the reference of an engine.
+        dtype may name a quantised decoder as well, as 'int4.float32' does: that is the reference
+        which an int4 engine is compared with.
         """
         self._text = checkpoint.config.text
         _, _, computed = dtype.rpartition('.')
         self._dtype = _DTYPES[computed]
         dtypes = {'decoder': dtype, 'vision': computed}
-        mark = digest(read_index(checkpoint.model, checkpoint.folder), checkpoint.config)
+        checkpoint_digest = digest(
+            read_index(checkpoint.model, checkpoint.folder), checkpoint.config
+        )
         self._decoder, self._vision = (
-            _session(checkpoint.model, _find(checkpoint, part, dtypes[part], form), mark, threads)
+            _session(
+                checkpoint.model,
+                _find(checkpoint, part, dtypes[part], form),
+                checkpoint_digest,
+                threads,
+            )
             for part in PARTS
         )
         self._fixed = _fixed_rows(self._decoder)
@@ -85,30 +93,30 @@ class OnnxRuntime:
 
     def encode(self, patches: NDArray[np.float32]) -> NDArray[Any]:
         """Features of one frame, (tokens, hidden)."""
-        given = {'patches': patches[None].astype(self._dtype), 'pooling': self._pooling}
+        inputs = {'patches': patches[None].astype(self._dtype), 'pooling': self._pooling}
         with _guard('encoding a frame'), flush_denormals():
-            found: NDArray[Any] = self._vision.run(['features'], given)[0]
-            return found
+            features: NDArray[Any] = self._vision.run(['features'], inputs)[0]
+            return features
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
-        """Write ids to the cache; the choices after the last `wanted` of them."""
+        """Write ids to the cache; the choices after the last `last_count` of them."""
         with _guard(f'reading {len(ids)} tokens'):
-            tokens, logprobs = self.run(('tokens', 'logprobs'), ids, start, wanted, video)
+            tokens, logprobs = self.run(('tokens', 'logprobs'), ids, start, last_count, video)
             pairs = zip(tokens[0].tolist(), logprobs[0].tolist(), strict=True)
             return [Choice(token, logprob) for token, logprob in pairs]
 
     def logits(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> NDArray[np.float32]:
-        """As `read`: the logits, (wanted, vocabulary)."""
+        """As `read`: the logits, (last_count, vocabulary)."""
         with _guard(f'reading {len(ids)} tokens'):
-            found: NDArray[np.float32] = self.run(('logits',), ids, start, wanted, video)[0][0]
-            return found
+            logits: NDArray[np.float32] = self.run(('logits',), ids, start, last_count, video)[0][0]
+            return logits
 
     def budget(self) -> Budget | None:
-        """What is free; ONNX Runtime's Attention on a CPU writes its scores out."""
+        """The memory that is free. On a CPU ONNX Runtime's Attention stores all its scores."""
         free = available_bytes()
         item = np.dtype(self._dtype).itemsize
         step = self._fixed or _ROWS
@@ -119,10 +127,10 @@ class OnnxRuntime:
         outputs: Sequence[str],
         ids: Sequence[int],
         start: int,
-        wanted: int,
+        last_count: int,
         video: VideoFeatures | None = None,
     ) -> list[NDArray[Any]]:
-        """As `read`: any of 'logits', 'tokens' and 'logprobs', each (1, wanted, ...)."""
+        """As `read`: any of 'logits', 'tokens' and 'logprobs', each (1, last_count, ...)."""
         end = start + len(ids)
         self._grow(end, start)
         self._visual[:, start:] = False  # what lies above is void
@@ -132,18 +140,18 @@ class OnnxRuntime:
             self._visual[0, start:end] = np.asarray(video.visual) == 1
             slots = video.slots
             if video.features:
-                features = np.concatenate([np.asarray(one) for one in video.features])
-        given = {
+                features = np.concatenate([np.asarray(frame) for frame in video.features])
+        inputs = {
             'ids': np.asarray([ids], dtype=np.int64),
             'slots': np.asarray([slots], dtype=np.int64),
             'features': features,
             'visual': np.ascontiguousarray(self._visual[:, start:end]),
             'seen_visual': self._visual,
             'start': np.asarray([start], dtype=np.int64),
-            'wanted': np.arange(len(ids) - wanted, len(ids), dtype=np.int64),
+            'wanted': np.arange(len(ids) - last_count, len(ids), dtype=np.int64),
         }
         binding = self._decoder.io_binding()
-        for name, array in given.items():
+        for name, array in inputs.items():
             binding.bind_cpu_input(name, array)
         for name, cache in self._cache.items():
             binding.bind_ortvalue_input(name, cache)
@@ -152,31 +160,31 @@ class OnnxRuntime:
             binding.bind_output(name)
         with flush_denormals():
             self._decoder.run_with_iobinding(binding)
-        found = dict(zip(self._output_names(outputs), binding.get_outputs(), strict=True))
-        return [found[name].numpy() for name in outputs]
+        values = dict(zip(self._output_names(outputs), binding.get_outputs(), strict=True))
+        return [values[name].numpy() for name in outputs]
 
     def close(self) -> None:
-        """Drop weights and cache."""
+        """Free weights and cache."""
         del self._decoder, self._vision, self._cache
 
     def _output_names(self, outputs: Sequence[str]) -> list[str]:
-        """Bound outputs in the order they were bound in."""
+        """The names of all outputs, in the order in which `run` binds them."""
         return [*(name.replace('_', '_out_') for name in self._cache), *outputs]
 
-    def _grow(self, rows: int, held: int) -> None:
-        """Make room for so many rows, and keep the first `held` of them."""
+    def _grow(self, rows: int, used_rows: int) -> None:
+        """Make room for `rows` rows; the first `used_rows` keep their content."""
         if rows <= self._rows:
             return
-        wanted = self._fixed or min(-(-rows // _ROWS) * _ROWS, max(self.capacity, rows))
+        new_rows = self._fixed or min(-(-rows // _ROWS) * _ROWS, max(self.capacity, rows))
         for name in _cache_names(self._text):
-            shape = (1, self._text.kv_heads, wanted, self._text.head_dim)
+            shape = (1, self._text.kv_heads, new_rows, self._text.head_dim)
             larger = np.zeros(shape, dtype=self._dtype)
-            if held:
-                larger[:, :, :held] = self._cache[name].numpy()[:, :, :held]
+            if used_rows:
+                larger[:, :, :used_rows] = self._cache[name].numpy()[:, :, :used_rows]
             self._cache[name] = onnxruntime.OrtValue.ortvalue_from_numpy(larger)
-        visual = np.zeros((1, wanted), dtype=np.bool_)
-        visual[:, :held] = self._visual[:, :held]
-        self._visual, self._rows = visual, wanted
+        visual = np.zeros((1, new_rows), dtype=np.bool_)
+        visual[:, :used_rows] = self._visual[:, :used_rows]
+        self._visual, self._rows = visual, new_rows
 
 
 def _cache_names(text: TextConfig) -> list[str]:
@@ -184,25 +192,25 @@ def _cache_names(text: TextConfig) -> list[str]:
 
 
 def _fixed_rows(decoder: Any) -> int:
-    """The capacity that the graph was fixed to, 0 for any."""
-    (rows,) = (one.shape[1] for one in decoder.get_inputs() if one.name == 'seen_visual')
+    """The capacity that the graph was fixed to; 0 if it takes any."""
+    (rows,) = (tensor.shape[1] for tensor in decoder.get_inputs() if tensor.name == 'seen_visual')
     return rows if isinstance(rows, int) else 0
 
 
 def _find(checkpoint: Checkpoint, part: str, dtype: str, form: str) -> Path:
-    """The graph's file in the checkpoint's folder."""
-    names = [graph_file(part, dtype, one) for one in ([form] if form else FORMS)]
-    found = [checkpoint.folder / name for name in names if (checkpoint.folder / name).is_file()]
-    if not found:
+    """The graph's file in the checkpoint's folder. Raises BadModel, saying how to write it."""
+    names = [graph_file(part, dtype, form_name) for form_name in ([form] if form else FORMS)]
+    paths = [checkpoint.folder / name for name in names if (checkpoint.folder / name).is_file()]
+    if not paths:
         raise BadModel(
             checkpoint.model,
             f'{names[0]} is not in {checkpoint.folder}: write it with '
             f'{_EXPORT} --dtype {dtype} {checkpoint.folder}',
         )
-    return found[0]
+    return paths[0]
 
 
-def _session(model: str, path: Path, mark: str, threads: int) -> Any:
+def _session(model: str, path: Path, checkpoint_digest: str, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS
@@ -217,7 +225,7 @@ def _session(model: str, path: Path, mark: str, threads: int) -> Any:
     except Exception as err:  # its errors share no other base
         reason = str(err).strip().split('\n')[0]
         raise BadModel(model, f'cannot load {path.name}: {reason}') from err
-    if session.get_modelmeta().custom_metadata_map.get(DIGEST) != mark:
+    if session.get_modelmeta().custom_metadata_map.get(DIGEST) != checkpoint_digest:
         raise BadModel(
             model,
             f'{path.name} was exported from other weights: write it again with '
@@ -228,7 +236,7 @@ def _session(model: str, path: Path, mark: str, threads: int) -> Any:
 
 @contextlib.contextmanager
 def _guard(doing: str) -> Iterator[None]:
-    """Translate what ONNX Runtime raises."""
+    """Turn whatever ONNX Runtime raises into BackendError. doing: what the block does."""
     try:
         yield
     except Exception as err:  # its errors share no other base

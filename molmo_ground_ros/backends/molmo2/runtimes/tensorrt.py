@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The exported graph as TensorRT engines. Needs numpy, tokenizers, CUDA's bindings and TensorRT.
+"""Runs the exported graph as TensorRT engines. Needs CUDA's bindings and TensorRT.
 
-Every tensor has a place on the device for good. The cache is bound as input and output at the same
-address, so an engine writes it where it lies. One engine reads frames, one at a time; the other has
-two profiles, for steps and for prompts. Not run yet on a GPU: the tests run all of this on
-stand-ins of TensorRT and of the device's memory which execute the same graphs.
+Every tensor has a fixed address on the GPU. The cache is bound as input and as output at the same
+address, so an engine updates it in place. One engine encodes frames, one at a time. The other is
+the decoder, with two profiles, for steps and for prompts. This has not been run on a GPU yet: the
+tests run it on stand-ins for TensorRT and for the GPU's memory, which execute the same graphs.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ _LOG = logging.getLogger(__name__)
 def load(settings: BackendSettings) -> EngineBackend:
     """The backend named `tensorrt`, on plans that `molmo-ground build` made.
 
-    dtype 'auto' takes the most exact format that there is a plan of: bfloat16, float16, int8, fp8,
-    int4; among plans of one format the one of the largest capacity is taken. Raises BadSetting,
-    BadModel where no plan fits (and says what differs), MissingPackage or BackendError.
+    dtype 'auto' takes the first of formats.ENGINE_FORMATS that has a usable plan; among plans of
+    one format the largest capacity is taken. Raises BadSetting, BadModel if no plan can be used
+    (the error says what differs), MissingPackage or BackendError.
     """
     if settings.device == 'cpu':
         raise BadSetting('device', settings.device, 'the tensorrt backend runs on a GPU')
     if settings.dtype not in ('auto', *ENGINE_FORMATS):
-        known = ', '.join(ENGINE_FORMATS)
-        raise BadSetting('dtype', settings.dtype, f'the tensorrt backend has {known}')
+        formats = ', '.join(ENGINE_FORMATS)
+        raise BadSetting('dtype', settings.dtype, f'the tensorrt backend has {formats}')
     tensorrts = find_tensorrts()
     _, _, number = settings.device.partition(':')
     index = int(number or 0)
@@ -69,22 +69,23 @@ def load(settings: BackendSettings) -> EngineBackend:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFeatures:
-    """One frame's features on the device."""
+    """One frame's features on the GPU, `rows` rows of the decoder's width."""
 
     rows: int
     buffer: Buffer
 
     @property
     def nbytes(self) -> int:
-        """Bytes held."""
+        """Bytes of memory."""
         return self.buffer.nbytes
 
 
 class TensorrtRuntime:
-    """One checkpoint's engines on one GPU. Raises BadModel where a plan is not what it says.
+    """One checkpoint's engines on one GPU. Raises BadModel if a plan contradicts its manifest.
 
-    A failed pass leaves it usable: a cache row is written before it is read again. After an error
-    that takes CUDA's whole state with it every call says so, and only a new process helps.
+    It can be used after a failed pass, because every row of the cache is written before it is read
+    again. Some errors destroy the state of CUDA in this process. Then every later call says so, and
+    only a new process helps.
     """
 
     def __init__(self, checkpoint: Checkpoint, chosen: PlanPair, memory: DeviceMemory) -> None:
@@ -103,8 +104,8 @@ class TensorrtRuntime:
         self._tensors: dict[str, Buffer] = {}  # by name: each lies here for good
         self._check_room(chosen)
         self._vision, self._decoder = (
-            Engine(chosen.tensorrt, checkpoint.model, one.file.path, memory.stream)
-            for one in (chosen.vision, chosen.decoder)
+            Engine(chosen.tensorrt, checkpoint.model, plan.file.path, memory.stream)
+            for plan in (chosen.vision, chosen.decoder)
         )
         vision = checkpoint.config.vision
         rows = len(self._pooling)
@@ -123,7 +124,7 @@ class TensorrtRuntime:
         memory.synchronise()
 
     def encode(self, patches: NDArray[np.float32]) -> Features:
-        """Features of one frame, (tokens, hidden), which stay on the device."""
+        """Features of one frame, (tokens, hidden). They stay on the GPU."""
         with self._guard('encoding a frame'):
             rows = len(self._pooling)
             nbytes = rows * self._text.hidden * _BYTES[self._type]
@@ -136,25 +137,25 @@ class TensorrtRuntime:
             return features
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
-        """Write ids to the cache; the choices after the last `wanted` of them."""
+        """Write ids to the cache; the choices after the last `last_count` of them."""
         with self._guard(f'reading {len(ids)} tokens'):
             tokens, logprobs = self._run(
-                {'tokens': np.int64, 'logprobs': np.float32}, ids, start, wanted, video
+                {'tokens': np.int64, 'logprobs': np.float32}, ids, start, last_count, video
             )
             return [Choice(int(a), float(b)) for a, b in zip(tokens, logprobs, strict=True)]
 
     def logits(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> NDArray[np.float32]:
-        """As `read`: the logits after the last `wanted` of the ids, (wanted, vocabulary)."""
+        """As `read`: the logits, (last_count, vocabulary)."""
         with self._guard(f'reading {len(ids)} tokens'):
-            [found] = self._run({'logits': np.float32}, ids, start, wanted, video)
-            return found
+            [logits] = self._run({'logits': np.float32}, ids, start, last_count, video)
+            return logits
 
     def close(self) -> None:
-        """Free the engines and the device's memory; features kept elsewhere free themselves."""
+        """Free the engines and their memory. Features that others refer to free themselves."""
         with self._guard('closing'):
             self._memory.synchronise()
             self._decoder.close()
@@ -164,9 +165,10 @@ class TensorrtRuntime:
         self._broken = 'it was closed'
 
     def _check_room(self, chosen: PlanPair) -> None:
-        """Raise DoesNotFit, before anything is taken, where the engines will not fit.
+        """Raise DoesNotFit, before anything is allocated, if the engines need more than is free.
 
-        What they work in besides only they know: where that is lacking TensorRT says so.
+        The engines' working memory is not counted, because only TensorRT knows it. If it does not
+        fit, TensorRT reports that.
         """
         tensors = self._decoder_tensors(len(self._pooling)).values()
         cache = 2 * self._text.layers * _size(self._cache())
@@ -174,7 +176,7 @@ class TensorrtRuntime:
             'the decoder': chosen.decoder.file.nbytes,
             'the vision tower': chosen.vision.file.nbytes,
             f'a cache of {self.capacity} rows': cache,
-            'inputs and outputs': sum(_size(one) for one in tensors),
+            'inputs and outputs': sum(_size(tensor) for tensor in tensors),
         }
         free, needed = self._memory.free(), sum(parts.values())
         if needed > free:
@@ -191,12 +193,12 @@ class TensorrtRuntime:
         outputs: dict[str, type[Any]],
         ids: Sequence[int],
         start: int,
-        wanted: int,
+        last_count: int,
         video: VideoFeatures | None,
     ) -> list[NDArray[Any]]:
-        """These outputs, (wanted, ...) each.
+        """These outputs, (last_count, ...) each.
 
-        An engine gives those of STEP tokens a pass. Where more are wanted the same tokens are read
+        An engine gives those of STEP tokens a pass. If more are asked for, the same tokens are read
         again, which writes what is there already.
         """
         end = start + len(ids)
@@ -212,19 +214,19 @@ class TensorrtRuntime:
             slots = video.slots
             if video.features:
                 profile, features = READING, self._join(video.features)
-        given = {
+        inputs = {
             'ids': np.asarray([ids], dtype=np.int64),
             'slots': np.asarray([slots], dtype=np.int64),
             'visual': np.ascontiguousarray(self._visual[:, start:end]),
             'seen_visual': self._visual,
             'start': np.asarray([start], dtype=np.int64),
         }
-        for name, values in given.items():
+        for name, values in inputs.items():
             self._memory.write(self._tensors[name], values)
-        shapes = {name: given[name].shape for name in ('ids', 'slots', 'visual')}
+        shapes = {name: inputs[name].shape for name in ('ids', 'slots', 'visual')}
         shapes['features'] = (features, self._text.hidden)
-        found: dict[str, list[NDArray[Any]]] = {name: [] for name in outputs}
-        for first in range(len(ids) - wanted, len(ids), STEP):
+        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in outputs}
+        for first in range(len(ids) - last_count, len(ids), STEP):
             places = np.arange(first, min(first + STEP, len(ids)), dtype=np.int64)
             self._memory.write(self._tensors['wanted'], places)
             self._decoder.run(profile, {**shapes, 'wanted': places.shape})
@@ -232,24 +234,24 @@ class TensorrtRuntime:
                 wide = (self._text.vocabulary,) if name == 'logits' else ()
                 values = np.empty((len(places), *wide), dtype=dtype)
                 self._memory.read(self._tensors[name], values)
-                found[name].append(values)
-        return [np.concatenate(found[name]) for name in outputs]
+                parts[name].append(values)
+        return [np.concatenate(parts[name]) for name in outputs]
 
     def _join(self, features: Sequence[Any]) -> int:
-        """Put the frames' features one after the other; the rows that makes."""
+        """Copy the frames' features one after the other to the decoder's input; their rows."""
         if len(features) > self.frames:
             raise BackendError(
                 f'the clip has {len(features)} frames, the engine takes {self.frames}: '
                 'build one with more'
             )
         target, offset, rows = self._tensors['decoder.features'], 0, 0
-        for one in features:
-            self._memory.copy(one.buffer, target, offset)
-            offset, rows = offset + one.nbytes, rows + one.rows
+        for frame in features:
+            self._memory.copy(frame.buffer, target, offset)
+            offset, rows = offset + frame.nbytes, rows + frame.rows
         return rows
 
     def _decoder_tensors(self, rows: int) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """Type and largest size of each of the decoder's tensors but the caches."""
+        """Number type and largest shape of each of the decoder's tensors except the caches."""
         tokens = ('INT64', (1, self.capacity))
         return {
             'ids': tokens,
@@ -267,7 +269,7 @@ class TensorrtRuntime:
     def _place(
         self, engine: Engine, tensors: dict[str, tuple[str, tuple[int, ...]]], skip: str = ''
     ) -> None:
-        """Give each tensor its place on the device; `skip` gets one with every pass."""
+        """Allocate memory for each tensor, and bind it. `skip` is bound anew for every pass."""
         for name, (kind, shape) in tensors.items():
             self._expect(engine, name, kind, shape)
             if name == skip:
@@ -279,9 +281,9 @@ class TensorrtRuntime:
             engine.bind(name, buffer.address)
 
     def _bind_caches(self) -> None:
-        """Keys and values at one address each, as input and as output."""
+        """Allocate the caches, and bind each as input and as output at the same address."""
         kind, shape = self._cache()
-        names = [f'{one}_{i}' for one in ('key', 'value') for i in range(self._text.layers)]
+        names = [f'{prefix}_{i}' for prefix in ('key', 'value') for i in range(self._text.layers)]
         for name in names:
             out = name.replace('_', '_out_')
             self._expect(self._decoder, name, kind, shape)
@@ -300,29 +302,29 @@ class TensorrtRuntime:
             self._decoder.bind(out, self._tensors[name].address)
 
     def _expect(self, engine: Engine, name: str, kind: str, shape: tuple[int, ...]) -> None:
-        """Raise BadModel unless the engine has that tensor, of that type and size."""
+        """Raise BadModel unless the engine has this tensor, of this number type and shape."""
         if name not in engine.names:
             raise BadModel(self._model, f'the engine has no tensor {name}')
-        found = engine.shape(name)
-        same = len(found) == len(shape) and all(
-            a in (-1, b) for a, b in zip(found, shape, strict=True)
+        sizes = engine.shape(name)
+        same = len(sizes) == len(shape) and all(
+            a in (-1, b) for a, b in zip(sizes, shape, strict=True)
         )
         if not same or engine.dtype(name) != kind:
             raise BadModel(
                 self._model,
-                f'{name} of the engine is {engine.dtype(name)} {found}, '
+                f'{name} of the engine is {engine.dtype(name)} {sizes}, '
                 f'{kind} {shape} is wanted for {self.capacity} rows and {self.frames} frames',
             )
 
     def _cast(self, values: NDArray[np.float32]) -> NDArray[Any]:
-        """Values in the number type of the engines."""
+        """The values in the number type of the engines."""
         if self._type == 'BF16':
             return to_bfloat16(values)
         return np.ascontiguousarray(values, np.float16 if self._type == 'HALF' else np.float32)
 
     @contextlib.contextmanager
     def _guard(self, doing: str) -> Iterator[None]:
-        """Say what was being done, and whether the GPU can still be used."""
+        """Raise BackendError for any failure, saying what failed and whether the GPU is lost."""
         if self._broken:
             raise BackendError(f'{doing}: {self._broken}')
         try:
@@ -338,6 +340,6 @@ class TensorrtRuntime:
 
 
 def _size(tensor: tuple[str, tuple[int, ...]]) -> int:
-    """Bytes of a tensor of that type and shape."""
+    """Bytes of a tensor. tensor: its number type and shape."""
     kind, shape = tensor
     return int(np.prod(shape)) * _BYTES[kind]

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The graph in PyTorch: weights mapped from the checkpoint, a cache written in place.
+"""Runs the graph in PyTorch: weights are mapped from the checkpoint, the cache updated in place.
 
-On a CPU a pass looks at the rows of the cache that are written and at no others. On CUDA decoding
-replays captured graphs of fixed shapes (cuda_graphs.py): that part has not been run yet.
+On a CPU a pass reads only those rows of the cache that have been written. On CUDA decoding replays
+captured graphs of fixed shapes (cuda_graphs.py); that part has not been run yet.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
 from molmo_ground_ros.backends.pixels import pooling_indices
 
-_ROWS = 256  # the cache grows by so many at a time
-_CUDA_ROWS = 2048  # the same on CUDA, where captured graphs end with the cache they were made for
+# The cache grows by so many rows at a time.
+_ROWS = 256
+# The same on CUDA. It is larger there, because captured graphs are lost when the cache grows.
+_CUDA_ROWS = 2048
 
 
 def load(settings: BackendSettings) -> EngineBackend:
@@ -63,34 +65,36 @@ class TorchRuntime:
     def encode(self, patches: NDArray[np.float32]) -> Tensor:
         """Features of one frame, (tokens, hidden)."""
         with guarded('encoding a frame'), torch.inference_mode():
-            given = torch.from_numpy(patches)[None].to(self._device, self._dtype)
-            found: Tensor = self._vision(given, self._pooling)
-            return found
+            batch = torch.from_numpy(patches)[None].to(self._device, self._dtype)
+            features: Tensor = self._vision(batch, self._pooling)
+            return features
 
     def read(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> list[Choice]:
-        """Write ids to the cache; the choices after the last `wanted` of them."""
+        """Write ids to the cache; the choices after the last `last_count` of them."""
         with guarded(f'reading {len(ids)} tokens'), torch.inference_mode():
             if self._graphs is not None and video is None and self._graphs.fit(len(ids)):
                 end = start + self._graphs.rows(len(ids))
                 if end <= self.capacity:
                     self._grow(end, start)
                     tokens, logprobs = self._graphs.replay(ids, start, self._cache)
-                    return _choices(tokens[:, -wanted:], logprobs[:, -wanted:])
-            _, tokens, logprobs = self.run(ids, start, wanted, video)
+                    return _choices(tokens[:, -last_count:], logprobs[:, -last_count:])
+            _, tokens, logprobs = self.run(ids, start, last_count, video)
             return _choices(tokens, logprobs)
 
     def logits(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> NDArray[np.float32]:
-        """As `read`: the logits, (wanted, vocabulary)."""
+        """As `read`: the logits, (last_count, vocabulary)."""
         with guarded(f'reading {len(ids)} tokens'), torch.inference_mode():
-            found: NDArray[np.float32] = self.run(ids, start, wanted, video)[0][0].cpu().numpy()
-            return found
+            logits: NDArray[np.float32] = (
+                self.run(ids, start, last_count, video)[0][0].cpu().numpy()
+            )
+            return logits
 
     def budget(self) -> Budget | None:
-        """What is free on its device."""
+        """The memory that is free on its device."""
         free = _free_bytes(self._device)
         if free is None:
             return None
@@ -98,9 +102,9 @@ class TorchRuntime:
         return Budget(free, where, rows, self._step, self._dtype.itemsize, fused=True)
 
     def run(
-        self, ids: Sequence[int], start: int, wanted: int, video: VideoFeatures | None = None
+        self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """As `read`: the logits (1, wanted, vocabulary), and each one's token and logprob."""
+        """As `read`: the logits (1, last_count, vocabulary), and each one's token and logprob."""
         end = start + len(ids)
         self._grow(end, start)
         cache = self._cache
@@ -109,7 +113,7 @@ class TorchRuntime:
         if video is not None:
             cache.visual[0, start:end] = torch.tensor(video.visual, device=self._device) == 1
             slots = torch.tensor([video.slots])
-            features = torch.cat([torch.as_tensor(one) for one in video.features])
+            features = torch.cat([torch.as_tensor(tensor) for tensor in video.features])
         logits, tokens, logprobs, _, _ = self._decoder(
             torch.tensor([ids], device=self._device),
             slots.to(self._device),
@@ -117,25 +121,25 @@ class TorchRuntime:
             cache.visual[:, start:end],
             cache.visual[:, :end],
             torch.tensor([start], device=self._device),
-            torch.arange(len(ids) - wanted, len(ids), device=self._device),
-            [one[:, :, :end] for one in cache.keys],
-            [one[:, :, :end] for one in cache.values],
+            torch.arange(len(ids) - last_count, len(ids), device=self._device),
+            [tensor[:, :, :end] for tensor in cache.keys],
+            [tensor[:, :, :end] for tensor in cache.values],
         )
         return logits, tokens, logprobs
 
     def close(self) -> None:
-        """Drop weights and cache."""
+        """Free weights and cache."""
         del self._decoder, self._vision, self._cache, self._graphs
         if self._device.type == 'cuda':
             torch.cuda.empty_cache()
 
-    def _grow(self, rows: int, held: int) -> None:
-        """Make room for so many rows, and keep the first `held` of them."""
+    def _grow(self, rows: int, used_rows: int) -> None:
+        """Make room for `rows` rows; the first `used_rows` keep their content."""
         if rows <= self._cache.rows:
             return
-        wanted = min(-(-rows // self._step) * self._step, max(self.capacity, rows))
-        larger = _Cache.empty(self._text, wanted, self._device, self._dtype)
-        larger.take(self._cache, held)
+        new_rows = min(-(-rows // self._step) * self._step, max(self.capacity, rows))
+        larger = _Cache.empty(self._text, new_rows, self._device, self._dtype)
+        larger.take(self._cache, used_rows)
         self._cache = larger
         if self._graphs is not None:
             self._graphs.clear()  # they hold the old cache's addresses
@@ -151,7 +155,7 @@ class _Cache:
 
     @classmethod
     def empty(cls, text: TextConfig, rows: int, device: torch.device, dtype: torch.dtype) -> _Cache:
-        """Zeros: a row that is never seen must still be a number."""
+        """A cache of zeros. Masked rows take part in the arithmetic, so they must be finite."""
         shape = (1, text.kv_heads, rows, text.head_dim)
         keys, values = (
             [torch.zeros(shape, device=device, dtype=dtype) for _ in range(text.layers)]
@@ -161,7 +165,7 @@ class _Cache:
 
     @property
     def rows(self) -> int:
-        """Rows there are."""
+        """How many rows the cache has."""
         return self.visual.shape[1]
 
     def take(self, other: _Cache, rows: int) -> None:
@@ -173,11 +177,11 @@ class _Cache:
 
 
 def _free_bytes(device: torch.device) -> int | None:
-    """What may still be taken there; None where the system does not say.
+    """Bytes that can still be allocated on the device; None if the system does not tell.
 
-    torch keeps what it once took, so that is free as well. A GPU that shares the machine's memory
-    (Jetson) counts pages of files as taken, though they would be dropped. Neither CUDA case has
-    been run yet.
+    torch keeps memory that it has freed, so that counts as free too. On a Jetson the GPU shares the
+    machine's memory, so the file cache counts as free: Linux gives it up when asked. Neither CUDA
+    case has been run yet.
     """
     if device.type == 'cpu':
         return available_bytes()
