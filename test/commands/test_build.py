@@ -177,7 +177,9 @@ class StandIn(types.ModuleType):
             raise KeyboardInterrupt
         for done in range(3):
             on_step(BuildStep('building decoder', done, 2))
-        return [BuiltEngine('decoder', checkpoint.folder / 'engines' / 'x.plan', 2 * 10**9, 75.0, 6, 12)]
+        return [
+            BuiltEngine('decoder', checkpoint.folder / 'engines' / 'x.plan', 2 * 10**9, 75.0, 6, 12)
+        ]
 
 
 def test_engines_are_built_for_the_capacity_of_the_window(model, capsys, monkeypatch):
