@@ -166,7 +166,7 @@ class Bank:
 
 
 def _without_cells(episode: Truth) -> Truth:
-    values = dict(vars(episode)) | {'cells': episode.cells[:0]}
+    values = dict(vars(episode)) | {'cells': episode.cells[:0].copy()}
     return Truth(**values)
 
 

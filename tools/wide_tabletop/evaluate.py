@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -107,32 +108,38 @@ def judge(footage: Footage, clip: Clip, asked: Asked, answer: Any) -> Sums:
     return sums
 
 
-def measure(
-    model: str,
-    backend: str,
-    seed: int,
-    seconds: tuple[float, float],
-    verbose: bool,
-    numbers: range,
-) -> Sums:
+@dataclass(frozen=True)
+class Course:
+    """What is measured, and on what. max_new_tokens: 0 leaves it to the package."""
+
+    model: str
+    backend: str
+    seed: int
+    seconds: tuple[float, float]
+    max_new_tokens: int = 0
+    verbose: bool = False
+
+
+def measure(course: Course, numbers: range) -> Sums:
     """Film, ask and judge some clips; one process's share."""
     from molmo_ground_ros.backends import load
     from molmo_ground_ros.backends.base import BackendSettings
     from molmo_ground_ros.grounding.grounder import Grounder
     from molmo_ground_ros.types import Query
 
-    grounder = Grounder(load(backend, BackendSettings(model, device='cpu', threads=1)))
+    settings = BackendSettings(course.model, device='cpu', threads=1)
+    grounder = Grounder(load(course.backend, settings), course.max_new_tokens)
     stage, sums = camera_stage(), Sums()
     for number in numbers:
-        footage = film(seed, number, stage, seconds)
+        footage = film(course.seed, number, stage, course.seconds)
         clip = Clip(footage.truth, np.arange(len(footage.jpegs)))
         window = clip_of(footage)
-        for asked in questions_of(clip, np.random.default_rng((seed, number, 4))):
+        for asked in questions_of(clip, np.random.default_rng((course.seed, number, 4))):
             began = time.monotonic()
             answer = grounder.ground(window, Query(asked.question))
             sums.right(['seconds'], time.monotonic() - began)
             sums += judge(footage, clip, asked, answer)
-            if verbose:
+            if course.verbose:
                 print(number, repr(asked.question), '|', asked.reply, '|', answer.text, flush=True)
     stage.close()
     return sums
@@ -166,6 +173,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--seconds', type=float, nargs=2, default=(SHORTEST_S, LONGEST_S), metavar=('LOW', 'HIGH')
     )
+    parser.add_argument(
+        '--max-new-tokens', type=int, default=0, help='of an answer; 0: as the package has it'
+    )
     parser.add_argument('--processes', type=int, default=os.cpu_count() or 1)
     parser.add_argument('--verbose', action='store_true', help='print every answer')
     return parser
@@ -176,15 +186,20 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     began = time.monotonic()
     low, high = options.seconds
-    share = partial(
-        measure, options.model, options.backend, options.seed, (low, high), options.verbose
+    course = Course(
+        options.model,
+        options.backend,
+        options.seed,
+        (low, high),
+        options.max_new_tokens,
+        options.verbose,
     )
     count = max(1, min(options.processes, options.clips))
     parts = [range(first, options.clips, count) for first in range(count)]
     sums = Sums()
     try:
         with ProcessPoolExecutor(count, multiprocessing.get_context('spawn')) as pool:
-            for part in pool.map(share, parts):
+            for part in pool.map(partial(measure, course), parts):
                 sums += part
     except RendererMissingError as err:
         print(err, file=sys.stderr)

@@ -12,6 +12,7 @@ from tools.wide_tabletop.questions import phrases, replies, texts, wordings
 from tools.wide_tabletop.questions.clip import Clip, Spot
 from tools.wide_tabletop.questions.referents import CATEGORIES, Referent, group, make
 from tools.wide_tabletop.questions.texts import STRAY, TEXTS
+from tools.wide_tabletop.truth import ARTEFACTS
 
 Forms = Callable[[str], Sequence[str]]
 MOST_POINTS, MOST_TRACKED = 8, 4
@@ -200,6 +201,7 @@ def ask_text(
 def draw(clip: Clip, count: int, rng: np.random.Generator, tracks: float = 0.12) -> list[Asked]:
     """`count` questions in trained forms, no two alike; about half points, a quarter texts."""
     asked: dict[str, Asked] = {}
+    has_artefacts = any(happening.kind in ARTEFACTS for happening in clip.happenings)
     for _ in range(4 * count):
         if len(asked) == count:
             break
@@ -211,6 +213,8 @@ def draw(clip: Clip, count: int, rng: np.random.Generator, tracks: float = 0.12)
         else:
             odds = np.array([3, 1, 4, 1.5, 1.2, 1.5, 1, 1.2])
             category = CATEGORIES[int(rng.choice(len(CATEGORIES), p=odds / odds.sum()))]
+            if category == 'anomaly' and not has_artefacts and rng.random() < 0.6:
+                continue
             task = 'count' if rng.random() < 0.45 else 'point'
             question = ask(clip, category, task, rng)
         if question is not None:
