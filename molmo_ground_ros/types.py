@@ -53,7 +53,8 @@ class RawImage:
 
     width: int  # pixels
     height: int  # pixels
-    encoding: str  # as in sensor_msgs/image_encodings
+    # As in sensor_msgs/image_encodings.
+    encoding: str
     step: int  # bytes a row, padding included
     data: Data
     is_bigendian: bool = False
@@ -68,7 +69,8 @@ class RawImage:
 class CompressedImage:
     """The fields of `sensor_msgs/CompressedImage`, undecoded."""
 
-    format: str  # as the publisher wrote it, e.g. "jpeg" or "rgb8; jpeg compressed bgr8"
+    # As the publisher wrote it, e.g. "jpeg" or "rgb8; jpeg compressed bgr8".
+    format: str
     data: Data
 
     @property
@@ -85,7 +87,8 @@ class Frame:
     """One decoded camera picture."""
 
     stamp_ns: int  # header stamp
-    image: NDArray[np.uint8]  # (H, W, 3) RGB; a clip's are read-only
+    # (H, W, 3) RGB; a clip's are read-only.
+    image: NDArray[np.uint8]
     frame_id: str = ''  # header frame_id
 
 
@@ -100,9 +103,11 @@ class Clip:
     camera: str
     frames: tuple[Frame, ...]
     seconds: tuple[float, ...]
-    start_ns: int  # the window asked for, or covered where none was asked for
+    # The window that was asked for, or that is covered if none was asked for.
+    start_ns: int
     end_ns: int
-    frames_expected: int  # how many a gapless recording would have given
+    # How many a gapless recording would have given.
+    frames_expected: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -133,8 +138,10 @@ class Question:
 
     query: Query
     task: Task  # never AUTO
-    prompt: str  # the text that the model is sent
-    max_new_tokens: int  # how many tokens its answer may have
+    # The text that the model is sent.
+    prompt: str
+    # How many tokens its answer may have.
+    max_new_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +149,12 @@ class Point:
     """One grounded point: the stamp is the very frame's, copied, never computed."""
 
     stamp_ns: int
-    id: int  # points: occurrence 1..N; tracks: the object's identity
+    # Of points the occurrence, 1..N; of tracks the object.
+    id: int
     x: float  # source pixels
     y: float
-    score: float = math.nan  # the model's own probability, nan if unknown
+    # The model's own probability, nan if unknown.
+    score: float = math.nan
     frame_id: str = ''
 
 
@@ -163,7 +172,8 @@ class Rejection:
     """A piece of the model's text that was not used, and why."""
 
     reason: str
-    text: str  # the offending piece, shortened
+    # The piece of text, shortened.
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +181,12 @@ class Answer:
     """What the model said about a clip, and what could be made of it."""
 
     query: Query
-    task: Task  # never AUTO: what the question was taken for
-    text: str  # the model's words
-    count: int | None  # the total the model states; never repaired to match the points
+    # What the question asks for. Never AUTO.
+    task: Task
+    # The model's words.
+    text: str
+    # The total that the model states. It is never changed to match the points.
+    count: int | None
     label: str
     points: tuple[Point, ...]
     tracks: tuple[Track, ...]
@@ -186,8 +199,10 @@ class Answer:
     image_height: int
     frames_used: int
     frames_expected: int
-    truncated: bool  # the text was cut off by the token limit
+    # The text was cut off by the token limit.
+    truncated: bool
     model: str
     latency_ns: int = 0
-    refused: bool = False  # the model said it cannot answer
+    # The model said it cannot answer.
+    refused: bool = False
     rejected: tuple[Rejection, ...] = field(default=())

@@ -24,9 +24,12 @@ class Analysis:
     cameras: tuple[str, ...]  # topics
     span_ns: tuple[int, int]  # stamps, both ends in it
     findings: tuple[Finding, ...]  # by camera, then by question
-    losses: tuple[str, ...]  # what is missing of the recording, a line for a person each
+    # What is missing of the recording; each is a line for a person.
+    losses: tuple[str, ...]
     settings: Mapping[str, str]
     model: str
     timing_s: Mapping[str, float]  # seconds by what they were spent on
-    frames: int  # decoded for the model, each once
-    complete: bool  # False where it was interrupted: the windows that were left out are gaps
+    # How many frames were decoded for the model; each counts once.
+    frames: int
+    # Whether every window was asked; if not, those that were left out are gaps.
+    complete: bool

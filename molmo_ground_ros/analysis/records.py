@@ -20,27 +20,40 @@ EVENT = 'event'
 TRACK_POINT = 'track_point'
 
 KEYS = (
-    'type',  # EVENT or TRACK_POINT
-    'question',  # its place among the questions, from 0
-    'query',  # its words
-    'task',  # what it was taken for, in small letters
+    # EVENT or TRACK_POINT.
+    'type',
+    # Its place among the questions, from 0.
+    'question',
+    # The words of the query.
+    'query',
+    # The task of the question, in small letters.
+    'task',
     'camera',  # topic
     'stamp_ns',  # header stamp of the very frame
     'seconds',  # from the span's start
-    'id',  # of the event or the track, from 1 for each question and camera
+    # The id of the event or track, from 1 for each question and camera.
+    'id',
     'label',
-    'x',  # source pixels, right of the left edge
-    'y',  # below the top edge
-    'score',  # the model's own probability, null if unknown
+    # Source pixels right of the left edge.
+    'x',
+    # Source pixels below the top edge.
+    'y',
+    # The model's own probability, null if unknown.
+    'score',
     'image_width',  # pixels
     'image_height',
-    'window',  # the one whose answer is shown, from 0 for each camera
+    # The window that the sighting is from, counted from 0 for each camera.
+    'window',
     'window_start_ns',
     'window_end_ns',
-    'window_state',  # stitch.State: 'truncated' if its answer was cut off
-    'marks',  # what could not be decided: stitch.Mark
-    'text',  # the window's words
-    'verdict',  # null: a person writes 'confirmed', 'wrong', or where it is: 'x y'
+    # A value of stitch.WindowState: 'truncated' if its answer was cut off.
+    'window_state',
+    # What could not be decided: values of stitch.Mark.
+    'marks',
+    # The window's words.
+    'text',
+    # null. A person may write 'confirmed', 'wrong', or the right place: 'x y'.
+    'verdict',
 )
 
 

@@ -41,7 +41,8 @@ class AnalysisPlan:
     """The questions of an analysis, and the windows that they are asked about."""
 
     sources: tuple[str, ...]  # paths, as they were given
-    questions: tuple[Question, ...]  # each once
+    # No question is there twice.
+    questions: tuple[Question, ...]
     span_ns: Span  # stamps, both ends in it
     windows: Mapping[str, Sequence[Span]]  # by camera
     settings: Mapping[str, str]
@@ -168,7 +169,8 @@ class _Run:
     store: Store | None
     answers: dict[Key, Answer] = field(default_factory=dict)
     failed: dict[Key, GroundError] = field(default_factory=dict)
-    frames: dict[tuple[str, Span], int] = field(default_factory=dict)  # decoded, by window
+    # How many frames were decoded, by window.
+    frames: dict[tuple[str, Span], int] = field(default_factory=dict)
     timing_s: dict[str, float] = field(
         default_factory=lambda: {'read': 0.0, 'ask': 0.0, 'merge': 0.0}
     )

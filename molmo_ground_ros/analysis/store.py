@@ -33,7 +33,8 @@ class StoredAnswer:
     """One window's answer to one question, with what reading the window showed."""
 
     answer: Answer
-    frames: int  # decoded, after the window before
+    # How many frames were decoded, without those of the window before.
+    frames: int
     # (stamp, why) of the images that were first found undecodable in this window.
     undecodable: tuple[tuple[int, str], ...]
 

@@ -19,7 +19,8 @@ from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.types import Answer, Question
 
-Span = tuple[int, int]  # a window: its first and last stamp, ns
+# The first and last stamp of a window, ns.
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class WindowAnswers:
     work: Work
     answers: Mapping[int, Answer]
     failures: Mapping[int, Failure]
-    frames: int = 0  # decoded, after `earlier_end_ns`
+    # How many frames after `earlier_end_ns` were decoded.
+    frames: int = 0
     # (stamp, why) of the images that this reader was the first to find undecodable.
     undecodable: tuple[tuple[int, str], ...] = ()
     read_s: float = 0.0

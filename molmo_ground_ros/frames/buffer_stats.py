@@ -43,19 +43,27 @@ class BufferStats:
     duplicate: int
     zero_stamp: int
     too_large: int
-    far_future: int  # single messages far ahead, dropped
-    stale: int  # single messages far behind, dropped
+    # Single messages far ahead, dropped.
+    far_future: int
+    # Single messages far behind, dropped.
+    stale: int
     held_back: int  # 0 or 1: waits for the next message
-    out_of_order: int  # of kept and decimated: came after a newer one
-    gaps: int  # pauses of more than a second
-    evicted: int  # of kept and decimated: pushed out by time or bytes
-    undecodable: int  # of kept and decimated: found corrupt by a reader, and dropped
-    epochs: int  # restarts: backward jumps, jumps beyond the horizon, and clear()
+    # How many of kept and decimated came after a newer message.
+    out_of_order: int
+    # Pauses of more than a second.
+    gaps: int
+    # How many of kept and decimated were dropped because of time or bytes.
+    evicted: int
+    # How many of kept and decimated a reader found corrupt and the buffer dropped.
+    undecodable: int
+    # Restarts: by backward jumps, jumps beyond the horizon, and clear().
+    epochs: int
     frames: int
     nbytes: int
     oldest_ns: int  # 0 where nothing is held
     newest_ns: int
-    last_error: str  # of the newest decoding; '' if every frame could be decoded
+    # Why the newest decoding failed; '' if every frame could be decoded.
+    last_error: str
 
 
 COUNTED = (

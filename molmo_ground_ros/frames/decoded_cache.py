@@ -42,7 +42,8 @@ class DecodedCache:
         self._decode = decode
         # Never held while decoding.
         self._lock = threading.Lock()
-        self._held: LruCache[int, _Decoded] = LruCache(limit)  # guarded by _lock
+        # Guarded by _lock.
+        self._held: LruCache[int, _Decoded] = LruCache(limit)
 
     def decode(self, encoded: EncodedImage) -> NDArray[np.uint8]:
         """(H, W, 3) RGB, not to be written to. Raises ImageError."""

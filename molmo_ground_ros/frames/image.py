@@ -55,7 +55,8 @@ class _Layout:
     down: int = 1
     # Rows of data for two rows of the image: 3 if half-size colour planes follow.
     rows: int = 2
-    least: int = 1  # smallest width and height
+    # Smallest width and height.
+    least: int = 1
 
 
 def _bayer(code: int, depth: int) -> _Layout:

@@ -39,9 +39,11 @@ class PinnedWindow:
     stored: tuple[StoredMessage, ...]  # not empty, ascending
     start_ns: int
     end_ns: int
-    anchor_ns: int  # a time of the sampling grid, the same for all windows of an epoch
+    # A time of the sampling grid, the same for all windows of an epoch.
+    anchor_ns: int
     decode_image: Decode
-    report: Callable[[list[StoredMessage], str], None]  # takes what failed, and the last error
+    # Takes the messages that could not be decoded, and the last error.
+    report: Callable[[list[StoredMessage], str], None]
 
     def sampled(self) -> list[StoredMessage]:
         """The messages that sampling picks, the newest included; none of them decoded."""

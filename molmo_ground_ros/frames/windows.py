@@ -39,8 +39,10 @@ _TENTHS_A_PERIOD = SAMPLE_PERIOD_NS // _TENTH_NS
 class Sample:
     """One frame the model is shown."""
 
-    index: int  # into the stamps given
-    seconds: float  # its label: seconds from the first frame of the window, one decimal
+    # The index of its stamp among those that were passed.
+    index: int
+    # Its label: seconds from the first frame of the window, one decimal.
+    seconds: float
 
 
 def sample(
@@ -91,7 +93,8 @@ def first_full_slot(oldest_ns: int, anchor_ns: int) -> int:
     if oldest_ns == anchor_ns:
         # No message came before it.
         return oldest_ns
-    k = -((anchor_ns - oldest_ns - _HALF_NS) // SAMPLE_PERIOD_NS)  # rounded up
+    # The division is rounded up.
+    k = -((anchor_ns - oldest_ns - _HALF_NS) // SAMPLE_PERIOD_NS)
     return anchor_ns + k * SAMPLE_PERIOD_NS - _HALF_NS + 1
 
 

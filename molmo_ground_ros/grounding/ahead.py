@@ -31,7 +31,8 @@ class FramePreparer:
         self._buffers = dict(buffers)
         self._done: dict[str, dict[int, StoredMessage]] = {camera: {} for camera in buffers}
         self.prepared = 0
-        self.failed = 0  # frames that the backend could not take
+        # Frames that the backend could not take.
+        self.failed = 0
         self.last_error = ''
 
     def step(self) -> bool:

@@ -24,7 +24,8 @@ class Progress:
 
     stage: str  # 'queued', 'decoding', 'generating'
     tokens: int = 0
-    points: tuple[Point, ...] = ()  # settled so far, without scores
+    # Settled so far, without scores.
+    points: tuple[Point, ...] = ()
 
 
 OnProgress = Callable[[Progress], bool]
@@ -84,7 +85,8 @@ class Grounder:
         """
         if not clip.frames:
             raise NoFrames(clip.camera, 'the clip is empty')
-        by_limit: dict[int, list[int]] = {}  # places of the questions
+        # Places of the questions.
+        by_limit: dict[int, list[int]] = {}
         for place, question in enumerate(questions):
             by_limit.setdefault(question.max_new_tokens, []).append(place)
         answers: dict[int, Answer] = {}

@@ -31,7 +31,8 @@ class Call:
     """A call that the backend has not come back from yet."""
 
     purpose: Purpose
-    began_ns: int  # steady clock
+    # Steady clock.
+    began_ns: int
 
 
 class GuardedBackend:

@@ -17,7 +17,8 @@ from molmo_ground_ros.types import Query, Question
 class GrounderLoader:
     """Loads a model and puts a grounder on it. Can be pickled."""
 
-    backend: str  # a name of backends.BACKENDS, or 'auto'
+    # A name of backends.BACKENDS, or 'auto'.
+    backend: str
     settings: BackendSettings
     max_new_tokens: int = 0
     answer_format: str = 'molmo2'

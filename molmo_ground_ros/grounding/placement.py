@@ -18,7 +18,8 @@ from molmo_ground_ros.types import Answer, Clip, Frame, Point, Question, Rejecti
 # Half a sampling period: a time that is further away belongs to no frame of the clip.
 TIME_TOLERANCE_S = 0.25
 
-_SNIPPET = 80  # characters of the text that a rejection shows
+# How many characters of the text a rejection shows.
+_SNIPPET = 80
 
 
 def find_frame(clip: Clip, parsed: grammar.ParsedPoint) -> Frame | None:
@@ -107,7 +108,8 @@ class _Placement:
         self._tokens = scores.TokenSpans(generation.tokens)
         self._ids = grammar.AnswerIds()
         self.rejected: list[Rejection] = []
-        self.labels: dict[int, str] = {}  # by id: an object's own, where it has one
+        # By id, for objects that have a label of their own.
+        self.labels: dict[int, str] = {}
 
     def place(self, block: grammar.Block) -> list[Point]:
         """The points of the next block, with ids that no earlier block has."""

@@ -24,19 +24,29 @@ class SessionStats:
     """What the session has done since it began."""
 
     state: ModelState
-    load_error: str  # why the model cannot be used: loading failed, or the worker ended
-    stuck: str  # why questions are refused while the model does not come back; '' if it does
-    waiting: int  # in the queue, without the one being answered
-    running_s: float  # how long the worker has been at its present job; 0 when idle
-    preparing_s: float  # how long it has been at encoding one frame ahead; 0 when it is not
+    # Why the model cannot be used: loading failed, or the worker ended.
+    load_error: str
+    # Why questions are refused while the model does not come back; '' if it does.
+    stuck: str
+    # In the queue, without the one being answered.
+    waiting: int
+    # How long the worker has been at its present job; 0 when idle.
+    running_s: float
+    # How long it has been at encoding one frame ahead; 0 when it is not.
+    preparing_s: float
     outcomes: dict[str, int]  # by name of ErrorCode
-    late: int  # outcomes that came after the job had been resolved, and were dropped
-    latency_p50_s: float  # of the last answers, from asking to answer; nan before the first
+    # Outcomes that came after the job had been resolved, and were dropped.
+    late: int
+    # Of the last answers, from asking to answer; nan before the first.
+    latency_p50_s: float
     latency_p95_s: float
-    prepared: int  # frames encoded as they arrived
-    unprepared: int  # frames that the backend failed to encode ahead
+    # Frames encoded as they arrived.
+    prepared: int
+    # Frames that the backend failed to encode ahead.
+    unprepared: int
     prepare_error: str  # of the last of them
-    backend_error: str  # of the newest question that reached the model; '' if it was answered
+    # Of the newest question that reached the model; '' if it was answered.
+    backend_error: str
     last_error: str
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 SUFFIX = '.partial'  # of a file that is not complete yet
 
-_CHUNK = 2**24  # bytes handed to the operating system at once
+# How many bytes are handed to the operating system at once.
+_CHUNK = 2**24
 
 
 @contextlib.contextmanager

@@ -23,11 +23,15 @@ from contextlib import contextmanager, redirect_stdout
 from molmo_ground_ros.analysis.ray.share import Machine
 from molmo_ground_ros.errors import BadSetting, MissingPackage
 
-LOCAL, AUTO = 'local', 'auto'  # started here; the one that runs on this machine
+# LOCAL: start a Ray on this machine. AUTO: join the one that runs on it.
+LOCAL, AUTO = 'local', 'auto'
 LOOPBACK = '127.0.0.1'
-ANSWER_S = 5.0  # for a connection to be taken
-JOIN_S = 40.0  # to join a cluster, which takes about a second
-STORE_BYTES = 100_000_000  # for what workers hand over, which is text; near the least Ray takes
+# How long a connection may take.
+ANSWER_S = 5.0
+# How long joining a cluster may take. It usually takes about a second.
+JOIN_S = 40.0
+# Room for what workers hand over, which is text. It is close to the least that Ray accepts.
+STORE_BYTES = 100_000_000
 
 _ADDRESS = re.compile(r'(?:ray://)?(?P<host>[^/:]+|\[[^]/]+\]):(?P<port>\d{1,5})')
 # Ray itself waits many minutes for a cluster that does not answer, and cannot be interrupted then.
@@ -36,7 +40,8 @@ _PROBE = 'import ray, sys; ray.init(sys.argv[1], log_to_driver=False); ray.shutd
 
 def check(address: str) -> None:
     """Raise MissingPackage without Ray, BadSetting for an address where nothing listens."""
-    if importlib.util.find_spec('ray') is None:  # importing it waits until its settings are made
+    # Ray must not be imported before its settings are made.
+    if importlib.util.find_spec('ray') is None:
         raise MissingPackage('ray', 'ray')
     if address in (LOCAL, AUTO):
         return

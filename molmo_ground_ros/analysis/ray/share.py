@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from molmo_ground_ros.errors import BadSetting
 
-_PARTS = 10_000  # Ray counts CPUs and GPUs in ten-thousandths
-_ON_A_GPU = ('torch', 'transformers')  # that take a GPU where there is one
+# Ray counts CPUs and GPUs in ten-thousandths.
+_PARTS = 10_000
+# These backends use a GPU if there is one.
+_ON_A_GPU = ('torch', 'transformers')
 _ONLY_ON_A_GPU = ('tensorrt',)
 
 
@@ -33,7 +35,8 @@ class Share:
     workers: int
     cpus: float
     gpus: float
-    threads: int  # of the backend; 0 leaves the library's own choice
+    # Threads of the backend; 0 leaves the choice to its library.
+    threads: int
 
 
 def on_gpu(backend: str, device: str, machines: Sequence[Machine]) -> bool:

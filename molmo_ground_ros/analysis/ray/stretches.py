@@ -24,7 +24,8 @@ class Stretches:
     def __init__(self, works: Iterable[Work]) -> None:
         """Take windows, those of each camera together and in order."""
         by_camera = groupby(works, key=lambda work: work.camera)
-        self._free: deque[Stretch] = deque(deque(group) for _, group in by_camera)  # nobody's
+        # Stretches that belong to no worker.
+        self._free: deque[Stretch] = deque(deque(group) for _, group in by_camera)
         self._own: dict[int, Stretch] = {}  # by worker
 
     def next(self, worker: int) -> Work | None:

@@ -25,13 +25,17 @@ from molmo_ground_ros.types import Question
 class WorkerTask:
     """Everything that a worker needs to know. Paths mean the same on every machine."""
 
-    folder: str  # that relative paths start from
+    # The folder that relative paths start from.
+    folder: str
     sources: tuple[str, ...]
     cameras: tuple[str, ...]
-    recordings_digest: str  # `fingerprint` of the recordings
-    model: str  # its path, if it is one
+    # What `fingerprint` gives for the recordings.
+    recordings_digest: str
+    # The model, which is a path for most backends.
+    model: str
     questions: tuple[Question, ...]
-    load: Callable[[], Grounder]  # called in the worker
+    # Loads the model. It is called in the worker.
+    load: Callable[[], Grounder]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Ready:
     """What a worker says when it can be asked."""
 
     machine: str
-    model: str  # the name that every answer carries
+    # The name of the model, which every answer carries.
+    model: str
     files: tuple[tuple[str, int], ...]  # of the model: name, bytes
 
 

@@ -27,9 +27,12 @@ from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.recording import Recording
 
 MOST_TRIES = 3  # of a window whose worker dies
-MOST_DEATHS = 6  # of a worker in a row, with no window asked between: it is not replaced then
-CLOSE_S = 10.0  # for workers to delete what they unpacked
-PATIENCE_S = 60.0  # without any worker, until that is said
+# A worker that dies so often in a row, without asking a window in between, is not replaced.
+MOST_DEATHS = 6
+# How long workers may take to delete what they unpacked.
+CLOSE_S = 10.0
+# After this long without any worker a warning is logged.
+PATIENCE_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +43,8 @@ class _Slot:
 
     number: int
     actor: Any = None
-    deaths: int = 0  # since a window was asked
+    # How often it died since it was last asked about a window.
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,15 @@ class Workers:
 
     job: WorkerTask
     share: Share
-    model: str = ''  # known as soon as one worker is ready
+    # The name of the model; '' until a worker is ready.
+    model: str = ''
     _slots: list[_Slot] = field(default_factory=list)
     _idle: deque[_Slot] = field(default_factory=deque)
-    _pending: dict[Any, tuple[_Slot, Work | None]] = field(default_factory=dict)  # None: it loads
+    # By Ray's reference; the work is None while the worker loads.
+    _pending: dict[Any, tuple[_Slot, Work | None]] = field(default_factory=dict)
     _ready: Ready | None = None  # of the first worker
-    _last: str = ''  # why the last one was given up
+    # Why the last worker was given up.
+    _last: str = ''
 
     def __enter__(self) -> Workers:
         """Start, and wait until one of them is ready. Raises what loading raised."""
@@ -136,7 +143,8 @@ class Workers:
         )
         try:
             slot.actor = actor_class.remote()
-        except ImportError as err:  # with ray:// the cluster unpacks our class at once
+        except ImportError as err:
+            # With ray:// the cluster unpacks our class immediately.
             raise BackendError(f'worker: {err}: it must be installed there') from err
         self._pending[slot.actor.load.remote(self.job)] = slot, None
 
@@ -183,7 +191,8 @@ class Workers:
     def _replace(self, slot: _Slot, death: _Death) -> None:
         import ray
 
-        ray.kill(slot.actor)  # it may be alive, and only out of reach
+        # The worker may be alive and out of reach.
+        ray.kill(slot.actor)
         slot.deaths += 1
         _log.warning('a worker died: %s', death.why)
         if slot.deaths < MOST_DEATHS:

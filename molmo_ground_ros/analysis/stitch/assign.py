@@ -120,7 +120,8 @@ def _alternatives(
     place = np.concatenate([m + np.arange(n), np.arange(m)])
     for i, j in chosen.items():
         place[i], place[n + j] = j, m + i
-    moved = lengths[:, place] - lengths[np.arange(n + m), place][:, None]  # agent -> place of agent
+    # What it costs an agent to take the place of another.
+    moved = lengths[:, place] - lengths[np.arange(n + m), place][:, None]
     extra = moved + _shortest(moved).T
     holder = np.argsort(place)
     others, released = [], []

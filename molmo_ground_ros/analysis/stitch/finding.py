@@ -19,21 +19,30 @@ from molmo_ground_ros.types import Point, Question, Rejection
 class Mark(enum.StrEnum):
     """What could not be decided about an event or a track; the value is a stable string."""
 
-    MAY_BE_TWO = 'may be two'  # joined from two windows, but hardly near enough
-    MAY_BE_SAME = 'may be the same as another'  # as those in `may_be`; kept apart
-    WHICH = 'which of several'  # joined, but with another it would fit nearly as well
-    UNCONFIRMED = 'unconfirmed'  # the windows in `missed_by` show the moment and do not have it
-    AT_EDGE = 'at the edge of what was seen'  # where no other window tells how it goes on
-    RESUMED = 'resumed'  # joined across a time without a sighting: at rest at the same place
+    # Joined from two windows, but hardly near enough.
+    MAY_BE_TWO = 'may be two'
+    # Kept apart from those in `may_be`, which may be the same.
+    MAY_BE_SAME = 'may be the same as another'
+    # Joined, but with another it would fit nearly as well.
+    WHICH = 'which of several'
+    # The windows in `missed_by` show the moment and do not have it.
+    UNCONFIRMED = 'unconfirmed'
+    # No other window shows how it goes on.
+    AT_EDGE = 'at the edge of what was seen'
+    # Joined across a time without a sighting: at rest at the same place.
+    RESUMED = 'resumed'
 
 
 class WindowState(enum.StrEnum):
     """What became of a window."""
 
     ANSWERED = 'answered'
-    TRUNCATED = 'truncated'  # answered up to where the text was cut off
-    REFUSED = 'refused'  # the model said that it cannot answer
-    FAILED = 'failed'  # there is no answer
+    # Answered up to where the text was cut off.
+    TRUNCATED = 'truncated'
+    # The model said that it cannot answer.
+    REFUSED = 'refused'
+    # There is no answer.
+    FAILED = 'failed'
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +50,32 @@ class AnsweredWindow:
     """One window as it was answered."""
 
     index: int  # from 0, in order of time
-    start_ns: int  # the window asked for, both ends in it
+    # The window that was asked for. Both ends belong to it.
+    start_ns: int
     end_ns: int
-    seen_until_ns: int  # the last stamp the answer speaks for; before start_ns if it does for none
-    newest_ns: int  # stamp of the newest frame used; start_ns if there is none
+    # The last stamp that the answer speaks for; before start_ns if it speaks for none.
+    seen_until_ns: int
+    # The stamp of the newest frame that was used; start_ns if there is none.
+    newest_ns: int
     state: WindowState
-    reason: str  # why not all of it was seen; '' if it was
-    stated: int | None  # the total the model states; never repaired to match the points
-    occurrences: int  # that its points tell apart
+    # Why the answer does not speak for all of the window; '' if it does.
+    reason: str
+    # The total that the model states. It is never changed to match the points.
+    stated: int | None
+    # How many occurrences its points tell apart.
+    occurrences: int
     tracks: int
     label: str
-    text: str  # the model's words
+    # The model's words.
+    text: str
     frames_used: int
     frames_expected: int
     truncated: bool
     model: str
     latency_ns: int
     rejected: tuple[Rejection, ...]
-    image_width: int = 0  # pixels, of the newest frame; 0 if there is none
+    # The size of the newest frame in pixels; 0 if there is none.
+    image_width: int = 0
     image_height: int = 0
 
     def shows(self, stamp_ns: int) -> bool:
@@ -79,7 +96,8 @@ class Sighting:
     """One point of one window's answer. `point.id` is the window's own."""
 
     window: int  # index
-    label: str  # the model's, of the block it stands in
+    # The model's label of the block that the point stands in.
+    label: str
     point: Point
 
 
@@ -88,11 +106,15 @@ class Event:
     """One occurrence, merged from the sightings of overlapping windows."""
 
     id: int  # 1..N in order of time
-    sighting: Sighting  # that stands for the event: the one deepest inside its window
-    duplicates: tuple[Sighting, ...]  # the same occurrence, by other windows or pointed at again
+    # The sighting that stands for the event: the one deepest inside its window.
+    sighting: Sighting
+    # Other sightings of the same occurrence.
+    duplicates: tuple[Sighting, ...]
     marks: tuple[Mark, ...]
-    may_be: tuple[int, ...]  # ids of events that may be this one
-    missed_by: tuple[int, ...]  # windows that show the moment and do not have it
+    # Ids of events that may be this one.
+    may_be: tuple[int, ...]
+    # Indices of windows that show the moment and do not have it.
+    missed_by: tuple[int, ...]
 
     @property
     def point(self) -> Point:
@@ -105,13 +127,19 @@ class Trajectory:
     """One object, followed through all windows that have it."""
 
     id: int  # 1..N in order of first appearance
-    label: str  # that of the first window
-    points: tuple[Sighting, ...]  # one a stamp, ascending
-    duplicates: tuple[Sighting, ...]  # of the same stamps, by other windows
+    # The label in the first window.
+    label: str
+    # One sighting for each stamp, ascending.
+    points: tuple[Sighting, ...]
+    # Sightings of the same stamps, by other windows.
+    duplicates: tuple[Sighting, ...]
     marks: tuple[Mark, ...]
-    may_be: tuple[int, ...]  # ids of trajectories that may be this object
-    missed_by: tuple[int, ...]  # windows that show a moment of it and do not have it
-    resumed_ns: tuple[tuple[int, int], ...]  # (from, to): nobody saw it between, and it was joined
+    # Ids of trajectories that may be this object.
+    may_be: tuple[int, ...]
+    # Indices of windows that show a moment of it and do not have it.
+    missed_by: tuple[int, ...]
+    # (from, to): times without a sighting, across which it was joined.
+    resumed_ns: tuple[tuple[int, int], ...]
 
     @property
     def path(self) -> tuple[Point, ...]:
@@ -124,11 +152,13 @@ class Seam:
     """Where a window was joined to those before it."""
 
     window: int  # index
-    start_ns: int  # the time it shares with them; start after end if there is none
+    # The time that it shares with them. The start is after the end if there is none.
+    start_ns: int
     end_ns: int
     events_joined: int
     tracks_joined: int
-    undecided: int  # joins, and pairs kept apart, that could as well have gone the other way
+    # How many joins, and pairs kept apart, could as well have gone the other way.
+    undecided: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +167,8 @@ class Gap:
 
     start_ns: int
     end_ns: int
-    windows: tuple[int, ...]  # that should have spoken for it; () if none was asked
+    # Indices of the windows that should have spoken for it; () if none was asked.
+    windows: tuple[int, ...]
     reason: str
 
 

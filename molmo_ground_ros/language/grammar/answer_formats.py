@@ -45,7 +45,8 @@ class AnswerFormat:
 
     name: str
     parser: Callable[[ParseLimits, Task], AnswerParser]
-    instructions: Mapping[Task, str]  # what is added to the prompt of a task, on its own line
+    # What is added to the prompt of a task, on its own line.
+    instructions: Mapping[Task, str]
 
     def parse(
         self, text: str, limits: ParseLimits = DEFAULT_LIMITS, task: Task = Task.AUTO

@@ -47,13 +47,17 @@ _SAME_POINTS = 3
 
 
 class _Word(NamedTuple):
-    text: str  # at most SNIPPET + 1 characters
+    # At most SNIPPET + 1 characters.
+    text: str
     start: int
     end: int
-    value: float | None  # None: not a number
-    dotted: bool  # has a decimal point
+    # None: not a number.
+    value: float | None
+    # Has a decimal point.
+    dotted: bool
     signed: bool
-    frame: bool  # begins with t^
+    # Begins with t^.
+    frame: bool
 
     @property
     def natural(self) -> bool:
@@ -296,7 +300,8 @@ def _read_word(text: str, start: int, end: int) -> _Word:
         text,
         start,
         end,
-        value=float(number),  # at most SNIPPET + 1 digits
+        # At most SNIPPET + 1 digits.
+        value=float(number),
         dotted='.' in number,
         signed=match['sign'] is not None,
         frame=match['frame'] is not None,
@@ -331,8 +336,10 @@ def _is_head(words: list[_Word], at: int, into: int, article: bool) -> bool:
     follower = words[at + 1] if at + 1 < len(words) else words[at]
     return (
         into > 1
-        and into % 3 == 1  # where a row would begin
-        and not words[0].frame  # t^k heads have ended their segments already
+        # Where a row would begin.
+        and into % 3 == 1
+        # Heads written t^k have ended their segments already.
+        and not words[0].frame
         and words[at].dotted == words[0].dotted
         and follower.natural
         and follower.text != '0'

@@ -11,7 +11,8 @@ class AnswerIds:
     """Gives the ids of one answer's blocks, in the order of the blocks."""
 
     def __init__(self) -> None:
-        self._next = 1  # the lowest id that no block has had yet
+        # The lowest id that no block has had yet.
+        self._next = 1
 
     def of_block(self, block: Block) -> dict[int, int]:
         """Map each id that the block writes to one that no earlier block has.

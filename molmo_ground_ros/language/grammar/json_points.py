@@ -56,7 +56,8 @@ _THINKING = ('<think>', '</think>')
 class Dialect:
     """What one family of models writes."""
 
-    points: tuple[str, ...]  # names of a point, or of a list of them
+    # Names of a point, or of a list of them.
+    points: tuple[str, ...]
     boxes: tuple[str, ...]
     y_first: bool = False
 

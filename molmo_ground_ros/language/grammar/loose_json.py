@@ -41,7 +41,8 @@ class Leaf:
     """A number, or a text; a name without quotes (null, true) is a text, too."""
 
     value: float | str
-    start: int  # text[start:end] is the value, without its quotes
+    # The value is text[start:end], without its quotes.
+    start: int
     end: int
 
 
@@ -51,7 +52,8 @@ class Node:
 
     is_object: bool
     start: int
-    end: int = -1  # -1: never closed
+    # -1 if it was never closed.
+    end: int = -1
     # Whether nothing in it was out of place.
     sound: bool = True
     # Whether there is an object inside it, at any depth.
@@ -68,9 +70,12 @@ class Node:
 class JsonParts:
     """What a text holds."""
 
-    roots: tuple[Node, ...]  # those that stand in no other, in the order written
-    open: tuple[Node, ...]  # those that the end of the text cut, the outermost first
-    plain: str  # the text without them, BLOCK where each stood
+    # The nodes that stand in no other node, in the order written.
+    roots: tuple[Node, ...]
+    # The nodes that the end of the text cuts, the outermost first.
+    open: tuple[Node, ...]
+    # The text without the JSON, with BLOCK in the place of each piece.
+    plain: str
 
 
 def find_json(text: str, start: int = 0) -> JsonParts:
@@ -213,5 +218,6 @@ def walk(roots: tuple[Node, ...]) -> Iterator[Node]:
 def _unescaped(escape: re.Match[str]) -> str:
     if escape[1]:
         char = chr(int(escape[1], 16))
-        return char if char.isprintable() else '?'  # half of a surrogate pair, too
+        # This also replaces half of a surrogate pair.
+        return char if char.isprintable() else '?'
     return ' ' if escape[2] in 'nrtbf' else str(escape[2])

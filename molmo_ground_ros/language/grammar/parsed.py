@@ -12,7 +12,8 @@ from molmo_ground_ros.types import Rejection
 
 Kind = Literal['points', 'tracks']
 
-SNIPPET = 80  # characters of the offending text that a rejection shows
+# Characters of the offending text that a rejection shows.
+SNIPPET = 80
 
 
 class Reason(enum.StrEnum):
@@ -21,15 +22,24 @@ class Reason(enum.StrEnum):
     TIME_ORDER and DEGENERATE are reports: the rows they show are kept. All others were dropped.
     """
 
-    CUT_OFF = 'cut off'  # the text ends inside it
-    OUT_OF_RANGE = 'out of range'  # a coordinate off the image, a head or id below 0 or too long
-    REPEATED_ID = 'repeated id'  # twice in one frame: the first is kept
-    TIME_ORDER = 'time out of order'  # a frame before the one above it
-    TOO_MANY = 'too many points'  # over one of the Limits
-    EXTRA = 'extra coordinates'  # `id x y z`, e.g. MolmoMotion's
-    UNREADABLE = 'unreadable'  # not of this grammar
-    DEGENERATE = 'degenerate'  # a <points> block that says one point, id and all, in every frame
-    MORE = 'more'  # the last rejection when there were too many; its text says how many more
+    # The text ends inside the piece.
+    CUT_OFF = 'cut off'
+    # A coordinate off the image, a head or id below 0 or too long.
+    OUT_OF_RANGE = 'out of range'
+    # An id that is twice in one frame. The first point is used.
+    REPEATED_ID = 'repeated id'
+    # A frame before the one above it.
+    TIME_ORDER = 'time out of order'
+    # A number above one of ParseLimits.
+    TOO_MANY = 'too many points'
+    # `id x y z`, as MolmoMotion writes.
+    EXTRA = 'extra coordinates'
+    # The piece is not of this grammar.
+    UNREADABLE = 'unreadable'
+    # A <points> block that holds the same point with the same id in every frame.
+    DEGENERATE = 'degenerate'
+    # The last rejection when there were too many; its text says how many more.
+    MORE = 'more'
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +63,28 @@ DEFAULT_LIMITS = ParseLimits()
 class ParsedPoint:
     """One `id x y` row and the head it stands under. At most one of time, frame_index is set."""
 
-    time: float | None  # the head as written: seconds (video), the image's 1-based index (images)
-    frame_index: int | None  # the article's `t^k`, JSON's frame: which sampled one, from 1
+    # The head as written: seconds of a video, or of images the index of one, from 1.
+    time: float | None
+    # The k of the article's `t^k`, or JSON's frame: which sampled frame, from 1.
+    frame_index: int | None
     id: int
-    x: float  # share of the image's width, 0..1 from the left
-    y: float  # share of its height, 0..1 from the top
-    start: int  # text[start:end] is "id x y"; of JSON the object
+    # Share of the image's width, 0..1 from the left.
+    x: float
+    # Share of its height, 0..1 from the top.
+    y: float
+    # "id x y" is text[start:end], or in JSON the object.
+    start: int
     end: int
-    head_start: int  # text[head_start] is where this row's head begins; of JSON its object
-    block: int  # which block, from 0, among all of the answer's
-    label: str = ''  # of JSON: its own; that of others is their block's
-    deciding: tuple[tuple[int, int], ...] = ()  # of JSON: the characters that decide it, and
-    fine: tuple[int, ...] = ()  # those finer than 1 % of the image; see scores.py
+    # Where the head of the row begins in the text, or in JSON the object.
+    head_start: int
+    # The index of the block in the answer.
+    block: int
+    # The point's own label, which only JSON has. The label of others is their block's.
+    label: str = ''
+    # Only of JSON: the spans of characters that decide the point, and in `fine` the places of
+    # digits that are finer than 1 % of the image. See grounding/scores.py.
+    deciding: tuple[tuple[int, int], ...] = ()
+    fine: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +92,12 @@ class Block:
     """One `<points ...>` or `<tracks ...>`. Ids mean something inside their block only."""
 
     kind: Kind
-    label: str  # the body, else alt= or label=; '' if neither was complete
-    points: tuple[ParsedPoint, ...]  # as written, never sorted
-    complete: bool  # the coordinates were closed, so none is missing
+    # The body of the block, else its alt= or label=; '' if neither is complete.
+    label: str
+    # In the order written.
+    points: tuple[ParsedPoint, ...]
+    # The coordinates were closed, so none is missing.
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +105,12 @@ class Parsed:
     """What an answer says. A stated total, "none" and a refusal are three different answers."""
 
     blocks: tuple[Block, ...] = ()
-    count: int | None = None  # the stated total; None if none is stated, also when `none` is True
-    none: bool = False  # "There are none.", "No tracks available."
-    refused: bool = False  # "Sorry, I can't count ..."
+    # The stated total; None if none is stated, also when `none` is True.
+    count: int | None = None
+    # As in "There are none." and "No tracks available."
+    none: bool = False
+    # As in "Sorry, I can't count ...".
+    refused: bool = False
     rejections: tuple[Rejection, ...] = ()
 
     @property
@@ -116,7 +142,8 @@ class Ledger:
 
     def __init__(self, limits: ParseLimits) -> None:
         self.limits = limits
-        self.rows = 0  # read so far, kept or not
+        # Rows that were read so far, used or not.
+        self.rows = 0
         self._rejections: list[Rejection] = []
         self._more = 0
 
