@@ -36,8 +36,8 @@ def test_every_file_that_starts_nodes_is_in_their_group() -> None:
     assert {parallel.group(file) for file in starting} == {'nodes'}
 
 
-@pytest.mark.parametrize('entry', parallel.NODES)
-def test_files_that_are_said_to_start_nodes_exist(entry: str) -> None:
+@pytest.mark.parametrize('entry', [entry for some in parallel.SHARED.values() for entry in some])
+def test_files_and_folders_that_share_a_process_exist(entry: str) -> None:
     assert (ROOT / entry).exists()
 
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tests share a worker when several run at once, and which start first. Used by conftest.py.
 
-A file's tests stay on one worker, where they share what its fixtures make. Files that start nodes
-share one, too: discovery of many nodes by several processes at once is slow, and nothing is gained.
+A file's tests stay on one worker, where they share what its fixtures make. Some files share one,
+too: those that start nodes, since discovery of many nodes by several processes at once is slow, and
+those that use the graphs of one fixture, which take half a minute to export.
 """
 
 from __future__ import annotations
@@ -15,15 +16,23 @@ from typing import Any
 
 import pytest
 
-# Files and folders of tests that start nodes.
-NODES = ('test/packaging/test_setup.py', 'test/ros')
+# Files and folders that share a worker.
+SHARED = {
+    'nodes': ('test/packaging/test_setup.py', 'test/ros'),
+    'exported graphs': tuple(
+        f'test/backends/molmo2/test_{name}.py'
+        for name in ('engines_check', 'exported', 'onnx', 'tensorrt_runtime')
+    ),
+}
 
 
 def group(file: str) -> str:
     """The name of the group that a file's tests belong to. file: relative to the root."""
     path = Path(file)
-    starts_nodes = any(path.is_relative_to(entry) for entry in NODES)
-    return 'nodes' if starts_nodes else path.as_posix()
+    for name, entries in SHARED.items():
+        if any(path.is_relative_to(entry) for entry in entries):
+            return name
+    return path.as_posix()
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:
