@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The values every floor speaks in. Frozen, and free of models and ROS.
+"""The values that every room speaks in. They are frozen, and know nothing of models or ROS.
 
 Stamps are int nanoseconds. Pixels are float, of the source image, with the origin at the top-left
 corner of the top-left pixel, x right, y down (the Foxglove convention: a pixel's centre is +0.5).
@@ -84,7 +84,7 @@ EncodedImage = RawImage | CompressedImage
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded camera picture."""
+    """One decoded image of a camera, with its stamp."""
 
     stamp_ns: int  # header stamp
     # (H, W, 3) RGB; a clip's are read-only.

@@ -152,7 +152,7 @@ class Session:
         """Accept a question or raise at once; 0 takes the setting's timeout.
 
         The window is fixed and its frames held now, whatever the camera sends later. One of the
-        whole buffer is that of an open question of the same kind, if no more than 0.1 s of pictures
+        whole buffer is that of an open question of the same kind, if no more than 0.1 s of images
         came since: questions asked together share frames, and the work that is done on them. Raises
         BadRequest and its kind, ModelLoading, BackendError (loading failed), WorkerEnded,
         ModelStuck, Busy, NoFrames, WindowNotCovered, ShuttingDown.

@@ -265,7 +265,7 @@ def test_command_that_joins_a_cluster_writes_the_same_files(ray, bag, tmp_path) 
     said = {}
     for name, options in (('alone', []), ('spread', ['--ray', address, '--ray-workers', '1'])):
         command = [
-            *(sys.executable, '-c', code, 'analyze', bag, '--query', CUP.text, '--json'),
+            *(sys.executable, '-c', code, 'analyze', bag, '--query', CUP.query.text, '--json'),
             *('--topic', '/left', '--topic', '/right', '--out', tmp_path / name),
             *('--backend', 'replay', '--model', answers, *options),
         ]

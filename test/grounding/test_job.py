@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The outcome of one accepted question."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from support.clips import filled
+
+from molmo_ground_ros.errors import Canceled, TimedOut
+from molmo_ground_ros.grounding.grounder import Progress
+from molmo_ground_ros.grounding.job import Job
+from molmo_ground_ros.language.prompts import question_of
+from molmo_ground_ros.types import Query
+
+
+@pytest.fixture
+def job() -> Job:
+    return Job(question_of(Query('How many cups are there?')), filled().pin(), 10**9)
+
+
+def test_the_first_outcome_stays(job: Job):
+    assert job.resolve(Canceled('queued'))
+    assert not job.resolve(TimedOut(10**9, 'queued'))
+    with pytest.raises(Canceled, match='queued'):
+        job.result()
+
+
+def test_exactly_one_of_many_threads_sets_the_outcome(job: Job):
+    results: list[bool] = []
+    start = threading.Barrier(8)
+
+    def resolve() -> None:
+        start.wait()
+        results.append(job.resolve(Canceled('queued')))
+
+    threads = [threading.Thread(target=resolve) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == [False] * 7 + [True]
+
+
+def test_work_goes_on_until_there_is_an_outcome(job: Job):
+    assert job.progress.stage == 'queued'
+    assert not job.done
+    assert not job.wait(0.01)
+    assert job.advance(Progress('generating', 3))
+    assert job.progress == Progress('generating', 3)
+    job.resolve(Canceled('generating'))
+    assert job.done
+    assert job.wait(0.01)
+    assert not job.advance(Progress('generating', 4))
+
+
+def test_the_deadline_is_the_timeout_from_now(job: Job):
+    other = Job(job.question, job.window, 5 * 10**9)
+    assert 4 * 10**9 <= other.deadline_ns - job.deadline_ns < 5 * 10**9
