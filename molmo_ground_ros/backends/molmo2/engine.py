@@ -172,7 +172,7 @@ class EngineBackend:
         if self._savings.draft:
             encode = self._checkpoint.tokenizer.encode_text
             drafter = GrammarDrafter(encode, decode, request.seconds)
-        choices: Any = self._generator.tokens(request.prompt, request.scene, limit, drafter)
+        choices: Any = self._generator.tokens(request.prompt, request.clip, limit, drafter)
         with closing(choices):
             for choice in choices:
                 piece = stream.push(choice.token)
@@ -200,5 +200,5 @@ class _Request:
 
     index: int
     prompt: PromptIds
-    scene: ClipFeatures
+    clip: ClipFeatures
     seconds: tuple[float, ...]

@@ -77,10 +77,10 @@ class Generator:
         return room
 
     def tokens(
-        self, prompt: PromptIds, scene: ClipFeatures, limit: int, drafter: Drafter | None = None
+        self, prompt: PromptIds, clip: ClipFeatures, limit: int, drafter: Drafter | None = None
     ) -> Iterator[Choice]:
         """At most `limit` tokens, without the stop token. The caller may close it earlier."""
-        chosen = self._read_prompt(prompt, scene)
+        chosen = self._read_prompt(prompt, clip)
         for left in range(limit - 1, -1, -1):
             if chosen[0].token in self._stops:
                 return
@@ -92,18 +92,18 @@ class Generator:
             elif left:
                 chosen = self._read_next(chosen[0].token, left - 1, drafter)
 
-    def _read_prompt(self, prompt: PromptIds, scene: ClipFeatures) -> list[Choice]:
+    def _read_prompt(self, prompt: PromptIds, clip: ClipFeatures) -> list[Choice]:
         ids = prompt.ids
-        reused = self._common(prompt, scene.key)
+        reused = self._common(prompt, clip.key)
         self.counts.reused += reused
         if reused:
             return self._read(ids[reused:], reused, 1, None)
-        self._key, self._cached = scene.key, []
+        self._key, self._cached = clip.key, []
         slots, added = [], 0
         for token in ids:
             added += token == self._patch
             slots.append(added if token == self._patch else 0)
-        return self._read(ids, 0, 1, VideoFeatures(prompt.visual, slots, scene.features))
+        return self._read(ids, 0, 1, VideoFeatures(prompt.visual, slots, clip.features))
 
     def _common(self, prompt: PromptIds, key: Hashable) -> int:
         """How many first tokens of the prompt are in the cache; 0 unless all of the video is."""

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a window takes, in frames, rows of the cache and bytes; refuses what will not fit.
+"""How many frames, cache rows and bytes a window needs; refuses a window that will not fit.
 
-Arithmetic on a config: nothing is loaded or allocated, and no weights need be there. Weights, cache
-and features are exact. The workspace is an estimate, see `workspace_bytes`. What the runtime's own
-libraries take is not in it.
+All of it is computed from a config: nothing is loaded or allocated, and no weights are needed. The
+bytes of weights, cache and features are exact. Those of the workspace are an estimate, see
+`workspace_bytes`. The memory of the runtime's own libraries is not counted.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ from molmo_ground_ros.errors import BadSetting, DoesNotFit
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
 from molmo_ground_ros.types import Task
 
-ROWS = 256  # a capacity is a multiple of it
-QUESTION_TOKENS = 128  # the question, and the marks of the turns around it
-# Three tracked objects: a time takes about 4 tokens, a point about 10 (molmo2.md 4).
+# A capacity is a multiple of it.
+ROWS = 256
+# Room for the question and for the marks of the turns around it.
+QUESTION_TOKENS = 128
+# Tokens of one frame's answer about three tracked objects: a time takes about 4 tokens, and a point
+# about 10 (molmo2.md 4).
 ANSWER_A_FRAME = 4 + 3 * 10
 _MAX_SECONDS = MAX_WINDOW_NS / 1e9
 _PERIOD_SECONDS = SAMPLE_PERIOD_NS / 1e9
@@ -67,46 +70,59 @@ FORMATS: dict[str, Format] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """What of a checkpoint decides how much it takes."""
+    """The sizes of a checkpoint that decide how much memory it needs.
+
+    frame_tokens: tokens of a frame in the prompt, with its markers and without its time label.
+    frame_features: rows of features of a frame.
+    """
 
     config: Molmo2Config
-    frame_tokens: int  # of a frame in the prompt, its markers included, its label not
-    frame_features: int  # rows of features of a frame
+    frame_tokens: int
+    frame_features: int
 
 
 @dataclass(frozen=True, slots=True)
 class WindowSize:
-    """How much of the context a window of video takes."""
+    """How much of the context a window of video needs.
+
+    prompt: tokens of the prompt, with a question of QUESTION_TOKENS. answer: the most tokens of the
+    answer. rows: the capacity of the cache.
+    """
 
     seconds: float
     frames: int
-    prompt: int  # tokens, with a question of QUESTION_TOKENS
-    answer: int  # tokens it may have
-    rows: int  # capacity of the cache
+    prompt: int
+    answer: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes by part."""
+    """The bytes that are needed, by part."""
 
     parts: tuple[tuple[str, int], ...]
 
     @property
     def total(self) -> int:
-        """All parts together."""
+        """The sum of all parts."""
         return sum(nbytes for _, nbytes in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a runtime has, as it says itself."""
+    """What memory a runtime can still use.
 
-    free: int  # bytes that may still be taken
-    where: str  # of what: 'memory', 'memory of the GPU'
-    rows: int  # of the cache there are
-    step: int  # rows that it grows by
-    item: int  # bytes of a number in it
-    fused: bool  # attention without its scores being written out
+    free: bytes that can still be allocated. where: what they are part of, 'memory' for example.
+    rows: rows of the cache now. step: by how many rows it grows. item: bytes of a number in it.
+    fused: whether attention is computed without storing its scores.
+    """
+
+    free: int
+    where: str
+    rows: int
+    step: int
+    item: int
+    fused: bool
 
 
 def window_of(seconds: float, model: ModelSizes) -> WindowSize:
@@ -134,10 +150,10 @@ def window_of(seconds: float, model: ModelSizes) -> WindowSize:
 def need(
     model: ModelSizes, dtype: str, window: WindowSize, *, features: int = 0, fused: bool = True
 ) -> Need:
-    """Bytes by part to answer over this window.
+    """The bytes, by part, that answering over this window needs.
 
-    features: bytes that are kept for features of frames, at least those of the window.
-    fused: as in `workspace_bytes`. Raises BadSetting for a dtype that is not in FORMATS.
+    features: bytes of the cache of features, which holds at least those of the window. fused: as
+    in `workspace_bytes`. Raises BadSetting for a dtype that is not in FORMATS.
     """
     item = _format(dtype).item
     frame = model.frame_features * model.config.text.hidden * item
@@ -229,9 +245,9 @@ def fit(
     features: int = 0,
     fused: bool = True,
 ) -> Need:
-    """`need` where it fits. Raises DoesNotFit with the numbers, and with what would fit.
+    """The `need` of a window. If it is more than is free, raises DoesNotFit, saying what would fit.
 
-    formats: others that could be taken instead of this dtype.
+    formats: others that could be used instead of this dtype.
     """
     demand = need(model, dtype, window, features=features, fused=fused)
     if demand.total <= free:
@@ -244,7 +260,7 @@ def fit(
 
 
 def fit_weights(config: Molmo2Config, dtype: str, free: int, where: str) -> None:
-    """Raise DoesNotFit where the weights alone are more than what is free."""
+    """Raise DoesNotFit if the weights alone need more than the free bytes."""
     demand = weights(config, dtype)
     if demand.total > free:
         smaller = (name for name in ('float16', 'bfloat16') if name != dtype)
@@ -253,9 +269,9 @@ def fit_weights(config: Molmo2Config, dtype: str, free: int, where: str) -> None
 
 
 def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answer: int) -> None:
-    """Raise DoesNotFit where a prompt and its answer, in tokens, take more than is free.
+    """Raise DoesNotFit if a prompt and its answer, in tokens, need more memory than is free.
 
-    The cache is copied when it grows, so for a moment the one before it is there as well.
+    A cache that grows is copied, so for a moment the old one is in memory too.
     """
     demand = _prompt_need(model, budget, frames, prompt, prompt + answer)
     if demand.total <= budget.free:
@@ -268,7 +284,7 @@ def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answ
 
 
 def vision_weights(config: Molmo2Config) -> int:
-    """How many numbers the tower and the adapter hold."""
+    """How many weights the tower and the adapter have."""
     return _tower(config.vision) + _adapter(config.adapter, config.text.hidden)
 
 
@@ -304,7 +320,7 @@ def _window_that_fits(seconds: float) -> list[str]:
 
 
 def _format(dtype: str) -> Format:
-    """By name; 'int4.float32' is int4 where all else is in float32, not in float16."""
+    """A format by name. In 'int4.float32' the matrices are int4 and all else is float32."""
     weights, _, computed = dtype.partition('.')
     if not {weights, computed or weights} <= FORMATS.keys():
         raise BadSetting('dtype', dtype, f'not one of {", ".join(FORMATS)}')
@@ -316,7 +332,7 @@ def _rounded(rows: int, step: int) -> int:
 
 
 def _label_tokens(frames: int) -> int:
-    """At most, for frames half a second apart."""
+    """The most tokens of all time labels, for frames half a second apart."""
     labels = (f'{" " if i else ""}{_PERIOD_SECONDS * i:.1f} ' for i in range(frames))
     return sum(len(label) for label in labels)
 

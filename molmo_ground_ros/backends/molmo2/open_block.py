@@ -6,10 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_TimedPoint = tuple[float, int, int]  # (time, x, y)
-_DIGITS = 3  # of a coordinate; 1000 has four and is rare
+_TimedPoint = tuple[float, int, int]
+"""Seconds, x and y."""
+
+# Digits of a coordinate. Only 1000, which is rare, has four.
+_DIGITS = 3
 _LONGEST = 8  # characters of a time
-_PAST = 3  # spots of an id that a guess looks at
+# How many last points of an id a guess uses.
+_PAST = 3
 
 
 class OpenBlock:
@@ -19,13 +23,19 @@ class OpenBlock:
         """labels: the clip's times as the prompt writes them, ascending."""
         self._labels = labels
         self._tracks = tracks
-        self._head = ''  # of the last frame
-        self._gap_s = 0.0  # from the frame before to the last one
-        self._step = 0  # labels from one frame to the next, the least seen; 0 before the second
-        self._ids: list[str] = []  # of the last frame
-        self._past: dict[str, list[_TimedPoint]] = {}  # the last spots of each id
+        # The time of the last frame, as it was written.
+        self._head = ''
+        # From the last frame but one to the last.
+        self._gap_s = 0.0
+        # The fewest labels between two frames so far; 0 before the second frame.
+        self._step = 0
+        # The ids of the last frame.
+        self._ids: list[str] = []
+        # The last points of each id.
+        self._past: dict[str, list[_TimedPoint]] = {}
         self.separator = ';'
-        self.count = 0  # rows so far
+        # How many points the block has so far.
+        self.count = 0
 
     def copy(self) -> OpenBlock:
         """An independent copy, to which guessed frames may be added."""

@@ -43,92 +43,92 @@ def slow_scale(block, bits):
     ],
 )
 def test_codes_are_the_nearest_and_scales_lie_as_stated(weights, outputs, inputs, block):
-    given = random_weights(outputs, inputs)
-    found = encode(reader(given), outputs, inputs, weights)
-    assert found.values.shape == (inputs, outputs)
-    assert found.block == (block if weights == 'int4' else 0)
-    assert found.scales.shape == ((inputs // block, outputs) if found.block else (outputs,))
-    assert found.scales.dtype == np.float16
+    matrix = random_weights(outputs, inputs)
+    encoded = encode(reader(matrix), outputs, inputs, weights)
+    assert encoded.values.shape == (inputs, outputs)
+    assert encoded.block == (block if weights == 'int4' else 0)
+    assert encoded.scales.shape == ((inputs // block, outputs) if encoded.block else (outputs,))
+    assert encoded.scales.dtype == np.float16
     least, most = -(2 ** (CODE_BITS[weights] - 1)), 2 ** (CODE_BITS[weights] - 1) - 1
     for out in range(outputs):
         for first in range(0, inputs, block):
-            part = given[out, first : first + block]
+            part = matrix[out, first : first + block]
             step = slow_scale(part, CODE_BITS[weights])
-            held = found.scales.reshape(-1, outputs)[first // block, out]
-            assert float(held) == pytest.approx(step, rel=1e-6)
+            scale = encoded.scales.reshape(-1, outputs)[first // block, out]
+            assert float(scale) == pytest.approx(step, rel=1e-6)
             for i, weight in enumerate(part, start=first):
                 nearest = min(range(least, most + 1), key=lambda c: abs(c * step - float(weight)))
-                assert found.values[i, out] == nearest
+                assert encoded.values[i, out] == nearest
                 rounded = abs(float(weight)) * 2**-11  # by which the scale may be too small
                 assert abs(nearest * step - float(weight)) <= step / 2 + rounded
 
 
 def test_fp8_has_one_scale_and_the_nearest_float8():
-    given = random_weights(7, 48)
-    found = encode(reader(given), 7, 48, 'fp8')
+    matrix = random_weights(7, 48)
+    encoded = encode(reader(matrix), 7, 48, 'fp8')
     every = np.arange(256, dtype=np.uint8).view(ml_dtypes.float8_e4m3fn).astype(np.float64)
     every = every[np.isfinite(every)]
-    assert found.scales.shape == () and every.max() == 448
-    step = float(found.scales)
-    assert step == pytest.approx(float(np.abs(given).max()) / 448, rel=2**-11)
-    for weight, code in zip(given.T.ravel(), found.values.ravel(), strict=True):
+    assert encoded.scales.shape == () and every.max() == 448
+    step = float(encoded.scales)
+    assert step == pytest.approx(float(np.abs(matrix).max()) / 448, rel=2**-11)
+    for weight, code in zip(matrix.T.ravel(), encoded.values.ravel(), strict=True):
         assert abs(float(code) * step - weight) <= np.abs(every * step - weight).min() + 1e-6 * step
 
 
 @pytest.mark.parametrize('weights', CODE_BITS)
 def test_matrices_are_read_in_parts_that_change_nothing(weights, monkeypatch):
-    given, read = random_weights(11, 256), []
+    matrix, read = random_weights(11, 256), []
 
     def rows(start, end):
         read.append((start, end))
-        return given[start:end].copy()
+        return matrix[start:end].copy()
 
-    whole = encode(rows, 11, 256, weights)
+    at_once = encode(rows, 11, 256, weights)
     assert max(end - start for start, end in read) == 11
     read.clear()
     monkeypatch.setattr(codes, '_WEIGHTS_AT_ONCE', 600)
     parts = encode(rows, 11, 256, weights)
     assert max(end - start for start, end in read) == 2
-    assert parts.values.tobytes() == whole.values.tobytes()
-    assert parts.scales.tobytes() == whole.scales.tobytes()
+    assert parts.values.tobytes() == at_once.values.tobytes()
+    assert parts.scales.tobytes() == at_once.scales.tobytes()
 
 
 def test_codes_are_packed_two_in_a_byte_low_one_first():
-    given = np.array([[-8, 7, 0, 3, -1, 5, 2, -4, *[1] * 8]] * 3, dtype=np.float32)
-    found = encode(reader(given), 3, 16, 'int4')
-    flat = [int(code) for code in found.values.ravel()]
+    matrix = np.array([[-8, 7, 0, 3, -1, 5, 2, -4, *[1] * 8]] * 3, dtype=np.float32)
+    encoded = encode(reader(matrix), 3, 16, 'int4')
+    flat = [int(code) for code in encoded.values.ravel()]
     expected = [flat[i] % 16 + 16 * (flat[i + 1] % 16) for i in range(0, len(flat), 2)]
     assert len(set(expected)) > 5
-    assert found.packed(4).tolist() == expected
+    assert encoded.packed(4).tolist() == expected
 
 
 def test_an_odd_number_of_codes_leaves_half_a_byte_empty():
-    found = codes.Codes(np.array([[-8], [7], [-3]], dtype=np.int8), np.ones((1, 1)), 1)
-    assert found.packed(4).tolist() == [0x78, 0x0D]
+    encoded = codes.Codes(np.array([[-8], [7], [-3]], dtype=np.int8), np.ones((1, 1)), 1)
+    assert encoded.packed(4).tolist() == [0x78, 0x0D]
 
 
 @pytest.mark.parametrize('weights', CODE_BITS)
 def test_weights_that_are_all_zero_stay_zero(weights):
-    found = encode(reader(np.zeros((2, 128), dtype=np.float32)), 2, 128, weights)
-    assert not found.values.astype(np.float32).any()
-    assert (found.scales > 0).all()
+    encoded = encode(reader(np.zeros((2, 128), dtype=np.float32)), 2, 128, weights)
+    assert not encoded.values.astype(np.float32).any()
+    assert (encoded.scales > 0).all()
 
 
 @pytest.mark.parametrize('weights', CODE_BITS)
-@pytest.mark.parametrize('odd', [math.nan, math.inf])
-def test_what_is_no_number_is_refused(weights, odd):
-    given = random_weights(2, 128)
-    given[1, 3] = odd
+@pytest.mark.parametrize('not_finite', [math.nan, math.inf])
+def test_what_is_no_number_is_refused(weights, not_finite):
+    matrix = random_weights(2, 128)
+    matrix[1, 3] = not_finite
     with pytest.raises(ValueError, match='values that are no numbers'):
-        encode(reader(given), 2, 128, weights)
+        encode(reader(matrix), 2, 128, weights)
 
 
 @pytest.mark.parametrize('weights', CODE_BITS)
 def test_weights_too_large_for_float16_are_refused(weights):
-    given = random_weights(2, 128)
-    given[1, 3] = 1e8
+    matrix = random_weights(2, 128)
+    matrix[1, 3] = 1e8
     with pytest.raises(ValueError, match='too large for float16: a scale of '):
-        encode(reader(given), 2, 128, weights)
+        encode(reader(matrix), 2, 128, weights)
 
 
 @pytest.mark.parametrize(

@@ -106,15 +106,15 @@ def tracks(coords):
     ],
 )
 def test_what_follows_is_guessed(text, expected):
-    found = guess(text)
-    assert found[: len(expected)] == expected[:24] and bool(found) == bool(expected)
+    proposed = guess(text)
+    assert proposed[: len(expected)] == expected[:24] and bool(proposed) == bool(expected)
 
 
 def answered(script, vocabulary, drafter):
     runtime = ScriptedRuntime(script)
     generator = Generator(runtime, frozenset([0]), patch_token=6)
-    scene = ClipFeatures('a', [])
-    return list(generator.tokens(PROMPT, scene, 10_000, drafter)), generator.counts
+    clip = ClipFeatures('a', [])
+    return list(generator.tokens(PROMPT, clip, 10_000, drafter)), generator.counts
 
 
 @VOCABULARY
@@ -158,8 +158,8 @@ def test_a_track_takes_far_fewer_passes_than_tokens(name, vocabularies):
     for seed in range(4):
         script = vocabulary.encode(track_answer(3, seconds, seed))
         drafter = GrammarDrafter(vocabulary.encode, vocabulary.decode, seconds)
-        said, counts = answered(script, vocabulary, drafter)
-        tokens, passes = tokens + len(said), passes + counts.passes
+        answer, counts = answered(script, vocabulary, drafter)
+        tokens, passes = tokens + len(answer), passes + counts.passes
     assert tokens / passes > 2.5
 
 

@@ -36,21 +36,21 @@ def test_a_graph_that_ships_is_current_and_says_what_onnx_says(part):
     onnx = pytest.importorskip('onnx', reason="needs pip install '.[export]'")
     path = SHIPPED / graph_file(part, 'float32', 'fused')
     props = onnx.load(path, load_external_data=False).metadata_props
-    assert metadata(path) == {one.key: one.value for one in props}
+    assert metadata(path) == {prop.key: prop.value for prop in props}
     assert graph_state(path, digest_of(SHIPPED)) is GraphState.CURRENT
 
 
 def test_a_graph_of_another_checkpoint_or_of_other_code_is_told_apart(graph, monkeypatch):
-    mark = metadata(graph)[DIGEST]
+    checkpoint_digest = metadata(graph)[DIGEST]
     assert graph_state(graph, 'another') is GraphState.FOREIGN
     monkeypatch.setattr(exported, 'EXPORT_VERSION', EXPORT_VERSION + 1)
-    assert graph_state(graph, mark) is GraphState.STALE
+    assert graph_state(graph, checkpoint_digest) is GraphState.STALE
 
 
-@pytest.mark.parametrize('kept', [1, 100, 0.5, -1])
-def test_a_graph_that_was_cut_off_is_never_current(kept, graph, tmp_path):
+@pytest.mark.parametrize('length', [1, 100, 0.5, -1])
+def test_a_graph_that_was_cut_off_is_never_current(length, graph, tmp_path):
     data = graph.read_bytes()
-    end = int(kept * len(data)) if isinstance(kept, float) else kept
+    end = int(length * len(data)) if isinstance(length, float) else length
     path = tmp_path / 'cut.onnx'
     path.write_bytes(data[:end])
     assert graph_state(path, metadata(graph)[DIGEST]) in (GraphState.DAMAGED, GraphState.FOREIGN)

@@ -13,7 +13,7 @@ from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError
 
 SCRIPT = list(range(20, 40))
-SCENE = ClipFeatures('frames', [])
+CLIP = ClipFeatures('frames', [])
 
 
 class Sure:
@@ -21,105 +21,105 @@ class Sure:
 
     def __init__(self, script, wrong=(), size=6):
         self._script = [99 if i in wrong else token for i, token in enumerate(script)]
-        self._said = 0
+        self._pushed = 0
         self._size = size
 
     def push(self, token):
-        self._said += 1
+        self._pushed += 1
 
     def propose(self, room):
-        return self._script[self._said :][: min(room, self._size)]
+        return self._script[self._pushed :][: min(room, self._size)]
 
 
-def made(script=SCRIPT, **options):
+def make_generator(script=SCRIPT, **options):
     runtime = ScriptedRuntime(script)
     return runtime, Generator(runtime, frozenset([STOP]), patch_token=6, **options)
 
 
-def said(generator, limit=100, drafter=None, prompt=PROMPT, scene=SCENE):
-    return [choice.token for choice in generator.tokens(prompt, scene, limit, drafter)]
+def tokens_of(generator, limit=100, drafter=None, prompt=PROMPT, clip=CLIP):
+    return [choice.token for choice in generator.tokens(prompt, clip, limit, drafter)]
 
 
 def test_it_ends_at_a_stop_token_and_at_the_limit():
-    assert said(made()[1]) == SCRIPT
-    assert said(made()[1], limit=7) == SCRIPT[:7]
-    assert said(made(script=[])[1]) == []
+    assert tokens_of(make_generator()[1]) == SCRIPT
+    assert tokens_of(make_generator()[1], limit=7) == SCRIPT[:7]
+    assert tokens_of(make_generator(script=[])[1]) == []
 
 
 @pytest.mark.parametrize('limit', [1, 2, 6, 7, 8, 20, 100])
 @pytest.mark.parametrize('wrong', [(), (0,), (3,), (3, 4, 5), range(20)], ids=str)
 def test_guesses_right_and_wrong_give_the_same_tokens_and_logprobs(limit, wrong):
-    plain = list(made()[1].tokens(PROMPT, SCENE, limit))
-    runtime, generator = made()
-    assert list(generator.tokens(PROMPT, SCENE, limit, Sure(SCRIPT, wrong))) == plain
+    plain = list(make_generator()[1].tokens(PROMPT, CLIP, limit))
+    runtime, generator = make_generator()
+    assert list(generator.tokens(PROMPT, CLIP, limit, Sure(SCRIPT, wrong))) == plain
     assert len(runtime.rows) <= len(PROMPT.ids) + limit, 'rows beyond the limit were written'
 
 
 def test_right_guesses_save_passes():
-    _, generator = made()
-    assert said(generator, drafter=Sure(SCRIPT)) == SCRIPT
+    _, generator = make_generator()
+    assert tokens_of(generator, drafter=Sure(SCRIPT)) == SCRIPT
     assert generator.counts.passes == 4  # the prompt, then 7 tokens and 7 and 6 with the stop
     assert generator.counts.accepted == 17
 
 
 def test_a_wrong_guess_is_not_taken_for_held_tokens():
-    _runtime, generator = made()
-    said(generator, limit=5, drafter=Sure(SCRIPT, wrong=[3]))
+    _runtime, generator = make_generator()
+    tokens_of(generator, limit=5, drafter=Sure(SCRIPT, wrong=[3]))
     longer = PromptIds((*PROMPT.ids, *SCRIPT[:3], 99, 99), (*PROMPT.visual, 0, 0, 0, 0, 0))
     before = generator.counts.reused
-    said(generator, prompt=longer, limit=1)
+    tokens_of(generator, prompt=longer, limit=1)
     assert generator.counts.reused - before == len(PROMPT.ids) + 3
 
 
 def test_a_second_question_reads_only_its_own_words():
-    runtime, generator = made()
-    said(generator)
+    runtime, generator = make_generator()
+    tokens_of(generator)
     rows = generator.counts.rows
     other = PromptIds((5, 6, 7, 9, 10), (0, 1, 1, 0, 0))
-    said(generator, prompt=other, limit=1)
+    tokens_of(generator, prompt=other, limit=1)
     assert generator.counts.rows - rows == 2
     assert runtime.rows[:5] == list(other.ids)
 
 
 @pytest.mark.parametrize(
-    ('prompt', 'scene', 'options'),
+    ('prompt', 'clip', 'options'),
     [
         pytest.param(PROMPT, ClipFeatures('other', []), {}, id='other frames'),
-        pytest.param(PromptIds((5, 6, 9, 8), (0, 1, 1, 0)), SCENE, {}, id='other labels'),
-        pytest.param(PROMPT, SCENE, {'reuse': False}, id='switched off'),
+        pytest.param(PromptIds((5, 6, 9, 8), (0, 1, 1, 0)), CLIP, {}, id='other labels'),
+        pytest.param(PROMPT, CLIP, {'reuse': False}, id='switched off'),
     ],
 )
-def test_a_prompt_is_read_whole_where_the_video_is_not_the_same(prompt, scene, options):
-    _, generator = made(**options)
-    said(generator, limit=1)
+def test_a_prompt_is_read_whole_where_the_video_is_not_the_same(prompt, clip, options):
+    _, generator = make_generator(**options)
+    tokens_of(generator, limit=1)
     before = generator.counts.rows
-    said(generator, limit=1, prompt=prompt, scene=scene)
+    tokens_of(generator, limit=1, prompt=prompt, clip=clip)
     assert generator.counts.rows - before == len(prompt.ids)
 
 
 def test_nothing_is_held_after_a_failure():
-    runtime, generator = made()
-    said(generator, limit=3)
+    runtime, generator = make_generator()
+    tokens_of(generator, limit=3)
     read = runtime.read
     runtime.read = lambda *_: (_ for _ in ()).throw(BackendError('out of memory'))
     with pytest.raises(BackendError, match='out of memory'):
-        said(generator)
+        tokens_of(generator)
     runtime.read = read
     before = generator.counts.rows
-    assert said(generator) == SCRIPT
+    assert tokens_of(generator) == SCRIPT
     assert generator.counts.rows - before == len(PROMPT.ids) + len(SCRIPT)
 
 
 def test_nan_is_an_error_and_nothing_is_held_after_it():
-    runtime, generator = made()
+    runtime, generator = make_generator()
     runtime.read = lambda ids, *_: [Choice(3, math.nan)]
     with pytest.raises(BackendError, match='gave nan'):
-        said(generator)
+        tokens_of(generator)
     assert generator._cached == []
 
 
 def test_a_prompt_that_fills_the_context_is_refused():
-    runtime, generator = made()
+    runtime, generator = make_generator()
     runtime.capacity = 4
     with pytest.raises(BackendError, match='the prompt has 4 tokens, the context 4: ask about'):
         generator.room(4)

@@ -38,7 +38,9 @@ def networks(folders):
 
 @pytest.fixture(scope='module')
 def checkpoints(folders):
-    return {style: open_checkpoint(BackendSettings(str(one))) for style, one in folders.items()}
+    return {
+        style: open_checkpoint(BackendSettings(str(folder))) for style, folder in folders.items()
+    }
 
 
 @pytest.fixture
@@ -59,8 +61,8 @@ def slots_of(prompt, patch):
 def reference_features(network, checkpoint, patches):
     pooling = torch.from_numpy(pooling_indices(checkpoint.pixels))
     grid = torch.tensor([[1, *checkpoint.pixels.grid]])
-    given = torch.from_numpy(patches)[None]
-    return network.get_video_features(given, pooling, grid).pooler_output[0]
+    inputs = torch.from_numpy(patches)[None]
+    return network.get_video_features(inputs, pooling, grid).pooler_output[0]
 
 
 @STYLE
@@ -96,17 +98,17 @@ def test_logits_of_every_token_equal_those_of_transformers(
     checkpoint = checkpoints[style]
     prompt = prompt_of(checkpoint, seconds)
     frames = [frame_patches(picture(64, 48, i), checkpoint.pixels) for i in range(len(seconds))]
-    video, given = None, {}
+    video, inputs = None, {}
     if frames:
         features = [runtime.encode(frame) for frame in frames]
         video = VideoFeatures(prompt.visual, slots_of(prompt, checkpoint.prompts.patch), features)
         encoded = BaseModelOutputWithPooling(pooler_output=(torch.cat(features),))
-        given = {'mm_encoder_outputs': {'video': encoded}}
+        inputs = {'mm_encoder_outputs': {'video': encoded}}
     with torch.inference_mode():
         theirs = networks[style](
             input_ids=torch.tensor([prompt.ids]),
             mm_token_type_ids=torch.tensor([prompt.visual]),
-            **given,
+            **inputs,
         ).logits
         ours, tokens, logprobs = runtime.run(prompt.ids, 0, len(prompt.ids), video)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
@@ -120,11 +122,11 @@ def test_tokens_read_in_parts_give_what_they_give_at_once(style, checkpoints, ru
     """What lies above the rows written, here of a longer prompt, is not seen."""
     prompt = prompt_of(checkpoints[style], [], 'Track the red block, please.')
     with torch.inference_mode():
-        whole, *_ = runtime.run(prompt.ids, 0, len(prompt.ids))
+        at_once, *_ = runtime.run(prompt.ids, 0, len(prompt.ids))
         for cut in (1, 7, len(prompt.ids) - 1):
             runtime.run(prompt.ids[:cut], 0, 1)
-            rest, *_ = runtime.run(prompt.ids[cut:], cut, len(prompt.ids) - cut)
-            torch.testing.assert_close(rest, whole[:, cut:], atol=1e-5, rtol=0)
+            continued, *_ = runtime.run(prompt.ids[cut:], cut, len(prompt.ids) - cut)
+            torch.testing.assert_close(continued, at_once[:, cut:], atol=1e-5, rtol=0)
 
 
 @STYLE
@@ -135,9 +137,9 @@ def test_plain_form_equals_the_eager_one(style, folders, checkpoints, runtime):
     plain = DecoderGraph(config, eager.wte.embedding.shape[0], PLAIN)
     plain.load_state_dict(eager.state_dict())
     text, length = config.text, len(ids)
-    given = [torch.tensor([ids]), torch.zeros((1, length), dtype=torch.long), None]
-    given += [torch.zeros((1, length), dtype=torch.bool), torch.zeros((1, 300), dtype=torch.bool)]
-    given += [torch.tensor([5]), torch.arange(length)]
+    inputs = [torch.tensor([ids]), torch.zeros((1, length), dtype=torch.long), None]
+    inputs += [torch.zeros((1, length), dtype=torch.bool), torch.zeros((1, 300), dtype=torch.bool)]
+    inputs += [torch.tensor([5]), torch.arange(length)]
 
     def caches():
         shape = (1, text.kv_heads, 300, text.head_dim)
@@ -145,7 +147,7 @@ def test_plain_form_equals_the_eager_one(style, folders, checkpoints, runtime):
         return [torch.randn(shape, generator=generator) for _ in range(text.layers)]
 
     with torch.inference_mode():
-        ours, theirs = plain(*given, caches(), caches()), eager(*given, caches(), caches())
+        ours, theirs = plain(*inputs, caches(), caches()), eager(*inputs, caches(), caches())
     torch.testing.assert_close(ours[0], theirs[0], atol=1e-5, rtol=0)
     for a, b in zip(ours[3] + ours[4], theirs[3] + theirs[4], strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=0)

@@ -16,7 +16,9 @@ from molmo_ground_ros.frames.windows import sample
 
 SHIPPED = Path(__file__).parents[3] / 'models' / 'tabletop'
 GB = 10**9
-RELEASED = {name: ModelSizes(one, FRAME_TOKENS, FRAME_FEATURES) for name, one in PUBLISHED.items()}
+RELEASED = {
+    name: ModelSizes(sizes, FRAME_TOKENS, FRAME_FEATURES) for name, sizes in PUBLISHED.items()
+}
 SMALL = RELEASED['Molmo2-4B']
 
 
@@ -25,8 +27,8 @@ def test_frames_are_the_most_that_a_gapless_window_shows(seconds):
     end_ns = round(seconds * 1e9)
     stamps = range(0, end_ns + 1, 20_000_000)
     anchors = [None, *range(-500_000_000, 1, 10_000_000)]
-    shown = [len(sample(stamps, 0, end_ns, anchor)[0]) for anchor in anchors]
-    assert window_of(seconds, SMALL).frames == max(shown)
+    frame_counts = [len(sample(stamps, 0, end_ns, anchor)[0]) for anchor in anchors]
+    assert window_of(seconds, SMALL).frames == max(frame_counts)
 
 
 def test_window_of_the_4b_by_hand():
@@ -75,9 +77,9 @@ def test_weights_are_as_many_as_in_the_file(style, dtype, folders):
 
     folder = SHIPPED if style == 'shipped' else folders[style]
     index = read_index(str(folder), folder)
-    stored = sum(math.prod(one.shape) for one in index.values())
-    found = memory.weights(opened(folder).config, dtype)
-    assert found.total == stored * {'float32': 4, 'bfloat16': 2}[dtype]
+    stored = sum(math.prod(tensor.shape) for tensor in index.values())
+    need_of_weights = memory.weights(opened(folder).config, dtype)
+    assert need_of_weights.total == stored * {'float32': 4, 'bfloat16': 2}[dtype]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_quantised_layers_take_their_bits_and_the_rest_stays_as_it_is():
             assert parts[dtype][name] == parts['float16'][name]
         halves = 2 if dtype == 'int4' else 1  # its head is int8
         assert parts[dtype]['head'] * halves == parts['float16']['head']
-    layers = {dtype: one['decoder layers'] / 1e9 for dtype, one in parts.items()}
+    layers = {dtype: part['decoder layers'] / 1e9 for dtype, part in parts.items()}
     assert layers['float16'] == pytest.approx(2 * 3.633, rel=1e-3)
     assert layers['int4'] == pytest.approx(3.633 * (4 + 16 / 128) / 8, rel=1e-3)
     assert layers['int4'] < layers['fp8'] == layers['int8'] < layers['float16']
@@ -110,12 +112,12 @@ def test_quantised_layers_take_their_bits_and_the_rest_stays_as_it_is():
 
 def test_quantised_weights_may_be_computed_with_in_float32():
     """As the graphs that ONNX Runtime runs are."""
-    half, whole = (
-        dict(memory.weights(SMALL.config, one).parts) for one in ('int4', 'int4.float32')
+    half, full = (
+        dict(memory.weights(SMALL.config, dtype).parts) for dtype in ('int4', 'int4.float32')
     )
-    assert half['head'] == whole['head']
-    assert half['vision'] * 2 == whole['vision']
-    assert half['decoder layers'] == pytest.approx(whole['decoder layers'], rel=1e-3)
+    assert half['head'] == full['head']
+    assert half['vision'] * 2 == full['vision']
+    assert half['decoder layers'] == pytest.approx(full['decoder layers'], rel=1e-3)
 
 
 @pytest.mark.parametrize('dtype', ['int3', 'int4.int3', ''])
@@ -126,11 +128,11 @@ def test_no_other_format_is_known(dtype):
 
 def test_a_need_is_the_sum_of_its_parts_and_grows_with_the_window():
     needs = [memory.need(SMALL, 'int4', window_of(seconds, SMALL)) for seconds in (8, 16, 63)]
-    totals = [one.total for one in needs]
+    totals = [need.total for need in needs]
     assert totals == sorted(totals)
     assert totals[0] == sum(nbytes for _, nbytes in needs[0].parts)
-    whole = memory.need(SMALL, 'int4', window_of(8, SMALL), features=GB)
-    assert dict(whole.parts)['features kept, at most'] == GB
+    need = memory.need(SMALL, 'int4', window_of(8, SMALL), features=GB)
+    assert dict(need.parts)['features kept, at most'] == GB
 
 
 def test_what_fits_is_given_back():
@@ -203,8 +205,8 @@ def test_backends_refuse_before_anything_is_encoded(name, make_clip):
     from molmo_ground_ros.backends.base import BackendSettings, GenerateOptions
 
     backend = backends.load(name, BackendSettings(str(SHIPPED), device='cpu', threads=1))
-    given = (make_clip([0.0, 0.5]), ['Track it.'], GenerateOptions(8), lambda *_: True)
-    [before] = backend.generate(*given)
+    arguments = (make_clip([0.0, 0.5]), ['Track it.'], GenerateOptions(8), lambda *_: True)
+    [before] = backend.generate(*arguments)
     real = backend._runtime.budget()
     assert real.rows == {'torch': 256, 'onnx': 64}[name]
     assert real.free > 10**7
@@ -212,7 +214,7 @@ def test_backends_refuse_before_anything_is_encoded(name, make_clip):
     backend._features.clear()
     encode, backend._runtime.encode = backend._runtime.encode, None  # it must not be called
     with pytest.raises(DoesNotFit, match=r'a prompt of \d+ tokens with an answer of at most 8'):
-        backend.generate(*given)
+        backend.generate(*arguments)
     backend._runtime.budget, backend._runtime.encode = lambda: None, encode
-    [after] = backend.generate(*given)
+    [after] = backend.generate(*arguments)
     assert after.text == before.text

@@ -55,35 +55,40 @@ def exported(make_checkpoint):
 
     The weights of one are stored in float32, those of the other in bfloat16.
     """
-    found = {}
+    folders = {}
     for seed, (style, text) in enumerate(STYLES.items()):
-        found[style] = make_checkpoint(nested=False, seed=seed, text=text | WIDTHS[style])
+        folders[style] = make_checkpoint(nested=False, seed=seed, text=text | WIDTHS[style])
         if style == 'olmo':
-            file = found[style] / 'model.safetensors'
-            stored = {name: one.to(torch.bfloat16) for name, one in load_file(file).items()}
+            file = folders[style] / 'model.safetensors'
+            stored = {name: tensor.to(torch.bfloat16) for name, tensor in load_file(file).items()}
             file.unlink()  # its tensors are mapped
             save_file(stored, file)
-        export_graphs(str(found[style]), found[style], parts=['decoder'])
-    export_graphs(str(found['qwen3']), found['qwen3'], 'float16', parts=['decoder'])
-    return found
+        export_graphs(str(folders[style]), folders[style], parts=['decoder'])
+    export_graphs(str(folders['qwen3']), folders['qwen3'], 'float16', parts=['decoder'])
+    return folders
 
 
 def stored_weights(graph_file):
     """What each DequantizeLinear makes of its tensors, (inputs, outputs), by the weight's name."""
     model = onnx.load(graph_file)
-    tensors = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
-    found = {}
+    tensors = {
+        tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer
+    }
+    by_name = {}
     for node in model.graph.node:
         if node.op_type == 'DequantizeLinear':
             codes, scales = (tensors[name].astype(np.float32) for name in node.input)
-            given = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-            if given.get('block_size'):
-                assert given['axis'] == 0
-                scales = np.repeat(scales, given['block_size'], axis=0)
+            attributes = {
+                attribute.name: onnx.helper.get_attribute_value(attribute)
+                for attribute in node.attribute
+            }
+            if attributes.get('block_size'):
+                assert attributes['axis'] == 0
+                scales = np.repeat(scales, attributes['block_size'], axis=0)
             elif scales.ndim:
-                assert given['axis'] == 1
-            found[node.output[0].removesuffix('.dequantized')] = codes * scales
-    return found
+                assert attributes['axis'] == 1
+            by_name[node.output[0].removesuffix('.dequantized')] = codes * scales
+    return by_name
 
 
 def quantised(folder, graph, weights, tmp_path):
@@ -104,7 +109,7 @@ def run(path, config, prompt, slots, features, dtype):
     rows = 512
     visual = np.zeros((1, rows), dtype=np.bool_)
     visual[0, :length] = np.asarray(prompt.visual) == 1
-    given = {
+    inputs = {
         'ids': np.asarray([prompt.ids], dtype=np.int64),
         'slots': np.asarray([slots], dtype=np.int64),
         'features': features.astype(dtype),
@@ -115,8 +120,8 @@ def run(path, config, prompt, slots, features, dtype):
     }
     shape = (1, config.text.kv_heads, rows, config.text.head_dim)
     for i in range(config.text.layers):
-        given |= {f'{name}_{i}': np.zeros(shape, dtype=dtype) for name in ('key', 'value')}
-    return session(path).run(['logits'], given)[0][0]
+        inputs |= {f'{name}_{i}': np.zeros(shape, dtype=dtype) for name in ('key', 'value')}
+    return session(path).run(['logits'], inputs)[0][0]
 
 
 def put(weights, runtime):
@@ -137,7 +142,9 @@ def both_logits(path, folder, make_clip, dtype=np.float32):
     runtime = TorchRuntime(checkpoint, torch.device('cpu'), torch.float32)
     clip = make_clip([0.0, 0.5, 1.0])
     prompt = checkpoint.prompts.encode(clip.seconds, 'Point to every cup.')
-    features = [runtime.encode(frame_patches(one.image, checkpoint.pixels)) for one in clip.frames]
+    features = [
+        runtime.encode(frame_patches(frame.image, checkpoint.pixels)) for frame in clip.frames
+    ]
     places = np.cumsum([token == checkpoint.prompts.patch for token in prompt.ids])
     slots = [
         int(n) if token == checkpoint.prompts.patch else 0
@@ -158,12 +165,12 @@ def test_stored_weights_are_near_the_checkpoints(style, weights, exported, tmp_p
     path = quantised(exported[style], FULL, weights, tmp_path)
     assert path.name == f'decoder.{weights}.float32.opset24.onnx'
     originals = load_file(path.parent / 'model.safetensors')
-    found = stored_weights(path)
+    by_name = stored_weights(path)
     layers = read_config('m', path.parent).text.layers
     skipped = layers * (weights == 'int4' and style == 'olmo')  # ff_out: 8 is the largest block
-    assert len(found) == 4 * layers - skipped + (weights == 'int4')
-    assert ('lm_head.weight' in found) == (weights == 'int4')
-    for name, weight in found.items():
+    assert len(by_name) == 4 * layers - skipped + (weights == 'int4')
+    assert ('lm_head.weight' in by_name) == (weights == 'int4')
+    for name, weight in by_name.items():
         prefix = '' if name.startswith('lm_head') else 'model.transformer.'
         original = originals[prefix + name].float().numpy().T
         assert weight.shape == original.shape
@@ -214,34 +221,36 @@ def test_only_the_matrices_are_stored_again(weights, exported, tmp_path):
     before = onnx.load(path.with_name(HALF), load_external_data=False).graph
     after = onnx.load(path, load_external_data=False).graph
     files = {}
-    for one in after.initializer:
-        if one.external_data:
-            where = {entry.key: entry.value for entry in one.external_data}
-            files.setdefault(where['location'], {})[one.name] = where
+    for tensor in after.initializer:
+        if tensor.external_data:
+            where = {entry.key: entry.value for entry in tensor.external_data}
+            files.setdefault(where['location'], {})[tensor.name] = where
     assert files.keys() == {'model.safetensors', f'{path.name}.data'}
     ours = files[f'{path.name}.data']
     matrices = {name.rpartition('.')[0] for name in ours}
     assert len(ours) == 2 * len(matrices)
     assert all(int(where['offset']) % 4096 == 0 for where in ours.values())
-    kept = {one.name for one in before.initializer} - {one.name for one in after.initializer}
-    assert kept == {f'{name}.stored' for name in matrices}
+    removed = {tensor.name for tensor in before.initializer} - {
+        tensor.name for tensor in after.initializer
+    }
+    assert removed == {f'{name}.stored' for name in matrices}
     operators = ('Attention', 'TensorScatter', 'RotaryEmbedding', 'RMSNormalization', 'MatMul')
     for operator in operators:
-        held = [sum(one.op_type == operator for one in graph.node) for graph in (before, after)]
-        assert held[0] == held[1] > 0
+        counts = [sum(node.op_type == operator for node in graph.node) for graph in (before, after)]
+        assert counts[0] == counts[1] > 0
     onnx.checker.check_model(str(path))
 
 
 def test_the_same_graph_gives_the_same_bytes(exported, tmp_path):
-    found = []
+    contents = []
     for name in ('a', 'b'):
         path = quantised(exported['qwen3'], HALF, 'int4', tmp_path / name)
-        assert sorted(one.name for one in path.parent.glob('decoder.int4*')) == [
+        assert sorted(file.name for file in path.parent.glob('decoder.int4*')) == [
             path.name,
             f'{path.name}.data',
         ]
-        found.append((path.read_bytes(), path.with_name(path.name + '.data').read_bytes()))
-    assert found[0] == found[1]
+        contents.append((path.read_bytes(), path.with_name(path.name + '.data').read_bytes()))
+    assert contents[0] == contents[1]
 
 
 def test_onnx_runtime_answers_with_int4_matrices(exported, tmp_path, make_clip):
@@ -252,12 +261,19 @@ def test_onnx_runtime_answers_with_int4_matrices(exported, tmp_path, make_clip):
     checkpoint = open_checkpoint(BackendSettings(str(folder)))
     runtime = TorchRuntime(checkpoint, torch.device('cpu'), torch.float32)
     put(stored_weights(path), runtime)
-    given = (make_clip([0.0, 0.5, 1.0]), ['Track it.', 'How many?'], GenerateOptions(30), all_text)
-    theirs = EngineBackend(checkpoint, runtime).generate(*given)
-    plain = backends.load('onnx', BackendSettings(str(folder), threads=1)).generate(*given)
-    ours = EngineBackend(checkpoint, OnnxRuntime(checkpoint, 'int4.float32', 1)).generate(*given)
-    assert [one.text for one in ours] == [one.text for one in theirs]
-    assert [one.tokens for one in ours] != [one.tokens for one in plain]
+    arguments = (
+        make_clip([0.0, 0.5, 1.0]),
+        ['Track it.', 'How many?'],
+        GenerateOptions(30),
+        all_text,
+    )
+    theirs = EngineBackend(checkpoint, runtime).generate(*arguments)
+    plain = backends.load('onnx', BackendSettings(str(folder), threads=1)).generate(*arguments)
+    ours = EngineBackend(checkpoint, OnnxRuntime(checkpoint, 'int4.float32', 1)).generate(
+        *arguments
+    )
+    assert [answer.text for answer in ours] == [answer.text for answer in theirs]
+    assert [answer.tokens for answer in ours] != [answer.tokens for answer in plain]
     for a, b in zip(ours, theirs, strict=True):
         logprobs = [token.logprob for token in b.tokens]
         assert [token.logprob for token in a.tokens] == pytest.approx(logprobs, abs=1e-4)

@@ -35,7 +35,7 @@ LIMITS = {  # least, usual and most of each input whose size may change
     'wanted': [(1,), (1,), (17,)],
 }
 LARGEST = {'int4': 0.35, 'int8': 0.58, 'fp8': 0.58}  # share of the float16 plan's bytes
-TARGETS = [(one, chip) for one in ('int4', 'int8') for chip in ('SM86', 'SM89', 'SM120')]
+TARGETS = [(weights, chip) for weights in ('int4', 'int8') for chip in ('SM86', 'SM89', 'SM120')]
 TARGETS += [('fp8', 'SM89'), ('fp8', 'SM120')]
 
 
@@ -54,15 +54,15 @@ class Log(trt.ILogger):
 @pytest.fixture(scope='module')
 def graphs(make_checkpoint):
     """Decoders of fixed capacity by style and format; 'float16' is not quantised."""
-    found = {}
+    graphs = {}
     for style, text in STYLES.items():
         text = text | WIDTHS | {'num_hidden_layers': LAYERS}
         folder = make_checkpoint(text=text)
         [graph] = export_graphs(str(folder), folder, 'float16', parts=['decoder'])
-        found[style, 'float16'] = fix_capacity(graph, ROWS)
+        graphs[style, 'float16'] = fix_capacity(graph, ROWS)
         for weights in CODE_BITS:
-            found[style, weights] = fix_capacity(quantize_weights(graph, weights), ROWS)
-    return found
+            graphs[style, weights] = fix_capacity(quantize_weights(graph, weights), ROWS)
+    return graphs
 
 
 def parsed(path, log):
@@ -90,11 +90,11 @@ def built(path, chip, log):
 @pytest.mark.parametrize('style', STYLES)
 def test_attention_stays_fused_and_the_cache_in_place(style, weights, graphs):
     _builder, network, _parser = parsed(graphs[style, weights], Log())
-    found = Counter(network.get_layer(i).type for i in range(network.num_layers))
-    assert found[trt.LayerType.KV_CACHE_UPDATE] == 2 * LAYERS
-    assert found[trt.LayerType.ATTENTION_INPUT] == LAYERS
-    assert found[trt.LayerType.DEQUANTIZE] == 4 * LAYERS + (weights == 'int4')
-    assert not found.keys() & {trt.LayerType.NON_ZERO, trt.LayerType.SCATTER}
+    counts = Counter(network.get_layer(i).type for i in range(network.num_layers))
+    assert counts[trt.LayerType.KV_CACHE_UPDATE] == 2 * LAYERS
+    assert counts[trt.LayerType.ATTENTION_INPUT] == LAYERS
+    assert counts[trt.LayerType.DEQUANTIZE] == 4 * LAYERS + (weights == 'int4')
+    assert not counts.keys() & {trt.LayerType.NON_ZERO, trt.LayerType.SCATTER}
 
 
 @pytest.fixture(scope='module')
@@ -118,7 +118,7 @@ def test_norms_after_the_sublayers_build_too(graphs):
 def test_fp8_is_refused_where_the_chip_has_none(graphs):
     log = Log()
     assert built(graphs['qwen3', 'fp8'], 'SM86', log) is None
-    assert any('fp8_e4m3' in one and 'sm86' in one for one in log.errors)
+    assert any('fp8_e4m3' in line and 'sm86' in line for line in log.errors)
 
 
 def test_missing_codes_are_an_error_of_the_parser(graphs, tmp_path):

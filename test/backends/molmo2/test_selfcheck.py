@@ -50,9 +50,9 @@ def test_every_format_has_a_tolerance():
 
 @STYLE
 def test_the_same_weights_pass_with_no_difference(checkpoint_of_style):
-    found = checked(checkpoint_of_style, runtime_of(checkpoint_of_style))
-    assert found.largest == 0
-    assert found.rows == found.same == 8 + 4 + 5 + 8
+    result = checked(checkpoint_of_style, runtime_of(checkpoint_of_style))
+    assert result.largest == 0
+    assert result.rows == result.same == 8 + 4 + 5 + 8
 
 
 @STYLE
@@ -71,8 +71,8 @@ def test_the_graphs_that_ship_pass():
     from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 
     checkpoint = opened(SHIPPED)
-    found = checked(checkpoint, OnnxRuntime(checkpoint, 'float32', 1))
-    assert found.same == found.rows
+    result = checked(checkpoint, OnnxRuntime(checkpoint, 'float32', 1))
+    assert result.same == result.rows
 
 
 DAMAGES = {
@@ -93,24 +93,24 @@ def test_one_damaged_weight_is_refused(damage, checkpoint_of_style):
         checked(checkpoint_of_style, runtime)
 
 
-def causal(rows, visual, seen):
-    return (torch.arange(seen.shape[1])[None] <= rows[:, None])[None, None]
+def causal(rows, visual, cache_visual):
+    return (torch.arange(cache_visual.shape[1])[None] <= rows[:, None])[None, None]
 
 
-def one_too_many(rows, visual, seen):
-    held = torch.arange(seen.shape[1])[None] <= rows[:, None] + 1
-    return (held | (visual[0, :, None] & seen[0, None]))[None, None]
+def off_by_one(rows, visual, cache_visual):
+    causal_mask = torch.arange(cache_visual.shape[1])[None] <= rows[:, None] + 1
+    return (causal_mask | (visual[0, :, None] & cache_visual[0, None]))[None, None]
 
 
-def everything(rows, visual, seen):
-    return torch.ones((1, 1, len(rows), seen.shape[1]), dtype=torch.bool)
+def everything(rows, visual, cache_visual):
+    return torch.ones((1, 1, len(rows), cache_visual.shape[1]), dtype=torch.bool)
 
 
 @STYLE
 @pytest.mark.parametrize(
     ('mask', 'dtype'),
     [
-        (one_too_many, 'float32'),
+        (off_by_one, 'float32'),
         *((mask, dtype) for mask in (causal, everything) for dtype in ('float16', 'int4')),
     ],
 )
@@ -130,9 +130,9 @@ class Wrapped:
     def encode(self, patches):
         return self._runtime.encode(patches)
 
-    def logits(self, ids, start, wanted, video=None):
+    def logits(self, ids, start, last_count, video=None):
         self._reads += 1
-        return self._change(self._reads, self._runtime.logits(ids, start, wanted, video))
+        return self._change(self._reads, self._runtime.logits(ids, start, last_count, video))
 
 
 def altered(at, value):

@@ -55,8 +55,8 @@ def clips():
 
 def answers(name, clips):
     backend = backends.load(name, BackendSettings(str(FOLDER), device='cpu', threads=1))
-    given = (QUESTIONS, GenerateOptions(300), lambda *_: True)
-    return backend, [one for clip in clips for one in backend.generate(clip, *given)]
+    arguments = (QUESTIONS, GenerateOptions(300), lambda *_: True)
+    return backend, [answer for clip in clips for answer in backend.generate(clip, *arguments)]
 
 
 @pytest.fixture(scope='module')
@@ -66,13 +66,13 @@ def reference(clips):
 
 @pytest.mark.parametrize('name', ['torch', 'onnx'])
 def test_answers_equal_those_of_transformers(name, clips, reference):
-    backend, found = answers(name, clips)
-    for ours, theirs in zip(found, reference, strict=True):
+    backend, results = answers(name, clips)
+    for ours, theirs in zip(results, reference, strict=True):
         assert [token.text for token in ours.tokens] == [token.text for token in theirs.tokens]
         logprobs = [token.logprob for token in theirs.tokens]
         assert [token.logprob for token in ours.tokens] == pytest.approx(logprobs, abs=2e-4)
     assert backend.counts.accepted > 0
-    assert backend.counts.passes < sum(len(one.tokens) for one in found)
+    assert backend.counts.passes < sum(len(answer.tokens) for answer in results)
 
 
 def test_the_graphs_that_ship_are_what_the_exporter_writes(tmp_path):
@@ -90,7 +90,9 @@ def test_the_graphs_that_ship_are_what_the_exporter_writes(tmp_path):
 
 def prompt_and_video(checkpoint, runtime, clip):
     prompt = checkpoint.prompts.encode(clip.seconds, QUESTIONS[2])
-    frames = [runtime.encode(frame_patches(one.image, checkpoint.pixels)) for one in clip.frames]
+    frames = [
+        runtime.encode(frame_patches(frame.image, checkpoint.pixels)) for frame in clip.frames
+    ]
     places = np.cumsum([token == checkpoint.prompts.patch for token in prompt.ids])
     slots = [
         int(n) if token == checkpoint.prompts.patch else 0
@@ -110,27 +112,27 @@ def reference_logits(checkpoint, clips):
     network = transformers.Molmo2ForConditionalGeneration.from_pretrained(FOLDER).eval()
     grid = torch.tensor([[1, *checkpoint.pixels.grid]])
     pooling = torch.from_numpy(pooling_indices(checkpoint.pixels))
-    found = []
+    results = []
     for clip in clips:
         prompt = checkpoint.prompts.encode(clip.seconds, QUESTIONS[2])
         with torch.inference_mode():
             features = [
                 network.get_video_features(
-                    torch.from_numpy(frame_patches(one.image, checkpoint.pixels))[None],
+                    torch.from_numpy(frame_patches(frame.image, checkpoint.pixels))[None],
                     pooling,
                     grid,
                 ).pooler_output[0]
-                for one in clip.frames
+                for frame in clip.frames
             ]
             encoded = BaseModelOutputWithPooling(pooler_output=(torch.cat(features),))
-            found.append(
+            results.append(
                 network(
                     input_ids=torch.tensor([prompt.ids]),
                     mm_token_type_ids=torch.tensor([prompt.visual]),
                     mm_encoder_outputs={'video': encoded},
                 ).logits[0].numpy()
             )  # fmt: skip
-    return found
+    return results
 
 
 @pytest.mark.parametrize(
@@ -187,11 +189,11 @@ def test_a_runtime_that_fails_in_an_answer_is_backend_failed_and_the_next_is_rig
     first = session.submit(Query(QUESTIONS[2])).result()
     read, calls = backend._runtime.read, []
 
-    def fails(*given):
+    def fails(*arguments):
         calls.append(1)
         if len(calls) == 3:
             raise BackendError('the device is gone')
-        return read(*given)
+        return read(*arguments)
 
     backend._runtime.read = fails
     with pytest.raises(BackendError, match='the device is gone') as raised:

@@ -59,8 +59,8 @@ def test_a_token_may_be_named_by_an_object_or_not_at_all(folders, tmp_path):
     folder = shutil.copytree(folders['qwen3'], tmp_path / 'm')
     file = folder / 'tokenizer_config.json'
     file.write_text(json.dumps({'bos_token': {'content': '<|im_start|>'}, 'eos_token': None}))
-    found = FileTokenizer('m', folder)
-    assert (found.bos_token_id, found.eos_token_id) == (1, None)
+    tokenizer = FileTokenizer('m', folder)
+    assert (tokenizer.bos_token_id, tokenizer.eos_token_id) == (1, None)
     file.unlink()
     assert FileTokenizer('m', folder).bos_token_id is None
 

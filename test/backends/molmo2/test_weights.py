@@ -53,11 +53,11 @@ def test_every_tensor_is_where_the_reference_reader_finds_it(folder, weights):
 
 def test_the_embedding_may_be_cut_at_any_row(folder, weights):
     """Released: 151936 + 128; saved again by transformers: two halves."""
-    whole = torch.cat([weights[FIRST], weights[SECOND]])
-    for rows in (297, len(whole) // 2, 1):
-        weights[FIRST], weights[SECOND] = whole[:rows].clone(), whole[rows:].clone()
+    table = torch.cat([weights[FIRST], weights[SECOND]])
+    for rows in (297, len(table) // 2, 1):
+        weights[FIRST], weights[SECOND] = table[:rows].clone(), table[rows:].clone()
         safetensors.save_file(weights, folder / 'model.safetensors')
-        assert torch.equal(embedding(loaded(folder)), whole)
+        assert torch.equal(embedding(loaded(folder)), table)
 
 
 def test_shards_are_read_as_one(folder, weights):

@@ -34,7 +34,7 @@ from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime, load
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
 QUESTIONS = ['How many "красный кубик 🟥"?', 'Track it.', 'Point to every cup.']
 
@@ -113,8 +113,8 @@ def test_answers_equal_those_of_transformers(style, exported, make_clip):
     for first in (0, 0, 1, 1, 4):
         clip = make_clip([round(0.5 * i, 1) for i in range(chance.choice([2, 5]))], seed=first)
         questions = chance.sample(QUESTIONS, chance.randrange(1, 4))
-        given = (clip, questions, GenerateOptions(20), lambda *_: True)
-        for a, b in zip(ours.generate(*given), reference.generate(*given), strict=True):
+        arguments = (clip, questions, GenerateOptions(20), lambda *_: True)
+        for a, b in zip(ours.generate(*arguments), reference.generate(*arguments), strict=True):
             assert a.text == b.text
             logprobs = [token.logprob for token in b.tokens]
             assert [token.logprob for token in a.tokens] == pytest.approx(logprobs, abs=1e-4)
@@ -126,9 +126,9 @@ def test_the_cache_grows_in_an_answer_and_keeps_what_it_holds(exported, make_cli
     backend = load(settings)
     clip = make_clip([round(0.5 * i, 1) for i in range(40)])
     length = len(backend._checkpoint.prompts.encode(clip.seconds, 'Track it.').ids)
-    given = (clip, ['Track it.'], GenerateOptions(600 - length), lambda *_: True)
-    [ours] = backend.generate(*given)
-    [theirs] = backends.load('transformers', settings).generate(*given)
+    arguments = (clip, ['Track it.'], GenerateOptions(600 - length), lambda *_: True)
+    [ours] = backend.generate(*arguments)
+    [theirs] = backends.load('transformers', settings).generate(*arguments)
     assert ours.text == theirs.text
     assert length < 512 < length + len(ours.tokens)
 
@@ -186,8 +186,8 @@ def test_the_graph_holds_no_weights_and_no_paths(style, exported):
     onnx = pytest.importorskip('onnx', reason=WHY)
     for file in exported[style].glob('*.onnx'):
         graph = onnx.load(file, load_external_data=False).graph
-        inside = [one for one in graph.initializer if not one.external_data]
-        assert sum(len(one.raw_data) for one in inside) < 200
+        inside = [tensor for tensor in graph.initializer if not tensor.external_data]
+        assert sum(len(tensor.raw_data) for tensor in inside) < 200
         assert len(graph.initializer) > len(inside) + 15
         assert str(ROOT).encode() not in file.read_bytes()
 
@@ -225,11 +225,11 @@ def test_what_it_does_not_run_is_refused(changes, why, exported):
 
 def test_a_failure_in_an_answer_leaves_the_next_one_whole(exported, make_clip):
     backend = load(BackendSettings(str(exported['qwen3']), threads=1))
-    given = (make_clip([0.0, 0.5]), QUESTIONS, GenerateOptions(9), lambda *_: True)
-    whole = backend.generate(*given)
+    arguments = (make_clip([0.0, 0.5]), QUESTIONS, GenerateOptions(9), lambda *_: True)
+    before = backend.generate(*arguments)
     hidden, backend._runtime._no_features = backend._runtime._no_features, np.zeros((1, 3), 'f')
     with pytest.raises(BackendError, match=r'reading .* tokens: '):
-        backend.generate(*given)
+        backend.generate(*arguments)
     backend._runtime._no_features = hidden
-    again = backend.generate(*given)
-    assert [one.text for one in again] == [one.text for one in whole]
+    again = backend.generate(*arguments)
+    assert [answer.text for answer in again] == [answer.text for answer in before]

@@ -49,11 +49,11 @@ TENSORRT = find_tensorrts((RTX,))[0]
 @pytest.fixture(scope='module')
 def checkpoints(make_checkpoint):
     """Heads as wide as the released models': there are kernels for those."""
-    found = {}
+    by_style = {}
     for style, text in STYLES.items():
         folder = make_checkpoint(text=text | {'head_dim': 128}, tower={'head_dim': 72})
-        found[style] = open_checkpoint(BackendSettings(str(folder)))
-    return found
+        by_style[style] = open_checkpoint(BackendSettings(str(folder)))
+    return by_style
 
 
 @pytest.fixture(scope='module')
@@ -69,10 +69,10 @@ def graphs(checkpoints, built):
     """By style and part; those of the engines are there already."""
     folder = checkpoints['olmo'].folder
     [olmo] = export_graphs(str(folder), folder, 'float16', parts=['decoder'])
-    made = checkpoints['qwen3'].folder
+    folder = checkpoints['qwen3'].folder
     return {
-        ('qwen3', 'decoder'): made / f'decoder.float16.opset24.rows{ROWS}.onnx',
-        ('qwen3', 'vision'): made / 'vision.float16.opset24.onnx',
+        ('qwen3', 'decoder'): folder / f'decoder.float16.opset24.rows{ROWS}.onnx',
+        ('qwen3', 'vision'): folder / 'vision.float16.opset24.onnx',
         ('olmo', 'decoder'): fix_capacity(olmo, ROWS),
     }
 
@@ -89,14 +89,14 @@ def test_the_cache_is_updated_in_place_and_attention_is_one_layer(style, graphs)
     network = trt.Builder(logger).create_network(0)
     parser = trt.OnnxParser(network, logger)
     assert parser.parse_from_file(str(graphs[style, 'decoder']))
-    found = Counter(network.get_layer(i).type for i in range(network.num_layers))
-    assert found[trt.LayerType.KV_CACHE_UPDATE] == 2 * LAYERS[style]
-    assert found[trt.LayerType.ATTENTION_INPUT] == LAYERS[style]
-    assert found[trt.LayerType.ROTARY_EMBEDDING] == 2 * LAYERS[style]
-    assert not found.keys() & {trt.LayerType.NON_ZERO, trt.LayerType.SCATTER}
+    counts = Counter(network.get_layer(i).type for i in range(network.num_layers))
+    assert counts[trt.LayerType.KV_CACHE_UPDATE] == 2 * LAYERS[style]
+    assert counts[trt.LayerType.ATTENTION_INPUT] == LAYERS[style]
+    assert counts[trt.LayerType.ROTARY_EMBEDDING] == 2 * LAYERS[style]
+    assert not counts.keys() & {trt.LayerType.NON_ZERO, trt.LayerType.SCATTER}
     inputs = [network.get_input(i) for i in range(network.num_inputs)]
-    assert not any(one.is_shape_tensor for one in inputs), 'its place would be on the host'
-    types = {one.name: one.dtype.name for one in inputs}
+    assert not any(tensor.is_shape_tensor for tensor in inputs), 'its place would be on the host'
+    types = {tensor.name: tensor.dtype.name for tensor in inputs}
     assert {types[name] for name in ('ids', 'slots', 'start', 'wanted')} == {'INT64'}
     assert {types[name] for name in ('visual', 'seen_visual')} == {'BOOL'}
     inspection = parse(TENSORRT, graphs[style, 'decoder'])
@@ -145,16 +145,18 @@ def test_attention_without_a_kernel_is_taken_apart_and_said_to_be(
 
 
 def test_engines_are_kept_with_what_they_were_made_of(built, checkpoints):
-    found, steps = built
+    engines, steps = built
     folder = checkpoints['qwen3'].folder
-    assert [(one.part, one.fused_attention, one.in_place_kv) for one in found] == [
+    assert [(engine.part, engine.fused_attention, engine.in_place_kv) for engine in engines] == [
         ('vision', 3, 0),
         ('decoder', 2, 4),
     ]
-    assert all(one.path.parent == folder / ENGINES for one in found)
-    assert [one.nbytes for one in found] == [one.path.stat().st_size for one in found]
+    assert all(engine.path.parent == folder / ENGINES for engine in engines)
+    assert [engine.nbytes for engine in engines] == [
+        engine.path.stat().st_size for engine in engines
+    ]
     manifests, wrong = read_plans(folder)
-    decoder = next(one for one in manifests if one.recipe.part == 'decoder')
+    decoder = next(plan for plan in manifests if plan.recipe.part == 'decoder')
     assert not wrong and len(manifests) == 2
     assert decoder.facts.self_check.startswith(NOT_CHECKED)
     assert set(decoder.recipe.files) == {decoder.recipe.graph, 'model.safetensors'}
@@ -187,16 +189,16 @@ def test_engines_of_weights_that_changed_are_replaced_and_no_others(built, check
     content[-2] ^= 1
     weights.write_bytes(content)
     checkpoint = open_checkpoint(BackendSettings(str(folder)))
-    other = next(one for one in read_plans(folder)[0] if one.recipe.part == 'vision')
+    other = next(plan for plan in read_plans(folder)[0] if plan.recipe.part == 'vision')
     write_manifest(
         write_plan(folder, of_sm89 := replace(other.recipe, capability='SM89'), b'x'),
         of_sm89,
         other.facts,
     )
     again = build_engines(checkpoint, Target('float16', ROWS, FRAMES, 'SM86'), lambda step: None)
-    kept = {one.file.path for one in read_plans(folder)[0]}
-    assert kept == {one.path for one in again} | {folder / ENGINES / f'{of_sm89.key}.plan'}
-    assert not {one.name for one in kept} & {one.path.name for one in built[0]}
+    left = {plan.file.path for plan in read_plans(folder)[0]}
+    assert left == {engine.path for engine in again} | {folder / ENGINES / f'{of_sm89.key}.plan'}
+    assert not {path.name for path in left} & {engine.path.name for engine in built[0]}
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(checkpoints, tmp_path):
@@ -219,7 +221,7 @@ def test_two_builds_at_once_are_refused(built, checkpoints):
 
 
 @pytest.mark.parametrize(
-    ('changes', 'said'),
+    ('changes', 'reason'),
     [
         ({'dtype': 'float32'}, "dtype = 'float32': engines have bfloat16, float16"),
         ({'frames': 0}, 'frames = 0: must be at least 4'),
@@ -228,11 +230,11 @@ def test_two_builds_at_once_are_refused(built, checkpoints):
         ({'capability': 'SM87'}, "capability = 'SM87': tensorrt_rtx .* for SM75, .*SM121"),
     ],
 )
-def test_a_target_that_cannot_be_is_refused_with_its_value(changes, said, checkpoints):
+def test_a_target_that_cannot_be_is_refused_with_its_value(changes, reason, checkpoints):
     target = Target(
         **{'dtype': 'float16', 'capacity': 512, 'frames': 8, 'capability': 'SM86'} | changes
     )
-    with pytest.raises(BadSetting, match=said):
+    with pytest.raises(BadSetting, match=reason):
         build_engines(checkpoints['olmo'], target, lambda step: None)
     assert not (checkpoints['olmo'].folder / ENGINES).exists()
 
@@ -267,6 +269,6 @@ def test_the_files_of_a_graph_are_its_own_and_the_weights(graphs):
 def test_each_attention_has_a_mask_of_its_own(graphs):
     """Or a step of few tokens is not built: see capacity._own_masks."""
     onnx_ir = pytest.importorskip('onnx_ir', reason=WHY)
-    found = onnx_ir.load(graphs['olmo', 'decoder']).graph
-    masks = [node.inputs[3].name for node in found if node.op_type == 'Attention']
+    graph = onnx_ir.load(graphs['olmo', 'decoder']).graph
+    masks = [node.inputs[3].name for node in graph if node.op_type == 'Attention']
     assert len(set(masks)) == len(masks) == LAYERS['olmo']

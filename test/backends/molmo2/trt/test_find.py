@@ -35,11 +35,11 @@ def install(monkeypatch):
 
 def test_full_tensorrt_comes_first_and_both_are_told(install):
     install(tensorrt='10.16.2.10', tensorrt_rtx='1.7.1.116')
-    assert [str(one) for one in find_tensorrts()] == [
+    assert [str(tensorrt) for tensorrt in find_tensorrts()] == [
         'tensorrt 10.16.2.10',
         'tensorrt_rtx 1.7.1.116',
     ]
-    assert [one.flavour for one in find_tensorrts((RTX,))] == [RTX]
+    assert [tensorrt.flavour for tensorrt in find_tensorrts((RTX,))] == [RTX]
 
 
 def test_only_rtx_builds_for_a_gpu_that_is_not_here(install):
@@ -74,7 +74,7 @@ def test_one_that_is_too_old_is_refused_by_its_number(version, install):
 
 def test_one_that_is_too_old_does_not_hide_the_other(install, caplog):
     install(tensorrt='10.3.0', tensorrt_rtx='1.7.1.116')
-    assert [one.flavour for one in find_tensorrts()] == [RTX]
+    assert [tensorrt.flavour for tensorrt in find_tensorrts()] == [RTX]
     assert 'tensorrt 10.3.0 is too old' in caplog.text
     assert 'using tensorrt_rtx 1.7.1.116' in caplog.text
 

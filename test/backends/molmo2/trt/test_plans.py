@@ -40,7 +40,7 @@ from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.storage.atomic import delete_unfinished
 
 ORIN = TargetGpu('Orin', 'SM87', 16)
-HERE = Tensorrt(FULL, '10.16.2.10', object())
+INSTALLED = Tensorrt(FULL, '10.16.2.10', object())
 PLAN = bytes(range(256)) * 40
 FACTS = BuildFacts(36, 36, 72, 400.0, '0.01 of 0.2 standard deviations')
 
@@ -55,7 +55,7 @@ def model(make_checkpoint):
 def recipe(model, part='decoder', **changes):
     """What a plan for this machine is made of."""
     folder = model.folder
-    said = {
+    fields = {
         'part': part,
         'checkpoint': digest(read_index(model.model, folder), model.config),
         'graph': 'graph.onnx',
@@ -64,18 +64,18 @@ def recipe(model, part='decoder', **changes):
         'capacity': 1024,
         'frames': 64,
         'profiles': 'ids 1x1 1x8 1x17',
-        'tensorrt': str(HERE),
+        'tensorrt': str(INSTALLED),
         'capability': ORIN.capability,
         'gpu': ORIN.name,
         'multiprocessors': ORIN.multiprocessors,
         'system': system(),
     }
-    return Recipe(**said | changes)
+    return Recipe(**fields | changes)
 
 
 def put(model, part='decoder', facts=FACTS, **changes):
-    made = recipe(model, part, **changes)
-    return write_manifest(write_plan(model.folder, made, memoryview(PLAN)), made, facts)
+    new_recipe = recipe(model, part, **changes)
+    return write_manifest(write_plan(model.folder, new_recipe, memoryview(PLAN)), new_recipe, facts)
 
 
 def both(model, **changes):
@@ -85,22 +85,22 @@ def both(model, **changes):
     return put(model, **changes)
 
 
-def chosen(checkpoint, dtype='auto', tensorrts=(HERE,), gpu=ORIN):
+def chosen(checkpoint, dtype='auto', tensorrts=(INSTALLED,), gpu=ORIN):
     return choose(checkpoint, dtype, tensorrts, gpu)
 
 
 def test_what_was_kept_is_chosen_and_read_back_whole(model):
-    made = both(model)
-    found = chosen(model)
-    assert found.decoder == made == find_plan(model.folder, recipe(model))
-    assert found.vision.recipe.part == 'vision'
-    assert found.tensorrt is HERE
-    said = json.loads(made.file.path.with_suffix('.json').read_text())
-    assert said['made_of']['gpu'] == 'Orin' and said['plan']['bytes'] == len(PLAN)
+    plan = both(model)
+    pair = chosen(model)
+    assert pair.decoder == plan == find_plan(model.folder, recipe(model))
+    assert pair.vision.recipe.part == 'vision'
+    assert pair.tensorrt is INSTALLED
+    manifest = json.loads(plan.file.path.with_suffix('.json').read_text())
+    assert manifest['made_of']['gpu'] == 'Orin' and manifest['plan']['bytes'] == len(PLAN)
 
 
 @pytest.mark.parametrize(
-    ('changes', 'said'),
+    ('changes', 'reason'),
     [
         ({'tensorrt': 'tensorrt 10.13.3'}, 'built by tensorrt 10.13.3, here tensorrt 10.16.2.10'),
         ({'tensorrt': 'tensorrt_rtx 1.7'}, 'built by tensorrt_rtx 1.7, here tensorrt 10.16.2.10'),
@@ -115,9 +115,9 @@ def test_what_was_kept_is_chosen_and_read_back_whole(model):
         ({'facts': replace(FACTS, self_check=PENDING)}, 'never compared with the reference'),
     ],
 )
-def test_a_plan_of_something_else_is_refused_by_what_differs(changes, said, model):
-    made = both(model, **changes)
-    with pytest.raises(BadModel, match=rf'{made.file.path.name} .*{said}') as raised:
+def test_a_plan_of_something_else_is_refused_by_what_differs(changes, reason, model):
+    plan = both(model, **changes)
+    with pytest.raises(BadModel, match=rf'{plan.file.path.name} .*{reason}') as raised:
         chosen(model)
     assert f'molmo-ground build --backend tensorrt {model.folder}' in str(raised.value)
 
@@ -147,7 +147,7 @@ def flip_a_bit(path):
 
 
 @pytest.mark.parametrize(
-    ('harm', 'said'),
+    ('harm', 'reason'),
     [
         (cut_short, 'truncated or was changed: 10239 bytes, not 10240'),
         (flip_a_bit, 'is damaged: its bytes are not those that were written'),
@@ -155,18 +155,18 @@ def flip_a_bit(path):
     ],
 )
 @pytest.mark.parametrize('part', ['decoder', 'vision'])
-def test_a_damaged_plan_is_refused_and_is_not_taken_for_built(part, harm, said, model):
+def test_a_damaged_plan_is_refused_and_is_not_taken_for_built(part, harm, reason, model):
     decoder = both(model)
     path = decoder.file.path if part == 'decoder' else chosen(model).vision.file.path
     harm(path)
-    with pytest.raises(BadModel, match=f'{path.name} .*{said}'):
+    with pytest.raises(BadModel, match=f'{path.name} .*{reason}'):
         chosen(model)
     rows = {'decoder': {}, 'vision': {'capacity': 0, 'frames': 0}}[part]
     assert find_plan(model.folder, recipe(model, part, **rows)) is None
 
 
 @pytest.mark.parametrize(
-    ('harm', 'said'),
+    ('harm', 'reason'),
     [
         (lambda text: text[:100], 'is damaged: JSONDecodeError'),
         (lambda text: '[]', 'is damaged: TypeError'),
@@ -175,10 +175,10 @@ def test_a_damaged_plan_is_refused_and_is_not_taken_for_built(part, harm, said, 
         (lambda text: text.replace('"format": 1', '"format": 9'), 'manifest of format 9, not 1'),
     ],
 )
-def test_a_damaged_manifest_is_named(harm, said, model):
+def test_a_damaged_manifest_is_named(harm, reason, model):
     manifest = both(model).file.path.with_suffix('.json')
     manifest.write_text(harm(manifest.read_text()))
-    with pytest.raises(BadModel, match=rf'{manifest.name} .*{said}'):
+    with pytest.raises(BadModel, match=rf'{manifest.name} .*{reason}'):
         chosen(model)
     assert find_plan(model.folder, recipe(model)) is None
 
@@ -199,8 +199,8 @@ def test_no_plans_at_all_says_how_to_build_one(model):
 def test_auto_takes_the_most_exact_format_and_the_largest_capacity(model):
     for weights, capacity in (('int4', 8192), ('float16', 1024), ('float16', 2048), ('int8', 4096)):
         both(model, weights=weights, capacity=capacity)
-    found = chosen(model).decoder.recipe
-    assert (found.weights, found.capacity) == ('float16', 2048)
+    chosen_recipe = chosen(model).decoder.recipe
+    assert (chosen_recipe.weights, chosen_recipe.capacity) == ('float16', 2048)
     assert chosen(model, 'int4').decoder.recipe.capacity == 8192
     both(model, weights='bfloat16')
     assert chosen(model).decoder.recipe.weights == 'bfloat16'
@@ -210,7 +210,7 @@ def test_a_plan_made_ahead_of_time_serves_every_gpu_of_its_capability(model):
     both(model, tensorrt='tensorrt_rtx 1.7.1.116', gpu='', multiprocessors=0, capability='SM89')
     rtx = Tensorrt(RTX, '1.7.1.116', object())
     for name in ('RTX 4090', 'L4'):
-        assert chosen(model, 'auto', (HERE, rtx), TargetGpu(name, 'SM89', 99)).tensorrt is rtx
+        assert chosen(model, 'auto', (INSTALLED, rtx), TargetGpu(name, 'SM89', 99)).tensorrt is rtx
 
 
 def test_every_part_of_a_recipe_changes_its_key(model):

@@ -113,7 +113,7 @@ def test_guesses_right_and_wrong_leave_the_cache_as_it_would_be(style, folders, 
         )
         assert [choice.token for choice in drafted] == script
         logprobs = [choice.logprob for choice in plain]
-        assert [one.logprob for one in drafted] == pytest.approx(logprobs, abs=1e-5)
+        assert [token.logprob for token in drafted] == pytest.approx(logprobs, abs=1e-5)
         accepted += generator.counts.accepted
     assert accepted > 100
 
@@ -142,15 +142,15 @@ def test_further_questions_read_only_their_own_words(backend, make_clip):
 @pytest.mark.parametrize('style', ['qwen3'])
 def test_an_answer_can_be_stopped_at_a_token(backend, references, make_clip):
     clip = window(make_clip, 0, 2)
-    heard = []
+    pieces = []
 
     def three(index, piece):
-        heard.append(piece)
-        return len(heard) < 3
+        pieces.append(piece)
+        return len(pieces) < 3
 
     [answer] = backend.generate(clip, ['Track it.'], GenerateOptions(24), three)
     assert answer.stopped and len(answer.tokens) == 3
-    assert answer.text.startswith(''.join(heard))
+    assert answer.text.startswith(''.join(pieces))
     same(ask(backend, clip, *QUESTIONS), ask(references['qwen3'], clip, *QUESTIONS))
 
 

@@ -55,19 +55,19 @@ def put(checkpoint, dtype, graphs):
         DECODER: decoder_profiles(checkpoint.config, 4, ROWS, FRAMES),
         VISION: vision_profiles(checkpoint.config, 4, 9),
     }
-    found = {}
+    plans = {}
     for part, graph in graphs.items():
         weights = dtype if part == DECODER else compute_dtype(dtype)
-        said = {'part': part, 'checkpoint': '', 'graph': graph.name, 'files': {}}
-        said |= {'weights': weights, 'capacity': ROWS, 'frames': FRAMES, 'profiles': ''}
-        said |= {'tensorrt': 'tensorrt 10.16', 'capability': 'SM87', 'gpu': 'Orin'}
-        recipe = Recipe(**said, multiprocessors=16, system='here')
+        fields = {'part': part, 'checkpoint': '', 'graph': graph.name, 'files': {}}
+        fields |= {'weights': weights, 'capacity': ROWS, 'frames': FRAMES, 'profiles': ''}
+        fields |= {'tensorrt': 'tensorrt 10.16', 'capability': 'SM87', 'gpu': 'Orin'}
+        recipe = Recipe(**fields, multiprocessors=16, system='here')
         plan = write_plan(checkpoint.folder, recipe, memoryview(host_plan(graph, profiles[part])))
-        found[part] = write_manifest(plan, recipe, BuildFacts(2, 2, 4, 1.0, PENDING))
-    return found
+        plans[part] = write_manifest(plan, recipe, BuildFacts(2, 2, 4, 1.0, PENDING))
+    return plans
 
 
-def made(checkpoint, dtype):
+def make_runtime(checkpoint, dtype):
     """The graphs as a build makes them, and the runtime on them."""
     entries = put(checkpoint, dtype, prepare_graphs(checkpoint, dtype, ROWS, lambda *_: None))
     chosen = PlanPair(HostTensorrt().installed(), entries[DECODER], entries[VISION])
@@ -76,13 +76,13 @@ def made(checkpoint, dtype):
 
 @pytest.mark.parametrize('dtype', ['float16', 'int4'])
 def test_engines_that_compute_what_they_should_pass(dtype, checkpoint):
-    runtime = made(checkpoint, dtype)
-    said = reference.compare(checkpoint, dtype, runtime)
-    assert said.startswith('0.0')
-    assert 'of 0.2 standard deviations of the logits' in said
+    runtime = make_runtime(checkpoint, dtype)
+    summary = reference.compare(checkpoint, dtype, runtime)
+    assert summary.startswith('0.0')
+    assert 'of 0.2 standard deviations of the logits' in summary
     assert not list(checkpoint.folder.glob('*.int4.float32.*')), 'as large as an engine'
     read = runtime._run
-    runtime._run = lambda outputs, ids, *rest: read(outputs, [*ids[:-1], 40], *rest)
+    runtime._run = lambda outputs, ids, *others: read(outputs, [*ids[:-1], 40], *others)
     with pytest.raises(BadModel, match='self-check: a logit differs'):
         reference.compare(checkpoint, dtype, runtime)
 
@@ -111,8 +111,8 @@ def pending(checkpoint):
 def test_what_a_self_check_found_is_kept_with_the_engine(pending, monkeypatch):
     job, entries = pending
     monkeypatch.setattr(reference, 'self_check', lambda *_: '0.01 of 0.2')
-    found = engines._check_plans(job, entries)
-    assert [one.facts.self_check for one in found] == ['0.01 of 0.2'] * 2
+    plans = engines._check_plans(job, entries)
+    assert [plan.facts.self_check for plan in plans] == ['0.01 of 0.2'] * 2
 
 
 def test_engines_that_do_not_pass_are_deleted(pending, monkeypatch):
