@@ -126,11 +126,12 @@ class Budget:
 
 
 def window_of(seconds: float, model: ModelSizes) -> WindowSize:
-    """The frames, tokens and rows of a window. Raises BadSetting for one that cannot be.
+    """The frames, tokens and rows of a window. Raises BadSetting if the window is impossible.
 
-    Frames: `windows.most_frames`. A label takes at most a token a character, ' 12.5 ': Qwen's own
-    tokenizer writes digits one by one, so for it that is exact; no tokenizer over bytes takes more.
-    The answer has room for three objects tracked in every frame, within `Task.token_limit`.
+    The number of frames is `windows.most_frames`. A time label as ' 12.5 ' is counted as one token
+    for each character. That is exact for Qwen's own tokenizer, which writes digits one by one, and
+    no byte-level tokenizer needs more. The answer has room for three objects tracked in every
+    frame, within `Task.token_limit`.
     """
     if not _PERIOD_SECONDS <= seconds <= _MAX_SECONDS:
         raise BadSetting('window', seconds, f'not in {_PERIOD_SECONDS:g} to {_MAX_SECONDS:g} s')
