@@ -165,3 +165,22 @@ def test_where_the_gripper_is_has_one_point(clip: Clip):
 def test_a_track_follows_things_by_their_first_appearance(clip: Clip):
     text = replies.tracks(clip, (BLUE_BALL, RED_BLOCK), 1, 'things')
     assert text.startswith('<tracks coords="0.0 1 100 500 2 900 500;1.0 1 100 500 2 900 500;2.0')
+
+
+@pytest.mark.parametrize(
+    ('task', 'fills', 'question'),
+    [
+        ('point', {'the': 'the gripper'}, 'Where is the gripper?'),
+        ('did_any', {'hand': 'robot', 'b': 'drop'}, 'Did the robot drop anything?'),
+        ('describe', {}, 'Describe the video'),
+        ('colour_first', {'v': 'grasped', 'order': 'first'}, 'What colour was grasped first?'),
+        ('held', {'hand': 'gripper'}, 'What is the gripper holding?'),
+        (
+            'event_count',
+            {'the': 'the red block', 'v': 'grasped'},
+            'How many times was the red block grasped?',
+        ),
+    ],
+)
+def test_what_a_newcomer_types_is_among_the_forms(task: str, fills: dict, question: str):
+    assert question in {draw.fill(form, fills) for form in wordings.forms(task)}
