@@ -88,7 +88,8 @@ def judge(footage: Footage, clip: Clip, asked: Asked, answer: Any) -> Sums:
         sums.right(['text', f'text {asked.category}'], is_right_text(asked, answer.text))
         return sums
     if asked.reply == NONE:
-        sums.right(['none'], not answer.points and not answer.tracks and answer.count in (0, None))
+        silent = not answer.points and not answer.tracks
+        sums.right(['none'], silent and answer.count == 0)
     if asked.task == 'track':
         said = [
             (track.id, (stamps.index(p.stamp_ns), p.x, p.y))
@@ -97,7 +98,8 @@ def judge(footage: Footage, clip: Clip, asked: Asked, answer: Any) -> Sums:
         ]
         score = score_tracks(footage, clip, asked, said)
         sums.tally(['track one' if len(asked.things) == 1 else 'track several'], score.tally)
-        sums.right(['hota'], score.hota)
+        if asked.reply != NONE:
+            sums.right(['hota'], score.hota)
         return sums
     tally = score_points(footage, clip, asked, points)
     groups = [asked.category, form]

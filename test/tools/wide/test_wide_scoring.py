@@ -88,6 +88,8 @@ def test_an_answer_is_graded_in_its_groups(footage: Footage, clip: Clip) -> None
     none = asked('animal', reply=NONE, task='count', unseen=True)
     sums = evaluate.judge(footage, clip, none, answer(count=0))
     assert (sums.mean('none'), sums.mean('count'), sums.f1('unseen')) == (1.0, 1.0, 1.0)
+    broken = evaluate.judge(footage, clip, none, answer(text='<points coords="1.5 1.'))
+    assert broken.mean('none') == 0.0
     text = asked('held', task='text', reply='The red cup.')
     assert evaluate.judge(footage, clip, text, answer(text='the red cup')).mean('text') == 1.0
     point = SimpleNamespace(stamp_ns=evaluate.stamps_of(footage)[2], x=160.0, y=120.0)
