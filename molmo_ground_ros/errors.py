@@ -57,6 +57,7 @@ from molmo_ground_ros.plain_text import clean as clean
 from molmo_ground_ros.plain_text import listed as listed
 from molmo_ground_ros.plain_text import seconds as seconds
 from molmo_ground_ros.plain_text import size as size
+from molmo_ground_ros.plain_text import traceback_text as traceback_text
 
 
 class ErrorCode(enum.IntEnum):

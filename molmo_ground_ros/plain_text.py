@@ -9,6 +9,7 @@ message of every error in `errors.py`, and fields of messages in `ros/convert.py
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterable
 
 # A lone surrogate has no UTF-8, so that serialising raises. A NUL ends a string of the middleware.
@@ -20,6 +21,11 @@ REPLACEMENT = '\N{REPLACEMENT CHARACTER}'
 def clean(text: str) -> str:
     """The text with each NUL and each surrogate replaced by U+FFFD. Its length stays the same."""
     return _UNSENDABLE.sub(REPLACEMENT, text)
+
+
+def traceback_text(error: BaseException) -> str:
+    """An error with its traceback and causes, for a log: text that can be written."""
+    return clean(''.join(traceback.format_exception(error)))
 
 
 def seconds(stamp_ns: int) -> str:

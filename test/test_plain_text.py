@@ -3,7 +3,7 @@
 import pytest
 
 from molmo_ground_ros.errors import BackendError, BadArgument, describe
-from molmo_ground_ros.plain_text import clean
+from molmo_ground_ros.plain_text import clean, traceback_text
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,13 @@ def test_foreign_error_whose_message_raises_is_described_too() -> None:
             raise RuntimeError('no message')
 
     assert describe(Mute()) == 'Mute: it has no readable message'
+
+
+def test_traceback_of_an_error_with_a_lone_surrogate_can_be_written():
+    try:
+        raise RuntimeError('cannot decode \ud83d')
+    except RuntimeError as error:
+        text = traceback_text(error)
+    assert text.encode()
+    assert text.startswith('Traceback')
+    assert text.rstrip().endswith('RuntimeError: cannot decode \N{REPLACEMENT CHARACTER}')

@@ -8,13 +8,12 @@ It knows no other window, so the result is the same in this process or another, 
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from molmo_ground_ros.errors import BackendError, GroundError
+from molmo_ground_ros.errors import BackendError, GroundError, describe, traceback_text
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import Recording
 from molmo_ground_ros.types import Answer, Question
@@ -128,8 +127,7 @@ def failure(error: Exception) -> Failure:
     """An error as a failure: one that is not ours becomes a BackendError with its name."""
     if isinstance(error, GroundError):
         return Failure(error)
-    trace = ''.join(traceback.format_exception(error))
-    return Failure(BackendError(f'{type(error).__name__}: {error}'), trace)
+    return Failure(BackendError(describe(error)), traceback_text(error))
 
 
 def failed(

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Mapping
 
 from molmo_ground_ros.backends.base import Backend
-from molmo_ground_ros.errors import GroundError, ImageError, describe
+from molmo_ground_ros.errors import GroundError, ImageError, describe, traceback_text
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.pinned_window import StoredMessage
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
@@ -81,4 +81,5 @@ class FramePreparer:
         self.failed += 1
         self.last_error = describe(error)
         if self.failed == 1:
-            _log.exception("a frame of camera '%s' could not be encoded ahead", camera)
+            trace = traceback_text(error)
+            _log.error("a frame of camera '%s' could not be encoded ahead: %s", camera, trace)

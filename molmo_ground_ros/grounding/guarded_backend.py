@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from molmo_ground_ros.backends.base import Backend, GenerateOptions, Generation, OnText
-from molmo_ground_ros.errors import BackendError, GroundError, describe
+from molmo_ground_ros.errors import BackendError, GroundError, describe, traceback_text
 from molmo_ground_ros.types import Clip, Frame
 
 _log = logging.getLogger(__name__)
@@ -66,8 +66,8 @@ class GuardedBackend:
         try:
             with self._guard(Purpose.CLOSE):
                 self._backend.close()
-        except GroundError:
-            _log.exception('the backend failed to close')
+        except GroundError as error:
+            _log.error('the backend failed to close: %s', traceback_text(error))
 
     @contextmanager
     def _guard(self, purpose: Purpose) -> Iterator[None]:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 
-from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe
+from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe, traceback_text
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.grounder import Grounder, Progress
 from molmo_ground_ros.types import Answer, Question
@@ -80,9 +80,9 @@ def run_job(grounder: Grounder, job: Job) -> Answer | GroundError:
         (answer,) = grounder.ground_all(clip, [job.question], job.advance)
     except GroundError as error:
         if isinstance(error, BackendError) and error.__cause__ is not None:
-            _log.exception('the backend failed')
+            _log.error('the backend failed: %s', traceback_text(error))
         return error
     except BaseException as error:  # noqa: BLE001 - an image decoder may raise anything, too
-        _log.exception('the question failed')
+        _log.error('the question failed: %s', traceback_text(error))
         return BackendError(describe(error))
     return answer

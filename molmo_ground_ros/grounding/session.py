@@ -6,8 +6,7 @@ While no question waits, the worker prepares frames that have arrived (`ahead.Fr
 
 Every job is resolved exactly once, by whoever comes first: the worker (with an answer or a
 failure), the watchdog (at the deadline, even while a backend hangs), the caller (cancel) or
-`close`. Knows nothing of ROS. Deadlines run on the steady clock, so a paused simulation does not
-stop them.
+`close`. Knows nothing of ROS. Deadlines run on the steady clock: a paused simulation stops none.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from molmo_ground_ros.errors import (
     UnknownCamera,
     WorkerEnded,
     describe,
+    traceback_text,
 )
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
@@ -324,7 +324,7 @@ class Session:
         try:
             self._serve()
         except BaseException as error:  # noqa: BLE001 - the thread's last line
-            _log.exception('the worker has ended')
+            _log.error('the worker has ended: %s', traceback_text(error))
             self._refuse_all(WorkerEnded(describe(error)))
 
     def _refuse_all(self, reason: GroundError) -> None:
@@ -373,7 +373,7 @@ class Session:
         except GroundError as err:
             error = err
         except BaseException as err:  # noqa: BLE001 - loading runs code that is not ours
-            _log.exception('the model cannot be loaded')
+            _log.error('the model cannot be loaded: %s', traceback_text(err))
             error = BackendError(describe(err))
         with self._changed:
             self._load_error = error

@@ -17,7 +17,7 @@ from itertools import groupby, islice
 from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, TrackTruth
 from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore
 from molmo_ground_ros.benchmarks.scoring.predictions import Prediction, Predictions
-from molmo_ground_ros.errors import BackendError, GroundError
+from molmo_ground_ros.errors import BackendError, GroundError, describe, traceback_text
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.types import Answer, Clip, Query, Question
 
@@ -120,7 +120,7 @@ class _Run:
 
     def _fail(self, example: Example, error: Exception) -> None:
         if not isinstance(error, GroundError):
-            _log.error('example %s failed', example.id, exc_info=error)
-            error = BackendError(f'{type(error).__name__}: {error}')
+            _log.error('example %s failed: %s', example.id, traceback_text(error))
+            error = BackendError(describe(error))
         self.failed[example.id] = str(error)
         self.first_error = self.first_error or error
