@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
@@ -30,3 +31,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a group in one process."""
     return parallel.scheduler(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let every report travel between processes: what a test printed may not be UTF-8."""
+    report = yield
+    report.sections = [(name, parallel.as_utf8(text)) for name, text in report.sections]
+    if report.failed:
+        report.longrepr = parallel.as_utf8(str(report.longrepr))
+    return report

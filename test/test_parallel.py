@@ -71,6 +71,11 @@ def test_tests_of_a_file_run_in_one_process() -> None:
     assert sorted(file for _, file in places) == sorted(files)
 
 
+def test_report_with_text_that_is_no_utf8_can_be_sent_to_another_process() -> None:
+    assert parallel.as_utf8('a \udcff b') == 'a \\udcff b'
+    assert parallel.as_utf8('Würfel') == 'Würfel'
+
+
 def test_each_process_has_a_ros_domain_of_its_own() -> None:
     processes = [
         subprocess.Popen(
@@ -86,3 +91,11 @@ def test_each_process_has_a_ros_domain_of_its_own() -> None:
     for process in processes:
         process.communicate(timeout=30)
     assert len({domain.DOMAIN, *domains}) == 4
+
+
+def test_slowest_tests_that_are_named_exist() -> None:
+    page = (ROOT / 'CONTRIBUTING.md').read_text()
+    rows = re.findall(r'^\| `([\w/]+\.py)::(\w+)[^`]*` \| \d+ \|', page, re.MULTILINE)
+    assert len(rows) == 10
+    for file, name in rows:
+        assert re.search(rf'(?:def|class) {name}\b', (TEST / file).read_text()), name

@@ -20,8 +20,11 @@ import pytest
 SHARED = {
     'nodes': ('test/packaging/test_setup.py', 'test/ros'),
     'exported graphs': tuple(
-        f'test/backends/molmo2/test_{name}.py'
-        for name in ('engines_check', 'exported', 'onnx', 'tensorrt_runtime')
+        f'test/backends/molmo2/{name}.py'
+        for name in (
+            *('runtimes/test_onnx', 'runtimes/test_tensorrt', 'test_engines', 'test_exported'),
+            'trt/test_reference',
+        )
     ),
 }
 
@@ -33,6 +36,11 @@ def group(file: str) -> str:
         if any(path.is_relative_to(entry) for entry in entries):
             return name
     return path.as_posix()
+
+
+def as_utf8(text: str) -> str:
+    """The text with lone surrogates written out: pytest-xdist ends at a report that has some."""
+    return text.encode(errors='backslashreplace').decode()
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:
