@@ -478,6 +478,17 @@ def test_the_buffer_goes_on_after_its_newest_was_corrupt():
     assert held(buffer) == [0.0, 0.11]
 
 
+def test_spare_newest_message_stays_spare_when_the_one_before_it_proves_corrupt():
+    buffer = empty_buffer('front', decode=picture, keep_period_ns=100 * MS)
+    buffer.push(at(0.0), message())
+    buffer.push(at(0.5), CompressedImage('jpeg', BAD))
+    assert buffer.push(at(0.55), message()) is PushOutcome.DECIMATED
+    buffer.cut()
+    # The spare is held as long as it is the newest, and gives way to the next message.
+    buffer.push(at(0.65), message())
+    assert held(buffer) == [0.0, 0.65]
+
+
 def test_one_held_back_while_all_else_proves_corrupt_is_dropped():
     buffer = with_bad([0.0, 60.0], [0.0])
     with pytest.raises(NoFrames):

@@ -473,3 +473,10 @@ def test_molmo2_is_read_as_ever_whatever_was_asked():
     known = FORMATS['molmo2']
     assert known.parse(text) == known.parse(text, task=Task.TRACK)
     assert rows(known.parse(text)) == [(0.5, 1, 345, 678)]
+
+
+def test_counts_that_do_not_agree_are_no_count_and_nine_of_them_are_listed():
+    parsed = QWEN.parse(' '.join(f'{{"count": {number}}}' for number in range(1, 13)))
+    assert parsed.count is None
+    (rejection,) = parsed.rejections
+    assert rejection.text == 'several counts: 1, 2, 3, 4, 5, 6, 7, 8, 9'

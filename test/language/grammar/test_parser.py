@@ -549,11 +549,12 @@ def test_points_in_all_are_capped_over_all_blocks():
 
 
 def test_rows_that_are_rejected_count_towards_the_limit():
-    wrong = ' 1 9999 678' * 6
-    text = f'<points coords="0.5{wrong};1.0{wrong}">x</points><points coords="2.0 1 1 1">x</points>'
-    parsed = parse(text, ParseLimits(rows=12))
-    assert rows(parsed) == []
-    assert Reason.TOO_MANY.value in reasons(parsed)
+    extra = ';'.join(f'{second}.0 1 345 678 900' for second in range(1, 6))
+    text = f'<points coords="{extra}">x</points><points coords="9.0 1 345 678">y</points>'
+    assert rows(parse(text)) == [(9.0, 1, 345, 678)]
+    limited = parse(text, ParseLimits(rows=3))
+    assert rows(limited) == []
+    assert reasons(limited) == [Reason.EXTRA.value] * 3 + [Reason.TOO_MANY.value]
 
 
 def test_block_that_begins_inside_another_is_read():
