@@ -18,7 +18,7 @@ def test_damaged_recordings_never_crash_and_tell_what_is_missing(samples, tmp_pa
     for number in range(CASES):
         case = fuzz_bags.make_case(number, list(samples.values()), tmp_path / 'case')
         outcome = fuzz_bags.read(case.path)
-        found += outcome.pictures
+        found += outcome.images
         if wrong := fuzz_bags.verdict(outcome):
             bad.append(f'case {number} ({case.sample}, {case.damages}): {wrong}')
     assert not bad
