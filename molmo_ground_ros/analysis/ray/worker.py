@@ -92,7 +92,8 @@ def fingerprint(recordings: Mapping[str, Recording]) -> str:
 def _files(model: str) -> tuple[tuple[str, int], ...]:
     """Name and bytes of every file of a model that is a folder."""
     folder = Path(model)
-    files = sorted(folder.rglob('*')) if folder.is_dir() else []
+    # An empty path would mean the working directory, whose files may change while workers start.
+    files = sorted(folder.rglob('*')) if model and folder.is_dir() else []
     return tuple(
         (file.relative_to(folder).as_posix(), file.stat().st_size)
         for file in files
