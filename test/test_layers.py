@@ -100,7 +100,8 @@ ROOMS: Mapping[str, Room] = {
     'ros': Room(
         ('frames', 'backends', 'grounding'),
         public='',
-        private='camera_watch convert diagnostics executor node params',
+        private='camera_input camera_watch convert diagnostics executor node params '
+        'question_server',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.

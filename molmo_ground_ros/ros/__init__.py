@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ROS 2 node. No other room imports rclpy or message types.
 
-node          the node: its topics, its service and its action
+node          the node: puts the parts below together
+camera_input  one camera: its subscription and its buffer
+question_server  its service and its action
 executor      runs its callbacks
 params        its parameters, from `config.Settings`
 convert       messages to our values, and answers to messages

@@ -95,7 +95,7 @@ def test_frame_id_with_a_lone_surrogate_reaches_the_client_cleaned(start: Start)
     message = image(0.0)
     message.header.frame_id = f'optical{LONE}'
     # Over DDS such a frame id cannot be sent: it is handed to the callback.
-    world.node._on_image(world.node._buffers['image'], world.node._reception['image'], message)
+    world.node.cameras['image'].on_image(message)
     reply = world.ask(query='Where is it?')
     assert reply.error_code == Ground.Response.OK
     assert reply.points.points[0].frame_id == f'optical{CLEANED}'

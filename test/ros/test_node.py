@@ -205,7 +205,7 @@ def test_broken_pictures_are_counted_and_the_node_lives_on(start: Start) -> None
     assert reply.error_code == Ground.Response.NO_FRAMES
     world.send(publisher, 'image', image(2.0))
     assert world.ask(query=QUESTION).frames_used == 1
-    assert world.node._buffers['image'].stats().undecodable >= 4
+    assert world.node.cameras['image'].buffer.stats().undecodable >= 4
 
 
 def test_over_the_queue_is_busy_and_nothing_is_lost(start: Start) -> None:
@@ -462,7 +462,9 @@ def test_simulated_time_that_jumps_back_clears_the_buffer(start: Start) -> None:
     film(world, 1.0)
     assert world.ask(query=QUESTION).frames_used == 3
     clock.publish(Clock(clock=time_msg(0)))
-    wait_until(lambda: world.node._buffers['image'].span() is None, 'the buffer to be cleared')
+    wait_until(
+        lambda: world.node.cameras['image'].buffer.span() is None, 'the buffer to be cleared'
+    )
     assert world.ask(query=QUESTION).error_code == Ground.Response.NO_FRAMES
 
 

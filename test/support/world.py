@@ -77,7 +77,7 @@ class World:
 
     def send(self, publisher: Any, camera: str, message: Any) -> None:
         """Publish an image, once, and wait until the node has taken it in."""
-        stats = self.node._buffers[camera].stats
+        stats = self.node.cameras[camera].buffer.stats
         before = stats().received
         publisher.publish(message)
         wait_until(lambda: stats().received > before, f'an image of {camera}')

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera of the node: its subscription, its buffer, and what was received from it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image
+
+from molmo_ground_ros.config import Settings
+from molmo_ground_ros.errors import clean, describe
+from molmo_ground_ros.frames.clip_buffer import ClipBuffer
+from molmo_ground_ros.frames.decoded_cache import DecodedCache
+from molmo_ground_ros.ros import convert, diagnostics
+from molmo_ground_ros.ros.camera_watch import CameraWatch, Reception
+
+
+class CameraInput:
+    """Puts the images of one topic into a buffer. A bad image is counted, and the node lives on."""
+
+    def __init__(
+        self, node: Node, camera: str, topic: str, settings: Settings, decoded: DecodedCache
+    ) -> None:
+        """Make the buffer; nothing is received before `subscribe`. camera: its name."""
+        self.name = camera
+        self.buffer = _buffer(camera, settings, decoded)
+        self.reception = Reception()
+        # The name of the topic, resolved and remapped once it is subscribed.
+        self.topic = topic
+        self._node = node
+        self._settings = settings
+        self._watch = CameraWatch(time.monotonic_ns())
+
+    def subscribe(self) -> None:
+        """Begin to receive images."""
+        topic, compressed = self.topic, self.topic.endswith('/compressed')
+        if self._settings.image_transport == 'compressed' and not compressed:
+            topic, compressed = f'{topic}/compressed', True
+        subscription = self._node.create_subscription(
+            CompressedImage if compressed else Image,
+            topic,
+            self.on_image,
+            _image_qos(self._settings),
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            event_callbacks=SubscriptionEventCallbacks(
+                incompatible_qos=self._on_incompatible_qos, message_lost=self._on_lost
+            ),
+        )
+        self.topic = subscription.topic_name
+        self._node.get_logger().info(f"camera '{self.name}': {self.topic}")
+
+    def on_image(self, msg: Image | CompressedImage) -> None:
+        """Put one message into the buffer."""
+        self.reception.note_arrival(time.monotonic_ns())
+        try:
+            image = convert.image(msg)
+            self.buffer.push(convert.stamp_ns(msg.header.stamp), image, clean(msg.header.frame_id))
+        except Exception as error:  # noqa: BLE001 - one bad message must not end the node
+            self.reception.failed += 1
+            self.reception.last_error = describe(error)
+            self._node.get_logger().error(self.reception.last_error, throttle_duration_sec=5.0)
+
+    def status(self) -> DiagnosticStatus:
+        """What /diagnostics says of this camera now. Called at every tick of the diagnostics."""
+        stats = self.buffer.stats()
+        concern = self._watch.concern(time.monotonic_ns(), stats, self.reception)
+        return diagnostics.camera_status(
+            self._node.get_name(), self.name, self.topic, stats, self.reception, concern
+        )
+
+    def _on_incompatible_qos(self, event: Any) -> None:
+        self.reception.incompatible_qos = event.total_count
+        self._node.get_logger().error(
+            f'{self.topic}: a publisher offers QoS that qos_reliability='
+            f'{self._settings.qos_reliability} cannot receive'
+        )
+
+    def _on_lost(self, event: Any) -> None:
+        self.reception.note_lost(event.total_count_change)
+
+
+def _buffer(camera: str, settings: Settings, decoded: DecodedCache) -> ClipBuffer:
+    return ClipBuffer(
+        camera,
+        horizon_ns=round(settings.buffer_seconds * 1e9),
+        max_bytes=round(settings.buffer_megabytes * 1e6),
+        keep_period_ns=round(1e9 / settings.buffer_rate_hz),
+        decode=decoded.decode,
+    )
+
+
+def _image_qos(settings: Settings) -> QoSProfile:
+    policies = {
+        'best_effort': ReliabilityPolicy.BEST_EFFORT,
+        'reliable': ReliabilityPolicy.RELIABLE,
+    }
+    return QoSProfile(depth=settings.qos_depth, reliability=policies[settings.qos_reliability])
