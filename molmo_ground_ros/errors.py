@@ -16,6 +16,7 @@
     |-- Canceled
     |-- ModelLoading
     |-- ShuttingDown
+    |-- NotActive
     |-- BackendError
     |   |-- ModelStuck
     |   |-- WorkerEnded
@@ -73,6 +74,7 @@ class ErrorCode(enum.IntEnum):
     BACKEND_FAILED = 7
     CANCELED = 8
     SHUTTING_DOWN = 9
+    NOT_ACTIVE = 10
 
 
 def describe(error: BaseException) -> str:
@@ -221,6 +223,16 @@ class ModelLoading(GroundError):
     def __init__(self, model: str) -> None:
         self.model = model
         super().__init__(f"the model '{model}' is still loading")
+
+
+class NotActive(GroundError):
+    """The node is managed, and in a state in which it takes no questions."""
+
+    code = ErrorCode.NOT_ACTIVE
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__(f'the node is {state}: configure and activate it first')
 
 
 class ShuttingDown(GroundError):

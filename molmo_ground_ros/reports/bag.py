@@ -14,6 +14,7 @@ stands for it. `count` is the total that this window's answer states.
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 from collections import defaultdict
@@ -22,6 +23,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
 from molmo_ground_ros.analysis.stitch import (
@@ -206,7 +209,12 @@ class _MessageFactory:
         return self._types[TRACK_ARRAY](
             **self._envelope(finding, number, window, frame_id),
             tracks=[
-                kind(track, _text(labels[track]), [self._point(*numbered) for numbered in points])
+                kind(
+                    id=track,
+                    label=_text(labels[track]),
+                    points=[self._point(*numbered) for numbered in points],
+                    speeds=np.array([], np.float32),
+                )
                 for track, points in sorted(tracks.items())
             ],
         )
@@ -295,6 +303,7 @@ class _MessageFactory:
             score=point.score,
             position_status=kind.NONE,
             position=self._types['geometry_msgs/msg/Point'](0.0, 0.0, 0.0),
+            depth_spread=math.nan,
         )
 
     def _time(self, stamp_ns: int) -> Any:

@@ -20,6 +20,7 @@ float64 y
 float32 score
 uint8 position_status
 geometry_msgs/Point position
+float32 depth_spread
 """,
     'PointArray': """
 std_msgs/Header header
@@ -39,6 +40,7 @@ GroundedPoint[] points
 int32 id
 string label
 GroundedPoint[] points
+float32[] speeds
 """,
     'TrackArray': """
 std_msgs/Header header

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -77,6 +78,7 @@ def _point(point: Point) -> GroundedPoint:
         x=point.x,
         y=point.y,
         score=point.score,
+        depth_spread=math.nan,
     )
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from tools.setup.steps import ROOT, SetupError, Stamp, reported, require_compiler, run
 
 PACKAGE = 'molmo_ground_ros'
+# What no wheel holds, and is built first.
+TF2_MSGS = ROOT / 'tools' / 'setup' / 'tf2_msgs'
 SOURCES = ('CMakeLists.txt', 'package.xml', 'msg/*.msg', 'srv/*.srv', 'action/*.action')
 # The wheels were built in /opt/python/cp311-cp311 or the like, and their CMake files still say so.
 WHEEL_BUILDER = re.compile(
@@ -56,14 +58,18 @@ def remove_installed(manifest: Path) -> None:
         manifest.unlink()
 
 
-def build(prefix: Path, work: Path) -> None:
-    """Generate, compile and install the interfaces into the environment at prefix."""
+def build(source: Path, prefix: Path, work: Path) -> None:
+    """Generate, compile and install the interfaces of one package into the environment at prefix.
+
+    source: the folder with its CMakeLists.txt. work: a folder for what is built, and for the logs.
+    """
+    work.mkdir(parents=True, exist_ok=True)
     folder = work / 'build'
     shutil.rmtree(folder, ignore_errors=True)
     cmake = str(prefix / 'bin' / 'cmake')
     environment = ros_environment(prefix)
     configure = [
-        *(cmake, '-S', str(ROOT), '-B', str(folder), '-G', 'Ninja'),
+        *(cmake, '-S', str(source), '-B', str(folder), '-G', 'Ninja'),
         f'-DCMAKE_INSTALL_PREFIX={prefix}',
         f'-DCMAKE_PREFIX_PATH={prefix}',
         f'-DPython3_EXECUTABLE={prefix / "bin" / "python"}',
@@ -99,9 +105,10 @@ def main() -> None:
     work = prefix / 'setup'
     purelib = Path(sysconfig.get_path('purelib'))
     sources = [path for pattern in SOURCES for path in ROOT.glob(pattern)]
+    sources += [*TF2_MSGS.rglob('*.*'), Path(__file__), ROOT / 'requirements' / 'ros2-jazzy.txt']
     stamp = Stamp(
         work / 'interfaces.stamp',
-        [*sources, Path(__file__), ROOT / 'requirements' / 'ros2-jazzy.txt'],
+        sources,
         *(str(ROOT), str(prefix), sys.version),
     )
     if stamp.is_current() and (purelib / PACKAGE / 'msg').is_dir():
@@ -112,7 +119,8 @@ def main() -> None:
         require_compiler()
         stamp.clear()
         point_to_own_headers(prefix / 'share')
-        build(prefix, work)
+        build(TF2_MSGS, prefix, work / 'tf2_msgs')
+        build(ROOT, prefix, work)
         join_with_source(purelib)
         stamp.write()
 
