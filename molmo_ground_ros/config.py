@@ -70,12 +70,17 @@ class Settings:
         lowest=0,
         highest=256,
     )
+    autostart: bool = _setting(
+        True, 'Configure and activate the node as it starts; false leaves both to a manager.'
+    )
     image_topics: tuple[str, ...] = _setting(
-        ('image',), 'Camera topics, relative or absolute; one ending in /compressed is compressed.'
-    )
+        ('image',), 'Camera topics, relative or absolute; one ending in /compressed is compressed.',
+        live=True,
+    )  # fmt: skip
     camera_names: tuple[str, ...] = _setting(
-        (), 'A name for each image topic, for questions and answers; empty: the topics as given.'
-    )
+        (), 'A name for each image topic, for questions and answers; empty: the topics as given.',
+        live=True,
+    )  # fmt: skip
     image_transport: str = _setting(
         'raw',
         'raw subscribes to sensor_msgs/Image on each topic, compressed to '

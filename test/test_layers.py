@@ -64,7 +64,7 @@ ROOMS: Mapping[str, Room] = {
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
         public='grounder job loader session session_stats',
-        private='ahead guarded_backend placement scores',
+        private='ahead guarded_backend placement scores session_settings',
     ),
     'recording': Room(
         ('storage', 'frames'),
@@ -101,7 +101,7 @@ ROOMS: Mapping[str, Room] = {
         ('frames', 'backends', 'grounding'),
         public='',
         private='camera_input camera_watch convert diagnostics executor node params '
-        'question_server',
+        'process question_server',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.

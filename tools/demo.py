@@ -90,7 +90,7 @@ def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
         'qos_reliability': 'reliable',
         'qos_depth': '100',
     }
-    command = [sys.executable, '-m', 'molmo_ground_ros.ros.node', '--ros-args']
+    command = [sys.executable, '-m', 'molmo_ground_ros.ros.process', '--ros-args']
     for name, value in parameters.items():
         command += ['-p', f'{name}:={value}']
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, 'HF_HUB_OFFLINE': '1'})

@@ -7,6 +7,7 @@ placement.py  puts what the text of an answer says on the frames of the clip
 scores.py     the probabilities of tokens to the score of a point
 loader.py     what a grounder is loaded from, as a value
 session.py    the worker of the node, with its queue and deadlines
+session_settings.py  what a session reads of the settings
 session_stats.py  what the session says about itself
 guarded_backend.py  a backend whose every failure is an error of ours, with its calls timed
 job.py        one accepted question of a session, and its outcome

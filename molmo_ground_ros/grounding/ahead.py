@@ -28,12 +28,25 @@ class FramePreparer:
     def __init__(self, backend: Backend, buffers: Mapping[str, ClipBuffer]) -> None:
         """Take turns between the cameras of `buffers`."""
         self._backend = backend
-        self._buffers = dict(buffers)
-        self._done: dict[str, dict[int, StoredMessage]] = {camera: {} for camera in buffers}
+        self._source: Mapping[str, ClipBuffer] = {}
+        # In the order of their turns.
+        self._buffers: dict[str, ClipBuffer] = {}
+        self._done: dict[str, dict[int, StoredMessage]] = {}
+        self.use(buffers)
         self.prepared = 0
         # Frames that the backend could not take.
         self.failed = 0
         self.last_error = ''
+
+    def use(self, buffers: Mapping[str, ClipBuffer]) -> None:
+        """Take turns between these cameras from now on. For the thread that calls `step`.
+
+        buffers: must not be changed later; the same object again changes nothing.
+        """
+        if buffers is self._source:
+            return
+        self._source, self._buffers = buffers, dict(buffers)
+        self._done = {camera: self._done.get(camera, {}) for camera in buffers}
 
     def step(self) -> bool:
         """Prepare the newest frame that is due, of one camera; False if there is none."""

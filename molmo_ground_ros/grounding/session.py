@@ -16,7 +16,6 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from molmo_ground_ros.backends.base import Backend
 from molmo_ground_ros.errors import (
@@ -41,6 +40,7 @@ from molmo_ground_ros.grounding.ahead import FramePreparer
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.grounding.guarded_backend import Call, GuardedBackend, Purpose
 from molmo_ground_ros.grounding.job import Job, run_job
+from molmo_ground_ros.grounding.session_settings import SessionSettings
 from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats, quantiles
 from molmo_ground_ros.language import grammar
 from molmo_ground_ros.types import Answer, Query
@@ -58,40 +58,6 @@ JOIN_TIMEOUT_S = 1.0
 STUCK_AFTER_NS = 30_000_000_000
 
 
-class SessionSettings(Protocol):
-    """What a session is told. `config.Settings` says what each means."""
-
-    @property
-    def model(self) -> str:
-        """The name of the model, for messages."""
-        ...
-
-    @property
-    def answer_format(self) -> str:
-        """A name of `grammar.FORMATS`."""
-        ...
-
-    @property
-    def max_new_tokens(self) -> int:
-        """Tokens that an answer may have; 0 leaves each task its own limit."""
-        ...
-
-    @property
-    def prepare(self) -> bool:
-        """Whether frames are encoded as they arrive."""
-        ...
-
-    @property
-    def queue_size(self) -> int:
-        """How many questions may wait."""
-        ...
-
-    @property
-    def timeout_seconds(self) -> float:
-        """How long a question may take that names no time itself."""
-        ...
-
-
 class Session:
     """Admits questions, runs them one at a time on the backend, and always answers."""
 
@@ -107,6 +73,7 @@ class Session:
         """
         self._format = grammar.format_of(settings.answer_format)
         self._load = load
+        # Replaced by `set_buffers`, never changed.
         self._buffers = dict(buffers)
         # Replaced by `configure`.
         self._settings = settings
@@ -135,6 +102,12 @@ class Session:
     def configure(self, settings: SessionSettings) -> None:
         """Take other settings for queries to come: `timeout_seconds` and `max_new_tokens`."""
         self._settings = settings
+
+    def set_buffers(self, buffers: Mapping[str, ClipBuffer]) -> None:
+        """Answer about these cameras from now on. Accepted questions keep their frames."""
+        with self._changed:
+            self._buffers = dict(buffers)
+            self._changed.notify_all()
 
     def wait_ready(self, timeout_s: float | None = None) -> bool:
         """Wait until the model is loaded; False on time-out. Raises what loading raised."""
@@ -243,11 +216,12 @@ class Session:
         return window
 
     def _buffer(self, camera: str) -> ClipBuffer:
+        buffers = self._buffers
         if not camera:
-            return next(iter(self._buffers.values()))
-        if camera not in self._buffers:
-            raise UnknownCamera(camera, self._buffers)
-        return self._buffers[camera]
+            return next(iter(buffers.values()))
+        if camera not in buffers:
+            raise UnknownCamera(camera, buffers)
+        return buffers[camera]
 
     def _check_open(self) -> None:
         if self._state is ModelState.CLOSED:
@@ -396,5 +370,7 @@ class Session:
                     self._running = self._queue.popleft()
                     self._running_since_ns = time.monotonic_ns()
                     return self._running
+                buffers = self._buffers
             if self._preparer is not None:
+                self._preparer.use(buffers)
                 idle_s = 0.0 if self._preparer.step() else IDLE_POLL_S

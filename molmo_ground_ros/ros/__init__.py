@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ROS 2 node. No other room imports rclpy or message types.
 
+process       starts and ends it as a process of its own
 node          the node: puts the parts below together
 camera_input  one camera: its subscription and its buffer
 question_server  its service and its action

@@ -12,6 +12,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from molmo_ground_ros.config import Settings
@@ -34,16 +35,20 @@ class CameraInput:
         self.reception = Reception()
         # The name of the topic, resolved and remapped once it is subscribed.
         self.topic = topic
+        # What it was made from.
+        self.source = (camera, topic)
         self._node = node
         self._settings = settings
         self._watch = CameraWatch(time.monotonic_ns())
+        self._subscription: Subscription | None = None
 
     def subscribe(self) -> None:
         """Begin to receive images."""
-        topic, compressed = self.topic, self.topic.endswith('/compressed')
+        topic = self.source[1]
+        compressed = topic.endswith('/compressed')
         if self._settings.image_transport == 'compressed' and not compressed:
             topic, compressed = f'{topic}/compressed', True
-        subscription = self._node.create_subscription(
+        self._subscription = self._node.create_subscription(
             CompressedImage if compressed else Image,
             topic,
             self.on_image,
@@ -53,8 +58,15 @@ class CameraInput:
                 incompatible_qos=self._on_incompatible_qos, message_lost=self._on_lost
             ),
         )
-        self.topic = subscription.topic_name
+        self.topic = self._subscription.topic_name
+        self._watch = CameraWatch(time.monotonic_ns())
         self._node.get_logger().info(f"camera '{self.name}': {self.topic}")
+
+    def unsubscribe(self) -> None:
+        """Receive no more images. What is in the buffer stays."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
 
     def on_image(self, msg: Image | CompressedImage) -> None:
         """Put one message into the buffer."""
@@ -70,6 +82,8 @@ class CameraInput:
     def status(self) -> DiagnosticStatus:
         """What /diagnostics says of this camera now. Called at every tick of the diagnostics."""
         stats = self.buffer.stats()
+        if self._subscription is None:
+            return diagnostics.inactive_status(self._node.get_name(), self.name, self.topic)
         concern = self._watch.concern(time.monotonic_ns(), stats, self.reception)
         return diagnostics.camera_status(
             self._node.get_name(), self.name, self.topic, stats, self.reception, concern

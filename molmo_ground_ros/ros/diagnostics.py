@@ -85,6 +85,18 @@ def camera_status(
     return _status(f'{name}: {camera}', camera, level, message, values)
 
 
+def unconfigured_status(name: str, model: str) -> DiagnosticStatus:
+    """The state of a node that holds no model. name: the node's."""
+    message = 'unconfigured: no model is loaded'
+    return _status(f'{name}: model', model, DiagnosticStatus.WARN, message, {'model': model})
+
+
+def inactive_status(name: str, camera: str, topic: str) -> DiagnosticStatus:
+    """The state of a camera that is not subscribed to. name: the node's."""
+    message = 'inactive: not subscribed'
+    return _status(f'{name}: {camera}', camera, DiagnosticStatus.WARN, message, {'topic': topic})
+
+
 def _status(
     name: str, hardware: str, level: bytes, message: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -53,11 +53,11 @@ def declare(node: Node) -> config.Settings:
 def descriptor(name: str, limits: config.Bounds) -> ParameterDescriptor:
     """The description of one setting that `ros2 param describe` prints."""
     default = config.default(name)
+    fixed = '' if limits.live else 'changes only while the node is unconfigured'
     description = ParameterDescriptor(
         name=name,
         description=limits.text,
-        additional_constraints=', '.join(limits.choices),
-        read_only=not limits.live,
+        additional_constraints='; '.join(filter(None, [', '.join(limits.choices), fixed])),
         # An empty list in a YAML file reaches rclpy as "not set", which static typing refuses.
         dynamic_typing=isinstance(default, tuple),
     )
@@ -72,24 +72,37 @@ def descriptor(name: str, limits: config.Bounds) -> ParameterDescriptor:
     return description
 
 
+def check_live(changes: Mapping[str, object], settings: config.Settings) -> None:
+    """Raise BadSetting for a change that a configured node does not take."""
+    for name, value in changes.items():
+        current = getattr(settings, name)
+        if value != current and not config.limits()[name].live:
+            raise BadSetting(name, value, f'stays {current} until the node is unconfigured')
+
+
 def on_change(
     apply: Callable[[dict[str, object]], None],
 ) -> Callable[[Iterable[Any]], SetParametersResult]:
     """A callback for `add_on_set_parameters_callback`, which checks values and applies them.
 
-    A bad value is refused with the reason. `apply` gets the settings that may change while the node
-    runs. Parameters that are no settings are left alone.
+    A bad value is refused with the reason. `apply` gets the changed settings by name, and raises
+    BadSetting for those that it does not take. Parameters that are no settings are left alone.
     """
 
     def callback(parameters: Iterable[Any]) -> SetParametersResult:
         limits = config.limits()
-        values = {item.name: item.value for item in parameters if item.name in limits}
+        values = {item.name: _plain(item.value) for item in parameters if item.name in limits}
         try:
             for name, value in values.items():
                 config.check(name, value)
+            apply(values)
         except BadSetting as error:
             return SetParametersResult(successful=False, reason=str(error))
-        apply({name: value for name, value in values.items() if limits[name].live})
         return SetParametersResult(successful=True)
 
     return callback
+
+
+def _plain(value: object) -> object:
+    """A list of texts as the tuple that the settings hold."""
+    return tuple(value) if isinstance(value, list) else value

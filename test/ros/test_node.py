@@ -411,7 +411,7 @@ def test_live_parameter_changes_what_comes_after(start: Start) -> None:
         ('timeout_seconds', -1.0, 'range'),
         ('max_new_tokens', 99999, 'range'),
         ('max_new_tokens', 'many', 'type'),
-        ('model', 'other', 'read-only'),
+        ('model', 'other', 'until the node is unconfigured'),
     ],
 )
 def test_bad_or_fixed_parameter_is_refused_with_the_reason(
@@ -434,7 +434,8 @@ def test_every_setting_is_a_described_parameter(start: Start) -> None:
         described.descriptors, config.limits().items(), strict=True
     ):
         assert (descriptor.name, descriptor.description) == (name, limits.text)
-        assert descriptor.read_only is not limits.live
+        assert not descriptor.read_only
+        assert ('unconfigured' in descriptor.additional_constraints) is not limits.live
 
 
 @pytest.mark.parametrize(

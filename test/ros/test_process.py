@@ -36,7 +36,7 @@ PATIENCE_S = 60.0
 HANGING_NODE = """
 import sys, time
 from molmo_ground_ros.backends.replay import ReplayBackend
-from molmo_ground_ros.ros import node
+from molmo_ground_ros.ros import node, process
 
 def hang(*_):
     print('hangs', flush=True)
@@ -48,12 +48,12 @@ def load(_):
     return backend
 
 node.load_backend = hang if sys.argv[1] == 'load' else load
-raise SystemExit(node.main(['--ros-args', '-r', f'__node:={sys.argv[2]}']))
+raise SystemExit(process.main(['--ros-args', '-r', f'__node:={sys.argv[2]}']))
 """
 
 
 def start_node(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, '-m', 'molmo_ground_ros.ros.node', '--ros-args', *arguments]
+    command = [sys.executable, '-m', 'molmo_ground_ros.ros.process', '--ros-args', *arguments]
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 

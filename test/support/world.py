@@ -101,9 +101,10 @@ def start() -> Iterator[Callable[..., World]]:
     from rclpy.node import Node
     from rclpy.parameter import Parameter
 
-    from molmo_ground_ros.ros.node import GroundNode, executor_for, spin
+    from molmo_ground_ros.ros.node import GroundNode
+    from molmo_ground_ros.ros.process import executor_for, spin
 
-    def make(backend: Any, ready: bool = True, **settings: Any) -> World:
+    def make(backend: Any, ready: bool = True, autostart: bool = True, **settings: Any) -> World:
         context = rclpy.Context()
         rclpy.init(context=context)
         undo.callback(rclpy.try_shutdown, context=context)
@@ -127,7 +128,9 @@ def start() -> Iterator[Callable[..., World]]:
         for executor in executors:
             undo.callback(executor.shutdown, 1.0)
         undo.callback(node.close)
-        if ready:
+        if autostart:
+            assert node.autostart()
+        if autostart and ready:
             node.session.wait_ready(PATIENCE_S)
         return World(node, client)
 
