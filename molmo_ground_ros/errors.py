@@ -26,20 +26,20 @@
     |   `-- BadModel
     |       `-- BadEngine
     |-- ImageError
-    |   `-- BadIndexedImage
     |-- BagError
-    |   |-- BadClipSpan
     |   `-- TopicNotFound
     |-- BadRecord
     |-- BadField
     |   `-- BadMask
     |-- BadArgument
-    |   `-- BadPrompt
     `-- BadSetting
 
 Errors that are used by a single room live there:
 
     recording.index.SeveralCameras (a BagError)   no topic was named, and there are several cameras
+    recording.recording.BadClipSpan (a BagError)  two times that are no span of a recording
+    backends.sam2.BadPrompt (a BadArgument)       a box or point that SAM 2 cannot be prompted with
+    benchmarks.datasets.png.BadIndexedImage (an ImageError)  a PNG without readable numbers
     space.errors.DepthError                       a depth message that cannot be read
     space.errors.CalibrationError                 a camera_info that says nothing usable
     space.errors.NoTransform                      two frames are not joined at a stamp
@@ -326,14 +326,6 @@ class ImageError(GroundError):
     """An image that cannot be decoded or used; the message names its shape or encoding."""
 
 
-class BadIndexedImage(ImageError):
-    """A PNG that does not hold readable numbers of objects."""
-
-    def __init__(self, path: str, why: str) -> None:
-        self.path = path
-        super().__init__(f'picture = {path!r}: {why}')
-
-
 class BagError(GroundError):
     """A recording that cannot be read."""
 
@@ -350,15 +342,6 @@ class TopicNotFound(BagError):
         self.available = tuple(available)
         names = listed(self.available)
         super().__init__(path, f"no image topic '{topic}'; the known ones: {names}")
-
-
-class BadClipSpan(BagError):
-    """Two times, in seconds from the start of a recording, that are no span of it."""
-
-    def __init__(self, path: str, start_s: float, end_s: float | None) -> None:
-        self.start_s = start_s
-        self.end_s = end_s  # None: the end of the recording
-        super().__init__(path, f'bad span: from {start_s} s to {end_s} s')
 
 
 class BadRecord(GroundError):
@@ -391,10 +374,6 @@ class BadArgument(GroundError):
         self.name = name
         self.value = value
         super().__init__(f'{name} = {value!r}: {why}')
-
-
-class BadPrompt(BadArgument):
-    """A box or point that SAM 2 cannot be prompted with, or an object without any."""
 
 
 class BadSetting(GroundError):

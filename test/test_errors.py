@@ -80,7 +80,7 @@ def test_every_error_is_in_errors_or_named_there_with_its_module() -> None:
 
 
 def test_an_error_passes_to_another_process_with_its_message_and_values() -> None:
-    error = pickle.loads(pickle.dumps(errors.BadPrompt('box', (1, 2), 'object 3 has none')))
-    assert isinstance(error, errors.BadArgument)
+    error = pickle.loads(pickle.dumps(errors.BadField('box', (1, 2), 'object 3 has none')))
+    assert isinstance(error, errors.BadField)
     assert str(error) == 'box = (1, 2): object 3 has none'
     assert error.value == (1, 2)

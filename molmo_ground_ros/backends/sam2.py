@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from molmo_ground_ros.backends.checkpoint import find_folder, read_json
 from molmo_ground_ros.backends.host.device import choose_device, choose_dtype, guarded
 from molmo_ground_ros.backends.weights import load_class
-from molmo_ground_ros.errors import BadModel, BadPrompt, ImageError
+from molmo_ground_ros.errors import BadArgument, BadModel, ImageError
 from molmo_ground_ros.frames.masks import Mask, mask_of
 
 # Imported after `weights`, which raises a clear error for a transformers that cannot be used.
@@ -56,6 +56,10 @@ _CLICK, _TOP_LEFT, _BOTTOM_RIGHT = 1, 2, 3
 _OBJECT = 0
 # The large tensors of a frame's memory.
 _MEMORY = ('maskmem_features', 'maskmem_pos_enc')
+
+
+class BadPrompt(BadArgument):
+    """A box or point that SAM 2 cannot be prompted with, or an object without any."""
 
 
 class Segmenter:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import BadClipSpan, BadSpan, BagError, ImageError, NoFrames, seconds
+from molmo_ground_ros.errors import BadSpan, BagError, ImageError, NoFrames, seconds
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
@@ -24,6 +24,15 @@ from molmo_ground_ros.recording.index import Camera, Paths, RecordingIndex
 from molmo_ground_ros.recording.loss import Loss
 from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.types import Clip, Frame
+
+
+class BadClipSpan(BagError):
+    """Two times, in seconds from the start of a recording, that are no span of it."""
+
+    def __init__(self, path: str, start_s: float, end_s: float | None) -> None:
+        self.start_s = start_s
+        self.end_s = end_s  # None: the end of the recording
+        super().__init__(path, f'bad span: from {start_s} s to {end_s} s')
 
 
 class Recording(Closing):

@@ -14,12 +14,11 @@ import torch
 from support.sam2_checkpoint import SIZE, write_sam2
 from transformers import Sam2VideoInferenceSession, Sam2VideoModel
 
-from molmo_ground_ros.backends.sam2 import Segmenter
+from molmo_ground_ros.backends.sam2 import BadPrompt, Segmenter
 from molmo_ground_ros.backends.segmenter import load_segmenter
 from molmo_ground_ros.errors import (
     BackendError,
     BadModel,
-    BadPrompt,
     BadSetting,
     ImageError,
     MissingPackage,

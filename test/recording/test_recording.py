@@ -15,7 +15,6 @@ from support.clips import SECOND, empty_buffer, stamp
 from support.recorded import TENTHS, kinds, storage_file
 
 from molmo_ground_ros.errors import (
-    BadClipSpan,
     BadSpan,
     ImageError,
     NoFrames,
@@ -25,6 +24,7 @@ from molmo_ground_ros.recording import (
     LossKind,
     open_recording,
 )
+from molmo_ground_ros.recording.recording import BadClipSpan
 from molmo_ground_ros.types import Clip
 from tools import fuzz_bags
 

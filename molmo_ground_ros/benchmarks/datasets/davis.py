@@ -27,9 +27,9 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     Media,
 )
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
-from molmo_ground_ros.benchmarks.datasets.png import read_indices
+from molmo_ground_ros.benchmarks.datasets.png import BadIndexedImage, read_indices
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record, read_json
-from molmo_ground_ros.errors import BadField, BadIndexedImage, BadRecord, BadSetting
+from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 from molmo_ground_ros.frames.masks import Mask, mask_of
 
 # Frames a second at which the reference plays both (academic_video_track_datasets.py:762, :888,

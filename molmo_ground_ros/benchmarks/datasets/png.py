@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import BadIndexedImage, MissingPackage
+from molmo_ground_ros.errors import ImageError, MissingPackage
 from molmo_ground_ros.frames.image import MAX_PIXELS
 
 _SIGNATURE = b'\x89PNG\r\n\x1a\n'
@@ -28,6 +28,14 @@ _HEADER = struct.Struct('>IIBBBBB')
 _GREY, _PALETTE = 0, 3  # kinds of colour
 _FRAME = 12  # bytes of a chunk besides its content
 _MOST = 255  # the largest pixel value of 8 bits
+
+
+class BadIndexedImage(ImageError):
+    """A PNG that does not hold readable numbers of objects."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path = path
+        super().__init__(f'picture = {path!r}: {why}')
 
 
 @dataclass(frozen=True, slots=True)

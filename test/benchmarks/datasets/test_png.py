@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from support.pngs import chunk, png
 
-from molmo_ground_ros.benchmarks.datasets.png import read_indices
-from molmo_ground_ros.errors import BadIndexedImage
+from molmo_ground_ros.benchmarks.datasets.png import BadIndexedImage, read_indices
 
 
 @pytest.mark.parametrize('depth', [1, 2, 4, 8])
