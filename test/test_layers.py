@@ -79,8 +79,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     'reports': Room(
         ('storage', 'analysis'),
-        public='answer_record answer_table bag colours contact_sheet figures html page'
-        ' table video words',
+        public='annotations answer_record answer_table bag colours contact_sheet drawing figures'
+        ' html page table video words',
         private='message_definitions timeline',
     ),
     'benchmarks': Room(
