@@ -98,10 +98,10 @@ ROOMS: Mapping[str, Room] = {
         ' questions settings',
     ),
     'ros': Room(
-        ('frames', 'backends', 'grounding'),
+        ('frames', 'backends', 'grounding', 'reports'),
         public='',
-        private='camera_input camera_watch convert diagnostics executor node params '
-        'process question_server',
+        private='annotations camera_input camera_watch convert diagnostics executor markers node'
+        ' overlay params process question_server scene views',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.
@@ -153,6 +153,7 @@ ONLY_IN = {
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx
     'tf2_ros': {'ros'},
+    'visualization_msgs': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},
     'torch': {*HF, *GRAPH, *SAM2, 'backends/host/device'},
     'transformers': {*HF, *SAM2},
