@@ -63,22 +63,22 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='grounder job loader session session_stats',
+        public='grounder job loader session session_stats stitch',
         private='ahead guarded_backend placement scores session_settings',
     ),
     'recording': Room(
         ('storage', 'frames'),
-        public='',
+        public='recorded_frames',
         private='cdr files index loss mcap metadata pages recording records source sqlite timeline'
         ' unpack video',
     ),
     'analysis': Room(
-        ('storage', 'frames', 'grounding', 'recording'),
-        public='findings ray/cluster ray/workers recorded_frames records run stitch store window',
+        ('storage', 'grounding', 'recording'),
+        public='findings ray/cluster ray/workers records run store window',
         private='ray',
     ),
     'reports': Room(
-        ('storage', 'analysis'),
+        ('storage', 'grounding', 'analysis'),
         public='annotations answer_record answer_table bag colours contact_sheet drawing figures'
         ' html page table video words',
         private='message_definitions timeline',
@@ -148,7 +148,7 @@ ONLY_IN = {
     'rosbags': {'reports/bag'},  # reading needs none of it; see recording/mcap.py
     'ruamel': {'commands/questions'},
     'safetensors': HF,
-    'scipy': {'analysis/stitch', 'frames/assignment'},
+    'scipy': {'grounding/stitch', 'frames/assignment'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx

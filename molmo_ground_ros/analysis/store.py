@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.analysis.window import Span
+from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.storage.closing import Closing
-from molmo_ground_ros.storage.folder_lock import lock
+from molmo_ground_ros.storage.folder_lock import IN_USE, lock
 from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
 from molmo_ground_ros.types import Answer, Point, Query, Question, Rejection, Task, Track
 
@@ -50,7 +51,10 @@ class Store(Closing):
         """
         self.path = Path(folder) / f'windows-{digest[:16]}.jsonl'
         self.answers: dict[Key, StoredAnswer] = {}
-        self._lock = lock(self.path.parent)
+        try:
+            self._lock = lock(self.path.parent)
+        except BlockingIOError as err:
+            raise BadSetting('out', str(folder), IN_USE) from err
         try:
             self._lines = JsonLinesFile(self.path, digest, resume=resume)
         except BaseException:

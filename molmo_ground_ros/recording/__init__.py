@@ -19,10 +19,11 @@ video.py      videos
 unpack.py     zstd and LZ4
 cdr.py        image messages as bytes
 timeline.py   one camera's messages of all files, in order, each stamp once
+recorded_frames.py  the frames of several cameras, for reports that draw on them
 loss.py       what is lost
 """
 
-from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
 from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.index import Camera, SeveralCameras
 from molmo_ground_ros.recording.loss import Loss, LossKind
@@ -31,6 +32,7 @@ from molmo_ground_ros.recording.recording import Recording, open_cameras, open_r
 __all__ = [
     'COMPRESSED',
     'MAX_WINDOW_NS',
+    'OVERLAP_NS',
     'RAW',
     'Camera',
     'ImageMessage',

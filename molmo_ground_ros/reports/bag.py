@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import (
+from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.grounding.stitch import (
     SAMPLE_PERIOD_NS,
     AnsweredWindow,
     Sighting,

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from molmo_ground_ros.analysis.stitch import Event, Mark, Trajectory
+from molmo_ground_ros.grounding.stitch import Event, Mark, Trajectory
 
 _NS = 1_000_000_000
 _FIRST_DATE_NS = 1_000_000_000 * _NS  # earlier stamps are a simulator's, and no date

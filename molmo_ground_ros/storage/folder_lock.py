@@ -9,10 +9,9 @@ import logging
 from pathlib import Path
 from typing import IO
 
-from molmo_ground_ros.errors import BadSetting
-
 # The run that writes to a folder locks this file in it. The file stays.
 LOCK = '.lock'
+IN_USE = 'another run is writing to this folder'
 
 _log = logging.getLogger(__name__)
 
@@ -20,15 +19,15 @@ _log = logging.getLogger(__name__)
 def lock(folder: Path) -> IO[bytes]:
     """Make the folder and lock it, until the file is closed or the process ends.
 
-    Raises BadSetting where another run holds it, OSError.
+    Raises BlockingIOError where another run holds it, and other OSErrors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / LOCK).open('ab')
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as err:
+    except BlockingIOError:
         file.close()
-        raise BadSetting('out', str(folder), 'another run is writing to this folder') from err
+        raise
     except OSError as err:
         # Some network file systems have no locks.
         _log.warning('%s cannot be locked (%s): let no other run write to it', folder, err)

@@ -7,8 +7,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 
-from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Gap, Sighting, WindowState
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Gap, Sighting, WindowState
 from molmo_ground_ros.types import Answer
 
 NOT_ASKED = 'not asked'

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import math
 
-from molmo_ground_ros.analysis.stitch import coverage
-from molmo_ground_ros.analysis.stitch.events import EVENT_NS, EventMerger
-from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Finding, Seam
-from molmo_ground_ros.analysis.stitch.tracks import TrackMerger
 from molmo_ground_ros.errors import BadArgument, BadSpan
+from molmo_ground_ros.grounding.stitch import coverage
+from molmo_ground_ros.grounding.stitch.events import EVENT_NS, EventMerger
+from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Finding, Seam
+from molmo_ground_ros.grounding.stitch.tracks import TrackMerger
 from molmo_ground_ros.types import Answer, Question
 
 

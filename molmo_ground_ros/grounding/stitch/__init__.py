@@ -16,7 +16,8 @@ every window points at anew (`count_least` leaves out those a window begins with
 that the model made inside one window.
 """
 
-from molmo_ground_ros.analysis.stitch.finding import (
+from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.finding import (
     AnsweredWindow,
     Event,
     Finding,
@@ -27,8 +28,7 @@ from molmo_ground_ros.analysis.stitch.finding import (
     Trajectory,
     WindowState,
 )
-from molmo_ground_ros.analysis.stitch.stitcher import Stitcher
-from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.stitcher import Stitcher
 
 __all__ = [
     'SAMPLE_PERIOD_NS',

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.analysis.stitch.assign import Costs, match
-from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by
-from molmo_ground_ros.analysis.stitch.doubts import Merged, note
-from molmo_ground_ros.analysis.stitch.finding import (
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.assign import Costs, match
+from molmo_ground_ros.grounding.stitch.coverage import depth_ns, missed_by
+from molmo_ground_ros.grounding.stitch.doubts import Merged, note
+from molmo_ground_ros.grounding.stitch.finding import (
     AnsweredWindow,
     Gap,
     Mark,
     Sighting,
     Trajectory,
 )
-from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
 from molmo_ground_ros.types import Point, Track
 
 # Two tracks are compared where both are, at the stamps of the newer one. A stamp at which their

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.analysis.stitch.assign import Costs, match
-from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by, showing
-from molmo_ground_ros.analysis.stitch.doubts import Merged, note
-from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Event, Mark, Sighting
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
+from molmo_ground_ros.grounding.stitch.assign import Costs, match
+from molmo_ground_ros.grounding.stitch.coverage import depth_ns, missed_by, showing
+from molmo_ground_ros.grounding.stitch.doubts import Merged, note
+from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Event, Mark, Sighting
 from molmo_ground_ros.types import Point
 
 # How far apart two sightings of one event may be, in place and in time, both as shares of an

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from molmo_ground_ros.analysis.stitch.assign import Matching
-from molmo_ground_ros.analysis.stitch.finding import Mark
+from molmo_ground_ros.grounding.stitch.assign import Matching
+from molmo_ground_ros.grounding.stitch.finding import Mark
 
 
 class Merged:
