@@ -35,7 +35,6 @@ from molmo_ground_ros.grounding.stitch import (
     Trajectory,
     WindowState,
 )
-from molmo_ground_ros.errors import MissingPackage
 from molmo_ground_ros.reports.annotations import (
     TRACK_SCALE,
     AnnotatedPoint,

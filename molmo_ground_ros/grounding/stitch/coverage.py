@@ -80,6 +80,11 @@ def failed(index: int, start_ns: int, end_ns: int, reason: str) -> AnsweredWindo
     )
 
 
+def by_index(windows: Sequence[AnsweredWindow], index: int) -> AnsweredWindow:
+    """The window with this index. windows: ascending, without a hole, from any index on."""
+    return windows[index - windows[0].index]
+
+
 def showing(windows: Sequence[AnsweredWindow], stamp_ns: int) -> list[AnsweredWindow]:
     """The windows whose answers speak for this moment. windows: ascending in start."""
     newest = bisect_right(windows, stamp_ns, key=lambda window: window.start_ns)

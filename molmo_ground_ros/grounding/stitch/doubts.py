@@ -4,18 +4,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from molmo_ground_ros.grounding.stitch.assign import Matching
 from molmo_ground_ros.grounding.stitch.finding import Mark
+from molmo_ground_ros.grounding.stitch.json_values import integer
 
 
 class Merged:
-    """An event or an object, as it grows from window to window."""
+    """An event or an object, as it grows from window to window.
 
-    def __init__(self) -> None:
+    number: 0 until it is numbered, which `RunningStitcher` does once, and `Stitcher` at every
+    result anew.
+    """
+
+    def __init__(self, number: int = 0) -> None:
         self.marks: set[Mark] = set()
         self.may_be: list[Merged] = []
+        self.number = number
+
+    def may_be_numbers(self) -> tuple[int, ...]:
+        """Ascending numbers of those that it may be; those without a number are left out."""
+        return tuple(sorted({other.number for other in self.may_be if other.number}))
+
+    def doubts_state(self) -> dict[str, Any]:
+        """Its number, marks and `may_be` as JSON; `restore_doubts` reads them."""
+        return {
+            'number': self.number,
+            'marks': sorted(self.marks),
+            'may_be': self.may_be_numbers(),
+        }
+
+    def restore_doubts(self, state: Mapping[str, Any]) -> None:
+        """Take what `doubts_state` gave. Raises ValueError, TypeError or LookupError."""
+        self.number = integer(state['number'])
+        self.marks = {Mark(name) for name in state['marks']}
+        self.may_be = [Merged(integer(number)) for number in state['may_be']]
 
 
 def note(matching: Matching, old: Sequence[Merged], new: Sequence[Merged]) -> int:
