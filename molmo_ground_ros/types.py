@@ -144,6 +144,30 @@ class Question:
     max_new_tokens: int
 
 
+class PositionStatus(enum.IntEnum):
+    """Whether a position can be used. The numbers are those of `msg/GroundedPoint`."""
+
+    NONE = 0
+    OK = 1
+    NO_DEPTH = 2
+    NO_TRANSFORM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a point lies. x, y, z, spread_m: metres; NaN unless the status is OK."""
+
+    status: PositionStatus
+    x: float = math.nan
+    y: float = math.nan
+    z: float = math.nan
+    spread_m: float = math.nan  # of the depth around the pixel
+    # Why there is none.
+    reason: str = ''
+    # The coordinate frame that x, y and z are given in.
+    frame_id: str = ''
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One grounded point: the stamp is the very frame's, copied, never computed."""
@@ -156,6 +180,8 @@ class Point:
     # The model's own probability, nan if unknown.
     score: float = math.nan
     frame_id: str = ''
+    # None if nobody asked for it.
+    position: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +191,8 @@ class Track:
     id: int
     label: str
     points: tuple[Point, ...]
+    # Metres a second at each point, NaN where it is unknown; () if nobody asked for them.
+    speeds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

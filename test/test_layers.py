@@ -50,7 +50,9 @@ ROOMS: Mapping[str, Room] = {
         ' video_file windows',
     ),
     'space': Room(
-        (), 'camera_model depth_image errors locate transforms', 'patch registration rvl'
+        (),
+        'camera_model depth_image errors camera_space locate topics transforms',
+        'patch registration rvl',
     ),
     'language': Room((), 'grammar prompts'),
     'backends': Room(
@@ -63,24 +65,25 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='grounder job loader session session_stats stitch',
+        public='grounder job loader motion session session_stats',
         private='ahead guarded_backend placement scores session_settings',
     ),
     'recording': Room(
-        ('storage', 'frames'),
-        public='recorded_frames',
-        private='cdr files index loss mcap metadata pages recording records source sqlite timeline'
-        ' unpack video',
+        ('storage', 'frames', 'space'),
+        public='',
+        private='camera_messages cdr files index loss mcap metadata pages recorded_transforms'
+        ' recorded_space recording records source sqlite timeline unpack video',
     ),
     'analysis': Room(
-        ('storage', 'grounding', 'recording'),
-        public='findings ray/cluster ray/workers records run store window',
+        ('storage', 'frames', 'grounding', 'recording'),
+        public='findings positions ray/cluster ray/workers recorded_frames records run stitch'
+        ' store window',
         private='ray',
     ),
     'reports': Room(
-        ('storage', 'grounding', 'analysis'),
-        public='annotations answer_record answer_table bag colours contact_sheet drawing figures'
-        ' html page table video words',
+        ('storage', 'analysis'),
+        public='answer_record answer_table bag colours contact_sheet figures html page'
+        ' table video words',
         private='message_definitions timeline',
     ),
     'benchmarks': Room(
@@ -94,14 +97,14 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='analyze build checks convert doctor estimate evaluate export probes progress'
-        ' questions settings',
+        private='analyze build checks convert doctor estimate evaluate export positions probes'
+        ' progress questions settings',
     ),
     'ros': Room(
-        ('frames', 'backends', 'grounding', 'reports'),
+        ('frames', 'backends', 'grounding'),
         public='',
-        private='annotations camera_input camera_watch convert diagnostics executor markers node'
-        ' overlay params process question_server scene views',
+        private='camera_input camera_watch convert diagnostics executor node params '
+        'process question_server',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.
@@ -148,12 +151,11 @@ ONLY_IN = {
     'rosbags': {'reports/bag'},  # reading needs none of it; see recording/mcap.py
     'ruamel': {'commands/questions'},
     'safetensors': HF,
-    'scipy': {'grounding/stitch', 'frames/assignment'},
+    'scipy': {'analysis/stitch', 'frames/assignment'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx
     'tf2_ros': {'ros'},
-    'visualization_msgs': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},
     'torch': {*HF, *GRAPH, *SAM2, 'backends/host/device'},
     'transformers': {*HF, *SAM2},

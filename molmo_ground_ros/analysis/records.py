@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.grounding.stitch import Mark, Sighting
+from molmo_ground_ros.analysis.stitch import Mark, Sighting
 from molmo_ground_ros.storage.atomic import atomic_file
+from molmo_ground_ros.types import Point, Position, PositionStatus
 
 Record = dict[str, Any]
 
@@ -40,6 +41,19 @@ KEYS = (
     'y',
     # The model's own probability, null if unknown.
     'score',
+    # Whether there is a position, and why not: names of types.PositionStatus, in small letters.
+    'position_status',
+    # Metres in `target_frame`; null unless position_status is 'ok'.
+    'position_x',
+    'position_y',
+    'position_z',
+    # How far the depth around the pixel spreads, metres; null likewise.
+    'depth_spread',
+    'target_frame',
+    # Why there is no position, in words.
+    'position_reason',
+    # Of track points, metres a second; null if unknown.
+    'speed',
     'image_width',  # pixels
     'image_height',
     # The window that the sighting is from, counted from 0 for each camera.
@@ -64,11 +78,13 @@ def records(analysis: Analysis) -> Iterator[Record]:
     """
     questions = list(dict.fromkeys(finding.question for finding in analysis.findings))
     entries = [
-        (sighting.point.stamp_ns, finding, kind, identity, sighting, marks)
+        (sighting.point.stamp_ns, finding, kind, identity, sighting, marks, speed)
         for finding in analysis.findings
-        for kind, identity, sighting, marks in _sightings(finding)
+        for kind, identity, sighting, marks, speed in _sightings(finding)
     ]
-    for _, finding, kind, identity, sighting, marks in sorted(entries, key=lambda entry: entry[0]):
+    for _, finding, kind, identity, sighting, marks, speed in sorted(
+        entries, key=lambda entry: entry[0]
+    ):
         window = finding.windows[sighting.window]
         point = sighting.point
         values = (
@@ -83,7 +99,9 @@ def records(analysis: Analysis) -> Iterator[Record]:
             sighting.label,
             point.x,
             point.y,
-            None if math.isnan(point.score) else point.score,
+            _number(point.score),
+            *_position_values(point),
+            _number(speed),
             window.image_width,
             window.image_height,
             window.index,
@@ -104,9 +122,23 @@ def write_jsonl(analysis: Analysis, path: str | Path) -> None:
             file.write(json.dumps(record) + '\n')
 
 
-def _sightings(finding: Finding) -> Iterator[tuple[str, int, Sighting, Sequence[Mark]]]:
+def _sightings(finding: Finding) -> Iterator[tuple[str, int, Sighting, Sequence[Mark], float]]:
+    """Type, id, sighting, marks and speed of each event and track point."""
     for event in finding.events:
-        yield EVENT, event.id, event.sighting, event.marks
+        yield EVENT, event.id, event.sighting, event.marks, math.nan
     for track in finding.tracks:
-        for sighting in track.points:
-            yield TRACK_POINT, track.id, sighting, track.marks
+        speeds = track.speeds or (math.nan,) * len(track.points)
+        for sighting, speed in zip(track.points, speeds, strict=True):
+            yield TRACK_POINT, track.id, sighting, track.marks, speed
+
+
+def _position_values(point: Point) -> tuple[object, ...]:
+    """The values of the keys from position_status to position_reason."""
+    position = point.position or Position(PositionStatus.NONE)
+    metres = (position.x, position.y, position.z, position.spread_m)
+    name = position.status.name.lower()
+    return name, *map(_number, metres), position.frame_id, position.reason
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -17,28 +17,29 @@ from molmo_ground_ros import backends, config
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.findings import Analysis
+from molmo_ground_ros.analysis.positions import with_positions
 from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
+from molmo_ground_ros.analysis.recorded_frames import frame_reader, sampled_stamps
+from molmo_ground_ros.analysis.stitch import Finding, Mark
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
+from molmo_ground_ros.commands.positions import add_positions, open_spaces
 from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, BagError
 from molmo_ground_ros.grounding.loader import GrounderLoader
-from molmo_ground_ros.grounding.stitch import Finding, Mark
 from molmo_ground_ros.recording import (
     MAX_WINDOW_NS,
     Recording,
     open_cameras,
     open_recording,
 )
-from molmo_ground_ros.recording.recorded_frames import frame_reader, sampled_stamps
 from molmo_ground_ros.reports.answer_record import answer_record
 from molmo_ground_ros.reports.answer_table import (
-    POINT_HEADER,
     answer_summary,
-    point_rows,
+    point_table,
     text_table,
 )
 from molmo_ground_ros.reports.contact_sheet import contact_sheet, save_png, tiles_of
@@ -106,6 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='workers on Ray, each with the model loaded. Default: one a GPU, or one for each '
         '--threads CPUs',
     )  # fmt: skip
+    add_positions(parser)
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
     add_settings(parser, _SETTINGS)
@@ -136,12 +138,13 @@ def run(arguments: argparse.Namespace) -> int:
         plan = windows_of.make_plan(
             arguments.bag, recordings, questions, named, *span_ns, length_ns
         )
+        around = open_spaces(arguments, recordings)
         asker = _asker(arguments, loader, plan, recordings, stack)
         store = None
         if arguments.out:
             name = digest(plan.sources, plan.settings, plan.questions, plan.windows)
             store = stack.enter_context(Store(arguments.out, name, resume=arguments.resume))
-        analysis = _analyze(plan, recordings, asker, store)
+        analysis = with_positions(_analyze(plan, recordings, asker, store), around)
         if arguments.out:
             _write_files(analysis, plan, recordings, Path(arguments.out), arguments.video)
         if arguments.sheet:
@@ -351,11 +354,11 @@ def _print_finding(finding: Finding, model: str, zero_ns: int, name_camera: bool
 
 
 def _print_points(points: Sequence[Point], zero_ns: int) -> None:
-    rows = point_rows(points, zero_ns)
+    header, rows = point_table(points, zero_ns)
     if len(rows) > MOST_POINTS:
         half, more = MOST_POINTS // 2, f'({len(rows) - MOST_POINTS} more: --json or --out)'
-        rows[half:-half] = [('...', more, '', '', '')]
-    print(text_table(POINT_HEADER, rows))
+        rows[half:-half] = [['...', more, *[''] * (len(header) - 2)]]
+    print(text_table(header, rows))
 
 
 def _print_marks(name: str, marks: Sequence[Mark]) -> None:

@@ -17,29 +17,40 @@ mcap.py       MCAP files, with records.py: the records of a file or chunk, acros
 sqlite.py     SQLite files (.db3), with pages.py: the rows of a damaged one
 video.py      videos
 unpack.py     zstd and LZ4
-cdr.py        image messages as bytes
+cdr.py        messages as bytes, and image messages
+camera_messages.py  camera_info and transforms as bytes
+recorded_space.py  the depth, calibration and transforms around a camera
+recorded_transforms.py  the transforms at any stamp
 timeline.py   one camera's messages of all files, in order, each stamp once
-recorded_frames.py  the frames of several cameras, for reports that draw on them
 loss.py       what is lost
 """
 
-from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.index import Camera, SeveralCameras
 from molmo_ground_ros.recording.loss import Loss, LossKind
+from molmo_ground_ros.recording.recorded_space import (
+    RecordedSpace,
+    SeveralDepths,
+    SpaceTopics,
+    find_space,
+)
 from molmo_ground_ros.recording.recording import Recording, open_cameras, open_recording
 
 __all__ = [
     'COMPRESSED',
     'MAX_WINDOW_NS',
-    'OVERLAP_NS',
     'RAW',
     'Camera',
     'ImageMessage',
     'Loss',
     'LossKind',
+    'RecordedSpace',
     'Recording',
     'SeveralCameras',
+    'SeveralDepths',
+    'SpaceTopics',
+    'find_space',
     'open_cameras',
     'open_recording',
 ]

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The two image messages as they lie in a recording: their stamps and encoded images.
+"""Messages as bytes, and the two image messages as they lie in a recording.
 
-Restates CDR (OMG Common Data Representation) for `sensor_msgs/Image` and `CompressedImage` alone.
-It is ours because a library needs the definitions that a recording carries, which may be missing
-or damaged; these two have the same fields in every ROS 2. A stamp is read from the first 12 bytes
-of a message, and an image is a view of the message: no byte is copied.
+Restates CDR (OMG Common Data Representation) for `sensor_msgs/Image` and `CompressedImage`, and for
+the messages of `camera_messages`. It is ours because a library needs the definitions that a
+recording carries, which may be missing or damaged; these have the same fields in every ROS 2. A
+stamp is read from the first 12 bytes of a message, and an image is a view of the message: no byte
+is copied.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ STAMP_BYTES = 12  # from the start of a message to the end of its stamp
 _STAMP = {'<': struct.Struct('<iI'), '>': struct.Struct('>iI')}  # seconds, nanoseconds
 _U32 = {'<': struct.Struct('<I'), '>': struct.Struct('>I')}
 # The second byte of the encapsulation header; its first is 0 (DDS-XTypes 1.3, 7.6.3.1.2): plain
-# CDR, and plain CDR 2, which align nothing in these messages differently.
+# CDR, and plain CDR 2, which aligns nothing in image messages differently.
 _ORDERS = {0: '>', 1: '<', 6: '>', 7: '<'}
+_CDR_2 = (6, 7)
 _SECOND_NS = 1_000_000_000
 _LONGEST_TEXT = 4096  # bytes of a frame id, format or encoding
 _COMPRESSED_STARTS = (b'\xff\xd8', b'\x89PNG')
@@ -59,7 +61,7 @@ def image_message(message: bytes | memoryview, kind: str) -> ImageMessage:
     stamp_ns = stamp_of(message[:STAMP_BYTES])
     if stamp_ns is None:
         raise ImageError(f'the message of {len(message)} bytes does not begin as {kind}')
-    reader = _Reader(memoryview(message), STAMP_BYTES)
+    reader = CdrReader(memoryview(message), STAMP_BYTES)
     frame_id = reader.text('frame id')
     if kind == COMPRESSED:
         return ImageMessage(
@@ -88,23 +90,41 @@ def kind_of(message: bytes | memoryview) -> str:
     return ''
 
 
-class _Reader:
+class CdrReader:
     """Reads the fields of a message one after the other. Raises ImageError where one is cut off."""
 
     def __init__(self, message: memoryview, offset: int) -> None:
+        """Read from byte `offset` on, of a message whose encapsulation header is known."""
         self._message = message
         self._offset = offset
         self._order = _ORDERS[message[1]]
+        self._alignment = 4 if message[1] in _CDR_2 else 8
 
     def byte(self) -> int:
+        """An unsigned byte."""
         return self._take(1)[0]
 
     def number(self) -> int:
+        """An unsigned number of 4 bytes."""
         # The encapsulation header has 4 bytes, so offsets in the message are aligned as well.
         self._offset += -self._offset % 4
         return int(_U32[self._order].unpack(self._take(4))[0])
 
+    def stamp(self) -> int:
+        """A time, ns."""
+        self._offset += -self._offset % 4
+        second, nanosecond = _STAMP[self._order].unpack(self._take(8))
+        return int(second * _SECOND_NS + nanosecond)
+
+    def doubles(self, count: int) -> tuple[float, ...]:
+        """So many numbers of 8 bytes."""
+        # Plain CDR aligns them to 8 bytes after the encapsulation header, CDR 2 to 4.
+        if count:
+            self._offset += -(self._offset - 4) % self._alignment
+        return struct.unpack(f'{self._order}{count}d', self._take(8 * count))
+
     def text(self, name: str) -> str:
+        """A text; the name is for messages."""
         length = self.number()
         if not 0 < length <= _LONGEST_TEXT:
             raise ImageError(f'the {name} has {length} bytes')
@@ -115,6 +135,7 @@ class _Reader:
             raise ImageError(f'the {name} is no text: {raw!r}') from err
 
     def data(self) -> memoryview:
+        """A sequence of bytes, as a view."""
         return self._take(self.number())
 
     def _take(self, count: int) -> memoryview:

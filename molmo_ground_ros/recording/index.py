@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, TopicNotFound
+from molmo_ground_ros.recording.camera_messages import COMPANIONS
 from molmo_ground_ros.recording.files import SourceFiles
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
 from molmo_ground_ros.recording.source import MessageIndex, Source
-from molmo_ground_ros.recording.timeline import Timeline, timeline
+from molmo_ground_ros.recording.timeline import Timeline, companion_timeline, timeline
 from molmo_ground_ros.storage.lru import LruCache
 
 CACHE_BYTES = 32_000_000  # of unpacked chunks
@@ -62,6 +63,8 @@ class RecordingIndex:
         self.losses: list[LossLog] = []  # one for each source
         self.timelines: dict[str, Timeline] = {}  # by topic
         self.cameras: dict[str, Camera] = {}  # by topic, depth included
+        # By topic: where the messages of COMPANIONS lie, which say where cameras look.
+        self.companions: dict[str, Timeline] = {}
         self.undecodable: dict[str, dict[int, str]] = {}  # the reason, by topic and stamp
         self._files = SourceFiles(LruCache(CACHE_BYTES), epoch_ns)
         try:
@@ -95,6 +98,19 @@ class RecordingIndex:
         """The image topics that are not depth."""
         return [camera.topic for camera in self.cameras.values() if not camera.is_depth]
 
+    def companion_topics(self, kind: str) -> list[str]:
+        """The topics of COMPANIONS whose messages are of a type."""
+        return [name for name, joined in self.companions.items() if kind in joined.kinds.values()]
+
+    def payload(self, topic: str, number: int) -> bytes | memoryview:
+        """The bytes of a companion topic's message, by its place in the timeline.
+
+        Raises ImageError where it cannot be read.
+        """
+        joined = self.companions[topic]
+        source = self.sources[int(joined.sources[number])]
+        return source.payload(int(joined.places[number]))
+
     def choose(self, topic: str = '') -> str:
         """`topic`, or without it the only topic that is not depth.
 
@@ -123,6 +139,9 @@ class RecordingIndex:
             # Nothing could be read.
             raise errors[0]
         for topic, parts in by_topic.items():
+            if parts[0][1].kind in COMPANIONS:
+                self.companions[topic] = companion_timeline(parts)
+                continue
             joined = timeline(parts)
             span = (int(joined.stamps[0]), int(joined.stamps[-1])) if len(joined.stamps) else (0, 0)
             self.timelines[topic] = joined

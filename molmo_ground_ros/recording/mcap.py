@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Image messages of one MCAP file, intact or damaged.
+"""Images, and what says where cameras look, of one MCAP file, intact or damaged.
 
 The file is read once from its start, and its own index is not needed. The reader is ours because
 those of `rosbags` and `mcap` need the footer or stop at the first damage, and give no places.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.recording import cdr, records
+from molmo_ground_ros.recording.camera_messages import COMPANIONS, HEAD_BYTES
 from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.source import MessageIndex, Place
@@ -51,6 +52,7 @@ class _Scan:
     channels: dict[int, _Channel] = field(default_factory=dict)
     schemas: dict[int, tuple[str, bool]] = field(default_factory=dict)  # (type, intact)
     images: dict[int, MessageIndex] = field(default_factory=dict)  # by channel
+    companions: dict[int, MessageIndex] = field(default_factory=dict)  # likewise
     # Messages by channel: as they were read, by the message indexes, by the statistics.
     messages: Counter[int] = field(default_factory=Counter)
     indexed: Counter[int] = field(default_factory=Counter)
@@ -87,7 +89,7 @@ class McapSource:
             for record in records.records(data, start, self._report_gap(scan)):
                 self._read_record(data, record, scan)
                 last = record.end if record.opcode == records.FOOTER else last
-            indexes = self._image_indexes(data, scan)
+            indexes = [*self._image_indexes(data, scan), *scan.companions.values()]
         if not closed or last != data.size:
             loss.add(LossKind.NOT_CLOSED, at_byte=size)
         if not indexes and not scan.channels and not scan.messages:
@@ -96,13 +98,16 @@ class McapSource:
 
     def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source."""
+        return cdr.image_message(self.payload(place), kind)
+
+    def payload(self, place: Place) -> memoryview:
+        """See Source."""
         try:
             with self._path.open('rb', buffering=0) as file:
                 data = records.OpenFile(file.fileno(), os.fstat(file.fileno()).st_size)
-                message = self._plain(data, place)
+                return self._plain(data, place)
         except OSError as err:
             raise ImageError(f'{self._name}: {err}') from err
-        return cdr.image_message(message, kind)
 
     def close(self) -> None:
         """Do nothing: the file is opened for each message."""
@@ -286,15 +291,31 @@ def _read_message(data: records.Bytes, record: records.Record, scan: _Scan, plac
         return
     channel = int.from_bytes(data.read(record.content, 2), 'little')
     scan.messages[channel] += 1
+    companion = _companion(scan, channel)
+    if companion is not None:
+        companion.add_companion(_head(data, at, record.end, HEAD_BYTES), place)
+        return
     index = scan.images.get(channel)
     if index is None:
         if not _may_be_image(scan, channel):
             return
         index = scan.images[channel] = MessageIndex('', '')
-    head = data.read(at, min(cdr.STAMP_BYTES, record.end - at))
-    if head[:4] == ZSTD_MAGIC:
-        head = zstd_head(data.read(at, record.end - at), cdr.STAMP_BYTES)
-    index.add(cdr.stamp_of(head), place)
+    index.add(cdr.stamp_of(_head(data, at, record.end, cdr.STAMP_BYTES)), place)
+
+
+def _head(data: records.Bytes, at: int, end: int, count: int) -> bytes | memoryview:
+    """The first bytes of the message between two places, compressed or not."""
+    head = data.read(at, min(count, end - at))
+    return zstd_head(data.read(at, end - at), count) if head[:4] == ZSTD_MAGIC else head
+
+
+def _companion(scan: _Scan, channel: int) -> MessageIndex | None:
+    """The index of a channel whose records say that it is of COMPANIONS; None for any other."""
+    record = scan.channels.get(channel)
+    kind = scan.schemas.get(record.schema, ('',))[0] if record else ''
+    if record is None or kind not in COMPANIONS:
+        return None
+    return scan.companions.setdefault(channel, MessageIndex(record.topic, kind))
 
 
 def _may_be_image(scan: _Scan, channel: int) -> bool:

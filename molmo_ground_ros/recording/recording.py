@@ -52,6 +52,11 @@ class Recording(Closing):
         self._index.close()
 
     @property
+    def index(self) -> RecordingIndex:
+        """The files, with all that they hold."""
+        return self._index
+
+    @property
     def cameras(self) -> Mapping[str, Camera]:
         """Every image topic of the recording, depth included, by name."""
         return self._index.cameras

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The seam to the kinds of files: each says where its image messages lie, and reads one of them."""
+"""The seam to the kinds of files: each says where its messages lie, and reads one of them.
+
+Of images, and of the `camera_messages` that say where a camera looks.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from molmo_ground_ros.recording.camera_messages import first_stamp
 from molmo_ground_ros.recording.cdr import ImageMessage
 from molmo_ground_ros.recording.loss import LossLog
 
@@ -23,7 +27,7 @@ class MessageIndex:
     """
 
     topic: str
-    kind: str  # message type: RAW or COMPRESSED
+    kind: str  # message type: RAW or COMPRESSED, or one of COMPANIONS
     stamps: array[int] = field(default_factory=lambda: array('q'))  # header stamps, ns
     places: array[int] = field(default_factory=lambda: array('q'))
     counted: int | None = None  # how many messages the file itself says that it has
@@ -37,6 +41,16 @@ class MessageIndex:
         elif stamp_ns == 0:
             self.zero += 1
         else:
+            self.stamps.append(stamp_ns)
+            self.places.append(place)
+
+    def add_companion(self, head: bytes | memoryview, place: Place) -> None:
+        """Add a message of COMPANIONS by its first HEAD_BYTES, if that is what it is.
+
+        One without a stamp is kept, since static transforms need none.
+        """
+        stamp_ns = first_stamp(head, self.kind)
+        if stamp_ns is not None:
             self.stamps.append(stamp_ns)
             self.places.append(place)
 
@@ -61,6 +75,10 @@ class Source(Protocol):
 
         Raises ImageError where it cannot be read.
         """
+        ...
+
+    def payload(self, place: Place) -> bytes | memoryview:
+        """The bytes of the message at a place of the index. Raises ImageError."""
         ...
 
     def close(self) -> None:

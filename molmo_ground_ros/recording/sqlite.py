@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Image messages of one SQLite file (.db3), intact or damaged. The file is never written to.
+"""Images, and what says where cameras look, of one SQLite file (.db3), intact or damaged.
 
-SQLite reads an intact file. A damaged one is read page by page (see pages), because SQLite stops
-at the first damaged page.
+The file is never written to. SQLite reads an intact file. A damaged one is read page by page (see
+pages), because SQLite stops at the first damaged page.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.recording import cdr
+from molmo_ground_ros.recording.camera_messages import COMPANIONS, HEAD_BYTES
 from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.pages import Pages, SqliteRow, Value
@@ -57,11 +58,15 @@ class SqliteSource:
 
     def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source."""
+        return cdr.image_message(self.payload(place), kind)
+
+    def payload(self, place: Place) -> bytes:
+        """See Source."""
         try:
             message = self._from_page(~place) if place < 0 else self._from_row(place)
         except (OSError, *_ERRORS) as err:
             raise ImageError(f'{self._name}: row {place}: {err}') from err
-        return cdr.image_message(_unpacked(message), kind)
+        return _unpacked(message)
 
     def close(self) -> None:
         """Close the database and delete what was copied."""
@@ -115,7 +120,7 @@ class SqliteSource:
         images = {
             number: MessageIndex(topic, kind)
             for number, (topic, kind) in topics.items()
-            if kind in (RAW, COMPRESSED)
+            if kind in (RAW, COMPRESSED, *COMPANIONS)
         }
         numbers = ','.join(str(number) for number in images) or 'NULL'
         rows = database.execute(
@@ -126,7 +131,7 @@ class SqliteSource:
         for last, topic, head in rows:
             count += 1
             if topic in images:
-                images[topic].add(_stamp(head), last)
+                _add(images[topic], head, last)
             elif topic not in topics:
                 nameless += 1
         if nameless:
@@ -146,9 +151,11 @@ class SqliteSource:
                 if (topic := _topic(row)) is not None:
                     topics[row.number] = topic
                 elif _is_message(row):
-                    head = row.values[3]
-                    index = images.setdefault(row.values[1], MessageIndex('', ''))
-                    index.add(_stamp(head), ~(row.page << _CELL_BITS | row.cell))
+                    number = row.values[1]
+                    # Empty for a topic that comes after its messages.
+                    named = topics.get(number, ('', ''))
+                    index = images.setdefault(number, MessageIndex(*named))
+                    _add(index, row.values[3], ~(row.page << _CELL_BITS | row.cell))
             if not images and not topics:
                 raise BagError(self._name, 'it cannot be read: no row of a recording is in it')
             return _image_indexes(images, topics, loss, pages)
@@ -178,11 +185,15 @@ def _image_indexes(
     A name that is lost is invented, but only where no other image topic has one.
     """
     named, nameless = list[MessageIndex](), list[tuple[Value, MessageIndex]]()
+    companions = list[MessageIndex]()
     for number, (topic, kind) in topics.items():
-        if kind in (RAW, COMPRESSED):
-            index = images.pop(number, None) or MessageIndex('', '')
-            index.topic, index.kind = topic, kind
-            named.append(index)
+        if kind in (RAW, COMPRESSED, *COMPANIONS):
+            index = images.pop(number, None) or MessageIndex('', kind)
+            is_image = kind in (RAW, COMPRESSED)
+            # Messages that were read before their topic were taken for images.
+            if is_image or index.kind == kind:
+                index.topic, index.kind = topic, kind
+                (named if is_image else companions).append(index)
         else:
             images.pop(number, None)
     for number, index in images.items():
@@ -195,7 +206,7 @@ def _image_indexes(
         else:
             index.topic = f'topic {number!r}'
             loss.add(LossKind.NAME_INVENTED, topic=index.topic)
-    return named or [index for _, index in nameless]
+    return [*(named or [index for _, index in nameless]), *companions]
 
 
 def _guess(index: MessageIndex, pages: Pages) -> str:
@@ -229,13 +240,15 @@ def _is_message(row: SqliteRow) -> bool:
     )
 
 
-def _stamp(head: object) -> int | None:
-    """The header stamp in the first bytes of a message, compressed or not; None for none."""
-    if not isinstance(head, bytes):
-        return None
-    if head[:4] == ZSTD_MAGIC:
-        head = zstd_head(head, cdr.STAMP_BYTES)
-    return cdr.stamp_of(head)
+def _add(index: MessageIndex, head: object, place: Place) -> None:
+    """Add a message by its first bytes, compressed or not."""
+    start = head if isinstance(head, bytes) else b''
+    if start[:4] == ZSTD_MAGIC:
+        start = zstd_head(start, HEAD_BYTES)
+    if index.kind in COMPANIONS:
+        index.add_companion(start[:HEAD_BYTES], place)
+    else:
+        index.add(cdr.stamp_of(start[: cdr.STAMP_BYTES]), place)
 
 
 def _unpacked(message: bytes) -> bytes:

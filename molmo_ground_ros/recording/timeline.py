@@ -26,7 +26,7 @@ Stamps = NDArray[np.int64]
 class Timeline:
     """Where a camera's messages lie. It takes 20 bytes for a message."""
 
-    stamps: Stamps  # (N,) ns, strictly ascending
+    stamps: Stamps  # (N,) ns, ascending; of images each once
     places: NDArray[np.int64]  # (N,), for the source
     sources: NDArray[np.int32]  # (N,), number of the source
     kinds: dict[int, str]  # message type, by number of the source
@@ -54,6 +54,21 @@ def timeline(parts: Sequence[tuple[int, MessageIndex, LossLog]]) -> Timeline:
             loss.add(LossKind.DUPLICATE, topic=index.topic, messages=count)
     kinds = {number: index.kind for number, index, _ in parts}
     return Timeline(stamps[~repeated], places[~repeated], sources[~repeated], kinds)
+
+
+def companion_timeline(parts: Sequence[tuple[int, MessageIndex, LossLog]]) -> Timeline:
+    """Join (number of the source, its index, its losses) of one topic that holds no images.
+
+    All messages are taken, in the order of their stamps, those of one stamp in that of the files:
+    several publishers share a topic of transforms. Nothing is logged as a loss.
+    """
+    stamps = np.concatenate([np.array(index.stamps, np.int64) for _, index, _ in parts])
+    places = np.concatenate([np.array(index.places, np.int64) for _, index, _ in parts])
+    counts = [len(index.stamps) for _, index, _ in parts]
+    sources = np.repeat(np.array([number for number, *_ in parts], np.int32), counts)
+    order = np.argsort(stamps, kind='stable')
+    kinds = {number: index.kind for number, index, _ in parts}
+    return Timeline(stamps[order], places[order], sources[order], kinds)
 
 
 def _plausible(index: MessageIndex, loss: LossLog) -> tuple[Stamps, NDArray[np.int64]]:

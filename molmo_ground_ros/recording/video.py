@@ -52,6 +52,10 @@ class VideoSource:
         image = RawImage(width, height, 'bgr8', 3 * width, pixels.reshape(-1))
         return ImageMessage(self._epoch_ns + place, '', image)
 
+    def payload(self, place: Place) -> bytes:
+        """See Source. A video has no messages: it always raises ImageError."""
+        raise ImageError(f'{self._name}: a video has no message at {place}')
+
     def close(self) -> None:
         """Close the file."""
         self._video.close()

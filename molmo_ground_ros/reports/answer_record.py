@@ -8,8 +8,8 @@ import dataclasses
 import math
 from typing import Any
 
-from molmo_ground_ros.grounding.stitch import Finding
-from molmo_ground_ros.types import Point
+from molmo_ground_ros.analysis.stitch import Finding
+from molmo_ground_ros.types import Point, Position, PositionStatus
 
 
 def point_record(point: Point, camera: str) -> dict[str, Any]:
@@ -22,7 +22,20 @@ def point_record(point: Point, camera: str) -> dict[str, Any]:
         'x': round(point.x, 3),
         'y': round(point.y, 3),
         'score': None if math.isnan(point.score) else round(point.score, 6),
+        'position': _position_record(point.position),
     }
+
+
+def _position_record(position: Position | None) -> dict[str, Any] | None:
+    """A position as a JSON object, metres; null if nobody asked for it."""
+    if position is None:
+        return None
+    status = {'status': position.status.name.lower(), 'reason': position.reason}
+    if position.status is not PositionStatus.OK:
+        return status
+    metres = {'x': position.x, 'y': position.y, 'z': position.z, 'spread': position.spread_m}
+    rounded = {name: round(value, 5) for name, value in metres.items()}
+    return {**status, 'frame_id': position.frame_id, **rounded}
 
 
 def answer_record(finding: Finding, model: str) -> dict[str, Any]:

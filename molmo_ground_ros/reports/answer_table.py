@@ -7,10 +7,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from molmo_ground_ros.grounding.stitch import Finding
+from molmo_ground_ros.analysis.stitch import Finding
+from molmo_ground_ros.reports.words import metres
 from molmo_ground_ros.types import Point
 
 POINT_HEADER = ('id', 'time', 'stamp [ns]', 'pixel', 'score')
+# The column after those of POINT_HEADER where points have positions.
+POSITION_HEADER = 'position [m]'
 
 
 def answer_summary(finding: Finding) -> str:
@@ -38,6 +41,16 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def score_text(score: float) -> str:
     """A score with two decimals, or a dash where it is unknown (NaN)."""
     return '-' if math.isnan(score) else f'{score:.2f}'
+
+
+def point_table(points: Sequence[Point], zero_ns: int) -> tuple[list[str], list[list[str]]]:
+    """The header and the cells of a table of points, with positions where some have one."""
+    header, rows = list(POINT_HEADER), [list(row) for row in point_rows(points, zero_ns)]
+    if any(point.position is not None for point in points):
+        header.append(POSITION_HEADER)
+        for row, point in zip(rows, points, strict=True):
+            row.append(metres(point.position))
+    return header, rows
 
 
 def point_rows(points: Iterable[Point], zero_ns: int) -> list[tuple[str, ...]]:

@@ -27,20 +27,15 @@ from typing import Any
 import numpy as np
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.errors import MissingPackage
-from molmo_ground_ros.grounding.stitch import (
+from molmo_ground_ros.analysis.stitch import (
     SAMPLE_PERIOD_NS,
     AnsweredWindow,
     Sighting,
     Trajectory,
     WindowState,
 )
-from molmo_ground_ros.reports.annotations import (
-    TRACK_SCALE,
-    AnnotatedPoint,
-    AnnotationFactory,
-)
-from molmo_ground_ros.reports.drawing import TRAIL_NS
+from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.reports.colours import colour
 from molmo_ground_ros.reports.message_definitions import (
     ANNOTATIONS,
     DEFINITIONS,
@@ -48,8 +43,10 @@ from molmo_ground_ros.reports.message_definitions import (
     TRACK_ARRAY,
 )
 from molmo_ground_ros.storage.atomic import atomic_file
-from molmo_ground_ros.types import Point
+from molmo_ground_ros.types import Point, Position, PositionStatus
 
+TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
+_RADIUS = 1 / 45  # of the image's longer side
 _NS = 1_000_000_000
 _MOST_COUNT = 2**31 - 1  # int32
 
@@ -114,6 +111,20 @@ _NumberedPoint = tuple[int, Point]  # with the merged id
 
 
 @dataclass(slots=True)
+class _Stretch:
+    """What one window has of a trajectory."""
+
+    label: str
+    points: list[_NumberedPoint] = field(default_factory=list)
+    speeds: list[float] = field(default_factory=list)  # metres a second, NaN where unknown
+
+    @property
+    def known_speeds(self) -> list[float]:
+        """The speeds; none where no position is known."""
+        return [] if all(point.position is None for _, point in self.points) else self.speeds
+
+
+@dataclass(slots=True)
 class _FrameContent:
     """What is drawn on one frame."""
 
@@ -139,12 +150,13 @@ def _arrays(base: str, number: int, finding: Finding, factory: _MessageFactory) 
     events: defaultdict[int, list[_NumberedPoint]] = defaultdict(list)  # by window
     for event in finding.events:
         events[event.sighting.window].append((event.id, event.sighting.point))
-    tracks: defaultdict[int, dict[int, list[_NumberedPoint]]] = defaultdict(dict)
+    tracks: defaultdict[int, dict[int, _Stretch]] = defaultdict(dict)
     for track in finding.tracks:
-        for sighting in track.points:
-            by_id = tracks[sighting.window].setdefault(track.id, [])
-            by_id.append((track.id, sighting.point))
-    labels = {track.id: track.label for track in finding.tracks}
+        speeds = track.speeds or (math.nan,) * len(track.points)
+        for sighting, speed in zip(track.points, speeds, strict=True):
+            stretch = tracks[sighting.window].setdefault(track.id, _Stretch(track.label))
+            stretch.points.append((track.id, sighting.point))
+            stretch.speeds.append(speed)
     for window in finding.windows:
         if window.state is WindowState.FAILED:
             continue
@@ -153,7 +165,7 @@ def _arrays(base: str, number: int, finding: Finding, factory: _MessageFactory) 
             return factory.point_array(finding, number, window, events[window.index])
 
         def paths(window: AnsweredWindow = window) -> Any:
-            return factory.track_array(finding, number, window, tracks[window.index], labels)
+            return factory.track_array(finding, number, window, tracks[window.index])
 
         yield _Entry(window.newest_ns, f'{base}/points', POINT_ARRAY, points)
         yield _Entry(window.newest_ns, f'{base}/tracks', TRACK_ARRAY, paths)
@@ -186,16 +198,14 @@ class _MessageFactory:
 
     def __init__(self, types: dict[str, Any]) -> None:
         self._types = types
-        self._annotations = AnnotationFactory(types)
 
     def point_array(
         self, finding: Finding, number: int, window: AnsweredWindow, points: list[_NumberedPoint]
     ) -> Any:
         """One window's points, ascending by stamp, then by id."""
         points = sorted(points, key=lambda numbered: (numbered[1].stamp_ns, numbered[0]))
-        frame_id = points[0][1].frame_id if points else ''
         return self._types[POINT_ARRAY](
-            **self._envelope(finding, number, window, frame_id),
+            **self._envelope(finding, number, window, points),
             points=[self._point(*numbered) for numbered in points],
         )
 
@@ -204,30 +214,31 @@ class _MessageFactory:
         finding: Finding,
         number: int,
         window: AnsweredWindow,
-        tracks: dict[int, list[_NumberedPoint]],
-        labels: dict[int, str],
+        tracks: dict[int, _Stretch],
     ) -> Any:
         """One window's tracks, ascending by id."""
         kind = self._types['molmo_ground_ros/msg/Track']
-        frame_id = next((points[0][1].frame_id for points in tracks.values()), '')
+        points = [numbered for stretch in tracks.values() for numbered in stretch.points]
         return self._types[TRACK_ARRAY](
-            **self._envelope(finding, number, window, frame_id),
+            **self._envelope(finding, number, window, points),
             tracks=[
                 kind(
                     id=track,
-                    label=_text(labels[track]),
-                    points=[self._point(*numbered) for numbered in points],
-                    speeds=np.array([], np.float32),
+                    label=_text(stretch.label),
+                    points=[self._point(*numbered) for numbered in stretch.points],
+                    speeds=np.array(stretch.known_speeds, np.float32),
                 )
-                for track, points in sorted(tracks.items())
+                for track, stretch in sorted(tracks.items())
             ],
         )
 
     def _envelope(
-        self, finding: Finding, number: int, window: AnsweredWindow, frame_id: str
+        self, finding: Finding, number: int, window: AnsweredWindow, points: list[_NumberedPoint]
     ) -> dict[str, Any]:
         """The fields that PointArray and TrackArray share. `number`: of the question, from 1."""
         stamp = self._time(window.newest_ns)
+        frame_id = points[0][1].frame_id if points else ''
+        targets = (point.position.frame_id for _, point in points if point.position)
         return {
             'header': self._types['std_msgs/msg/Header'](stamp, _text(frame_id)),
             'query_id': f'q{number}-window{window.index + 1}',
@@ -238,13 +249,13 @@ class _MessageFactory:
             'window_end': self._time(window.end_ns),
             'image_width': window.image_width,
             'image_height': window.image_height,
-            'target_frame': '',
+            'target_frame': _text(next(filter(None, targets), '')),
             'count': -1 if window.stated is None else min(window.stated, _MOST_COUNT),
         }
 
     def empty_annotations(self) -> Any:
         """Annotations that remove those before them."""
-        return self._annotations.empty()
+        return self._types[ANNOTATIONS]([], [], [])
 
     def annotations(self, finding: Finding, stamp_ns: int, content: _FrameContent) -> Any:
         """A ring and a name for each point, and a trail behind those of trajectories."""
@@ -252,12 +263,12 @@ class _MessageFactory:
         for number, sighting in content.events:
             self._mark(message, finding, number, sighting, sighting.label, 1.0)
         for track, index in content.tracks:
-            self._mark(message, finding, track.id, track.points[index], track.label, TRACK_SCALE)
+            self._mark(message, finding, track.id, track.points[index], track.label, 0.5)
             first = index
             while first and track.points[first - 1].point.stamp_ns >= stamp_ns - TRAIL_NS:
                 first -= 1
-            trail = [(o.point.x, o.point.y) for o in track.points[first : index + 1]]
-            self._annotations.add_trail(message, track.id, stamp_ns, trail)
+            trail = [sighting.point for sighting in track.points[first : index + 1]]
+            message.points.append(self._line(track.id, stamp_ns, trail))
         return message
 
     def _mark(
@@ -271,14 +282,30 @@ class _MessageFactory:
     ) -> None:
         """Add a ring and a name. scale: of their size, 1 for an event."""
         window, point = finding.windows[sighting.window], sighting.point
-        name = _text(f'#{number} {label}'.rstrip())
-        longer_side = max(window.image_width, window.image_height)
-        self._annotations.add_ring(
-            message,
-            AnnotatedPoint(number, name, point.stamp_ns, point.x, point.y),
-            longer_side,
-            scale,
+        radius = max(window.image_width, window.image_height) * _RADIUS
+        ink, none = self._colour(number), self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.0)
+        stamp, thickness = self._time(point.stamp_ns), max(1.0, radius / 5)
+        circle = self._types['foxglove_msgs/msg/CircleAnnotation']
+        message.circles.append(
+            circle(stamp, self._at(point.x, point.y), 2 * radius * scale, thickness, none, ink)
         )
+        shade = self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.6)
+        message.texts.append(
+            self._types['foxglove_msgs/msg/TextAnnotation'](
+                stamp,
+                self._at(point.x + 1.3 * radius * scale, point.y - 0.7 * radius * scale),
+                _text(f'#{number} {label}'.rstrip()),
+                max(10.0, 1.2 * radius),
+                ink,
+                shade,
+            )
+        )
+
+    def _line(self, number: int, stamp_ns: int, trail: list[Point]) -> Any:
+        kind = self._types['foxglove_msgs/msg/PointsAnnotation']
+        places = [self._at(point.x, point.y) for point in trail]
+        ink, none = self._colour(number), self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.0)
+        return kind(self._time(stamp_ns), kind.LINE_STRIP, places, ink, [], none, 2.0)
 
     def _point(self, number: int, point: Point) -> Any:
         kind = self._types['molmo_ground_ros/msg/GroundedPoint']
@@ -289,13 +316,27 @@ class _MessageFactory:
             x=point.x,
             y=point.y,
             score=point.score,
-            position_status=kind.NONE,
-            position=self._types['geometry_msgs/msg/Point'](0.0, 0.0, 0.0),
-            depth_spread=math.nan,
+            **self._position_fields(point.position or Position(PositionStatus.NONE)),
         )
+
+    def _position_fields(self, position: Position) -> dict[str, Any]:
+        is_ok = position.status is PositionStatus.OK
+        place = (position.x, position.y, position.z) if is_ok else (0.0, 0.0, 0.0)
+        return {
+            'position_status': int(position.status),
+            'position': self._types['geometry_msgs/msg/Point'](*place),
+            'depth_spread': position.spread_m,
+        }
 
     def _time(self, stamp_ns: int) -> Any:
         return self._types['builtin_interfaces/msg/Time'](stamp_ns // _NS, stamp_ns % _NS)
+
+    def _at(self, x: float, y: float) -> Any:
+        return self._types['foxglove_msgs/msg/Point2'](x, y)
+
+    def _colour(self, number: int) -> Any:
+        red, green, blue = (value / 255 for value in colour(number))
+        return self._types['foxglove_msgs/msg/Color'](red, green, blue, 1.0)
 
 
 def _topic(camera: str) -> str:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.analysis.findings import Finding, FrameReader
+from molmo_ground_ros.analysis.stitch import Event, Sighting, Trajectory
 from molmo_ground_ros.errors import ImageError, NoFrames
-from molmo_ground_ros.grounding.stitch import Event, Sighting, Trajectory
 from molmo_ground_ros.reports.colours import hexadecimal
-from molmo_ground_ros.reports.words import doubts, score
+from molmo_ground_ros.reports.words import doubts, place_words, score
 
 # The page holds no more images than this, each no longer and no larger: 16 MB of base64.
 MOST_IMAGES = 200
@@ -198,7 +198,8 @@ def _caption(frame: EvidenceFrame) -> tuple[str, ...]:
     for event in frame.events:
         point = event.sighting.point
         place = f'#{event.id} at ({point.x:.1f}, {point.y:.1f}) px, score {score(point.score)}'
-        lines.append('; '.join([place, *doubts(event)]))
+        where = [place_words(point.position)] if point.position else []
+        lines.append('; '.join([place, *where, *doubts(event)]))
     return tuple(lines)
 
 

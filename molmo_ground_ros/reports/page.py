@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from molmo_ground_ros.analysis.findings import Analysis, FrameReader
-from molmo_ground_ros.grounding.stitch import AnsweredWindow, Event, Finding
+from molmo_ground_ros.analysis.stitch import AnsweredWindow, Event, Finding
 from molmo_ground_ros.reports import timeline
 from molmo_ground_ros.reports.colours import hexadecimal
 from molmo_ground_ros.reports.figures import (
@@ -26,7 +26,7 @@ from molmo_ground_ros.reports.figures import (
     track_name,
 )
 from molmo_ground_ros.reports.html import write_html
-from molmo_ground_ros.reports.words import doubts, plural
+from molmo_ground_ros.reports.words import doubts, metres, plural
 
 MOST_STATED = 16  # totals of windows beside the merged number; the table of windows has them all
 _FEW_STATED = 5  # so many totals are printed large
@@ -69,6 +69,7 @@ def write_page(analysis: Analysis, read_frame: FrameReader, path: str | Path) ->
         doubts=doubts,
         event_name=event_name,
         hexadecimal=hexadecimal,
+        metres=metres,
         covered_ns=covered_ns,
         stated_totals=stated_totals,
         track_name=track_name,

@@ -1,17 +1,28 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Stamps, scores, numbers and doubts in words."""
+"""Stamps, scores, numbers and doubts in words, and texts without characters that hide."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from molmo_ground_ros.grounding.stitch import Event, Mark, Trajectory
+from molmo_ground_ros.analysis.stitch import Event, Mark, Trajectory
+from molmo_ground_ros.types import Position, PositionStatus
 
 _NS = 1_000_000_000
 _FIRST_DATE_NS = 1_000_000_000 * _NS  # earlier stamps are a simulator's, and no date
+# Controls, surrogates, and the signs that turn the direction of the text around them.
+_HIDDEN = re.compile(
+    '[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
+)
+
+
+def visible(text: object) -> str:
+    """A text in which every character that would hide is replaced by its name, as <U+202E>."""
+    return _HIDDEN.sub(lambda match: f'<U+{ord(match[0]):04X}>', str(text))
 
 
 def clock(since_ns: int) -> str:
@@ -34,6 +45,24 @@ def date(stamp_ns: int) -> str:
 def score(value: float) -> str:
     """A score with two decimals; a dash where there is none."""
     return '\u2013' if math.isnan(value) else f'{value:.2f}'
+
+
+def metres(position: Position | None) -> str:
+    """A position with millimetres, or why there is none; '' if nobody asked for it."""
+    if position is None:
+        return ''
+    if position.status is PositionStatus.OK:
+        return f'({position.x:.3f}, {position.y:.3f}, {position.z:.3f})'
+    return position.status.name.lower().replace('_', ' ')
+
+
+def place_words(position: Position | None) -> str:
+    """The place of a point in words for a caption: metres, frame and spread, or why not."""
+    if position is None:
+        return ''
+    if position.status is not PositionStatus.OK:
+        return f'{metres(position)}: {position.reason}'
+    return f"{metres(position)} m in '{position.frame_id}', depth spread {position.spread_m:.3f} m"
 
 
 def plural(number: int, noun: str) -> str:

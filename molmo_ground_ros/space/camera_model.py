@@ -124,6 +124,38 @@ class CameraModel:
         return (pixels - (self.region.x, self.region.y)) / self.binning
 
 
+def from_camera_info(
+    size: tuple[int, int],
+    k: Sequence[float],
+    d: Sequence[float],
+    p: Sequence[float],
+    distortion: str,
+    binning: tuple[int, int],
+    region: Region,
+    *,
+    rectified: bool,
+) -> CameraModel:
+    """The model of a `sensor_msgs/CameraInfo`, whose fields these are. Raises CalibrationError.
+
+    size: (width, height) in pixels. rectified: whether the images, of which the message says
+    nothing, are. A binning of 0 means 1. Coefficients that are all zero are no distortion,
+    whatever it is called.
+    """
+    width, height = size
+    bent = any(value != 0 for value in d)
+    return CameraModel(
+        width,
+        height,
+        tuple(float(value) for value in k),
+        tuple(float(value) for value in d) if bent else (),
+        distortion if bent else PINHOLE[0],
+        (max(binning[0], 1), max(binning[1], 1)),
+        region,
+        rectified,
+        tuple(float(value) for value in p) if rectified else (),
+    )
+
+
 def _undistorted(
     pixels: Pixels, matrix: NDArray[np.float64], coefficients: NDArray[np.float64]
 ) -> NDArray[np.float64]:

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,31 +14,11 @@ from molmo_ground_ros.space.camera_model import CameraModel, Pixels, scaled
 from molmo_ground_ros.space.errors import CalibrationError, NoTransform
 from molmo_ground_ros.space.patch import RADIUS, PatchDepth, patch_depth
 from molmo_ground_ros.space.registration import coarse, register
+from molmo_ground_ros.types import Position, PositionStatus
 
 Matrix = NDArray[np.float64]  # (4, 4)
 FindTransform = Callable[[str, str, int], Matrix]
 """(source frame, target frame, stamp_ns) -> (4, 4). Raises NoTransform."""
-
-
-class PositionStatus(enum.IntEnum):
-    """Whether a position can be used. The numbers are those of `msg/GroundedPoint`."""
-
-    NONE = 0
-    OK = 1
-    NO_DEPTH = 2
-    NO_TRANSFORM = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a point lies. x, y, z, spread: metres; NaN unless the status is OK."""
-
-    status: PositionStatus
-    x: float = float('nan')
-    y: float = float('nan')
-    z: float = float('nan')
-    spread_m: float = float('nan')  # of the depth around the pixel
-    reason: str = ''  # why there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +69,10 @@ def locate(
     except NoTransform as err:
         return [_without(PositionStatus.NO_TRANSFORM, str(err))] * len(pixels)
     rays = camera.rays(np.asarray(pixels, dtype=np.float64))
-    return [_position(ray, patch, move) for ray, patch in zip(rays, patches, strict=True)]
+    return [
+        replace(_position(ray, patch, move), frame_id=target_frame)
+        for ray, patch in zip(rays, patches, strict=True)
+    ]
 
 
 def _without(status: PositionStatus, reason: str) -> Position:

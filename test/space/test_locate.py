@@ -9,7 +9,8 @@ import pytest
 
 from molmo_ground_ros.space.camera_model import CameraModel
 from molmo_ground_ros.space.errors import NoTransform
-from molmo_ground_ros.space.locate import ColourFrame, DepthFrame, PositionStatus, locate
+from molmo_ground_ros.space.locate import ColourFrame, DepthFrame, locate
+from molmo_ground_ros.types import PositionStatus
 
 K = (500.0, 0.0, 319.5, 0.0, 500.0, 239.5, 0.0, 0.0, 1.0)
 CAMERA = CameraModel(640, 480, K)

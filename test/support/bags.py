@@ -47,7 +47,8 @@ def write_bag(
                 kind = message.__msgtype__
                 if connection is None:
                     connection = writer.add_connection(topic, kind, typestore=TYPES)
-                time = message.header.stamp
+                stamped = getattr(message, 'transforms', [message])[0]
+                time = stamped.header.stamp
                 stamp_ns = time.sec * 10**9 + time.nanosec
                 writer.write(connection, stamp_ns, TYPES.serialize_cdr(message, kind))
     return path

@@ -140,6 +140,8 @@ class Trajectory:
     missed_by: tuple[int, ...]
     # (from, to): times without a sighting, across which it was joined.
     resumed_ns: tuple[tuple[int, int], ...]
+    # Metres a second at each point, NaN where it is unknown; () where there are no positions.
+    speeds: tuple[float, ...] = ()
 
     @property
     def path(self) -> tuple[Point, ...]:
