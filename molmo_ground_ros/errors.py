@@ -46,6 +46,8 @@ Errors that are used by a single room live there:
     space.errors.CalibrationError                 a camera_info that says nothing usable
     space.errors.NoTransform                      two frames are not joined at a stamp
     backends.server.events.BadEvent               an event from a server that cannot be read
+    backends.own_process.death.ModelProcessDied (a BackendError)   it crashed, or had to be ended
+    backends.own_process.channel.Disconnected     the model's process has closed its connection
 
 Errors whose names begin with an underscore never leave their file.
 """

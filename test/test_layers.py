@@ -60,8 +60,8 @@ ROOMS: Mapping[str, Room] = {
         public='base checkpoint host segmenter'
         ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/memory molmo2/weights'
         ' molmo2/trt/plans server/endpoint',
-        private='features hf molmo2 pixels prompt_ids registry replay sam2 server text_stream'
-        ' weights',
+        private='features hf molmo2 own_process pixels prompt_ids registry replay sam2 server'
+        ' text_stream weights',
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.types import Clip, Frame
@@ -124,4 +124,27 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free memory and connections; called once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """How often a model was started again, why it had ended, and whether it is starting now."""
+
+    count: int = 0
+    # Of the newest time that it ended; '' if it never did.
+    reason: str = ''
+    going_on: bool = False
+
+
+@runtime_checkable
+class Restarting(Protocol):
+    """A backend whose model may end and is then started again. For any thread."""
+
+    def restarts(self) -> Restarts:
+        """What came of it so far."""
+        ...
+
+    def end(self) -> None:
+        """End the model at once, whatever it does, and start it no more. `close` still follows."""
         ...
