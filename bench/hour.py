@@ -26,7 +26,6 @@ from bench.child import memory_mb
 from bench.inputs import BAG, ROOT
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
-from molmo_ground_ros.analysis.recorded_frames import frame_reader, sampled_stamps
 from molmo_ground_ros.analysis.window import LocalRunner
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
 from molmo_ground_ros.frames import image
@@ -34,6 +33,7 @@ from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language.grammar.write import format_count, format_tracks
 from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.recording import open_recording
+from molmo_ground_ros.recording.recorded_frames import frame_reader, sampled_stamps
 from molmo_ground_ros.reports.bag import write_bag
 from molmo_ground_ros.reports.page import write_page
 from molmo_ground_ros.reports.table import write_csv

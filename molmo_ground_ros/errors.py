@@ -41,7 +41,6 @@ Errors that are used by a single room live there:
     backends.sam2.BadPrompt (a BadArgument)       a box or point that SAM 2 cannot be prompted with
     benchmarks.datasets.png.BadIndexedImage (an ImageError)  a PNG without readable numbers
     recording.recorded_space.SeveralDepths (a BagError)  a camera has several depth topics
-    storage.folder_lock.FolderInUse (an OSError)  another run writes to the folder
     space.errors.DepthError                       a depth message that cannot be read
     space.errors.CalibrationError                 a camera_info that says nothing usable
     space.errors.NoTransform                      two frames are not joined at a stamp
@@ -60,9 +59,11 @@ from collections.abc import Iterable
 # Rooms import the words for people from here, beside the errors that they stand in.
 from molmo_ground_ros.plain_text import clean as clean
 from molmo_ground_ros.plain_text import listed as listed
+from molmo_ground_ros.plain_text import one_line as one_line
 from molmo_ground_ros.plain_text import seconds as seconds
 from molmo_ground_ros.plain_text import size as size
 from molmo_ground_ros.plain_text import traceback_text as traceback_text
+from molmo_ground_ros.plain_text import visible as visible
 
 
 class ErrorCode(enum.IntEnum):
@@ -82,14 +83,14 @@ class ErrorCode(enum.IntEnum):
 
 
 def describe(error: BaseException) -> str:
-    """The message of an error as text that can be sent; after its class if it is not ours."""
+    """The message of an error, on one line; after its class if the error is not ours."""
     if isinstance(error, GroundError):
         return str(error)
     try:
         message = str(error)
     except Exception:  # noqa: BLE001 - the error's own code is not ours either
         message = 'it has no readable message'
-    return clean(f'{type(error).__name__}: {message}')
+    return one_line(f'{type(error).__name__}: {message}')
 
 
 class GroundError(Exception):
@@ -98,8 +99,8 @@ class GroundError(Exception):
     code = ErrorCode.BACKEND_FAILED
 
     def __init__(self, message: str) -> None:
-        """Keep the message as text that can be sent, whatever it quotes."""
-        super().__init__(clean(message))
+        """Keep the message on one line that can be sent and shown, whatever it quotes."""
+        super().__init__(one_line(message))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let the error pass to another process with its message, without calling __init__."""

@@ -65,25 +65,24 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='grounder job loader motion session session_stats',
+        public='grounder job loader motion session session_stats stitch',
         private='ahead guarded_backend placement scores session_settings',
     ),
     'recording': Room(
         ('storage', 'frames', 'space'),
-        public='',
-        private='camera_messages cdr files index loss mcap metadata pages recorded_transforms'
-        ' recorded_space recording records source sqlite timeline unpack video',
+        public='recorded_frames',
+        private='camera_messages cdr files index loss mcap metadata pages recorded_space'
+        ' recorded_transforms recording records source sqlite timeline unpack video',
     ),
     'analysis': Room(
-        ('storage', 'frames', 'grounding', 'recording'),
-        public='findings positions ray/cluster ray/workers recorded_frames records run stitch'
-        ' store window',
+        ('storage', 'grounding', 'recording'),
+        public='findings positions ray/cluster ray/workers records run store window',
         private='ray',
     ),
     'reports': Room(
-        ('storage', 'analysis'),
-        public='answer_record answer_table bag colours contact_sheet figures html page'
-        ' table video words',
+        ('storage', 'grounding', 'analysis'),
+        public='annotations answer_record answer_table bag colours contact_sheet drawing figures'
+        ' html page table video words',
         private='message_definitions timeline',
     ),
     'benchmarks': Room(
@@ -101,10 +100,10 @@ ROOMS: Mapping[str, Room] = {
         ' progress questions settings',
     ),
     'ros': Room(
-        ('frames', 'backends', 'grounding'),
+        ('frames', 'backends', 'grounding', 'reports'),
         public='',
-        private='camera_input camera_watch convert diagnostics executor node params '
-        'process question_server',
+        private='annotations camera_input camera_watch convert diagnostics executor markers node'
+        ' overlay params process question_server scene views',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.
@@ -151,11 +150,12 @@ ONLY_IN = {
     'rosbags': {'reports/bag'},  # reading needs none of it; see recording/mcap.py
     'ruamel': {'commands/questions'},
     'safetensors': HF,
-    'scipy': {'analysis/stitch', 'frames/assignment'},
+    'scipy': {'grounding/stitch', 'frames/assignment'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx
     'tf2_ros': {'ros'},
+    'visualization_msgs': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},
     'torch': {*HF, *GRAPH, *SAM2, 'backends/host/device'},
     'transformers': {*HF, *SAM2},

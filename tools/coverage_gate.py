@@ -16,7 +16,7 @@ BRANCHES_PERCENT = 95.0
 # in processes that coverage does not follow.
 CORE = (
     *('types.py', 'errors.py', 'config.py', 'storage', 'frames', 'space', 'language', 'grounding'),
-    *('analysis/stitch', 'benchmarks/conversions', 'benchmarks/datasets', 'benchmarks/feedback'),
+    *('benchmarks/conversions', 'benchmarks/datasets', 'benchmarks/feedback'),
     'benchmarks/metrics',
 )
 PACKAGE = Path('molmo_ground_ros')

@@ -6,8 +6,6 @@ run.py              all windows of all cameras, merged
 window.py           one window: its frames read, all questions asked
 ray/                windows asked by workers on Ray
 store.py            answers on disk, so that an interrupted analysis goes on
-stitch/             the answers about overlapping windows, merged into findings
 findings.py         what an analysis gives
 records.py          events and track points as JSON records
-recorded_frames.py  the frames of a recording, for reports that draw on them
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from molmo_ground_ros.analysis.stitch import Finding
+from molmo_ground_ros.grounding.stitch import Finding
 from molmo_ground_ros.types import Frame
 
 __all__ = ['Analysis', 'Finding', 'FrameReader']

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import Sighting, Trajectory
 from molmo_ground_ros.grounding.motion import speeds
+from molmo_ground_ros.grounding.stitch import Sighting, Trajectory
 from molmo_ground_ros.recording import RecordedSpace
 from molmo_ground_ros.types import Point
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import Mark, Sighting
+from molmo_ground_ros.grounding.stitch import Mark, Sighting
 from molmo_ground_ros.storage.atomic import atomic_file
 from molmo_ground_ros.types import Point, Position, PositionStatus
 

@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import Stitcher
-from molmo_ground_ros.analysis.stitch.assign import check_solver
 from molmo_ground_ros.analysis.store import Key, Store, StoredAnswer
 from molmo_ground_ros.analysis.window import Failure, Span, WindowAnswers, WindowRunner, Work
 from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
-from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
-from molmo_ground_ros.recording import Recording
+from molmo_ground_ros.grounding.stitch import Stitcher
+from molmo_ground_ros.grounding.stitch.assign import check_solver
+from molmo_ground_ros.recording import MAX_WINDOW_NS, OVERLAP_NS, Recording
 from molmo_ground_ros.types import Answer, Question
 
 # A window this long shares all of itself with its neighbours.

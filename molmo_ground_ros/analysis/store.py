@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.analysis.window import Span
+from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.storage.closing import Closing
-from molmo_ground_ros.storage.folder_lock import lock
+from molmo_ground_ros.storage.folder_lock import IN_USE, lock
 from molmo_ground_ros.storage.json_lines import JsonLinesFile, files
 from molmo_ground_ros.types import Answer, Point, Query, Question, Rejection, Task, Track
 
@@ -46,11 +47,14 @@ class Store(Closing):
         """Open the run's file in `folder`, which is made; without `resume` it begins anew.
 
         See `JsonLinesFile`. No other run can use the folder until the store is closed. Raises
-        FolderInUse if another run uses it, and OSError.
+        BadSetting if another run uses it, and OSError.
         """
         self.path = Path(folder) / f'windows-{digest[:16]}.jsonl'
         self.answers: dict[Key, StoredAnswer] = {}
-        self._lock = lock(self.path.parent)
+        try:
+            self._lock = lock(self.path.parent)
+        except BlockingIOError as err:
+            raise BadSetting('out', str(folder), IN_USE) from err
         try:
             self._lines = JsonLinesFile(self.path, digest, resume=resume)
         except BaseException:

@@ -20,8 +20,6 @@ from molmo_ground_ros.analysis.findings import Analysis
 from molmo_ground_ros.analysis.positions import with_positions
 from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
-from molmo_ground_ros.analysis.recorded_frames import frame_reader, sampled_stamps
-from molmo_ground_ros.analysis.stitch import Finding, Mark
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
 from molmo_ground_ros.commands.positions import add_positions, open_spaces
@@ -30,12 +28,14 @@ from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, BagError
 from molmo_ground_ros.grounding.loader import GrounderLoader
+from molmo_ground_ros.grounding.stitch import Finding, Mark
 from molmo_ground_ros.recording import (
     MAX_WINDOW_NS,
     Recording,
     open_cameras,
     open_recording,
 )
+from molmo_ground_ros.recording.recorded_frames import frame_reader, sampled_stamps
 from molmo_ground_ros.reports.answer_record import answer_record
 from molmo_ground_ros.reports.answer_table import (
     answer_summary,

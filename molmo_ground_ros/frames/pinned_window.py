@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,6 +45,13 @@ class PinnedWindow:
     decode_image: Decode
     # Takes the messages that could not be decoded, and the last error.
     report: Callable[[list[StoredMessage], str], None]
+
+    def at(self, stamp_ns: int) -> StoredMessage | None:
+        """The message of this stamp, undecoded; None where the window has none."""
+        index = bisect_left(self.stored, stamp_ns, key=lambda stored: stored.stamp_ns)
+        if index == len(self.stored) or self.stored[index].stamp_ns != stamp_ns:
+            return None
+        return self.stored[index]
 
     def sampled(self) -> list[StoredMessage]:
         """The messages that sampling picks, the newest included; none of them decoded."""

@@ -12,4 +12,5 @@ session_stats.py  what the session says about itself
 guarded_backend.py  a backend whose every failure is an error of ours, with its calls timed
 job.py        one accepted question of a session, and its outcome
 ahead.py      prepares frames while no question waits
+stitch/       the answers about overlapping windows, merged into findings
 """

@@ -22,10 +22,11 @@ camera_messages.py  camera_info and transforms as bytes
 recorded_space.py  the depth, calibration and transforms around a camera
 recorded_transforms.py  the transforms at any stamp
 timeline.py   one camera's messages of all files, in order, each stamp once
+recorded_frames.py  the frames of several cameras, for reports that draw on them
 loss.py       what is lost
 """
 
-from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
 from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.index import Camera, SeveralCameras
 from molmo_ground_ros.recording.loss import Loss, LossKind
@@ -40,6 +41,7 @@ from molmo_ground_ros.recording.recording import Recording, open_cameras, open_r
 __all__ = [
     'COMPRESSED',
     'MAX_WINDOW_NS',
+    'OVERLAP_NS',
     'RAW',
     'Camera',
     'ImageMessage',

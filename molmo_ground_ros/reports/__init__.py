@@ -10,8 +10,9 @@ figures.py        for the page: the frame of each event and trajectory, and what
 html.py           templates to pages
 templates/        the pages' HTML, style sheets and script
 words.py          stamps, scores and doubts in words
-colours.py        one colour for each id, the same in page, bag and video
-images.py         the images that the others draw on
+colours.py        one colour for each id, the same in page, bag and video, and in the node's views
+drawing.py        rings, names, trails and text on an image
+annotations.py    the same as Foxglove's image annotations
 table.py          an analysis as CSV
 bag.py            an analysis as an MCAP bag to lay over the original
 message_definitions.py  of that bag's messages

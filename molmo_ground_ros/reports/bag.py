@@ -27,15 +27,20 @@ from typing import Any
 import numpy as np
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import (
+from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.grounding.stitch import (
     SAMPLE_PERIOD_NS,
     AnsweredWindow,
     Sighting,
     Trajectory,
     WindowState,
 )
-from molmo_ground_ros.errors import MissingPackage
-from molmo_ground_ros.reports.colours import colour
+from molmo_ground_ros.reports.annotations import (
+    TRACK_SCALE,
+    AnnotatedPoint,
+    AnnotationFactory,
+)
+from molmo_ground_ros.reports.drawing import TRAIL_NS
 from molmo_ground_ros.reports.message_definitions import (
     ANNOTATIONS,
     DEFINITIONS,
@@ -45,8 +50,6 @@ from molmo_ground_ros.reports.message_definitions import (
 from molmo_ground_ros.storage.atomic import atomic_file
 from molmo_ground_ros.types import Point, Position, PositionStatus
 
-TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
-_RADIUS = 1 / 45  # of the image's longer side
 _NS = 1_000_000_000
 _MOST_COUNT = 2**31 - 1  # int32
 
@@ -198,6 +201,7 @@ class _MessageFactory:
 
     def __init__(self, types: dict[str, Any]) -> None:
         self._types = types
+        self._annotations = AnnotationFactory(types)
 
     def point_array(
         self, finding: Finding, number: int, window: AnsweredWindow, points: list[_NumberedPoint]
@@ -255,7 +259,7 @@ class _MessageFactory:
 
     def empty_annotations(self) -> Any:
         """Annotations that remove those before them."""
-        return self._types[ANNOTATIONS]([], [], [])
+        return self._annotations.empty()
 
     def annotations(self, finding: Finding, stamp_ns: int, content: _FrameContent) -> Any:
         """A ring and a name for each point, and a trail behind those of trajectories."""
@@ -263,12 +267,12 @@ class _MessageFactory:
         for number, sighting in content.events:
             self._mark(message, finding, number, sighting, sighting.label, 1.0)
         for track, index in content.tracks:
-            self._mark(message, finding, track.id, track.points[index], track.label, 0.5)
+            self._mark(message, finding, track.id, track.points[index], track.label, TRACK_SCALE)
             first = index
             while first and track.points[first - 1].point.stamp_ns >= stamp_ns - TRAIL_NS:
                 first -= 1
-            trail = [sighting.point for sighting in track.points[first : index + 1]]
-            message.points.append(self._line(track.id, stamp_ns, trail))
+            trail = [(o.point.x, o.point.y) for o in track.points[first : index + 1]]
+            self._annotations.add_trail(message, track.id, stamp_ns, trail)
         return message
 
     def _mark(
@@ -282,30 +286,14 @@ class _MessageFactory:
     ) -> None:
         """Add a ring and a name. scale: of their size, 1 for an event."""
         window, point = finding.windows[sighting.window], sighting.point
-        radius = max(window.image_width, window.image_height) * _RADIUS
-        ink, none = self._colour(number), self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.0)
-        stamp, thickness = self._time(point.stamp_ns), max(1.0, radius / 5)
-        circle = self._types['foxglove_msgs/msg/CircleAnnotation']
-        message.circles.append(
-            circle(stamp, self._at(point.x, point.y), 2 * radius * scale, thickness, none, ink)
+        name = _text(f'#{number} {label}'.rstrip())
+        longer_side = max(window.image_width, window.image_height)
+        self._annotations.add_ring(
+            message,
+            AnnotatedPoint(number, name, point.stamp_ns, point.x, point.y),
+            longer_side,
+            scale,
         )
-        shade = self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.6)
-        message.texts.append(
-            self._types['foxglove_msgs/msg/TextAnnotation'](
-                stamp,
-                self._at(point.x + 1.3 * radius * scale, point.y - 0.7 * radius * scale),
-                _text(f'#{number} {label}'.rstrip()),
-                max(10.0, 1.2 * radius),
-                ink,
-                shade,
-            )
-        )
-
-    def _line(self, number: int, stamp_ns: int, trail: list[Point]) -> Any:
-        kind = self._types['foxglove_msgs/msg/PointsAnnotation']
-        places = [self._at(point.x, point.y) for point in trail]
-        ink, none = self._colour(number), self._types['foxglove_msgs/msg/Color'](0.0, 0.0, 0.0, 0.0)
-        return kind(self._time(stamp_ns), kind.LINE_STRIP, places, ink, [], none, 2.0)
 
     def _point(self, number: int, point: Point) -> Any:
         kind = self._types['molmo_ground_ros/msg/GroundedPoint']
@@ -330,13 +318,6 @@ class _MessageFactory:
 
     def _time(self, stamp_ns: int) -> Any:
         return self._types['builtin_interfaces/msg/Time'](stamp_ns // _NS, stamp_ns % _NS)
-
-    def _at(self, x: float, y: float) -> Any:
-        return self._types['foxglove_msgs/msg/Point2'](x, y)
-
-    def _colour(self, number: int) -> Any:
-        red, green, blue = (value / 255 for value in colour(number))
-        return self._types['foxglove_msgs/msg/Color'](red, green, blue, 1.0)
 
 
 def _topic(camera: str) -> str:

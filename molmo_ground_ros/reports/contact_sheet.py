@@ -11,21 +11,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from molmo_ground_ros.analysis.stitch import Finding
+from molmo_ground_ros.grounding.stitch import Finding
 from molmo_ground_ros.reports.answer_table import score_text
+from molmo_ground_ros.reports.drawing import INK, PAPER, Image, write_text
 from molmo_ground_ros.types import Point
-
-Image = NDArray[np.uint8]  # (H, W, 3) RGB
 
 TILE_WIDTH = 400  # pixels
 COLUMNS = 3
 MARGIN = 16  # pixels
 MOST_TILES = 12  # drawn on one sheet
 POINT_COLOURS = ((255, 196, 0), (0, 200, 255), (255, 90, 160), (120, 230, 90), (190, 140, 255))
-_INK, _PAPER, _FAINT = (235, 235, 235), (24, 26, 30), (120, 124, 132)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FAINT = (120, 124, 132)
 _CAPTION_HEIGHT = 30  # pixels
 _STEPS_S = (1, 5, 15, 60, 300, 900, 3600, 21600, 86400)  # between two ticks of the timeline
 _MOST_STEPS = 15
@@ -132,27 +129,19 @@ def _point_colour(identity: int) -> tuple[int, int, int]:
 
 
 def _blank(height: int, width: int) -> Image:
-    return np.full((height, width, 3), _PAPER, np.uint8)
-
-
-def _write(
-    image: Image, text: str, at: tuple[int, int], scale: float, ink: tuple[int, int, int]
-) -> None:
-    # OpenCV's fonts hold ASCII only.
-    ascii_text = text.encode('ascii', 'replace').decode()
-    cv2.putText(image, ascii_text, at, _FONT, scale, ink, 1, cv2.LINE_AA)
+    return np.full((height, width, 3), PAPER, np.uint8)
 
 
 def _caption(text: str, width: int) -> Image:
     strip = _blank(_CAPTION_HEIGHT, width)
-    _write(strip, text, (MARGIN, 20), 0.5, _INK)
+    write_text(strip, text, (MARGIN, 20), 0.5, INK, 1)
     return strip
 
 
 def _heading(question: str, summary: str, width: int) -> Image:
     strip = _blank(84, width)
-    _write(strip, question, (MARGIN, 32), 0.75, _INK)
-    _write(strip, summary, (MARGIN, 66), 0.75, POINT_COLOURS[0])
+    write_text(strip, question, (MARGIN, 32), 0.75, INK, 1)
+    write_text(strip, summary, (MARGIN, 66), 0.75, POINT_COLOURS[0], 1)
     return strip
 
 
@@ -166,7 +155,7 @@ def _timeline(tiles: Sequence[Tile], span_ns: tuple[int, int], width: int) -> Im
     for second in range(0, int(length_ns / 1e9) + 1, step_s):
         x = left + round((right - left) * second * 1e9 / length_ns)
         cv2.line(strip, (x, level - 4), (x, level + 4), _FAINT, 1)
-        _write(strip, f'{second} s', (max(left, x - 12), level + 24), 0.4, _FAINT)
+        write_text(strip, f'{second} s', (max(left, x - 12), level + 24), 0.4, _FAINT, 1)
     for tile in tiles:
         for point in tile.points:
             x = left + round((right - left) * (point.stamp_ns - span_ns[0]) / length_ns)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.errors import MissingPackage, visible
 from molmo_ground_ros.reports import words
 from molmo_ground_ros.storage.atomic import atomic_file
 
@@ -86,5 +86,5 @@ def _finalized(value: Any) -> Any:
     """
     if type(value) is str:
         # Nearly every text is printable, and then this check is all that it costs.
-        return value if value.isprintable() else words.visible(value)
-    return value if isinstance(value, int) or hasattr(value, '__html__') else words.visible(value)
+        return value if value.isprintable() else visible(value)
+    return value if isinstance(value, int) or hasattr(value, '__html__') else visible(value)

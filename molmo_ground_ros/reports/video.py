@@ -14,30 +14,32 @@ import tempfile
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding, FrameReader
 from molmo_ground_ros.errors import ImageError, NoFrames
-from molmo_ground_ros.reports.colours import colour
+from molmo_ground_ros.reports.drawing import (
+    INK,
+    PAPER,
+    TRAIL_NS,
+    Image,
+    draw_ring,
+    draw_trail,
+    pixel_of,
+    write_text,
+)
 from molmo_ground_ros.reports.words import clock, date
 from molmo_ground_ros.storage.atomic import atomic_file
-from molmo_ground_ros.types import Point
 
 FRAMES_A_SECOND = 4  # twice the speed of a recording that was sampled at 2 Hz
 LONGEST_SIDE = 960  # pixels of the part that shows the cameras
 HOLD_NS = 1_500_000_000  # an event has a thin ring for this long after its frame
-TRAIL_NS = 5_000_000_000  # of a trajectory, drawn behind its newest point
 MOST_LINES = 4  # questions below the images
 
-_Image = NDArray[np.uint8]  # (H, W, 3) RGB
 _LINE_HEIGHT = 24  # pixels
-_PAPER, _INK = (24, 26, 30), (235, 235, 235)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def write_video(
@@ -68,11 +70,11 @@ def write_video(
         unfinished.replace(complete)
 
 
-def _write(frames: Iterator[_Image], path: Path) -> int:
+def _write(frames: Iterator[Image], path: Path) -> int:
     """Write the frames; returns their number. One is encoded while the next is drawn."""
     writer, written = cv2.VideoWriter(), 0
 
-    def encode(frame: _Image) -> None:
+    def encode(frame: Image) -> None:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
     try:
@@ -111,7 +113,7 @@ def _frames(
     read_frame: FrameReader,
     stamps: Mapping[str, Sequence[int]],
     cameras: Sequence[str],
-) -> Iterator[_Image]:
+) -> Iterator[Image]:
     """The video's frames: at each stamp the newest image of every camera."""
     overlays = {
         camera: [_FindingOverlay(f, analysis) for f in analysis.findings if f.camera == camera]
@@ -120,7 +122,7 @@ def _frames(
     columns = math.ceil(math.sqrt(len(cameras)))
     rows = math.ceil(len(cameras) / columns)
     cell = _cell(read_frame, stamps, cameras, columns)
-    wall = np.full((rows * cell[1], columns * cell[0], 3), _PAPER, np.uint8)
+    wall = np.full((rows * cell[1], columns * cell[0], 3), PAPER, np.uint8)
     moments = sorted((stamp, place) for place, camera in enumerate(cameras)
                      for stamp in stamps[camera])  # fmt: skip
     for number, (stamp_ns, place) in enumerate(moments):
@@ -175,20 +177,20 @@ class _FindingOverlay:
             for track in finding.tracks
         ]  # fmt: skip
 
-    def draw(self, panel: _Image, scale: float, stamp_ns: int) -> None:
+    def draw(self, panel: Image, scale: float, stamp_ns: int) -> None:
         """Draw on the frame of this stamp. scale: pixels of the panel for a pixel of the image."""
         for number, stamps, points in self._tracks:
             first = bisect_left(stamps, stamp_ns - TRAIL_NS)
             last = bisect_right(stamps, stamp_ns)
-            places = [_place(point, scale) for point in points[first:last]]
-            for start, end in pairwise(places):
-                cv2.line(panel, start, end, colour(number), 2, cv2.LINE_AA)
+            places = [pixel_of(point.x, point.y, scale) for point in points[first:last]]
+            draw_trail(panel, places, number)
             if last > first and stamps[last - 1] == stamp_ns:
-                self._ring(panel, places[-1], number, radius=6, thickness=-1)
+                draw_ring(panel, places[-1], number, self._named(number), radius=6, thickness=-1)
         first = bisect_left(self._stamps, stamp_ns - HOLD_NS)
         for at_ns, number, point in self._events[first : bisect_right(self._stamps, stamp_ns)]:
             thickness = 3 if at_ns == stamp_ns else 1
-            self._ring(panel, _place(point, scale), number, radius=14, thickness=thickness)
+            at = pixel_of(point.x, point.y, scale)
+            draw_ring(panel, at, number, self._named(number), radius=14, thickness=thickness)
 
     def line(self, stamp_ns: int) -> str:
         """A line of text: how many events up to this stamp, and how many objects at it."""
@@ -201,21 +203,12 @@ class _FindingOverlay:
             counts.append(f'{present} of {len(self._tracks)} objects')
         return f'{self._name}{", ".join(counts)}: {self._question}'
 
-    def _ring(
-        self, panel: _Image, at: tuple[int, int], number: int, radius: int, thickness: int
-    ) -> None:
-        cv2.circle(panel, at, radius, (0, 0, 0), thickness + 3 if thickness > 0 else 3, cv2.LINE_AA)
-        cv2.circle(panel, at, radius, colour(number), thickness, cv2.LINE_AA)
-        name = f'{self._name}#{number}'
-        left, base = at[0] + radius + 5, at[1] - radius
-        (width, height), _ = cv2.getTextSize(name, _FONT, 0.6, 2)
-        corners = (left - 3, base - height - 4), (left + width + 3, base + 5)
-        cv2.rectangle(panel, *corners, _PAPER, -1)
-        _write_text(panel, name, (left, base), 0.6, colour(number), 2)
+    def _named(self, number: int) -> str:
+        return f'{self._name}#{number}'
 
 
 def _draw(
-    panel: _Image,
+    panel: Image,
     read_frame: FrameReader,
     camera: str,
     stamp_ns: int,
@@ -227,7 +220,7 @@ def _draw(
         image = read_frame(camera, stamp_ns).image
     except (ImageError, NoFrames):
         panel[:] = 96
-        _write_text(panel, 'this picture cannot be decoded', (12, height // 2), 0.6, _INK, 1)
+        write_text(panel, 'this picture cannot be decoded', (12, height // 2), 0.6, INK, 1)
         return
     scale = min(width / image.shape[1], height / image.shape[0])
     size = min(width, round(image.shape[1] * scale)), min(height, round(image.shape[0] * scale))
@@ -235,34 +228,20 @@ def _draw(
     for overlay in overlays:
         overlay.draw(drawn, scale, stamp_ns)
     if size != (width, height):
-        panel[:] = _PAPER
+        panel[:] = PAPER
     panel[: size[1], : size[0]] = drawn
 
 
 def _below(
     analysis: Analysis, stamp_ns: int, overlays: Mapping[str, Sequence[_FindingOverlay]], width: int
-) -> _Image:
+) -> Image:
     """The clock, and a line for each of the first questions."""
     listed = [overlay for of_camera in overlays.values() for overlay in of_camera][:MOST_LINES]
     height = _even(_LINE_HEIGHT * (len(listed) + 1) + 8)
     # Repeating a row is 30 times as fast as filling the strip.
-    strip = np.repeat(np.full((1, width, 3), _PAPER, np.uint8), height, axis=0)
+    strip = np.repeat(np.full((1, width, 3), PAPER, np.uint8), height, axis=0)
     since = clock(stamp_ns - analysis.span_ns[0])
-    _write_text(strip, f'{since}   {date(stamp_ns)}', (10, _LINE_HEIGHT - 5), 0.55, _INK, 1)
+    write_text(strip, f'{since}   {date(stamp_ns)}', (10, _LINE_HEIGHT - 5), 0.55, INK, 1)
     for number, overlay in enumerate(listed, start=2):
-        _write_text(strip, overlay.line(stamp_ns), (10, number * _LINE_HEIGHT - 5), 0.5, _INK, 1)
+        write_text(strip, overlay.line(stamp_ns), (10, number * _LINE_HEIGHT - 5), 0.5, INK, 1)
     return strip
-
-
-def _place(point: Point, scale: float) -> tuple[int, int]:
-    """The pixel a point lies in. Source: types.py, a pixel's centre is at +0.5."""
-    return math.floor(point.x * scale), math.floor(point.y * scale)
-
-
-def _write_text(
-    image: _Image, text: str, at: tuple[int, int], size: float, ink: tuple[int, int, int],
-    thickness: int,
-) -> None:  # fmt: skip
-    # OpenCV's fonts hold ASCII only.
-    plain = ''.join(letter if ' ' <= letter <= '~' else '?' for letter in text)
-    cv2.putText(image, plain, at, _FONT, size, ink, thickness, cv2.LINE_AA)

@@ -1,28 +1,18 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Stamps, scores, numbers and doubts in words, and texts without characters that hide."""
+"""Stamps, scores, numbers and doubts in words."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from molmo_ground_ros.analysis.stitch import Event, Mark, Trajectory
+from molmo_ground_ros.grounding.stitch import Event, Mark, Trajectory
 from molmo_ground_ros.types import Position, PositionStatus
 
 _NS = 1_000_000_000
 _FIRST_DATE_NS = 1_000_000_000 * _NS  # earlier stamps are a simulator's, and no date
-# Controls, surrogates, and the signs that turn the direction of the text around them.
-_HIDDEN = re.compile(
-    '[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
-)
-
-
-def visible(text: object) -> str:
-    """A text in which every character that would hide is replaced by its name, as <U+202E>."""
-    return _HIDDEN.sub(lambda match: f'<U+{ord(match[0]):04X}>', str(text))
 
 
 def clock(since_ns: int) -> str:

@@ -10,5 +10,10 @@ executor      runs its callbacks
 params        its parameters, from `config.Settings`
 convert       messages to our values, and answers to messages
 diagnostics   its messages on /diagnostics
+views         what people look at: draws in a thread of its own
+scene         what one answer or event has to show
+overlay       a scene as an image
+markers       a scene in 3-D, for RViz
+annotations   a scene as Foxglove's image annotations
 camera_watch  why a person must look at a camera, from what arrived lately
 """

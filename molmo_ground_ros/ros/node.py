@@ -27,12 +27,14 @@ from molmo_ground_ros.backends import load as load_by_name
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import GroundError, NotActive, ShuttingDown, describe
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
+from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.job import Job
 from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
 from molmo_ground_ros.ros.camera_input import CameraInput
 from molmo_ground_ros.ros.question_server import QuestionServer
+from molmo_ground_ros.ros.views import Views
 from molmo_ground_ros.types import Answer, Query, Task
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -63,6 +65,9 @@ class GroundNode(LifecycleNode):
         self.add_on_set_parameters_callback(params.on_change(self._apply))
         self._points = self.create_publisher(PointArray, '~/points', 10)
         self._tracks = self.create_publisher(TrackArray, '~/tracks', 10)
+        self._views = Views(
+            self, lambda camera: self.cameras[camera].buffer, self.settings.buffer_seconds
+        )
         self._questions = QuestionServer(self, self._submit, self._cancel, self._publish)
         self._diagnose_regularly()
         self._watch_clock()
@@ -199,12 +204,19 @@ class GroundNode(LifecycleNode):
         if self.session is not None:
             self.session.cancel(job)
 
-    def _publish(self, answer: Answer, query_id: str) -> None:
-        """Publish an answer with tracks on ~/tracks, others on ~/points, one with both on both."""
+    def _publish(self, answer: Answer, query_id: str, window: PinnedWindow | None = None) -> None:
+        """Publish an answer with tracks on ~/tracks, others on ~/points, one with both on both.
+
+        window: what the model saw, for ~/overlay; None where it is not held any more.
+        """
         if answer.task is Task.TRACK or answer.tracks:
-            self._tracks.publish(convert.track_array(answer, query_id))
+            tracks = convert.track_array(answer, query_id)
+            self._tracks.publish(tracks)
+            self._views.show_tracks(tracks, window)
         if answer.task is not Task.TRACK or answer.points:
-            self._points.publish(convert.point_array(answer, query_id))
+            points = convert.point_array(answer, query_id)
+            self._points.publish(points)
+            self._views.show_points(points, window)
 
     def _watch_clock(self) -> None:
         """Drop the frames as soon as simulated time jumps back, before the next image arrives."""
@@ -218,6 +230,7 @@ class GroundNode(LifecycleNode):
     def _on_jump(self, jump: TimeJump) -> None:
         for camera in self.cameras.values():
             camera.buffer.clear('time jumped back')
+        self._views.clear()
         self.get_logger().warning(
             f'time jumped by {jump.delta.nanoseconds / 1e9:.3f} s: forgot all'
         )
@@ -248,6 +261,7 @@ class GroundNode(LifecycleNode):
         """Answer open questions with SHUTTING_DOWN, wait for those replies, stop the worker."""
         self._is_closed = True
         self._guarded(self._end, 'shut down')
+        self._views.close()
 
     def destroy_node(self) -> None:
         """Destroy the action server and everything else that the node created in the middleware."""

@@ -10,7 +10,7 @@ from support.recordings import CAMERA, HEIGHT, QUESTION, WIDTH, make_answer
 
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis.findings import Analysis
-from molmo_ground_ros.analysis.stitch import Stitcher
+from molmo_ground_ros.grounding.stitch import Stitcher
 from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Point, Query, Task, Track
 

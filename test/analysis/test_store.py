@@ -11,9 +11,9 @@ from support.clips import make_clip
 
 from molmo_ground_ros.analysis.store import Store, StoredAnswer, answer_json, answer_of, digest
 from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
+from molmo_ground_ros.errors import BadSetting
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language.prompts import question_of
-from molmo_ground_ros.storage.folder_lock import FolderInUse
 from molmo_ground_ros.storage.json_lines import BEFORE
 from molmo_ground_ros.types import Answer, Query, Task
 
@@ -84,7 +84,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
     with Store(tmp_path, first, resume=False) as store:
         store.add(('/image', (1, 2), 0), StoredAnswer(answer(TEXTS[0]), 7, ()))
         for name in (first, second):
-            with pytest.raises(FolderInUse, match=f'{tmp_path.name}.*another run is writing'):
+            with pytest.raises(BadSetting, match=f'{tmp_path.name}.*another run is writing'):
                 Store(tmp_path, name, resume=True)
     with Store(tmp_path, first, resume=True) as store:
         assert len(store.answers) == 1

@@ -24,7 +24,7 @@ from support.findings import (
     paths,
 )
 
-from molmo_ground_ros.analysis.stitch import WindowState
+from molmo_ground_ros.grounding.stitch import WindowState
 from molmo_ground_ros.reports import bag
 from molmo_ground_ros.reports.bag import typestore, write_bag
 from molmo_ground_ros.reports.message_definitions import ANNOTATIONS, DEFINITIONS, POINT_ARRAY

@@ -24,7 +24,7 @@ from support.findings import (
     paths,
 )
 
-from molmo_ground_ros.analysis.stitch import Gap, Mark
+from molmo_ground_ros.grounding.stitch import Gap, Mark
 from molmo_ground_ros.reports import figures
 from molmo_ground_ros.reports.page import covered_ns, write_page
 

@@ -3,7 +3,7 @@
 import pytest
 from support.findings import ZERO
 
-from molmo_ground_ros.reports.words import clock, date, visible
+from molmo_ground_ros.reports.words import clock, date
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,3 @@ def test_time_since_the_start_in_words(since_ns, words):
 def test_stamp_of_a_simulator_is_no_date():
     assert date(12 * 10**9) == ''
     assert date(ZERO + 500_000_000) == '2025-11-22 10:00:00.500 UTC'
-
-
-def test_what_hides_in_a_text_is_named():
-    assert visible('a\u202eb\n<') == 'a<U+202E>b\n<'

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis.findings import Analysis
-from molmo_ground_ros.analysis.stitch import Finding
 from molmo_ground_ros.backends.base import GenerateOptions, Generation, OnText
 from molmo_ground_ros.errors import BackendError, BadModel
+from molmo_ground_ros.grounding.stitch import Finding
 from molmo_ground_ros.language.grammar import format_count, number_points
 from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Clip, Query

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from molmo_ground_ros.analysis.stitch import Finding, Stitcher
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.grounding.stitch import Finding, Stitcher
 from molmo_ground_ros.types import Clip, Query
 
 TWO_POINTS = (

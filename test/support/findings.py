@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.stitch import Stitcher
 from molmo_ground_ros.errors import ImageError
+from molmo_ground_ros.grounding.stitch import Stitcher
 from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.types import Answer, Frame, Point, Query, Rejection, Task, Track

@@ -18,9 +18,9 @@ from molmo_ground_ros.benchmarks.scoring.predictions import (
     Prediction,
     Predictions,
 )
-from molmo_ground_ros.errors import BadRecord
+from molmo_ground_ros.errors import BadRecord, BadSetting
 from molmo_ground_ros.storage.atomic import atomic_file
-from molmo_ground_ros.storage.folder_lock import lock
+from molmo_ground_ros.storage.folder_lock import IN_USE, lock
 
 # The states of examples that count in the averages.
 SCORED = (AnswerState.ANSWERED, AnswerState.UNANSWERED)
@@ -81,9 +81,12 @@ def result_of(
 def lock_results(folder: Path) -> IO[bytes]:
     """Keep a folder of results to this run, until the file is closed.
 
-    Raises FolderInUse, OSError.
+    Raises BadSetting where another run holds it, OSError.
     """
-    return lock(folder)
+    try:
+        return lock(folder)
+    except BlockingIOError as err:
+        raise BadSetting('out', str(folder), IN_USE) from err
 
 
 def write_results(

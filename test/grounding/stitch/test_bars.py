@@ -31,9 +31,9 @@ from support.recordings import (
     text,
 )
 
-from molmo_ground_ros.analysis.stitch import Event, Finding, Stitcher
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.grounding.grounder import Grounder
+from molmo_ground_ros.grounding.stitch import Event, Finding, Stitcher
 from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Clip, Frame, Query, Task
 

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.analysis.stitch.assign import Costs, match
-from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by, showing
-from molmo_ground_ros.analysis.stitch.doubts import Merged, note
-from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Event, Mark, Sighting
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
+from molmo_ground_ros.grounding.stitch.assign import Costs, match
+from molmo_ground_ros.grounding.stitch.coverage import by_index, depth_ns, missed_by, showing
+from molmo_ground_ros.grounding.stitch.doubts import Merged, note
+from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Event, Mark, Sighting
+from molmo_ground_ros.grounding.stitch.json_values import integer, sighting_json, sighting_of
 from molmo_ground_ros.types import Point
 
 # How far apart two sightings of one event may be, in place and in time, both as shares of an
@@ -35,23 +38,63 @@ DOUBT = 0.15
 class _Event(Merged):
     """Sightings of one occurrence, ascending in window and time."""
 
-    def __init__(self, sightings: Sequence[Sighting], places: NDArray[np.float64]) -> None:
+    def __init__(
+        self, sightings: Sequence[Sighting], places: NDArray[np.float64], depth: int
+    ) -> None:
         super().__init__()
         self.sightings = list(sightings)
         # (sightings, 3): the stamp in EVENT_NS, x and y in EVENT_SHARE.
         self.places = places
         self.last_ns = sightings[-1].point.stamp_ns
+        # Of the windows' first sightings the one deepest inside its window; of equals the earlier.
+        self.deepest, self.depth_ns = sightings[0], depth
 
     def join(self, other: _Event) -> None:
+        """Take the sightings of the next window."""
         self.sightings += other.sightings
         self.last_ns = max(self.last_ns, other.last_ns)
         self.places = np.concatenate([self.places, other.places])
+        if other.depth_ns > self.depth_ns:
+            self.deepest, self.depth_ns = other.deepest, other.depth_ns
+
+    def prune(self, oldest: int) -> None:
+        """Forget the sightings of windows before the one with this index, but for the deepest."""
+        if self.sightings[0].window < oldest:
+            held = [s.window >= oldest or s is self.deepest for s in self.sightings]
+            self.sightings = list(itertools.compress(self.sightings, held))
+            self.places = self.places[held]
+
+    def state(self) -> dict[str, Any]:
+        """The event as JSON."""
+        return {
+            **self.doubts_state(),
+            'sightings': [sighting_json(sighting) for sighting in self.sightings],
+            'places': self.places.tolist(),
+            'last_ns': self.last_ns,
+            'deepest': [sighting is self.deepest for sighting in self.sightings].index(True),
+            'depth_ns': self.depth_ns,
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> _Event:
+        """The event of `state`. Raises ValueError, TypeError or LookupError."""
+        sightings = [sighting_of(entry) for entry in state['sightings']]
+        places = np.array(state['places'], float).reshape(len(sightings), 3)
+        if not sightings or not np.isfinite(places).all():
+            raise ValueError('an event without sightings, or at no place')
+        event = cls(sightings, places, integer(state['depth_ns']))
+        event.deepest = sightings[integer(state['deepest'])]
+        event.last_ns = integer(state['last_ns'])
+        event.restore_doubts(state)
+        return event
 
 
 class EventMerger:
-    """Holds the events of the windows so far."""
+    """Holds the events of the windows so far, or of the last ones after `forget`."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbered: int = 0) -> None:
+        # How many are numbered.
+        self.numbered = numbered
         self._events: list[_Event] = []
         # Those that may be in a window to come.
         self._recent: list[_Event] = []
@@ -70,7 +113,7 @@ class EventMerger:
         points: those of one id are one occurrence. earlier: the windows before, ascending in start.
         origin_ns: any stamp, the same for all windows. diagonal: of the image, in pixels.
         """
-        new = _occurrences(points, label, window.index, origin_ns, diagonal)
+        new = _occurrences(points, label, window, origin_ns, diagonal)
         begin_ns = window.start_ns - MAX_WINDOW_NS - EVENT_NS
         self._recent = [event for event in self._recent if event.last_ns > begin_ns]
         old = [event for event in self._recent if event.last_ns > window.start_ns - EVENT_NS]
@@ -111,33 +154,69 @@ class EventMerger:
         return Mark.MAY_BE_SAME in event.marks
 
     def result(self, windows: Sequence[AnsweredWindow]) -> tuple[Event, ...]:
-        """The events so far, in order of time. windows: all, ascending in start."""
+        """The events so far, numbered in order of time. windows: all, ascending in start."""
+        ordered = sorted(self._events, key=_order)
+        for number, event in enumerate(ordered, start=1):
+            event.number = number
         end_ns = max((window.end_ns for window in windows), default=0)
-        ordered = [(_deepest(event, windows), event) for event in self._events]
-        ordered.sort(key=lambda pair: _order(pair[0]))
-        number = {id(event): n for n, (_, event) in enumerate(ordered, start=1)}
-        return tuple(
-            Event(
-                id=number[id(event)],
-                sighting=sighting,
-                duplicates=tuple(other for other in event.sightings if other is not sighting),
-                marks=tuple(
-                    sorted(event.marks | _coverage_marks(event, sighting, windows, end_ns))
-                ),
-                may_be=tuple(sorted({number[id(other)] for other in event.may_be})),
-                missed_by=_missed_by(event, sighting, windows),
-            )
-            for sighting, event in ordered
-        )
+        return tuple(_value(event, windows, end_ns) for event in ordered)
+
+    def number_ripe(self, windows: Sequence[AnsweredWindow], covered_ns: int) -> tuple[Event, ...]:
+        """Number the events that became ripe, in order of time, and give them. For good.
+
+        An event is ripe EVENT_NS before the end of what the answers speak for (`covered_ns`), so
+        that they show what followed, and if no later window can show it. windows: not empty.
+        """
+        ripe_ns, final_ns = covered_ns - EVENT_NS, windows[-1].start_ns - EVENT_NS
+        ripe = [
+            event
+            for event in self._events
+            if not event.number
+            and (event.deepest.point.stamp_ns <= ripe_ns or event.last_ns <= final_ns)
+        ]
+        ripe.sort(key=_order)
+        for event in ripe:
+            self.numbered += 1
+            event.number = self.numbered
+        end_ns = max(window.end_ns for window in windows)
+        return tuple(_value(event, windows, end_ns) for event in ripe)
+
+    def forget(self, oldest: int) -> None:
+        """Forget the events that no window to come can tell anything about.
+
+        oldest: the index of the first window that is still held. What is left does not grow.
+        """
+        for event in self._events:
+            if event.number:
+                # It was handed out. Else each event would hold the one before it, to the first.
+                event.may_be.clear()
+            event.prune(oldest)
+        self._events = list(self._recent)
+
+    def state(self) -> dict[str, Any]:
+        """What is held after `forget`, as JSON."""
+        return {'numbered': self.numbered, 'recent': [event.state() for event in self._recent]}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> EventMerger:
+        """The merger of `state`. Raises ValueError, TypeError or LookupError."""
+        merger = cls(integer(state['numbered']))
+        merger._recent = [_Event.restored(entry) for entry in state['recent']]
+        merger._events = list(merger._recent)
+        return merger
 
 
 def _occurrences(
-    points: Sequence[Point], label: str, window: int, origin_ns: int, diagonal: float
+    points: Sequence[Point],
+    label: str,
+    window: AnsweredWindow,
+    origin_ns: int,
+    diagonal: float,
 ) -> list[_Event]:
     """A window's points by id, in an order that does not depend on the ids."""
     by_id: dict[int, list[Sighting]] = {}
     for point in sorted(points, key=lambda p: (p.stamp_ns, p.x, p.y, p.id)):
-        by_id.setdefault(point.id, []).append(Sighting(window, label, point))
+        by_id.setdefault(point.id, []).append(Sighting(window.index, label, point))
     unit = diagonal * EVENT_SHARE
     return [
         _Event(
@@ -148,6 +227,7 @@ def _occurrences(
                     for s in sightings
                 ]
             ),
+            depth_ns(window, sightings[0]),
         )
         for sightings in by_id.values()
     ]
@@ -180,42 +260,42 @@ def _starts(events: Sequence[_Event]) -> NDArray[np.intp]:
     return np.cumsum([0, *(len(event.places) for event in events[:-1])])
 
 
-def _deepest(event: _Event, windows: Sequence[AnsweredWindow]) -> Sighting:
-    """Of the windows' first sightings the one deepest inside its window; of equals the earlier."""
-    first: dict[int, Sighting] = {}
-    for sighting in event.sightings:
-        first.setdefault(sighting.window, sighting)
-    return max(first.values(), key=lambda s: depth_ns(windows[s.window], s))
+def _order(event: _Event) -> tuple[int, float, float, int]:
+    point = event.deepest.point
+    return point.stamp_ns, point.x, point.y, event.deepest.window
 
 
-def _order(sighting: Sighting) -> tuple[int, float, float, int]:
-    point = sighting.point
-    return point.stamp_ns, point.x, point.y, sighting.window
+def _value(event: _Event, windows: Sequence[AnsweredWindow], end_ns: int) -> Event:
+    """A numbered event, marked with what other windows show.
+
+    windows: those that show a moment of it and those around, ascending in start. end_ns: the last
+    of theirs.
+    """
+    missed = _missed_by(event, windows)
+    marks = set(event.marks)
+    if missed:
+        marks.add(Mark.UNCONFIRMED)
+    if _at_edge(event, windows, end_ns):
+        marks.add(Mark.AT_EDGE)
+    return Event(
+        id=event.number,
+        sighting=event.deepest,
+        duplicates=tuple(other for other in event.sightings if other is not event.deepest),
+        marks=tuple(sorted(marks)),
+        may_be=event.may_be_numbers(),
+        missed_by=missed,
+    )
 
 
-def _missed_by(
-    event: _Event, sighting: Sighting, windows: Sequence[AnsweredWindow]
-) -> tuple[int, ...]:
+def _missed_by(event: _Event, windows: Sequence[AnsweredWindow]) -> tuple[int, ...]:
     """Windows that show the moment and do not have it.
 
     Those that begin or end with it do not count: it may have happened just outside of them.
     """
     having = {other.window for other in event.sightings}
-    stamp_ns = sighting.point.stamp_ns
-    missed = (windows[index] for index in missed_by(windows, [stamp_ns], having))
+    stamp_ns = event.deepest.point.stamp_ns
+    missed = (by_index(windows, index) for index in missed_by(windows, [stamp_ns], having))
     return tuple(w.index for w in missed if not w.begins_at(stamp_ns) and not w.ends_at(stamp_ns))
-
-
-def _coverage_marks(
-    event: _Event, sighting: Sighting, windows: Sequence[AnsweredWindow], end_ns: int
-) -> set[Mark]:
-    """The marks that depend on what other windows show; end_ns: of the newest window."""
-    marks = set()
-    if _missed_by(event, sighting, windows):
-        marks.add(Mark.UNCONFIRMED)
-    if _at_edge(event, windows, end_ns):
-        marks.add(Mark.AT_EDGE)
-    return marks
 
 
 def _at_edge(event: _Event, windows: Sequence[AnsweredWindow], end_ns: int) -> bool:
@@ -225,7 +305,7 @@ def _at_edge(event: _Event, windows: Sequence[AnsweredWindow], end_ns: int) -> b
     """
     if len({sighting.window for sighting in event.sightings}) > 1:
         return False
-    window = windows[event.sightings[0].window]
+    window = by_index(windows, event.sightings[0].window)
     stamp_ns = event.sightings[0].point.stamp_ns
-    begins = window.start_ns > windows[0].start_ns and window.begins_at(stamp_ns)
+    begins = window.index > 0 and window.begins_at(stamp_ns)
     return begins or (window.seen_until_ns < end_ns and window.ends_at(stamp_ns))

@@ -1,21 +1,20 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The frames of recordings that reports draw on: which are needed, and one decoded at a time."""
+"""The frames of recordings to draw on: which are needed, and one decoded at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from molmo_ground_ros.analysis.findings import FrameReader
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.windows import sample
-from molmo_ground_ros.recording import Recording
+from molmo_ground_ros.recording.recording import Recording
 from molmo_ground_ros.types import Frame
 
 
-def frame_reader(recordings: Mapping[str, Recording]) -> FrameReader:
+def frame_reader(recordings: Mapping[str, Recording]) -> Callable[[str, int], Frame]:
     """A function (camera, stamp_ns) -> decoded frame. It raises NoFrames, ImageError.
 
     recordings: by camera. They must stay open while it is used.

@@ -7,8 +7,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 
-from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Gap, Sighting, WindowState
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Gap, Sighting, WindowState
 from molmo_ground_ros.types import Answer
 
 NOT_ASKED = 'not asked'
@@ -78,6 +78,11 @@ def failed(index: int, start_ns: int, end_ns: int, reason: str) -> AnsweredWindo
         latency_ns=0,
         rejected=(),
     )
+
+
+def by_index(windows: Sequence[AnsweredWindow], index: int) -> AnsweredWindow:
+    """The window with this index. windows: ascending, without a hole, from any index on."""
+    return windows[index - windows[0].index]
 
 
 def showing(windows: Sequence[AnsweredWindow], stamp_ns: int) -> list[AnsweredWindow]:

@@ -5,21 +5,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.analysis.stitch.assign import Costs, match
-from molmo_ground_ros.analysis.stitch.coverage import depth_ns, missed_by
-from molmo_ground_ros.analysis.stitch.doubts import Merged, note
-from molmo_ground_ros.analysis.stitch.finding import (
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.assign import Costs, match
+from molmo_ground_ros.grounding.stitch.coverage import depth_ns, missed_by
+from molmo_ground_ros.grounding.stitch.doubts import note
+from molmo_ground_ros.grounding.stitch.finding import (
     AnsweredWindow,
     Gap,
     Mark,
     Sighting,
     Trajectory,
 )
-from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.json_values import integer
+from molmo_ground_ros.grounding.stitch.pieces import FollowedObject, TrackPiece
 from molmo_ground_ros.types import Point, Track
 
 # Two tracks are compared where both are, at the stamps of the newer one. A stamp at which their
@@ -53,61 +56,18 @@ REST_SHARE = 0.025
 LOST_NS = MAX_WINDOW_NS
 
 
-class _Piece:
-    """One window's track."""
-
-    def __init__(self, track: Track, window: int, diagonal: float) -> None:
-        self.track = track
-        self.window = window
-        self.stamps = np.array([point.stamp_ns for point in track.points], np.int64)
-        # (points, 2), as shares of the diagonal.
-        self.places = np.array([(p.x, p.y) for p in track.points]) / diagonal
-
-    @property
-    def first_ns(self) -> int:
-        """The stamp of its first point."""
-        return self.track.points[0].stamp_ns
-
-    @property
-    def last_ns(self) -> int:
-        """The stamp of its last point."""
-        return self.track.points[-1].stamp_ns
-
-    def order(self) -> tuple[tuple[int, float, float], ...]:
-        """A key by time and place, so that the ids of a window do not matter."""
-        return tuple((point.stamp_ns, point.x, point.y) for point in self.track.points)
-
-
-class _Object(Merged):
-    """The pieces of one object, ascending in window."""
-
-    def __init__(self, piece: _Piece) -> None:
-        super().__init__()
-        self.pieces = [piece]
-        self.last_ns = piece.last_ns
-        self.resumed_ns: list[tuple[int, int]] = []
-
-    def join(self, piece: _Piece) -> None:
-        self.pieces.append(piece)
-        self.last_ns = max(self.last_ns, piece.last_ns)
-
-    def path(self, since_ns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Stamps and places from `since_ns` on; of one stamp, the oldest window's."""
-        pieces = [piece for piece in self.pieces if piece.last_ns >= since_ns]
-        stamps = np.concatenate([piece.stamps for piece in pieces])
-        places = np.concatenate([piece.places for piece in pieces])
-        stamps, first = np.unique(stamps, return_index=True)
-        begin = np.searchsorted(stamps, since_ns)
-        return stamps[begin:], places[first[begin:]]
-
-
 class TrackMerger:
-    """Holds the objects of the windows so far."""
+    """Holds the objects of the windows so far, or of the last ones after `forget`.
 
-    def __init__(self) -> None:
-        self._objects: list[_Object] = []
+    numbered: how many objects there were. They are numbered in the order in which windows first
+    have them, within a window in order of time and place.
+    """
+
+    def __init__(self, numbered: int = 0) -> None:
+        self.numbered = numbered
+        self._objects: list[FollowedObject] = []
         # Those that may be in a window to come.
-        self._recent: list[_Object] = []
+        self._recent: list[FollowedObject] = []
 
     def add(
         self, tracks: Sequence[Track], window: AnsweredWindow, diagonal: float
@@ -116,12 +76,12 @@ class TrackMerger:
 
         tracks: none without points. diagonal: of the image, in pixels.
         """
-        new = sorted((_Piece(t, window.index, diagonal) for t in tracks), key=_Piece.order)
+        new = sorted((TrackPiece(t, window.index, diagonal) for t in tracks), key=TrackPiece.order)
         begin_ns = window.start_ns
         self._recent = [item for item in self._recent if item.last_ns >= begin_ns - LOST_NS]
         old = [item for item in self._recent if item.last_ns >= begin_ns - SLOT_NS]
         matching = match(_costs(old, new, window), DOUBT)
-        merged = [_Object(piece) for piece in new]
+        merged = [FollowedObject(piece) for piece in new]
         for i, j in matching.pairs:
             old[i].join(new[j])
             merged[j] = old[i]
@@ -130,11 +90,14 @@ class TrackMerger:
         unmatched = [merged[j] for j in range(len(new)) if j not in joined]
         resumed, doubtful = self._resume(unmatched, window.index)
         fresh = [item for item in unmatched if item.pieces]
+        for item in fresh:
+            self.numbered += 1
+            item.number = self.numbered
         self._objects += fresh
         self._recent += fresh
         return len(joined) + resumed, undecided + doubtful
 
-    def _resume(self, unmatched: Sequence[_Object], window: int) -> tuple[int, int]:
+    def _resume(self, unmatched: Sequence[FollowedObject], window: int) -> tuple[int, int]:
         """Join new objects to lost ones where that can be decided, and mark the others.
 
         unmatched: the new objects, which take no part in any pair. Returns how many were joined,
@@ -161,6 +124,39 @@ class TrackMerger:
                 undecided += 1
         return len(returns), undecided
 
+    def numbers(self, window: int) -> dict[int, int]:
+        """Track id -> the number of its object, for the tracks of the newest window's answer.
+
+        window: its index.
+        """
+        return {
+            piece.track.id: item.number
+            for item in self._recent
+            for piece in item.pieces[-1:]
+            if piece.window == window
+        }
+
+    def forget(self, newest_ns: int) -> None:
+        """Forget the objects that can be in no window to come, and what else no window needs.
+
+        newest_ns: the start of the newest window. What is left does not grow.
+        """
+        self._objects = list(self._recent)
+        for item in self._objects:
+            item.prune(min(newest_ns - BRIDGE_NS, item.last_ns - REST_NS))
+
+    def state(self) -> dict[str, Any]:
+        """What is held after `forget`, as JSON."""
+        return {'numbered': self.numbered, 'recent': [item.state() for item in self._recent]}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> TrackMerger:
+        """The merger of `state`. Raises ValueError, TypeError or LookupError."""
+        merger = cls(integer(state['numbered']))
+        merger._recent = [FollowedObject.restored(entry) for entry in state['recent']]
+        merger._objects = list(merger._recent)
+        return merger
+
     def result(
         self, windows: Sequence[AnsweredWindow], gaps: Sequence[Gap]
     ) -> tuple[Trajectory, ...]:
@@ -175,13 +171,13 @@ class TrackMerger:
 
 
 def _returns(
-    unmatched: Sequence[_Object], near: Mapping[int, Sequence[_Object]]
-) -> list[tuple[_Object, _Object]]:
+    unmatched: Sequence[FollowedObject], near: Mapping[int, Sequence[FollowedObject]]
+) -> list[tuple[FollowedObject, FollowedObject]]:
     """Pairs of a lost object and a new one that are one object at rest, with no rival.
 
     near: by id() of a new object, those that were lost not too long before it.
     """
-    pairs: list[tuple[_Object, _Object]] = []
+    pairs: list[tuple[FollowedObject, FollowedObject]] = []
     for new in unmatched:
         old = _only([old for old in near[id(new)] if _distance(old, new) < 2 * TRACK_SHARE])
         if old is None or new.marks:
@@ -196,7 +192,9 @@ def _returns(
     return pairs
 
 
-def _costs(old: Sequence[_Object], new: Sequence[_Piece], window: AnsweredWindow) -> Costs:
+def _costs(
+    old: Sequence[FollowedObject], new: Sequence[TrackPiece], window: AnsweredWindow
+) -> Costs:
     """What joining costs, less what leaving both alone costs."""
     costs = np.full((len(old), len(new)), np.inf)
     for i, item in enumerate(old):
@@ -210,7 +208,7 @@ def _costs(old: Sequence[_Object], new: Sequence[_Piece], window: AnsweredWindow
 
 
 def _squares(
-    stamps: NDArray[np.int64], places: NDArray[np.float64], piece: _Piece
+    stamps: NDArray[np.int64], places: NDArray[np.float64], piece: TrackPiece
 ) -> NDArray[np.float64]:
     """Squared distances, in shares of the diagonal, at the stamps of a piece where a path is.
 
@@ -232,27 +230,27 @@ def _squares(
     return squares
 
 
-def _only(items: Sequence[_Object]) -> _Object | None:
+def _only(items: Sequence[FollowedObject]) -> FollowedObject | None:
     return items[0] if len(items) == 1 else None
 
 
-def _last_places(lost: _Object) -> NDArray[np.float64]:
+def _last_places(lost: FollowedObject) -> NDArray[np.float64]:
     """The places of a lost object in its last REST_NS."""
     return lost.path(lost.last_ns - REST_NS)[1]
 
 
-def _first_places(new: _Object) -> NDArray[np.float64]:
+def _first_places(new: FollowedObject) -> NDArray[np.float64]:
     """The places of a new object in its first REST_NS."""
     piece = new.pieces[0]
     return piece.places[piece.stamps <= piece.first_ns + REST_NS]
 
 
-def _distance(old: _Object, new: _Object) -> float:
+def _distance(old: FollowedObject, new: FollowedObject) -> float:
     """How far apart the mean places before and after are, as a share of the diagonal."""
     return float(np.hypot(*(_last_places(old).mean(axis=0) - _first_places(new).mean(axis=0))))
 
 
-def _is_at_rest(old: _Object, new: _Object) -> bool:
+def _is_at_rest(old: FollowedObject, new: FollowedObject) -> bool:
     """Whether both stay at one place, by three points at least."""
     return all(
         len(places) >= 3
@@ -262,7 +260,7 @@ def _is_at_rest(old: _Object, new: _Object) -> bool:
 
 
 def _sightings(
-    item: _Object, windows: Sequence[AnsweredWindow]
+    item: FollowedObject, windows: Sequence[AnsweredWindow]
 ) -> tuple[tuple[Sighting, ...], tuple[Sighting, ...]]:
     """For each stamp the sighting deepest in its window (of equals the earlier), and the others."""
     by_stamp: dict[int, Sighting] = {}
@@ -286,7 +284,7 @@ def _order(points: Sequence[Sighting]) -> tuple[tuple[int, float, float], ...]:
 
 
 def _trajectory(
-    item: _Object,
+    item: FollowedObject,
     points: tuple[Sighting, ...],
     duplicates: tuple[Sighting, ...],
     number: dict[int, int],

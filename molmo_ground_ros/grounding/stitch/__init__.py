@@ -9,6 +9,10 @@
     events.py    occurrences -> events, each counted once
     tracks.py    tracks -> trajectories, one for each object
     stitcher.py  the answers, one after another -> the finding
+    running.py   answers that come for days -> events and objects, in constant memory
+    pieces.py    tracks of single windows, and the objects that they are joined to
+    covered.py   which times the answers that come for days speak for
+    json_values.py  what a running stitcher remembers, as JSON
 
 By design it cannot tell: an object that left and came back in another window, unless it is at rest
 at its place (it gets a new id, with the older ones in `may_be`); objects asked for as points, which
@@ -16,7 +20,8 @@ every window points at anew (`count_least` leaves out those a window begins with
 that the model made inside one window.
 """
 
-from molmo_ground_ros.analysis.stitch.finding import (
+from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.finding import (
     AnsweredWindow,
     Event,
     Finding,
@@ -27,8 +32,8 @@ from molmo_ground_ros.analysis.stitch.finding import (
     Trajectory,
     WindowState,
 )
-from molmo_ground_ros.analysis.stitch.stitcher import Stitcher
-from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.running import RunningStitcher
+from molmo_ground_ros.grounding.stitch.stitcher import Stitcher
 
 __all__ = [
     'SAMPLE_PERIOD_NS',
@@ -37,6 +42,7 @@ __all__ = [
     'Finding',
     'Gap',
     'Mark',
+    'RunningStitcher',
     'Seam',
     'Sighting',
     'Stitcher',

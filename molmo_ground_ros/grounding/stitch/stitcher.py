@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import math
 
-from molmo_ground_ros.analysis.stitch import coverage
-from molmo_ground_ros.analysis.stitch.events import EVENT_NS, EventMerger
-from molmo_ground_ros.analysis.stitch.finding import AnsweredWindow, Finding, Seam
-from molmo_ground_ros.analysis.stitch.tracks import TrackMerger
 from molmo_ground_ros.errors import BadArgument, BadSpan
+from molmo_ground_ros.grounding.stitch import coverage
+from molmo_ground_ros.grounding.stitch.events import EVENT_NS, EventMerger
+from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Finding, Seam
+from molmo_ground_ros.grounding.stitch.tracks import TrackMerger
 from molmo_ground_ros.types import Answer, Question
 
 
@@ -37,7 +37,7 @@ class Stitcher:
         Raises BadSpan for one that does not, BadArgument for an answer about another camera or to
         another question, and for points on an image without a size.
         """
-        self._check(answer)
+        check_answer(answer, self._camera, self._question)
         self._check_span(answer.start_ns, answer.end_ns)
         earlier = self._windows
         window = coverage.answered(len(earlier), answer)
@@ -76,22 +76,32 @@ class Stitcher:
         self._windows.append(window)
         self._covered_ns = max(self._covered_ns, window.seen_until_ns)
 
-    def _check(self, answer: Answer) -> None:
-        for name, value, expected in (
-            ('camera', answer.camera, self._camera),
-            ('question', answer.query.text, self._question.query.text),
-        ):
-            if value != expected:
-                raise BadArgument(name, value, f'the other windows are of {expected!r}')
-        if (answer.points or answer.tracks) and not (answer.image_width and answer.image_height):
-            size = answer.image_width, answer.image_height
-            raise BadArgument('image size', size, 'there are points on it')
-
     def _check_span(self, start_ns: int, end_ns: int) -> None:
-        if end_ns < start_ns:
-            raise BadSpan(start_ns, end_ns, 'it ends before it starts')
-        if self._windows and start_ns <= self._windows[-1].start_ns:
-            raise BadSpan(start_ns, end_ns, 'it does not begin after the window before it')
+        check_next(start_ns, end_ns, self._windows[-1].start_ns if self._windows else None)
+
+
+def check_answer(answer: Answer, camera: str, question: Question) -> None:
+    """Raise BadArgument for another camera or question, and for points on no image."""
+    for name, value, expected in (
+        ('camera', answer.camera, camera),
+        ('question', answer.query.text, question.query.text),
+    ):
+        if value != expected:
+            raise BadArgument(name, value, f'the other windows are of {expected!r}')
+    if (answer.points or answer.tracks) and not (answer.image_width and answer.image_height):
+        size = answer.image_width, answer.image_height
+        raise BadArgument('image size', size, 'there are points on it')
+
+
+def check_next(start_ns: int, end_ns: int, newest_ns: int | None) -> None:
+    """Raise BadSpan for a window that cannot be the next.
+
+    newest_ns: the start of the window before it, or None.
+    """
+    if end_ns < start_ns:
+        raise BadSpan(start_ns, end_ns, 'it ends before it starts')
+    if newest_ns is not None and start_ns <= newest_ns:
+        raise BadSpan(start_ns, end_ns, 'it does not begin after the window before it')
 
 
 def _seam(

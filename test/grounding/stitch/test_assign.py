@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from molmo_ground_ros.analysis.stitch.assign import MOST_WEIGHED, match
 from molmo_ground_ros.errors import MissingPackage
+from molmo_ground_ros.grounding.stitch.assign import MOST_WEIGHED, match
 
 INF = float('inf')
 DOUBT = 0.5

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.recordings import CAMERA, DIAGONAL, HEIGHT, QUESTION, WIDTH, make_answer
 
-from molmo_ground_ros.analysis.stitch import Mark, Stitcher, WindowState
 from molmo_ground_ros.errors import BadArgument, BadSpan
+from molmo_ground_ros.grounding.stitch import Mark, Stitcher, WindowState
 from molmo_ground_ros.language.prompts import question_of
 from molmo_ground_ros.types import Point, Query, Track
 

@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a running stitcher remembers as JSON values, and back without loss.
+
+Reading raises ValueError, TypeError or LookupError for values that these functions did not write.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Gap, Sighting, WindowState
+from molmo_ground_ros.types import Point
+
+
+def integer(value: Any) -> int:
+    """A whole number. Raises TypeError for another value: true and 1.0 are none."""
+    if type(value) is not int:
+        raise TypeError(f'{value!r} is no whole number')
+    return value
+
+
+def real(value: Any) -> float:
+    """A finite number. Raises TypeError for another value."""
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise TypeError(f'{value!r} is no number')
+    return float(value)
+
+
+def words(value: Any) -> str:
+    """A text. Raises TypeError for another value."""
+    if not isinstance(value, str):
+        raise TypeError(f'{value!r} is no text')
+    return value
+
+
+def span_of(value: Any) -> tuple[int, int]:
+    """A span of stamps."""
+    start_ns, end_ns = value
+    if integer(end_ns) < integer(start_ns):
+        raise ValueError(f'{value!r} ends before it starts')
+    return start_ns, end_ns
+
+
+def point_json(point: Point) -> list[Any]:
+    """A point; an unknown score is null."""
+    score = None if math.isnan(point.score) else point.score
+    return [point.stamp_ns, point.id, point.x, point.y, score, point.frame_id]
+
+
+def point_of(value: Any) -> Point:
+    """The point of `point_json`."""
+    stamp_ns, identity, x, y, score, frame_id = value
+    return Point(
+        stamp_ns=integer(stamp_ns),
+        id=integer(identity),
+        x=real(x),
+        y=real(y),
+        score=math.nan if score is None else real(score),
+        frame_id=words(frame_id),
+    )
+
+
+def sighting_json(sighting: Sighting) -> list[Any]:
+    """A sighting."""
+    return [sighting.window, sighting.label, point_json(sighting.point)]
+
+
+def sighting_of(value: Any) -> Sighting:
+    """The sighting of `sighting_json`."""
+    window, label, point = value
+    return Sighting(integer(window), words(label), point_of(point))
+
+
+def window_json(window: AnsweredWindow) -> dict[str, Any]:
+    """A window without the words of its answer, and without what was rejected of them."""
+    return {
+        field.name: getattr(window, field.name)
+        for field in dataclasses.fields(window)
+        if field.name not in ('text', 'rejected')
+    }
+
+
+def window_of(value: Any) -> AnsweredWindow:
+    """The window of `window_json`."""
+    window = AnsweredWindow(**{**value, 'state': WindowState(value['state'])}, text='', rejected=())
+    span_of((window.start_ns, window.end_ns))
+    for number in (window.index, window.seen_until_ns, window.newest_ns):
+        integer(number)
+    words(window.reason)
+    return window
+
+
+def gap_json(gap: Gap) -> list[Any]:
+    """A gap without its windows."""
+    return [gap.start_ns, gap.end_ns, gap.reason]
+
+
+def gap_of(value: Any) -> Gap:
+    """The gap of `gap_json`."""
+    start_ns, end_ns, reason = value
+    return Gap(*span_of((start_ns, end_ns)), (), words(reason))
+
+
+def fields_of(value: Any) -> Mapping[str, Any]:
+    """The fields of an object. Raises TypeError for another value."""
+    if not isinstance(value, dict):
+        raise TypeError(f'{value!r} is no object')
+    return value
