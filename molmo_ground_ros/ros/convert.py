@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -13,8 +14,8 @@ from sensor_msgs.msg import CompressedImage as CompressedImageMsg
 from sensor_msgs.msg import Image as ImageMsg
 from std_msgs.msg import Header
 
-from molmo_ground_ros.errors import BadSpan, ErrorCode, GroundError, UnknownTask, clean
-from molmo_ground_ros.msg import GroundedPoint, PointArray, TrackArray
+from molmo_ground_ros.errors import BadRequest, BadSpan, ErrorCode, GroundError, UnknownTask, clean
+from molmo_ground_ros.msg import CameraAnswer, GroundedPoint, PointArray, TrackArray
 from molmo_ground_ros.msg import Track as TrackMsg
 from molmo_ground_ros.types import (
     Answer,
@@ -28,6 +29,8 @@ from molmo_ground_ros.types import (
 )
 
 _NS = 1_000_000_000
+# In place of names: every camera.
+ALL_CAMERAS = '*'
 
 
 def stamp_ns(time: Time | Duration) -> int:
@@ -68,6 +71,24 @@ def query(request: Any) -> Query:
         raise BadSpan(start_ns, end_ns, 'a stamp is negative')
     text, camera = clean(request.query), clean(request.camera)
     return Query(text, Task(request.task), camera, start_ns, end_ns)
+
+
+def queries(request: Any, cameras: Iterable[str]) -> list[Query]:
+    """The questions of a request, one for each camera that it asks. cameras: all that there are.
+
+    Raises BadRequest where it names one camera and several, or a camera twice, and as `query` does.
+    """
+    alone = query(request)
+    names = [clean(name) for name in request.cameras]
+    if not names:
+        return [alone]
+    if alone.camera:
+        raise BadRequest(f'camera = {alone.camera!r}: cameras = {names!r} are named too')
+    if names == [ALL_CAMERAS]:
+        names = list(cameras)
+    if len(set(names)) != len(names):
+        raise BadRequest(f'cameras = {names!r}: one is named twice')
+    return [dataclasses.replace(alone, camera=name) for name in names]
 
 
 def _point(point: Point) -> GroundedPoint:
@@ -118,18 +139,34 @@ def track_array(answer: Answer, query_id: str) -> TrackArray:
     return TrackArray(tracks=tracks, **_envelope(answer, query_id))
 
 
+def camera_answer(camera: str, outcome: Answer | GroundError, query_id: str) -> CameraAnswer:
+    """What one camera of several answers, as a message."""
+    message = CameraAnswer(camera=camera)
+    if isinstance(outcome, GroundError):
+        message.error_code, message.error_msg = int(outcome.code), str(outcome)
+        message.points.count = message.tracks.count = -1
+    else:
+        _fill(message, outcome, query_id)
+    return message
+
+
 def fill_answer(reply: Any, answer: Answer, query_id: str, latency_ns: int) -> None:
     """Write an answer into a service response or an action result."""
     reply.error_code = int(ErrorCode.OK)
     reply.error_msg = ''
-    reply.answer = answer.text
-    reply.points = point_array(answer, query_id)
-    reply.tracks = track_array(answer, query_id)
-    reply.frames_used = answer.frames_used
-    reply.frames_expected = answer.frames_expected
-    reply.truncated = answer.truncated
+    _fill(reply, answer, query_id)
     reply.latency = duration_msg(latency_ns)
     reply.model = answer.model
+
+
+def _fill(message: Any, answer: Answer, query_id: str) -> None:
+    """Write what a reply and a CameraAnswer share."""
+    message.answer = answer.text
+    message.points = point_array(answer, query_id)
+    message.tracks = track_array(answer, query_id)
+    message.frames_used = answer.frames_used
+    message.frames_expected = answer.frames_expected
+    message.truncated = answer.truncated
 
 
 def fill_error(reply: Any, error: GroundError, latency_ns: int) -> None:

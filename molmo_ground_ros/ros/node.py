@@ -68,7 +68,9 @@ class GroundNode(LifecycleNode):
         self._views = Views(
             self, lambda camera: self.cameras[camera].buffer, self.settings.buffer_seconds
         )
-        self._questions = QuestionServer(self, self._submit, self._cancel, self._publish)
+        self._questions = QuestionServer(
+            self, self._submit, self._cancel, self._publish, lambda: self.cameras
+        )
         self._diagnose_regularly()
         self._watch_clock()
 

@@ -11,7 +11,7 @@ import functools
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse
@@ -46,15 +46,17 @@ class QuestionServer:
         submit: Callable[[Query, int], Job],
         cancel: Callable[[Job], None],
         publish: Callable[[Answer, str, PinnedWindow], None],
+        cameras: Callable[[], Iterable[str]],
     ) -> None:
         """Offer both.
 
         submit: takes a query and its timeout in ns, 0 for the default; raises GroundError.
         cancel: withdraws a job. publish: gets every answer, its query id and the window that the
-        model saw, before the reply.
+        model saw, before the reply. cameras: the names of all cameras now.
         """
         self._node = node
         self._submit, self._cancel, self._publish = submit, cancel, publish
+        self._cameras = cameras
         self._query_numbers = itertools.count(1)
         self._open_replies = 0  # guarded by _replied
         self._replied = threading.Condition()
@@ -114,12 +116,13 @@ class QuestionServer:
         with self._replied:
             self._open_replies += 1
         try:
-            query = convert.query(request)
-            job = self._submit(query, convert.stamp_ns(request.timeout))
-            wait(job)
-            answer = job.result()
-            convert.fill_answer(reply, answer, query_id, time.monotonic_ns() - began_ns)
-            self._publish(answer, query_id, job.window)
+            outcomes = self._ask(request, wait, query_id)
+            answers = [outcome for _, outcome in outcomes if isinstance(outcome, Answer)]
+            if request.cameras:
+                reply.answers = [convert.camera_answer(*outcome, query_id) for outcome in outcomes]
+            if not answers:
+                raise next(error for _, error in outcomes if isinstance(error, GroundError))
+            convert.fill_answer(reply, answers[0], query_id, time.monotonic_ns() - began_ns)
         except GroundError as error:
             return self._fail(reply, error, began_ns)
         except Exception as error:  # noqa: BLE001 - a reply always comes
@@ -130,6 +133,36 @@ class QuestionServer:
                 self._open_replies -= 1
                 self._replied.notify_all()
         return None
+
+    def _ask(
+        self, request: Any, wait: Callable[[Job], object], query_id: str
+    ) -> list[tuple[str, Answer | GroundError]]:
+        """Ask about each camera of a request, and publish: its name with the answer or the error.
+
+        All windows are fixed before the first answer is waited for.
+        """
+        timeout_ns = convert.stamp_ns(request.timeout)
+        jobs: list[tuple[str, Job | GroundError]] = []
+        for query in convert.queries(request, self._cameras()):
+            try:
+                jobs.append((query.camera, self._submit(query, timeout_ns)))
+            except GroundError as error:
+                jobs.append((query.camera, error))
+        return [(camera, self._outcome(job, wait, query_id)) for camera, job in jobs]
+
+    def _outcome(
+        self, job: Job | GroundError, wait: Callable[[Job], object], query_id: str
+    ) -> Answer | GroundError:
+        """What came of a job, once `wait` has waited for it; an answer is published."""
+        if isinstance(job, GroundError):
+            return job
+        wait(job)
+        try:
+            answer = job.result()
+        except GroundError as error:
+            return error
+        self._publish(answer, query_id, job.window)
+        return answer
 
     def _fail(self, reply: Any, error: GroundError, began_ns: int) -> GroundError:
         convert.fill_error(reply, error, time.monotonic_ns() - began_ns)
