@@ -41,7 +41,12 @@ from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.grounding.guarded_backend import Call, GuardedBackend, Purpose
 from molmo_ground_ros.grounding.job import Job, run_job
 from molmo_ground_ros.grounding.session_settings import SessionSettings
-from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats, quantiles
+from molmo_ground_ros.grounding.session_stats import (
+    ModelState,
+    SessionStats,
+    quantiles,
+    running_job,
+)
 from molmo_ground_ros.language import grammar
 from molmo_ground_ros.types import Answer, Query
 
@@ -158,6 +163,7 @@ class Session:
                 stuck=str(self._stuck() or ''),
                 waiting=len(self._queue),
                 running_s=(now_ns - self._running_since_ns) / 1e9 if self._running else 0.0,
+                running=running_job(self._running),
                 preparing_s=(now_ns - call.began_ns) / 1e9 if call and preparing else 0.0,
                 outcomes=dict(self._outcomes),
                 late=self._late,

@@ -9,6 +9,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from molmo_ground_ros.grounding.job import Job
+
 
 class ModelState(enum.Enum):
     """Where the model stands."""
@@ -17,6 +19,16 @@ class ModelState(enum.Enum):
     READY = 'ready'
     FAILED = 'failed'
     CLOSED = 'closed'
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """What the worker is at."""
+
+    question: str
+    camera: str
+    stage: str  # of `grounder.Progress`
+    tokens: int  # that the model has written
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,7 @@ class SessionStats:
     waiting: int
     # How long the worker has been at its present job; 0 when idle.
     running_s: float
+    running: RunningJob | None
     # How long it has been at encoding one frame ahead; 0 when it is not.
     preparing_s: float
     outcomes: dict[str, int]  # by name of ErrorCode
@@ -48,6 +61,14 @@ class SessionStats:
     # Of the newest question that reached the model; '' if it was answered.
     backend_error: str
     last_error: str
+
+
+def running_job(job: Job | None) -> RunningJob | None:
+    """What there is to say about a job that the worker is at; None where it is at none."""
+    if job is None:
+        return None
+    progress = job.progress
+    return RunningJob(job.question.query.text, job.window.camera, progress.stage, progress.tokens)
 
 
 def quantiles(values: Sequence[float]) -> tuple[float, float]:

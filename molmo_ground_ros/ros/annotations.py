@@ -27,10 +27,10 @@ from molmo_ground_ros.ros.scene import Scene
 def foxglove_types() -> Mapping[str, Any] | None:
     """Foxglove's message types by name; None where foxglove_msgs is not installed."""
     try:
-        messages = importlib.import_module('foxglove_msgs.msg')
+        module = importlib.import_module('foxglove_msgs.msg')
     except ModuleNotFoundError:
         return None
-    types = {name: getattr(messages, name.rpartition('/')[2]) for name in TYPES if name != TIME}
+    types = {name: getattr(module, name.rpartition('/')[2]) for name in TYPES if name != TIME}
     return {**types, TIME: Time}
 
 
@@ -47,8 +47,8 @@ class SceneAnnotations:
         Foxglove shows a message until the next, so each takes away what the one before drew.
         """
         ways = [_Way(track) for track in scene.tracks]
-        made = [self._of_frame(scene, ways, stamp_ns) for stamp_ns in scene.stamps_ns()]
-        return made or [self.empty()]
+        messages = [self._of_frame(scene, ways, stamp_ns) for stamp_ns in scene.stamps_ns()]
+        return messages or [self.empty()]
 
     def empty(self) -> Any:
         """Annotations that take away those before them."""

@@ -86,7 +86,13 @@ class CameraInput:
             return diagnostics.inactive_status(self._node.get_name(), self.name, self.topic)
         concern = self._watch.concern(time.monotonic_ns(), stats, self.reception)
         return diagnostics.camera_status(
-            self._node.get_name(), self.name, self.topic, stats, self.reception, concern
+            self._node.get_name(),
+            self.name,
+            self.topic,
+            stats,
+            self.reception,
+            concern,
+            self._node.get_clock().now().nanoseconds,
         )
 
     def _on_incompatible_qos(self, event: Any) -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -42,6 +44,10 @@ class Reception:
     def silent_after_ns(self) -> float:
         """How long this camera may be without an image."""
         return max(SILENT_AFTER_NS, SILENT_PERIODS * self.period_ns)
+
+    def silent_s(self) -> float:
+        """Seconds since the newest message; nan before the first."""
+        return (time.monotonic_ns() - self.arrived_ns) / 1e9 if self.arrived_ns else math.nan
 
     def note_arrival(self, now_ns: int) -> None:
         """Note that a message has arrived, whatever it holds."""

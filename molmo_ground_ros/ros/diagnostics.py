@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
+from molmo_ground_ros.errors import one_line
 from molmo_ground_ros.frames.buffer_stats import BufferStats
-from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats
+from molmo_ground_ros.grounding.session_stats import ModelState, RunningJob, SessionStats
 from molmo_ground_ros.ros.camera_watch import Concern, Reception
 
 # An answer that takes longer than this causes a warning.
@@ -38,6 +40,7 @@ def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus
         'model': model,
         'waiting': stats.waiting,
         'running_s': f'{stats.running_s:.3f}',
+        **_running_values(stats.running),
         'preparing_s': f'{stats.preparing_s:.3f}',
         'late': stats.late,
         'latency_p50_s': f'{stats.latency_p50_s:.3f}',
@@ -58,10 +61,12 @@ def camera_status(
     stats: BufferStats,
     reception: Reception,
     concern: Concern | None,
+    now_ns: int,
 ) -> DiagnosticStatus:
     """The state of one camera's buffer and subscription. name: the node's.
 
-    concern: why a person must look at what arrives, or None.
+    concern: why a person must look at what arrives, or None. now_ns: of the node's clock, which the
+    stamps of the newest frame are compared with.
     """
     level, message = DiagnosticStatus.OK, 'receiving'
     if concern is not None:
@@ -80,9 +85,23 @@ def camera_status(
         'failed': reception.failed,
         'last_error': reception.last_error,
         'rate_hz': f'{1e9 / reception.period_ns if reception.period_ns else 0.0:.2f}',
+        'silent_s': f'{reception.silent_s():.3f}',
+        'newest_age_s': f'{(now_ns - stats.newest_ns) / 1e9 if stats.frames else math.nan:.3f}',
         **{name: getattr(stats, name) for name in stats.__dataclass_fields__},
     }
     return _status(f'{name}: {camera}', camera, level, message, values)
+
+
+def _running_values(running: RunningJob | None) -> dict[str, object]:
+    """What the model is busy with; empty texts while it is not."""
+    if running is None:
+        return {'question': '', 'camera': '', 'stage': '', 'tokens': 0}
+    return {
+        'question': one_line(running.question),
+        'camera': running.camera,
+        'stage': running.stage,
+        'tokens': running.tokens,
+    }
 
 
 def unconfigured_status(name: str, model: str) -> DiagnosticStatus:

@@ -24,16 +24,16 @@ _SUFFIX = {Marker.TEXT_VIEW_FACING: ' names', Marker.LINE_STRIP: ' paths'}
 
 def markers_of(scene: Scene, lifetime: Duration) -> MarkerArray:
     """The markers of a scene; those of its source before it are deleted unless it adds."""
-    made: list[Marker] = []
+    shapes: list[Marker] = []
     for point, name in scene.names():
         if point.position_status == GroundedPoint.OK:
-            made += _sphere_and_name(scene, point, name, SPHERE_M)
+            shapes += _sphere_and_name(scene, point, name, SPHERE_M)
     for track in scene.tracks:
-        made += _path(scene, track)
-    for marker in made:
+        shapes += _path(scene, track)
+    for marker in shapes:
         marker.lifetime = lifetime
     removed = [] if scene.adds else [_removal(f'{scene.source}{end}') for end in _ends()]
-    return MarkerArray(markers=[*removed, *made])
+    return MarkerArray(markers=[*removed, *shapes])
 
 
 def no_markers() -> MarkerArray:

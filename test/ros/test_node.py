@@ -495,6 +495,50 @@ def test_diagnostics_tell_model_and_cameras(start: Start) -> None:
     assert names == {'molmo_ground: model', 'molmo_ground: image'}
 
 
+def test_diagnostics_tell_what_the_model_is_busy_with(start: Start) -> None:
+    steps = threading.Semaphore(0)
+    backend = ReplayBackend([GRASPS], delay=lambda: _hold_step(steps))
+    world = start(backend, diagnostics_period_seconds=0.1)
+    received = world.listen(DiagnosticArray, '/diagnostics')
+    film(world, 0.5)
+
+    def values() -> dict[str, str]:
+        return {v.key: v.value for v in received[-1].status[0].values} if received else {}
+
+    wait_until(lambda: values().get('running_s') == '0.000', 'an idle model')
+    assert (values()['question'], values()['stage']) == ('', '')
+    answered = world.ask_async(query=f'{QUESTION}\n\x1b[31m')
+    for _ in range(4):
+        steps.release()
+    wait_until(lambda: int(values().get('tokens', '0')) >= 3, 'tokens to be counted')
+    told = values()
+    assert told['question'] == f'{QUESTION} <U+001B>[31m'
+    assert (told['camera'], told['stage']) == ('image', 'generating')
+    assert float(told['running_s']) > 0
+    for _ in GRASPS:
+        steps.release()
+    assert answered().error_code == Ground.Response.OK
+
+
+def test_diagnostics_tell_rate_gaps_and_age_of_a_camera(start: Start) -> None:
+    world = start(ReplayBackend([]), diagnostics_period_seconds=0.1, use_sim_time=True)
+    received = world.listen(DiagnosticArray, '/diagnostics')
+    clock = world.publisher(Clock, '/clock')
+
+    def values() -> dict[str, str]:
+        return {v.key: v.value for v in received[-1].status[1].values} if received else {}
+
+    wait_until(lambda: values().get('rate_hz') == '0.00', 'a camera without images')
+    assert (values()['silent_s'], values()['newest_age_s']) == ('nan', 'nan')
+    film(world, 0.5)
+    world.send(world.publisher(Image, 'image'), 'image', image(3.0))
+    clock.publish(Clock(clock=time_msg(4.5)))
+    wait_until(lambda: values().get('newest_age_s') == '1.500', 'the age of the newest image')
+    assert values()['gaps'] == '1'
+    assert float(values()['rate_hz']) > 0
+    assert 0 <= float(values()['silent_s']) < PATIENCE_S
+
+
 def test_incompatible_publisher_is_told_in_the_diagnostics(start: Start) -> None:
     world = start(ReplayBackend([]), qos_reliability='reliable', diagnostics_period_seconds=0.1)
     received = world.listen(DiagnosticArray, '/diagnostics')
