@@ -120,7 +120,8 @@ class TestColcon:
     def test_launch_file_and_parameters_are_installed_side_by_side(self, workspace):
         share = workspace / SHARE / PACKAGE
         assert (share / 'launch' / 'ground.launch.py').is_file()
-        assert (share / 'config' / 'ground.yaml').is_file()
+        for name in ('ground.yaml', 'ground.rviz', 'foxglove_layout.json'):
+            assert (share / 'config' / name).is_file()
         assert (share / 'package.xml').is_file()
 
     @pytest.mark.parametrize(
