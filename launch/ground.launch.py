@@ -7,7 +7,7 @@ from pathlib import Path
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
+from launch_ros.actions import LifecycleNode
 
 CONFIG = Path(__file__).resolve().parents[1] / 'config' / 'ground.yaml'
 AS_THE_FILE_SAYS = 'Empty: as params_file says.'
@@ -44,6 +44,13 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
             description=f'Name of the backend that runs the model. {AS_THE_FILE_SAYS}',
         ),
         DeclareLaunchArgument(
+            'autostart',
+            default_value='',
+            choices=['', 'true', 'false'],
+            description='Whether the node configures and activates itself; false leaves that to a '
+            f'lifecycle manager. {AS_THE_FILE_SAYS}',
+        ),
+        DeclareLaunchArgument(
             'log_level',
             default_value='info',
             choices=['debug', 'info', 'warn', 'error', 'fatal'],
@@ -69,16 +76,18 @@ def parameters_of(context: LaunchContext) -> dict[str, object]:
     parameters: dict[str, object] = {'use_sim_time': value(context, 'use_sim_time') == 'true'}
     if value(context, 'image'):
         parameters['image_topics'] = [value(context, 'image')]
+    if value(context, 'autostart'):
+        parameters['autostart'] = value(context, 'autostart') == 'true'
     for name in ('model', 'backend'):
         if value(context, name):
             parameters[name] = value(context, name)
     return parameters
 
 
-def start_node(context: LaunchContext) -> list[Node]:
+def start_node(context: LaunchContext) -> list[LifecycleNode]:
     """The node, once the arguments are known."""
     return [
-        Node(
+        LifecycleNode(
             package='molmo_ground_ros',
             executable='ground_node',
             name='molmo_ground',

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The launch file: its arguments, each explained, and what they become.
+"""The launch files: their arguments, each explained, and what they become.
 
 Read by the real `launch` where ROS is installed; `launch` is not on PyPI, and elsewhere what can be
 read from the source alone is checked.
@@ -17,14 +17,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / 'launch' / 'ground.launch.py'
-ARGUMENTS = {'params_file', 'namespace', 'image', 'model', 'backend', 'log_level', 'use_sim_time'}
+REPLAY = ROOT / 'launch' / 'replay.launch.py'
+ARGUMENTS = {
+    *('params_file', 'namespace', 'image', 'model', 'backend', 'autostart', 'log_level'),
+    'use_sim_time',
+}
+REPLAY_ARGUMENTS = {'bag', 'rate', 'loop', 'delay'}
 # Our own folder launch/ is found as a namespace without a file: that is not it.
 SPEC = importlib.util.find_spec('launch')
 HAS_LAUNCH = bool(SPEC and SPEC.origin) and importlib.util.find_spec('launch_ros') is not None
 
 
-def calls(name: str) -> list[ast.Call]:
-    tree = ast.parse(FILE.read_text())
+def calls(name: str, file: Path = FILE) -> list[ast.Call]:
+    tree = ast.parse(file.read_text())
     found = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
     return [call for call in found if isinstance(call.func, ast.Name) and call.func.id == name]
 
@@ -33,17 +38,21 @@ def keywords(call: ast.Call) -> dict[str, str]:
     return {keyword.arg or '': ast.unparse(keyword.value) for keyword in call.keywords}
 
 
-def test_every_argument_is_declared_with_description_and_default():
+@pytest.mark.parametrize(('file', 'names'), [(FILE, ARGUMENTS), (REPLAY, REPLAY_ARGUMENTS)])
+def test_every_argument_is_declared_with_description_and_default(file, names):
     declared = {
-        ast.literal_eval(call.args[0]): keywords(call) for call in calls('DeclareLaunchArgument')
+        ast.literal_eval(call.args[0]): keywords(call)
+        for call in calls('DeclareLaunchArgument', file)
     }
-    assert set(declared) == ARGUMENTS
-    for name, given in declared.items():
-        assert {'description', 'default_value'} <= set(given), name
+    assert set(declared) == names
+    for name, options in declared.items():
+        # Only the bag must be named.
+        required = {'description'} if name == 'bag' else {'description', 'default_value'}
+        assert required <= set(options), name
 
 
 def test_node_is_the_one_the_package_installs():
-    (node,) = map(keywords, calls('Node'))
+    (node,) = map(keywords, calls('LifecycleNode'))
     assert node['package'] == "'molmo_ground_ros'"
     assert node['executable'] == "'ground_node'"
     assert (ROOT / 'scripts' / 'ground_node').is_file()
@@ -72,9 +81,11 @@ class TestLoaded:
                     'image': 'wrist/image',
                     'model': '/m',
                     'backend': 'replay',
+                    'autostart': 'false',
                     'use_sim_time': 'true',
                 },
                 {
+                    'autostart': False,
                     'backend': 'replay',
                     'image_topics': ['wrist/image'],
                     'model': '/m',
@@ -93,3 +104,29 @@ class TestLoaded:
         context.launch_configurations.update(given)
         start = runpy.run_path(str(FILE))['parameters_of']
         assert start(context) == parameters
+
+    @pytest.mark.parametrize(
+        ('arguments', 'command'),
+        [
+            ({}, 'ros2 bag play /bags/a --clock --rate 1.0 --delay 3.0'),
+            (
+                {'rate': '2.0', 'loop': 'true', 'delay': '0'},
+                'ros2 bag play /bags/a --clock --rate 2.0 --delay 0 --loop',
+            ),
+        ],
+    )
+    def test_bag_is_played_with_its_own_clock(self, arguments, command):
+        from launch import LaunchContext
+
+        context = LaunchContext()
+        context.launch_configurations['bag'] = '/bags/a'
+        loaded = runpy.run_path(str(REPLAY))
+        for argument in loaded['declared_arguments']():
+            argument.execute(context)
+        context.launch_configurations.update(arguments)
+        assert ' '.join(loaded['player_command'](context)) == command
+
+    def test_replay_takes_the_arguments_of_the_node_too(self):
+        description = runpy.run_path(str(REPLAY))['generate_launch_description']()
+        names = {argument.name for argument in description.get_launch_arguments()}
+        assert names == ARGUMENTS | REPLAY_ARGUMENTS
