@@ -39,6 +39,7 @@ from molmo_ground_ros.recording.recorded_frames import frame_reader, sampled_sta
 from molmo_ground_ros.reports.answer_record import answer_record
 from molmo_ground_ros.reports.answer_table import (
     answer_summary,
+    model_words,
     point_table,
     text_table,
 )
@@ -293,7 +294,6 @@ def _record(analysis: Analysis) -> dict[str, Any]:
 
 
 def _answer_record(finding: Finding, model: str) -> dict[str, Any]:
-    finding = finding
     return {
         **answer_record(finding, model),
         'camera': finding.camera,
@@ -327,10 +327,11 @@ def _print(analysis: Analysis) -> None:
 
 
 def _print_finding(finding: Finding, model: str, zero_ns: int, name_camera: bool) -> None:
-    finding = finding
     words = finding.question.query.text
     print(f'{words} ({finding.camera})' if name_camera else words)
     print(answer_summary(finding) + _doubt(finding))
+    for text in model_words(finding):
+        print(f'the model said: {text}')
     if finding.events:
         _print_points([event.point for event in finding.events], zero_ns)
     for track in finding.tracks:
@@ -368,7 +369,6 @@ def _print_marks(name: str, marks: Sequence[Mark]) -> None:
 
 def _doubt(finding: Finding) -> str:
     """Of several windows: the count that each states, and the bounds of the merged count."""
-    finding = finding
     stated = [window.stated for window in finding.windows if window.stated is not None]
     if len(finding.windows) < 2 or not stated:
         return ''

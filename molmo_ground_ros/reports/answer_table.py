@@ -9,22 +9,43 @@ from collections.abc import Iterable, Sequence
 
 from molmo_ground_ros.grounding.stitch import Finding
 from molmo_ground_ros.reports.words import metres
-from molmo_ground_ros.types import Point
+from molmo_ground_ros.types import Point, Task
 
 POINT_HEADER = ('id', 'time', 'stamp [ns]', 'pixel', 'score')
 # The column after those of POINT_HEADER where points have positions.
 POSITION_HEADER = 'position [m]'
 
 
+# Different texts of windows that are printed.
+MOST_TEXTS = 5
+
+
 def answer_summary(finding: Finding) -> str:
-    """The total where the model states one, else the number of tracks or points, else the text."""
+    """The total where the model states one, else the number of tracks or points, else the text.
+
+    A question that asks for words is answered with them alone, whatever numbers they hold.
+    """
     if finding.refused:
         return 'the model gives no answer'
+    if finding.question.task is Task.TEXT:
+        return finding.text
     if finding.total is not None:
         return f'count: {finding.total}'
     if finding.tracks:
         return f'{len(finding.tracks)} tracks'
     return f'{len(finding.events)} points' if finding.events else finding.text
+
+
+def model_words(finding: Finding) -> list[str]:
+    """The model's different texts where it pointed at nothing and the summary does not hold them.
+
+    A count of 0 may be "There are none.", a total without points, or text that could not be used.
+    """
+    if finding.events or finding.tracks or answer_summary(finding) == finding.text:
+        return []
+    texts = list(dict.fromkeys(window.text for window in finding.answered if window.text))
+    more = [f'({len(texts) - MOST_TEXTS} more texts)'] if len(texts) > MOST_TEXTS else []
+    return texts[:MOST_TEXTS] + more
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

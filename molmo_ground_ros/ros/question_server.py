@@ -24,6 +24,7 @@ from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describ
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.job import Job
 from molmo_ground_ros.msg import PointArray
+from molmo_ground_ros.plain_text import one_line
 from molmo_ground_ros.ros import convert
 from molmo_ground_ros.types import Answer, Query
 
@@ -162,6 +163,7 @@ class QuestionServer:
         except GroundError as error:
             return error
         self._publish(answer, query_id, job.window)
+        self._node.get_logger().info(f'{query_id}: {_words_of(answer)}')
         return answer
 
     def _fail(self, reply: Any, error: GroundError, began_ns: int) -> GroundError:
@@ -189,3 +191,10 @@ class QuestionServer:
                         ),
                     )
                 )
+
+
+def _words_of(answer: Answer) -> str:
+    """An answer as a line of the log: how much it points at, or else what the model said."""
+    counts = {'points': len(answer.points), 'tracks': len(answer.tracks)}
+    parts = [f'{number} {name}' for name, number in counts.items() if number]
+    return ', '.join(parts) or f"the model said '{one_line(answer.text)}'"

@@ -15,10 +15,10 @@ TWO_POINTS = (
 ONE_TRACK = '<tracks coords="0.0 1 100 100;0.5 1 500 500;1.0 1 900 100">cup</tracks>'
 
 
-def finding_of(text: str, clip: Clip) -> Finding:
+def finding_of(text: str, clip: Clip, query: str = 'How many grasps?') -> Finding:
     """What is found in the clip, as the only window, by a model that writes `text`."""
     grounder = Grounder(ReplayBackend([text]))
-    question = grounder.question(Query('How many grasps?'))
+    question = grounder.question(Query(query))
     stitcher = Stitcher(clip.camera, question)
     stitcher.add(*grounder.ground_all(clip, [question]))
     return stitcher.result()
