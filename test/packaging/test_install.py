@@ -120,7 +120,9 @@ class TestColcon:
     def test_launch_file_and_parameters_are_installed_side_by_side(self, workspace):
         share = workspace / SHARE / PACKAGE
         assert (share / 'launch' / 'ground.launch.py').is_file()
-        for name in ('ground.yaml', 'ground.rviz', 'foxglove_layout.json'):
+        for name in (
+            *('ground.yaml', 'ground.rviz', 'foxglove_layout.json', 'molmo_ground.policy.xml'),
+        ):
             assert (share / 'config' / name).is_file()
         assert (share / 'package.xml').is_file()
 
