@@ -73,6 +73,11 @@ class Settings:
     autostart: bool = _setting(
         True, 'Configure and activate the node as it starts; false leaves both to a manager.'
     )
+    own_process: bool = _setting(
+        True,
+        'Run the model in a process of its own, so that a crash or hang of it costs one answer and '
+        'not the node.',
+    )
     image_topics: tuple[str, ...] = _setting(
         ('image',), 'Camera topics, relative or absolute; one ending in /compressed is compressed.',
         live=True,
@@ -136,6 +141,12 @@ class Settings:
     timeout_seconds: float = _setting(
         60.0, 'Time to answer a question that brings no timeout of its own.',
         lowest=0.1, highest=3600.0, live=True,
+    )  # fmt: skip
+    stuck_seconds: float = _setting(
+        30.0, 'How long the model may prepare one frame, or go on with a question that was '
+        'canceled or timed out. After that its process is started again; without one of its own, '
+        'questions are refused.',
+        lowest=0.1, highest=3600.0,
     )  # fmt: skip
     max_new_tokens: int = _setting(
         0, "Tokens an answer may have; 0 takes the task's own limit (2048, tracks 4096, text 512).",

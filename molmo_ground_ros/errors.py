@@ -225,9 +225,12 @@ class ModelLoading(GroundError):
 
     code = ErrorCode.MODEL_LOADING
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, ended: str = '') -> None:
         self.model = model
-        super().__init__(f"the model '{model}' is still loading")
+        # Why it ended, where it is starting again.
+        self.ended = ended
+        doing = f'starting again: {ended}' if ended else 'still loading'
+        super().__init__(f"the model '{model}' is {doing}")
 
 
 class NotActive(GroundError):

@@ -100,13 +100,16 @@ class BackendSettings:
 
 
 class Backend(Protocol):
-    """A model that answers questions about a clip. `model` is its name in answers.
+    """A model that answers questions about a clip.
 
     Every method is called from one thread, the inference worker's. Any exception counts as the
     failure of the current question only: the next one is sent to the same backend.
     """
 
-    model: str
+    @property
+    def model(self) -> str:
+        """Its name in answers."""
+        ...
 
     def generate(
         self,

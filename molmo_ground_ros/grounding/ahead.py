@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from molmo_ground_ros.backends.base import Backend
+from molmo_ground_ros.backends.base import Backend, Restarting
 from molmo_ground_ros.errors import GroundError, ImageError, describe, traceback_text
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.pinned_window import StoredMessage
@@ -33,6 +33,8 @@ class FramePreparer:
         self._buffers: dict[str, ClipBuffer] = {}
         self._done: dict[str, dict[int, StoredMessage]] = {}
         self.use(buffers)
+        # Of the backend, when the newest frame was prepared.
+        self._restarts = 0
         self.prepared = 0
         # Frames that the backend could not take.
         self.failed = 0
@@ -50,6 +52,7 @@ class FramePreparer:
 
     def step(self) -> bool:
         """Prepare the newest frame that is due, of one camera; False if there is none."""
+        self._forget_if_restarted()
         for camera, buffer in list(self._buffers.items()):
             stored = self._due(camera, buffer)
             if stored is not None:
@@ -58,6 +61,14 @@ class FramePreparer:
                 self._prepare(camera, buffer, stored)
                 return True
         return False
+
+    def _forget_if_restarted(self) -> None:
+        """A backend that was started again has none of the frames that it had prepared."""
+        if isinstance(self._backend, Restarting):
+            count = self._backend.restarts().count
+            if count != self._restarts:
+                self._restarts = count
+                self._done = {camera: {} for camera in self._done}
 
     def _due(self, camera: str, buffer: ClipBuffer) -> StoredMessage | None:
         """The newest frame that is due and not prepared yet. The oldest leave the buffer first."""

@@ -11,7 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from molmo_ground_ros.backends.base import Backend, GenerateOptions, Generation, OnText
+from molmo_ground_ros.backends.base import (
+    Backend,
+    GenerateOptions,
+    Generation,
+    OnText,
+    Restarting,
+    Restarts,
+)
 from molmo_ground_ros.errors import BackendError, GroundError, describe, traceback_text
 from molmo_ground_ros.types import Clip, Frame
 
@@ -33,6 +40,8 @@ class Call:
     purpose: Purpose
     # Steady clock.
     began_ns: int
+    # The backend itself ends a model that hangs.
+    may_restart: bool = False
 
 
 class GuardedBackend:
@@ -44,10 +53,24 @@ class GuardedBackend:
 
     def __init__(self, backend: Backend) -> None:
         """Take a backend, which `close` closes."""
-        self.model = backend.model
         self._backend = backend
+        self._restarting = backend if isinstance(backend, Restarting) else None
         # Replaced by the worker alone.
         self.call: Call | None = None
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._backend.model
+
+    def restarts(self) -> Restarts:
+        """How often the model was started again. For any thread."""
+        return self._restarting.restarts() if self._restarting else Restarts()
+
+    def end(self) -> None:
+        """End the model at once if it can be, and start it no more. From any thread."""
+        if self._restarting:
+            self._restarting.end()
 
     def generate(
         self, clip: Clip, prompts: Sequence[str], options: GenerateOptions, on_text: OnText
@@ -71,7 +94,7 @@ class GuardedBackend:
 
     @contextmanager
     def _guard(self, purpose: Purpose) -> Iterator[None]:
-        self.call = Call(purpose, time.monotonic_ns())
+        self.call = Call(purpose, time.monotonic_ns(), self._restarting is not None)
         try:
             yield
         except GroundError:

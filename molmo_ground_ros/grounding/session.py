@@ -17,7 +17,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
-from molmo_ground_ros.backends.base import Backend
+from molmo_ground_ros.backends.base import Backend, Restarts
 from molmo_ground_ros.errors import (
     BackendError,
     BadTimeout,
@@ -58,9 +58,8 @@ IDLE_POLL_S = 0.25
 TOGETHER_NS = 100_000_000
 # How long `close` waits for a worker that is inside a backend. The process ends within 2 s.
 JOIN_TIMEOUT_S = 1.0
-# Questions are refused once the model has prepared one frame for longer than this, or has gone on
-# for longer than this with a question that was resolved: it timed out or was cancelled.
-STUCK_AFTER_NS = 30_000_000_000
+# How long it waits then, once the model's own process, if it has one, was ended.
+END_TIMEOUT_S = 0.3
 
 
 class Session:
@@ -154,12 +153,15 @@ class Session:
         """A snapshot for diagnostics."""
         with self._changed:
             now_ns = time.monotonic_ns()
-            call = self._call()
+            call, restarts = self._call(), self._restarts()
+            restarting = restarts.going_on and self._state is ModelState.READY
             preparing = call is not None and call.purpose is Purpose.PREPARE
             p50_s, p95_s = quantiles(self._latencies_s)
             return SessionStats(
-                state=self._state,
+                state=ModelState.RESTARTING if restarting else self._state,
                 load_error=str(self._load_error or ''),
+                restarts=restarts.count,
+                restart_reason=restarts.reason,
                 stuck=str(self._stuck() or ''),
                 waiting=len(self._queue),
                 running_s=(now_ns - self._running_since_ns) / 1e9 if self._running else 0.0,
@@ -190,6 +192,9 @@ class Session:
         # The watchdog is in no backend, so it ends at once.
         self._watchdog.join()
         self._worker.join(JOIN_TIMEOUT_S)
+        if self._worker.is_alive() and self._backend is not None:
+            self._backend.end()
+            self._worker.join(END_TIMEOUT_S)
         if self._worker.is_alive():
             _log.warning('the backend did not come back within %g s', JOIN_TIMEOUT_S)
 
@@ -236,6 +241,9 @@ class Session:
             raise ModelLoading(self._settings.model)
         if self._load_error is not None:
             raise self._load_error
+        restarts = self._restarts()
+        if restarts.going_on:
+            raise ModelLoading(self._settings.model, restarts.reason)
         stuck = self._stuck()
         if stuck is not None:
             raise stuck
@@ -250,10 +258,13 @@ class Session:
     def _call(self) -> Call | None:
         return self._backend.call if self._backend else None
 
+    def _restarts(self) -> Restarts:
+        return self._backend.restarts() if self._backend else Restarts()
+
     def _stuck(self) -> ModelStuck | None:
         """The error for a question while the model does not come back, or None if it may."""
         call, job = self._call(), self._running
-        if call is None or call.purpose is Purpose.CLOSE:
+        if call is None or call.purpose is Purpose.CLOSE or call.may_restart:
             return None
         free_ns = call.began_ns
         if call.purpose is Purpose.ANSWER:
@@ -261,9 +272,10 @@ class Session:
                 return None
             free_ns = max(job.resolved_ns, call.began_ns)
         overdue_ns = time.monotonic_ns() - free_ns
-        if overdue_ns <= STUCK_AFTER_NS:
+        limit_ns = round(self._settings.stuck_seconds * 1e9)
+        if overdue_ns <= limit_ns:
             return None
-        return ModelStuck(call.purpose.value, overdue_ns, STUCK_AFTER_NS)
+        return ModelStuck(call.purpose.value, overdue_ns, limit_ns)
 
     def _finish(self, job: Job, outcome: Answer | GroundError) -> None:
         set_now = job.resolve(outcome)

@@ -36,6 +36,11 @@ class SessionSettings(Protocol):
         ...
 
     @property
+    def stuck_seconds(self) -> float:
+        """How long the model may go on with what nobody waits for."""
+        ...
+
+    @property
     def timeout_seconds(self) -> float:
         """How long a question may take that names no time itself."""
         ...

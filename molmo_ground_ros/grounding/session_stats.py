@@ -17,6 +17,8 @@ class ModelState(enum.Enum):
 
     LOADING = 'loading'
     READY = 'ready'
+    # It ended, and questions are refused until it is there again.
+    RESTARTING = 'restarting'
     FAILED = 'failed'
     CLOSED = 'closed'
 
@@ -38,6 +40,9 @@ class SessionStats:
     state: ModelState
     # Why the model cannot be used: loading failed, or the worker ended.
     load_error: str
+    # How often the model was started again, and why it had ended the last time.
+    restarts: int
+    restart_reason: str
     # Why questions are refused while the model does not come back; '' if it does.
     stuck: str
     # In the queue, without the one being answered.

@@ -27,6 +27,8 @@ def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus
         level, message = DiagnosticStatus.ERROR, stats.load_error
     elif stats.state is ModelState.LOADING:
         level = DiagnosticStatus.WARN
+    elif stats.state is ModelState.RESTARTING:
+        level, message = DiagnosticStatus.WARN, f'restarting: {stats.restart_reason}'
     elif stats.stuck:
         level, message = DiagnosticStatus.ERROR, stats.stuck
     elif stats.running_s > STUCK_AFTER_S:
@@ -45,6 +47,8 @@ def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus
         'late': stats.late,
         'latency_p50_s': f'{stats.latency_p50_s:.3f}',
         'latency_p95_s': f'{stats.latency_p95_s:.3f}',
+        'restarts': stats.restarts,
+        'restart_reason': stats.restart_reason,
         'prepared': stats.prepared,
         'unprepared': stats.unprepared,
         'prepare_error': stats.prepare_error,

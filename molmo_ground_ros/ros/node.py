@@ -22,7 +22,7 @@ from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from molmo_ground_ros.backends import Backend, choose, settings_of
+from molmo_ground_ros.backends import Backend, OwnProcessBackend, choose, settings_of
 from molmo_ground_ros.backends import load as load_by_name
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import GroundError, NotActive, ShuttingDown, describe
@@ -272,5 +272,12 @@ class GroundNode(LifecycleNode):
 
 
 def load_backend(settings: Settings) -> Backend:
-    """The backend that the settings name."""
-    return load_by_name(settings.backend, settings_of(settings))
+    """The backend that the settings name, in a process of its own unless they say otherwise."""
+    if not settings.own_process:
+        return load_by_name(settings.backend, settings_of(settings))
+    return OwnProcessBackend(
+        settings.backend,
+        settings_of(settings),
+        kept_bytes=round(settings.decoded_megabytes * 1e6),
+        patience_s=settings.stuck_seconds,
+    )

@@ -18,6 +18,8 @@ from molmo_ground_ros.ros.node import GroundNode
 
 # Seconds after which one Python thread gives way to another.
 SWITCH_INTERVAL_S = 0.0005
+# Seconds for which a signal may go unnoticed.
+SIGNAL_POLL_S = 0.2
 
 
 def executor_for(node: GroundNode) -> NodeExecutor:
@@ -49,7 +51,9 @@ def main(args: list[str] | None = None) -> int:
     spinner.start()
     if node.settings.autostart:
         node.autostart()
-    stop.wait()
+    # A signal that comes just before a wait begins does not end it: Python runs the handler after.
+    while not stop.wait(SIGNAL_POLL_S):
+        pass
     node.close()
     executor.shutdown()
     rclpy.shutdown()

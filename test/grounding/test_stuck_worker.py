@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from support.clips import filled
@@ -67,9 +68,9 @@ def wait_for(ready: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def opened(load: Callable[[], Backend]) -> Iterator[Session]:
+def opened(load: Callable[[], Backend], **settings: Any) -> Iterator[Session]:
     buffer = filled('front', decode=DecodedCache(10_000_000).decode)
-    session = Session(load, {'front': buffer}, Settings())
+    session = Session(load, {'front': buffer}, Settings(**settings))
     session.wait_ready(PATIENCE_S)
     yield session
     session.close()
@@ -132,9 +133,7 @@ def test_worker_that_ends_answers_what_is_open_and_refuses_the_rest(
         assert 'no thread state' in stats.load_error
 
 
-def test_hang_in_prepare_times_out_what_waits_and_refuses_the_rest_until_it_is_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_hang_in_prepare_times_out_what_waits_and_refuses_the_rest_until_it_is_over() -> None:
     backend = Hanging('prepare')
     with opened(lambda: backend) as session:
         assert backend.entered.wait(PATIENCE_S)
@@ -142,8 +141,9 @@ def test_hang_in_prepare_times_out_what_waits_and_refuses_the_rest_until_it_is_o
             session.submit(QUESTION, SHORT_NS).result()
         assert session.stats().preparing_s > 0
         assert session.stats().stuck == ''
-        monkeypatch.setattr(sessions, 'STUCK_AFTER_NS', SHORT_NS)
-        with pytest.raises(ModelStuck, match=r'preparing .* limit of 0\.05 s') as refused:
+        session.configure(Settings(stuck_seconds=0.1))
+        wait_for(lambda: session.stats().preparing_s > 0.1)
+        with pytest.raises(ModelStuck, match=r'preparing .* limit of 0\.1 s') as refused:
             session.submit(QUESTION)
         assert refused.value.code is ErrorCode.BACKEND_FAILED
         assert 'preparing a frame' in session.stats().stuck
@@ -152,15 +152,12 @@ def test_hang_in_prepare_times_out_what_waits_and_refuses_the_rest_until_it_is_o
         assert session.submit(QUESTION).result().text == 'yes'
 
 
-def test_hang_in_an_answer_refuses_questions_once_nobody_waits_for_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sessions, 'STUCK_AFTER_NS', SHORT_NS)
+def test_hang_in_an_answer_refuses_questions_once_nobody_waits_for_it() -> None:
     backend = Hanging('generate')
-    with opened(lambda: backend) as session:
+    with opened(lambda: backend, stuck_seconds=0.1) as session:
         job = session.submit(QUESTION)
         assert backend.entered.wait(PATIENCE_S)
-        time.sleep(2 * SHORT_NS / 1e9)
+        time.sleep(0.15)
         assert session.stats().stuck == ''
         session.cancel(job)
         wait_for(lambda: 'answering a question' in session.stats().stuck)

@@ -128,17 +128,15 @@ def test_backend_that_exits_is_told_until_the_next_answer(start: Start) -> None:
     assert next_status(arrays, 0).level == DiagnosticStatus.OK
 
 
-def test_backend_that_hangs_in_prepare_is_told_and_questions_are_refused(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr('molmo_ground_ros.grounding.session.STUCK_AFTER_NS', 50_000_000)
+def test_backend_that_hangs_in_prepare_is_told_and_questions_are_refused(start: Start) -> None:
     free = threading.Event()
 
     class Hanging(ReplayBackend):
         def prepare(self, camera: str, frame: Frame) -> None:
             assert free.wait(PATIENCE_S)
 
-    world = start(Hanging(['yes'], repeat=True), diagnostics_period_seconds=0.1)
+    settings = {'diagnostics_period_seconds': 0.1, 'stuck_seconds': 0.1}
+    world = start(Hanging(['yes'], repeat=True), **settings)
     arrays = world.listen(DiagnosticArray, '/diagnostics')
     film(world)
     wait_until(lambda: world.node.session.stats().stuck != '', 'the model to be stuck')

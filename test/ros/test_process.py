@@ -119,6 +119,41 @@ def test_node_whose_backend_hangs_ends_within_two_seconds(method: str) -> None:
     assert elapsed_s < 2.0
 
 
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
+def test_model_in_a_process_of_its_own_ends_with_the_node(
+    answers: Path, number: signal.Signals
+) -> None:
+    name = f'parent_{number.name.lower()}_{os.getpid()}'
+    process = start_node(
+        '-p', 'backend:=replay', '-p', f'model:={answers}', '-r', f'__node:={name}'
+    )
+    try:
+        wait_until(lambda: bool(children(process.pid)), "the model's process")
+        (child,) = children(process.pid)
+        process.send_signal(number)
+        began_s = time.monotonic()
+        process.communicate(timeout=PATIENCE_S)
+        wait_until(lambda: not is_running(child), "the model's process to end")
+        assert time.monotonic() - began_s < 2.0
+    finally:
+        process.kill()
+
+
+def children(parent: int) -> list[int]:
+    """The child processes of a process."""
+    tasks = Path(f'/proc/{parent}/task').glob('*/children')
+    return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    """False for a zombie too: its new parent may never ask for it."""
+    try:
+        status = Path(f'/proc/{pid}/stat').read_text()
+    except OSError:
+        return False
+    return status.rpartition(')')[2].split()[0] not in 'ZX'
+
+
 def image(stamp_ns: int) -> Image:
     header = Header(stamp=convert.time_msg(stamp_ns))
     pixels = bytes(16 * 12 * 3)
