@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The command `molmo-ground`. Finds the subcommand in `commands/`, and maps errors to exit codes.
+"""The command `molmo-ground`. Finds the subcommand in `commands/`.
 
 Exit codes: 0 done; 1 the model failed; 2 bad input, with one line on stderr.
 """
@@ -13,16 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from molmo_ground_ros.commands import COMMANDS
+from molmo_ground_ros.commands.exit_codes import EXPECTED, exit_code
 from molmo_ground_ros.commands.settings import with_hyphens
-from molmo_ground_ros.errors import (
-    BackendError,
-    BadEngine,
-    BadModel,
-    DoesNotFit,
-    GroundError,
-    MissingPackage,
-    UnknownBackend,
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,16 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser(words).parse_args(words)
     try:
         return int(parsed.run(parsed))
-    except BadEngine as error:
-        return _complain(error, 1)
-    except (BadModel, DoesNotFit, MissingPackage, UnknownBackend) as error:
-        return _complain(error, 2)
-    except BackendError as error:
-        return _complain(error, 1)
-    except GroundError as error:
-        return _complain(error, 2)
-    except OSError as error:
-        return _complain(error, 2)
+    except EXPECTED as error:
+        return _complain(error, exit_code(error))
     except KeyboardInterrupt:
         return 130
 

@@ -10,6 +10,8 @@ Each of them has the same two functions:
 The file of a command is imported only when that command is chosen. Other files of this folder:
 
     settings    options that stand for settings, and the older spelling of options
+    exit_codes  the exit code of an error
+    positions   the options of positions in metres
     questions   reads the questions of `analyze --questions` from a file
     progress    shows how far a command has come
     estimate    guesses the time and the disk space that a build takes
