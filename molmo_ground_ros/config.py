@@ -92,6 +92,32 @@ class Settings:
         'sensor_msgs/CompressedImage on <topic>/compressed.',
         choices=('raw', 'compressed'),
     )
+    depth_topics: tuple[str, ...] = _setting(
+        (), "Depth topic of each image topic, in their order, '' for a camera without; one ending"
+        ' in /compressedDepth is compressed. Empty: no positions in metres.',
+    )  # fmt: skip
+    camera_info_topics: tuple[str, ...] = _setting(
+        (), "Calibration of each image topic; '' or empty: camera_info beside the image topic."
+    )
+    depth_info_topics: tuple[str, ...] = _setting(
+        (), "Calibration of each depth topic; '' or empty: camera_info beside the depth topic. If "
+        'none comes, depth lies under the image, pixel by pixel.',
+    )  # fmt: skip
+    target_frame: str = _setting(
+        '', "Coordinate frame of positions, such as map; empty: the camera's own optical frame."
+    )
+    position_wait_seconds: float = _setting(
+        0.2, 'Longest that an answer waits for depth and transforms that come late.',
+        lowest=0.0, highest=10.0, live=True,
+    )  # fmt: skip
+    report_speed: bool = _setting(
+        False, 'Give the speed at each point of a track, in metres a second.', live=True
+    )
+    depth_megabytes: float = _setting(
+        512.0, 'Most that the depth images of a camera take, in 10^6 bytes; 16-bit 720p at 10 Hz '
+        'brings 18 a second.',
+        lowest=1.0, highest=65536.0,
+    )  # fmt: skip
     qos_reliability: str = _setting(
         'best_effort',
         'Reliability of the image subscriptions; best_effort receives from every publisher.',
@@ -167,6 +193,10 @@ class Settings:
             raise BadSetting(
                 'camera_names', self.camera_names, f'{len(self.image_topics)} image topics are set'
             )
+        for name in ('depth_topics', 'camera_info_topics', 'depth_info_topics'):
+            topics, count = getattr(self, name), len(self.image_topics)
+            if len(topics) > count:
+                raise BadSetting(name, topics, f'{count} image topics are set')
         for name, values in (('image_topics', self.image_topics), ('camera names', self.cameras)):
             if not values or len(set(values)) != len(values) or '' in values:
                 raise BadSetting(name, values, 'must be at least one, distinct and not empty')

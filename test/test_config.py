@@ -56,10 +56,12 @@ def test_bad_value_is_refused_with_name_value_and_reason(
         {'image_topics': ['']},
         {'image_topics': ['a', 'b'], 'camera_names': ['x', 'x']},
         {'image_topics': ['a', 'b'], 'camera_names': ['x']},
+        {'image_topics': ['a'], 'depth_topics': ['x', 'y']},
+        {'image_topics': ['a'], 'camera_info_topics': ['x', 'y']},
     ],
 )
 def test_cameras_must_be_distinct_and_one_a_topic(values: dict[str, object]) -> None:
-    with pytest.raises(BadSetting, match=r'image_topics|camera'):
+    with pytest.raises(BadSetting, match=r'image.topics|camera'):
         config.settings(values)
 
 

@@ -96,14 +96,15 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='analyze build checks convert doctor estimate evaluate export positions probes'
-        ' progress questions settings',
+        private='analyze build checks convert doctor estimate evaluate exit_codes export positions'
+        ' probes progress questions settings',
     ),
     'ros': Room(
-        ('frames', 'backends', 'grounding', 'reports'),
+        ('frames', 'space', 'backends', 'grounding', 'reports'),
         public='',
-        private='annotations camera_input camera_watch convert diagnostics executor markers node'
-        ' overlay params process question_server scene views',
+        private='annotations camera_input camera_watch convert depth_buffer depth_input diagnostics'
+        ' executor markers node overlay pairing params places process question_server scene'
+        ' transform_input views',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.
@@ -133,6 +134,7 @@ ONLY_IN = {
     'jinja2': {'reports/html'},
     'lz4': {'recording/unpack'},
     'markupsafe': {'reports/html'},
+    'message_filters': {'ros'},
     'ml_dtypes': {'backends/molmo2/codes'},
     'onnx_ir': {
         *(
@@ -154,6 +156,7 @@ ONLY_IN = {
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx
+    'tf2_msgs': {'ros'},
     'tf2_ros': {'ros'},
     'visualization_msgs': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},

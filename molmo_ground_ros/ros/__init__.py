@@ -15,5 +15,10 @@ scene         what one answer or event has to show
 overlay       a scene as an image
 markers       a scene in 3-D, for RViz
 annotations   a scene as Foxglove's image annotations
+places        positions in metres for answers
+depth_input   the depth of one camera: its subscriptions
+depth_buffer  the recent depth of one camera and its calibrations
+pairing       depth beside calibrations, with message_filters or without
+transform_input  transforms, from tf2_ros or from /tf
 camera_watch  why a person must look at a camera, from what arrived lately
 """

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable
 from typing import Any
 
 from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Point as PointMsg
+from geometry_msgs.msg import TransformStamped
+from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage as CompressedImageMsg
 from sensor_msgs.msg import Image as ImageMsg
 from std_msgs.msg import Header
@@ -17,11 +19,15 @@ from std_msgs.msg import Header
 from molmo_ground_ros.errors import BadRequest, BadSpan, ErrorCode, GroundError, UnknownTask, clean
 from molmo_ground_ros.msg import CameraAnswer, GroundedPoint, PointArray, TrackArray
 from molmo_ground_ros.msg import Track as TrackMsg
+from molmo_ground_ros.space.camera_model import CameraModel, Region, from_camera_info
+from molmo_ground_ros.space.transforms import Transform
 from molmo_ground_ros.types import (
     Answer,
     CompressedImage,
     EncodedImage,
     Point,
+    Position,
+    PositionStatus,
     Query,
     RawImage,
     Task,
@@ -91,25 +97,58 @@ def queries(request: Any, cameras: Iterable[str]) -> list[Query]:
     return [dataclasses.replace(alone, camera=name) for name in names]
 
 
-def _point(point: Point) -> GroundedPoint:
-    return GroundedPoint(
-        stamp=time_msg(point.stamp_ns),
-        frame_id=point.frame_id,
-        id=point.id,
-        x=point.x,
-        y=point.y,
-        score=point.score,
-        depth_spread=math.nan,
+def transform(msg: TransformStamped) -> Transform:
+    """A transform's fields."""
+    move, turn = msg.transform.translation, msg.transform.rotation
+    return Transform(
+        msg.header.frame_id,
+        msg.child_frame_id,
+        stamp_ns(msg.header.stamp),
+        (move.x, move.y, move.z),
+        (turn.x, turn.y, turn.z, turn.w),
     )
+
+
+def camera_model(msg: CameraInfo, *, rectified: bool) -> CameraModel:
+    """The camera of a calibration. Raises CalibrationError."""
+    region = Region(msg.roi.x_offset, msg.roi.y_offset, msg.roi.width, msg.roi.height)
+    size, binning = (msg.width, msg.height), (msg.binning_x, msg.binning_y)
+    fields = (msg.k, msg.d, msg.p, msg.distortion_model, binning, region)
+    return from_camera_info(size, *fields, rectified=rectified)
+
+
+def point_msg(value: Point) -> GroundedPoint:
+    """A point as a message, with its position if it has one."""
+    position = value.position or Position(PositionStatus.NONE)
+    msg = GroundedPoint(
+        stamp=time_msg(value.stamp_ns),
+        frame_id=value.frame_id,
+        id=value.id,
+        x=value.x,
+        y=value.y,
+        score=value.score,
+        position_status=int(position.status),
+        depth_spread=position.spread_m,
+    )
+    if position.status is PositionStatus.OK:
+        msg.position = PointMsg(x=position.x, y=position.y, z=position.z)
+    return msg
+
+
+def target_frame(points: Iterable[Point]) -> str:
+    """The coordinate frame of the points' positions; '' where none has one."""
+    frames = (value.position.frame_id for value in points if value.position)
+    return next(filter(None, frames), '')
 
 
 def points_of(points: Iterable[Point]) -> list[GroundedPoint]:
     """Points as messages, ascending by stamp, then by id."""
-    return [_point(p) for p in sorted(points, key=lambda p: (p.stamp_ns, p.id))]
+    return [point_msg(p) for p in sorted(points, key=lambda p: (p.stamp_ns, p.id))]
 
 
 def _track(track: Track) -> TrackMsg:
-    return TrackMsg(id=track.id, label=track.label, points=points_of(track.points))
+    points = points_of(track.points)
+    return TrackMsg(id=track.id, label=track.label, points=points, speeds=list(track.speeds))
 
 
 def _envelope(answer: Answer, query_id: str) -> dict[str, Any]:
@@ -124,6 +163,9 @@ def _envelope(answer: Answer, query_id: str) -> dict[str, Any]:
         'window_end': time_msg(answer.end_ns),
         'image_width': answer.image_width,
         'image_height': answer.image_height,
+        'target_frame': target_frame(
+            (*answer.points, *(point for track in answer.tracks for point in track.points))
+        ),
         'count': -1 if answer.count is None else min(answer.count, 2**31 - 1),
     }
 

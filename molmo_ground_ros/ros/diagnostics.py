@@ -120,6 +120,20 @@ def inactive_status(name: str, camera: str, topic: str) -> DiagnosticStatus:
     return _status(f'{name}: {camera}', camera, DiagnosticStatus.WARN, message, {'topic': topic})
 
 
+def with_depth(status: DiagnosticStatus, values: Mapping[str, object]) -> DiagnosticStatus:
+    """A camera's status with what is known of its depth, by `DepthInput.values`; {} for none."""
+    shown = (KeyValue(key=key, value=str(value)) for key, value in values.items())
+    status.values = [*status.values, *shown]
+    wants = {
+        'depth_received': f'no depth image received on {values.get("depth_topic")}',
+        'camera_info_known': f'no camera_info received on {values.get("camera_info")}',
+    }
+    missing = [reason for key, reason in wants.items() if values and not values[key]]
+    if missing and status.level == DiagnosticStatus.OK:
+        status.level, status.message = DiagnosticStatus.WARN, '; '.join(missing)
+    return status
+
+
 def _status(
     name: str, hardware: str, level: bytes, message: str, values: Mapping[str, object]
 ) -> DiagnosticStatus:

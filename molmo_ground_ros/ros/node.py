@@ -33,6 +33,7 @@ from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
 from molmo_ground_ros.ros.camera_input import CameraInput
+from molmo_ground_ros.ros.places import Places
 from molmo_ground_ros.ros.question_server import QuestionServer
 from molmo_ground_ros.ros.views import Views
 from molmo_ground_ros.types import Answer, Query, Task
@@ -58,6 +59,7 @@ class GroundNode(LifecycleNode):
         # Replaced by transitions, which run one at a time; read by every callback.
         self.session: Session | None = None
         self.cameras: dict[str, CameraInput] = {}
+        self._places: Places | None = None
         self._decoded = DecodedCache(0)
         self._is_active = False
         self._is_closed = False
@@ -69,7 +71,7 @@ class GroundNode(LifecycleNode):
             self, lambda camera: self.cameras[camera].buffer, self.settings.buffer_seconds
         )
         self._questions = QuestionServer(
-            self, self._submit, self._cancel, self._publish, lambda: self.cameras
+            self, self._submit, self._cancel, self._place, self._publish, lambda: self.cameras
         )
         self._diagnose_regularly()
         self._watch_clock()
@@ -120,22 +122,29 @@ class GroundNode(LifecycleNode):
         self.cameras = self._make_cameras(self.settings)
         buffers = {name: camera.buffer for name, camera in self.cameras.items()}
         self.session = Session(self._load, buffers, self.settings)
+        self._places = Places(self, self.settings)
 
     def _activate(self) -> None:
         for camera in self.cameras.values():
             camera.subscribe()
+        if self._places is not None:
+            self._places.subscribe()
         self._is_active = True
 
     def _deactivate(self) -> None:
         self._is_active = False
         for camera in self.cameras.values():
             camera.unsubscribe()
+        if self._places is not None:
+            self._places.unsubscribe()
 
     def _clean_up(self) -> None:
         if self.session is not None:
             self.session.close()
         self._questions.wait_replied()
-        self.session, self.cameras = None, {}
+        if self._places is not None:
+            self._places.close()
+        self.session, self.cameras, self._places = None, {}, None
 
     def _end(self) -> None:
         self._deactivate()
@@ -200,7 +209,15 @@ class GroundNode(LifecycleNode):
             raise ShuttingDown
         if session is None or not self._is_active:
             raise NotActive('unconfigured' if session is None else 'inactive')
-        return session.submit(query, timeout_ns)
+        job = session.submit(query, timeout_ns)
+        if self._places is not None:
+            self._places.hold(job.window.camera, job.window.stored[-1].stamp_ns)
+        return job
+
+    def _place(self, answer: Answer) -> Answer:
+        """The answer with positions in metres, as far as they are known."""
+        places = self._places
+        return answer if places is None else places.place(answer, self.settings)
 
     def _cancel(self, job: Job) -> None:
         if self.session is not None:
@@ -232,6 +249,8 @@ class GroundNode(LifecycleNode):
     def _on_jump(self, jump: TimeJump) -> None:
         for camera in self.cameras.values():
             camera.buffer.clear('time jumped back')
+        if self._places is not None:
+            self._places.clear()
         self._views.clear()
         self.get_logger().warning(
             f'time jumped by {jump.delta.nanoseconds / 1e9:.3f} s: forgot all'
@@ -255,7 +274,11 @@ class GroundNode(LifecycleNode):
             array.status = [diagnostics.unconfigured_status(name, self.settings.model)]
         else:
             status = [diagnostics.model_status(name, self.settings.model, session.stats())]
-            status += [camera.status() for camera in self.cameras.values()]
+            depths = self._places.values() if self._places is not None else {}
+            status += [
+                diagnostics.with_depth(camera.status(), depths.get(camera.name, {}))
+                for camera in self.cameras.values()
+            ]
             array.status = status
         self._diagnostics.publish(array)
 

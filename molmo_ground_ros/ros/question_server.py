@@ -46,17 +46,19 @@ class QuestionServer:
         node: Node,
         submit: Callable[[Query, int], Job],
         cancel: Callable[[Job], None],
+        place: Callable[[Answer], Answer],
         publish: Callable[[Answer, str, PinnedWindow], None],
         cameras: Callable[[], Iterable[str]],
     ) -> None:
         """Offer both.
 
         submit: takes a query and its timeout in ns, 0 for the default; raises GroundError.
-        cancel: withdraws a job. publish: gets every answer, its query id and the window that the
-        model saw, before the reply. cameras: the names of all cameras now.
+        cancel: withdraws a job. place: gives an answer's points their positions. publish: gets
+        every answer, its query id and the window that the model saw, before the reply. cameras: the
+        names of all cameras now.
         """
         self._node = node
-        self._submit, self._cancel, self._publish = submit, cancel, publish
+        self._submit, self._cancel, self._place, self._publish = submit, cancel, place, publish
         self._cameras = cameras
         self._query_numbers = itertools.count(1)
         self._open_replies = 0  # guarded by _replied
@@ -159,7 +161,7 @@ class QuestionServer:
             return job
         wait(job)
         try:
-            answer = job.result()
+            answer = self._place(job.result())
         except GroundError as error:
             return error
         self._publish(answer, query_id, job.window)

@@ -114,5 +114,7 @@ def nearest(stamps: NDArray[np.int64], stamp_ns: int) -> int | None:
     after = int(np.searchsorted(stamps, stamp_ns))
     around = [index for index in (after - 1, after) if 0 <= index < len(stamps)]
     best = min(around, key=lambda index: abs(int(stamps[index]) - stamp_ns))
-    period_ns = float(np.median(np.diff(stamps))) if len(stamps) > 1 else 0.0
+    # The lower of two in the middle: a pause is no period.
+    periods_ns = np.sort(np.diff(stamps))
+    period_ns = int(periods_ns[(len(periods_ns) - 1) // 2]) if len(periods_ns) else 0
     return best if abs(int(stamps[best]) - stamp_ns) <= PAIRING_SHARE * period_ns else None

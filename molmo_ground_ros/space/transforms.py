@@ -9,7 +9,7 @@ screw motion between the two nearest stamps.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,19 @@ class Transform:
 def frame_name(name: str) -> str:
     """A frame without the leading slash that older publishers write; tf2 refuses it."""
     return name.lstrip('/')
+
+
+def rigid_matrix(place: Sequence[float], rotation: Sequence[float]) -> Matrix:
+    """(4, 4) of a place in metres and a quaternion x, y, z, w of any length but 0."""
+    x, y, z, w = np.array(rotation, dtype=np.float64) / np.linalg.norm(rotation)
+    matrix = np.eye(4)
+    matrix[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    matrix[:3, 3] = place
+    return matrix
 
 
 @dataclass(slots=True)

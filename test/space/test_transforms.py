@@ -11,7 +11,7 @@ from molmo_ground_ros.space.errors import NoTransform
 
 pytest.importorskip('pytransform3d', reason='needs the extra: pip install molmo_ground_ros[space]')
 
-from molmo_ground_ros.space.transforms import Transform, TransformBuffer
+from molmo_ground_ros.space.transforms import Transform, TransformBuffer, rigid_matrix
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S
@@ -156,3 +156,11 @@ def test_rotation_that_is_not_of_length_one_is_scaled():
         place(buffer, 'arm', 'map', T0 + S // 3, (1, 0, 0)), (0, 1, 0), atol=1e-9
     )
     np.testing.assert_allclose(place(buffer, 'arm', 'map', T0, (1, 0, 0)), (0, 1, 0), atol=1e-9)
+
+
+@pytest.mark.parametrize('rotation', [IDENTITY, LEFT, (0.1, -0.2, 0.3, 0.9), (3.0, 0.0, 4.0, 1.0)])
+def test_matrix_of_a_place_and_a_quaternion_is_that_of_the_buffer(rotation):
+    buffer = TransformBuffer()
+    buffer.add([step('map', 'base', 0, (1.0, 2.0, 3.0), rotation)], is_static=True)
+    expected = buffer.matrix('base', 'map', T0)
+    np.testing.assert_allclose(rigid_matrix((1.0, 2.0, 3.0), rotation), expected, atol=1e-12)
