@@ -26,7 +26,7 @@ from molmo_ground_ros.commands.positions import add_positions, open_spaces
 from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.commands.settings import add_settings
-from molmo_ground_ros.errors import BadSetting, BagError
+from molmo_ground_ros.errors import BadSetting, BagError, one_line, visible
 from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.grounding.stitch import Finding, Mark
 from molmo_ground_ros.recording import (
@@ -320,38 +320,38 @@ def _print(analysis: Analysis) -> None:
     zero_ns = analysis.span_ns[0]
     for number, finding in enumerate(analysis.findings):
         if number:
-            print()
+            _say('')
         _print_finding(finding, analysis.model, zero_ns, len(analysis.cameras) > 1)
     for loss in analysis.losses:
-        print(f'lost: {loss}')
+        _say(f'lost: {loss}')
 
 
 def _print_finding(finding: Finding, model: str, zero_ns: int, name_camera: bool) -> None:
     words = finding.question.query.text
-    print(f'{words} ({finding.camera})' if name_camera else words)
-    print(answer_summary(finding) + _doubt(finding))
+    _say(f'{words} ({finding.camera})' if name_camera else words)
+    _say(answer_summary(finding) + _doubt(finding))
     for text in model_words(finding):
-        print(f'the model said: {text}')
+        _say(f'the model said: {text}')
     if finding.events:
         _print_points([event.point for event in finding.events], zero_ns)
     for track in finding.tracks:
-        print(f'track {track.id}: {track.label}')
+        _say(f'track {track.id}: {track.label}')
         _print_points(track.path, zero_ns)
     windows = f' in {len(finding.windows)} windows' if len(finding.windows) > 1 else ''
-    print(f'{finding.frames_used} of {finding.frames_expected} frames{windows}, {model}')
+    _say(f'{finding.frames_used} of {finding.frames_expected} frames{windows}, {model}')
     for event in finding.events:
         _print_marks(f'point {event.id}', event.marks)
     for trajectory in finding.tracks:
         _print_marks(f'track {trajectory.id}', trajectory.marks)
     for gap in finding.gaps:
         start_s, end_s = (gap.start_ns - zero_ns) / 1e9, (gap.end_ns - zero_ns) / 1e9
-        print(f'no answer from {start_s:.1f} s to {end_s:.1f} s: {gap.reason}')
+        _say(f'no answer from {start_s:.1f} s to {end_s:.1f} s: {gap.reason}')
     for rejection in finding.rejected[:MOST_REJECTED]:
-        print(f'not used: {rejection.reason}: {rejection.text}')
+        _say(f'not used: {rejection.reason}: {rejection.text}')
     if len(finding.rejected) > MOST_REJECTED:
-        print(f'not used: {len(finding.rejected) - MOST_REJECTED} more')
+        _say(f'not used: {len(finding.rejected) - MOST_REJECTED} more')
     if finding.truncated:
-        print('the answer was cut off by the token limit')
+        _say('the answer was cut off by the token limit')
 
 
 def _print_points(points: Sequence[Point], zero_ns: int) -> None:
@@ -359,12 +359,20 @@ def _print_points(points: Sequence[Point], zero_ns: int) -> None:
     if len(rows) > MOST_POINTS:
         half, more = MOST_POINTS // 2, f'({len(rows) - MOST_POINTS} more: --json or --out)'
         rows[half:-half] = [['...', more, *[''] * (len(header) - 2)]]
-    print(text_table(header, rows))
+    _say(text_table(header, rows), lines=True)
 
 
 def _print_marks(name: str, marks: Sequence[Mark]) -> None:
     if marks:
-        print(f'undecided: {name}: {", ".join(marks)}')
+        _say(f'undecided: {name}: {", ".join(marks)}')
+
+
+def _say(text: str, *, lines: bool = False) -> None:
+    """Print what a model, a recording or an asker wrote: a terminal obeys none of it.
+
+    lines: whether the text may have several lines.
+    """
+    print(visible(text) if lines else one_line(text))
 
 
 def _doubt(finding: Finding) -> str:

@@ -165,6 +165,30 @@ def test_gaps_and_losses_are_printed(tmp_path, analyze, capsys) -> None:
     assert 'undecided: point 2: unconfirmed' not in out
 
 
+class Forging(Knowing):
+    """Writes what a terminal would obey, and lines that look like ours."""
+
+    TEXT = '\x1b[2J\x1b]0;owned\x07\ncount: 99\r\u202e%s'
+
+    @classmethod
+    def _say(cls, clip, prompt):
+        if 'ball' in prompt:
+            return cls.TEXT
+        rows = [(seconds, 1, 0.5, 0.5) for seconds in clip.seconds[:2]]
+        return format_tracks(rows, cls.TEXT)
+
+
+def test_what_a_model_writes_is_no_line_of_ours_and_no_command_to_a_terminal(
+    bag, analyze, capsys
+) -> None:
+    asked = ['--query', 'Track the cup\x1b[31m\ncount: 98', '--query', BALL]
+    assert analyze(bag, *asked, '--end', '20', backend=Forging()) == 0
+    lines = capsys.readouterr().out.split('\n')
+    assert all(line.isprintable() for line in lines)
+    assert not [line for line in lines if line.startswith(('count: 98', 'count: 99'))]
+    assert [line for line in lines if '<U+001B>[2J' in line]
+
+
 def test_span_and_sheet_of_a_long_recording(bag, analyze, tmp_path, capsys) -> None:
     sheet = tmp_path / 'sheet.png'
     options = ['--start', '50', '--end', '130.5', '--sheet', sheet]
