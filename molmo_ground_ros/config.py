@@ -164,6 +164,11 @@ class Settings:
         4, 'Questions that may wait behind the one being answered; one more is BUSY.',
         lowest=0, highest=64,
     )  # fmt: skip
+    queries_per_minute: int = _setting(
+        600, 'Queries that are taken within a minute, of all askers together; more are BUSY. '
+        '0 sets no limit.',
+        lowest=0, highest=60000, live=True,
+    )  # fmt: skip
     timeout_seconds: float = _setting(
         60.0, 'Time to answer a question that brings no timeout of its own.',
         lowest=0.1, highest=3600.0, live=True,

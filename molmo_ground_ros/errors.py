@@ -47,6 +47,7 @@ Errors that are used by a single room live there:
     backends.server.events.BadEvent               an event from a server that cannot be read
     backends.own_process.death.ModelProcessDied (a BackendError)   it crashed, or had to be ended
     backends.own_process.channel.Disconnected     the model's process has closed its connection
+    grounding.rate_limit.TooManyQueries           more queries come than the settings allow
 
 Errors whose names begin with an underscore never leave their file.
 """

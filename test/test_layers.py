@@ -65,7 +65,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='grounder job loader motion session session_stats stitch',
+        public='grounder job loader motion rate_limit session session_stats stitch',
         private='ahead guarded_backend placement scores session_settings',
     ),
     'recording': Room(

@@ -29,6 +29,7 @@ from molmo_ground_ros.errors import GroundError, NotActive, ShuttingDown, descri
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.job import Job
+from molmo_ground_ros.grounding.rate_limit import RateLimit
 from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.msg import PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
@@ -61,6 +62,7 @@ class GroundNode(LifecycleNode):
         self.cameras: dict[str, CameraInput] = {}
         self._places: Places | None = None
         self._decoded = DecodedCache(0)
+        self._rate = RateLimit()
         self._is_active = False
         self._is_closed = False
         self._transition = threading.Lock()
@@ -203,12 +205,16 @@ class GroundNode(LifecycleNode):
     # -- while it runs --------------------------------------------------------------------------
 
     def _submit(self, query: Query, timeout_ns: int) -> Job:
-        """Hand a question to the session. Raises NotActive, and what `Session.submit` raises."""
+        """Hand a question to the session.
+
+        Raises NotActive, TooManyQueries, and what `Session.submit` raises.
+        """
         session = self.session
         if self._is_closed:
             raise ShuttingDown
         if session is None or not self._is_active:
             raise NotActive('unconfigured' if session is None else 'inactive')
+        self._rate.take(self.settings.queries_per_minute)
         job = session.submit(query, timeout_ns)
         if self._places is not None:
             self._places.hold(job.window.camera, job.window.stored[-1].stamp_ns)

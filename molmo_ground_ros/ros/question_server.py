@@ -23,6 +23,7 @@ from molmo_ground_ros import action, srv  # type: ignore[attr-defined] # generat
 from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.job import Job
+from molmo_ground_ros.grounding.rate_limit import TooManyQueries
 from molmo_ground_ros.msg import PointArray
 from molmo_ground_ros.plain_text import one_line
 from molmo_ground_ros.ros import convert
@@ -170,7 +171,12 @@ class QuestionServer:
 
     def _fail(self, reply: Any, error: GroundError, began_ns: int) -> GroundError:
         convert.fill_error(reply, error, time.monotonic_ns() - began_ns)
-        self._node.get_logger().warning(f'{error.code.name}: {error}')
+        words = f'{error.code.name}: {error}'
+        if isinstance(error, TooManyQueries):
+            # A flood of queries must not become a flood of lines.
+            self._node.get_logger().warning(words, throttle_duration_sec=5.0)
+        else:
+            self._node.get_logger().warning(words)
         return error
 
     def _wait_with_feedback(self, goal: Any, job: Job) -> None:
