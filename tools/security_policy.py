@@ -29,6 +29,8 @@ CONFIGURATIONS: tuple[Mapping[str, object], ...] = (
     {},
     {'use_sim_time': True},
     {'image_transport': 'compressed'},
+    {'depth_topics': ['depth/image'], 'target_frame': 'base_link'},
+    {'depth_topics': ['depth/image/compressedDepth']},
 )
 # Published only where foxglove_msgs is installed.
 OPTIONAL = '~/annotations'
