@@ -36,7 +36,7 @@ BINS = 84  # classes of a coordinate: two pixels each
 COVER = len(KINDS) + len(COLOURS) + 1  # and the gripper
 UNSEEN = 20  # every 20th episode is never trained on
 FRAMES = 48  # of a batch of one worker
-POOL, SWAP = 48, 2  # episodes in memory, and how many of them are replaced at a step
+POOL, SWAP = 500, 1  # episodes in memory, and how many of them are replaced at a step
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ class Episodes:
         self._paths = [path for path in sorted(self._folder.glob('*.npz')) if not is_unseen(path)]
         return len(self._paths)
 
-    def draw(self, count: int, mix: int = 16) -> Batch:
+    def draw(self, count: int, mix: int = 24) -> Batch:
         """A random batch from `mix` episodes, half of it mirrored."""
-        for _ in range(POOL - len(self._pool) or SWAP):
+        for _ in range(max(min(POOL, len(self._paths)) - len(self._pool), SWAP)):
             path = self._paths[self._rng.integers(len(self._paths))]
             self._pool.append(truth.load(path))
         del self._pool[:-POOL]
