@@ -65,7 +65,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='grounder job loader motion rate_limit session session_stats stitch',
+        public='calibration grounder job loader motion rate_limit session session_stats stitch',
         private='ahead guarded_backend placement scores session_settings',
     ),
     'recording': Room(
@@ -152,7 +152,7 @@ ONLY_IN = {
     'rosbags': {'reports/bag'},  # reading needs none of it; see recording/mcap.py
     'ruamel': {'commands/questions'},
     'safetensors': HF,
-    'scipy': {'grounding/stitch', 'frames/assignment'},
+    'scipy': {'benchmarks/metrics/reliability', 'grounding/stitch', 'frames/assignment'},
     'sensor_msgs': {'ros'},
     'std_msgs': {'ros'},
     'tensorrt': {'backends/molmo2/trt/find'},  # by name, as tensorrt_rtx

@@ -5,6 +5,7 @@
 grounder.py   asks a backend about one clip
 placement.py  puts what the text of an answer says on the frames of the clip
 scores.py     the probabilities of tokens to the score of a point
+calibration.py  scores to probabilities that were measured for a model
 loader.py     what a grounder is loaded from, as a value
 session.py    the worker of the node, with its queue and deadlines
 session_settings.py  what a session reads of the settings

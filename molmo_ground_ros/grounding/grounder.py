@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from molmo_ground_ros.backends.base import Backend, GenerateOptions
 from molmo_ground_ros.errors import Canceled, NoFrames, clean
+from molmo_ground_ros.grounding.calibration import Calibration
 from molmo_ground_ros.grounding.placement import answer_of, find_frame, point_on
 from molmo_ground_ros.language import grammar
 from molmo_ground_ros.types import Answer, Clip, Point, Query, Question
@@ -40,15 +41,21 @@ class Grounder:
     """Answers questions about clips with one backend. Not for use by two threads at once."""
 
     def __init__(
-        self, backend: Backend, max_new_tokens: int = 0, answer_format: str = 'molmo2'
+        self,
+        backend: Backend,
+        max_new_tokens: int = 0,
+        answer_format: str = 'molmo2',
+        calibration: Calibration | None = None,
     ) -> None:
         """Take a backend, which `close` closes.
 
         max_new_tokens: of the questions that `question` makes; 0 leaves each task its own limit.
         answer_format: what the model is asked for and answers in, a name of `grammar.FORMATS`.
-        Raises BadSetting for another name.
+        calibration: makes the model's scores probabilities; without it they stay the model's own.
+        Raises BadSetting for another name of a format.
         """
         self._backend = backend
+        self._calibration = calibration or Calibration({})
         self._format = grammar.format_of(answer_format)
         self._max_new_tokens = max_new_tokens
 
@@ -137,13 +144,15 @@ class Grounder:
             raise Canceled('generating')
         latency_ns = time.monotonic_ns() - began_ns
         return [
-            answer_of(
-                clip,
-                question,
-                self._format.parse(generation.text, task=question.task),
-                generation,
-                self.model,
-                latency_ns,
+            self._calibration.applied(
+                answer_of(
+                    clip,
+                    question,
+                    self._format.parse(generation.text, task=question.task),
+                    generation,
+                    self.model,
+                    latency_ns,
+                )
             )
             for question, generation in zip(questions, generations, strict=True)
         ]

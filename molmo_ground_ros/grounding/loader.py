@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.grounding.calibration import read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language import grammar
 from molmo_ground_ros.types import Query, Question
@@ -32,8 +33,9 @@ class GrounderLoader:
 
     def load(self) -> Grounder:
         """Load the model, which may take minutes. Raises as `backends.load`, and BadSetting."""
+        calibration = read_calibration(self.settings.model)
         loaded = backends.load(self.backend, self.settings)
-        return Grounder(loaded, self.max_new_tokens, self.answer_format)
+        return Grounder(loaded, self.max_new_tokens, self.answer_format, calibration)
 
     def chosen(self) -> GrounderLoader:
         """The same with the backend that 'auto' stands for on this machine."""

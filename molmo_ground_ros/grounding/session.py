@@ -37,6 +37,7 @@ from molmo_ground_ros.errors import (
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.ahead import FramePreparer
+from molmo_ground_ros.grounding.calibration import Calibration, read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.grounding.guarded_backend import Call, GuardedBackend, Purpose
 from molmo_ground_ros.grounding.job import Job, run_job
@@ -97,6 +98,7 @@ class Session:
         # Set once, by the worker.
         self._backend: GuardedBackend | None = None
         self._preparer: FramePreparer | None = None
+        self._calibration: Calibration | None = None
         # Daemons: a backend that hangs must not keep the process from ending.
         self._worker = threading.Thread(target=self._work, name='inference', daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name='deadlines', daemon=True)
@@ -337,7 +339,11 @@ class Session:
         if backend is None:
             return
         self._backend = backend
-        grounder = Grounder(backend, answer_format=self._settings.answer_format)
+        grounder = Grounder(
+            backend,
+            answer_format=self._settings.answer_format,
+            calibration=self._calibration,
+        )
         if self._settings.prepare:
             self._preparer = FramePreparer(backend, self._buffers)
         while self._run_next_job(grounder):
@@ -361,6 +367,7 @@ class Session:
         backend: GuardedBackend | None = None
         error: GroundError | None = None
         try:
+            self._calibration = read_calibration(self._settings.model)
             backend = GuardedBackend(self._load())
         except GroundError as err:
             error = err

@@ -422,6 +422,7 @@ def test_a_frame_that_cannot_be_prepared_costs_no_answer() -> None:
 def test_nothing_is_prepared_where_that_is_switched_off() -> None:
     backend = Preparing()
     session = prepared_session(backend, prepare=False)
+    assert session.wait_ready(PATIENCE_S)
     assert session.submit(QUESTION).result().text == NONE
     session.close()
     assert backend.ahead == []

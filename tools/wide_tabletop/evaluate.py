@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -111,6 +112,18 @@ def judge(footage: Footage, clip: Clip, asked: Asked, answer: Any) -> Sums:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """One question about one clip, answered. number: of the clip; seconds: it took."""
+
+    number: int
+    footage: Footage
+    clip: Clip
+    asked: Asked
+    answer: Any
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Course:
     """What is measured, and on what. max_new_tokens: 0 leaves it to the package."""
 
@@ -122,8 +135,8 @@ class Course:
     verbose: bool = False
 
 
-def measure(course: Course, numbers: range) -> Sums:
-    """Film, ask and judge some clips; one process's share."""
+def answers(course: Course, numbers: range) -> Iterator[Answered]:
+    """Film some clips and ask about them; one process's share."""
     from molmo_ground_ros.backends import load
     from molmo_ground_ros.backends.base import BackendSettings
     from molmo_ground_ros.grounding.grounder import Grounder
@@ -131,7 +144,7 @@ def measure(course: Course, numbers: range) -> Sums:
 
     settings = BackendSettings(course.model, device='cpu', threads=1)
     grounder = Grounder(load(course.backend, settings), course.max_new_tokens)
-    stage, sums = camera_stage(), Sums()
+    stage = camera_stage()
     for number in numbers:
         footage = film(course.seed, number, stage, course.seconds)
         clip = Clip(footage.truth, np.arange(len(footage.jpegs)))
@@ -139,11 +152,19 @@ def measure(course: Course, numbers: range) -> Sums:
         for asked in questions_of(clip, np.random.default_rng((course.seed, number, 4))):
             began = time.monotonic()
             answer = grounder.ground(window, Query(asked.question))
-            sums.right(['seconds'], time.monotonic() - began)
-            sums += judge(footage, clip, asked, answer)
-            if course.verbose:
-                print(number, repr(asked.question), '|', asked.reply, '|', answer.text, flush=True)
+            yield Answered(number, footage, clip, asked, answer, time.monotonic() - began)
     stage.close()
+
+
+def measure(course: Course, numbers: range) -> Sums:
+    """Film, ask and judge some clips; one process's share."""
+    sums = Sums()
+    for answered in answers(course, numbers):
+        sums.right(['seconds'], answered.seconds)
+        sums += judge(answered.footage, answered.clip, answered.asked, answered.answer)
+        if course.verbose:
+            words = answered.asked.question, answered.asked.reply, answered.answer.text
+            print(answered.number, *map(repr, words), sep=' | ', flush=True)
     return sums
 
 

@@ -56,30 +56,37 @@ def is_on(footage: Footage, said: Said, spot: Spot) -> bool:
     return float(np.hypot(x / WIDTH - spot.x, y / HEIGHT - spot.y)) <= REACH
 
 
-def score_points(footage: Footage, clip: Clip, asked: Asked, said: Sequence[Said]) -> Tally:
-    """Each spot is hit by one point at most, the nearest in time."""
+def right_points(footage: Footage, clip: Clip, asked: Asked, said: Sequence[Said]) -> list[bool]:
+    """Which points hit a spot. Each spot is hit by one point at most, the nearest in time."""
     limit = tolerance_s(asked) + 1e-6
-    free = list(said)
-    hits = 0
+    right = [False] * len(said)
     for spot in asked.spots:
-        near = [
-            (abs(clip.times[point[0]] - clip.times[spot.frame]), point)
-            for point in free
-            if abs(clip.times[point[0]] - clip.times[spot.frame]) <= limit
-            and is_on(footage, point, spot)
-        ]
+        near = []
+        for number, point in enumerate(said):
+            apart_s = abs(clip.times[point[0]] - clip.times[spot.frame])
+            if not right[number] and apart_s <= limit and is_on(footage, point, spot):
+                near.append((apart_s, point, number))
         if near:
-            free.remove(min(near)[1])
-            hits += 1
+            right[min(near)[2]] = True
+    return right
+
+
+def score_points(footage: Footage, clip: Clip, asked: Asked, said: Sequence[Said]) -> Tally:
+    """Right points, all points, and spots."""
+    hits = sum(right_points(footage, clip, asked, said))
     return Tally(hits, len(said), len(asked.spots))
 
 
 @dataclass(frozen=True)
 class TrackScore:
-    """One track question's sums."""
+    """One track question's sums.
+
+    judged: by (id, point) whether it is right; without points between frames that were asked for.
+    """
 
     tally: Tally
     hota: float
+    judged: dict[tuple[int, Said], bool]
 
 
 def score_tracks(
@@ -90,6 +97,7 @@ def score_tracks(
     for identity, point in said:
         by_frame.setdefault(point[0], []).append((identity, point))
     total, rows = Tally(), []
+    judged: dict[tuple[int, Said], bool] = {}
     for frame, time_s in enumerate(clip.times):
         if asked.fps == 1 and abs(time_s - round(time_s)) > 0.04:
             continue
@@ -99,15 +107,17 @@ def score_tracks(
         hit = hit.reshape(len(spots), len(points))
         sure = [n == THE_GRIPPER or clip.clear[frame, n] for n, _ in spots]
         found = _pairs(hit)
+        hits = set(found.values())
+        judged |= {point: number in hits for number, point in enumerate(points)}
         real = len(found) + sum(s and k not in found for k, s in enumerate(sure))
         total += Tally(len(found), len(points), real)
         counted = [k for k in range(len(spots)) if sure[k] or k in found]
         rows.append(([spots[k][0] + 2 for k in counted], [i for i, _ in points], hit[counted]))
     if not any(truth or ids for truth, ids, _ in rows):
-        return TrackScore(total, 1.0)
-    truth, ids, hits = (list(column) for column in zip(*rows, strict=True))
-    measured = hota(truth, ids, hits, alphas=(0.5,))
-    return TrackScore(total, float(np.sqrt(measured.deta * measured.assa)[0]))
+        return TrackScore(total, 1.0, judged)
+    truth, ids, hit_rows = (list(column) for column in zip(*rows, strict=True))
+    measured = hota(truth, ids, hit_rows, alphas=(0.5,))
+    return TrackScore(total, float(np.sqrt(measured.deta * measured.assa)[0]), judged)
 
 
 def _pairs(hit: np.ndarray) -> dict[int, int]:
