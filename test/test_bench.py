@@ -57,6 +57,18 @@ def test_the_last_line_holds_every_promised_figure(tmp_path):
     assert rows['tokens_per_forward']['cells']['onnx, no drafting']['median'] < 1
 
 
+@pytest.mark.slow
+def test_a_process_of_its_own_is_compared_with_this_one():
+    command = [sys.executable, '-m', 'bench.own_process', '--frames', '3', '--times', '1']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout.splitlines()[-1])
+    assert record['same_texts'] is True
+    assert all(
+        figure > 0 for side in ('in_process', 'own_process') for figure in record[side].values()
+    )
+
+
 class Says:
     """A side whose answers are given, or a peer whose choice was by so little."""
 
