@@ -34,7 +34,8 @@ def fix_capacity(decoder: Path, rows: int) -> Path:
                     for size in value.shape
                 ]
             )
-    for node in model.graph:  # what the exporter inferred for any capacity; inferred again
+    # The exporter inferred shapes for any capacity. They are inferred again for this one.
+    for node in model.graph:
         for value in node.outputs:
             if not value.is_graph_output():
                 value.shape = None

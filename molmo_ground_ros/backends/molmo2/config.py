@@ -235,7 +235,8 @@ def _adapter(adapter: Section, features: tuple[int, ...]) -> AdapterConfig:
     adapter.only('hidden_act', 'silu', default='silu')
     adapter.only('attention_bias', True, default=True)
     adapter.only('mlp_bias', False, default=False)
-    adapter.only('positional_embeddings', None, default=None)  # a later model has them
+    # A later model has positional embeddings here.
+    adapter.only('positional_embeddings', None, default=None)
     heads = adapter.integer('num_attention_heads', default=16)
     adapter.only('num_key_value_heads', heads, default=heads)
     return AdapterConfig(

@@ -182,7 +182,8 @@ class EngineBackend:
                 if not on_text(request.index, piece):
                     stopped = True
                     break
-        if tokens and (remainder := stream.finish()):  # ended inside a character
+        # The answer may end inside a character.
+        if tokens and (remainder := stream.finish()):
             tokens[-1] = Token(tokens[-1].text + remainder, tokens[-1].logprob)
             if not stopped:
                 on_text(request.index, remainder)

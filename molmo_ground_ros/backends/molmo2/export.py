@@ -165,7 +165,8 @@ def _export(part: _Part, dtype: torch.dtype, opset: int) -> onnx_ir.Model:
             dynamic_shapes=part.shapes,
             input_names=names,
             output_names=part.outputs,
-            optimize=False,  # or weights lose their names
+            # The optimizer would rename the weights.
+            optimize=False,
             verbose=False,
         )
     # torch documents None only for exports that it writes to a file itself.

@@ -37,7 +37,8 @@ class DecoderGraph(nn.Module):
         self.ln_f = _Norm(text.hidden, text.eps, ops)
         self.lm_head = nn.Linear(text.hidden, text.vocabulary, bias=False)
         self._scaled = [layer in text.scaled_layers for layer in range(text.layers)]
-        with torch.device('cpu'):  # real numbers, even where the weights are not there yet
+        # These are real numbers, even while the weights are on the meta device.
+        with torch.device('cpu'):
             self._angles = [_angles(text, None), _angles(text, text.yarn)]
 
     def forward(

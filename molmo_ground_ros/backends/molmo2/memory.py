@@ -228,7 +228,8 @@ def longest_window(
         seconds = halves * _PERIOD_SECONDS
         try:
             demand = need(model, dtype, window_of(seconds, model), features=features, fused=fused)
-        except BadSetting:  # longer than the context
+        except BadSetting:
+            # The clip is longer than the context.
             continue
         if demand.total <= free:
             return seconds
@@ -307,7 +308,8 @@ def _longest_prompt(model: ModelSizes, budget: Budget) -> float:
     for halves in range(round(_MAX_SECONDS / _PERIOD_SECONDS), 0, -1):
         try:
             window = window_of(halves * _PERIOD_SECONDS, model)
-        except BadSetting:  # longer than the context
+        except BadSetting:
+            # The clip is longer than the context.
             continue
         end = window.prompt + window.answer
         demand = _prompt_need(model, budget, window.frames, window.prompt, end)

@@ -96,7 +96,8 @@ class OpenBlock:
     def _field(self, fields: list[str]) -> str | None:
         """Complete the last field; gives the missing text and what follows it, None if unknown."""
         partial, place = fields[-1], len(fields) - 1
-        row, axis = (place - 1) // 3, (place - 1) % 3  # axis 0 is the id
+        # Axis 0 is the id, 1 is x, 2 is y.
+        row, axis = (place - 1) // 3, (place - 1) % 3
         if place == 0:
             complete = self._next_head(partial)
         elif axis == 0:
@@ -112,7 +113,8 @@ class OpenBlock:
     def _next_head(self, partial: str) -> str | None:
         """The time of the next frame, which must begin with `partial`; None at the clip's end."""
         place = self._place(self._head) + (self._step or 1) if self._head else 0
-        if self._head and self._place(self._head) < 0:  # beyond the clip, as a model may be
+        # A model may name a time beyond the clip.
+        if self._head and self._place(self._head) < 0:
             after = f'{float(self._head) + self._gap_s:.1f}'
             return after if self._gap_s > 0 else None
         return next((label for label in self._labels[place:] if label.startswith(partial)), None)

@@ -51,5 +51,6 @@ def _library() -> ctypes.CDLL | None:
         return None
     try:
         return ctypes.CDLL('libm.so.6')
-    except OSError:  # musl has no file of that name
+    except OSError:
+        # With musl there is no file of that name.
         return None

@@ -133,7 +133,8 @@ class OnnxRuntime:
         """As `read`: any of 'logits', 'tokens' and 'logprobs', each (1, last_count, ...)."""
         end = start + len(ids)
         self._grow(end, start)
-        self._visual[:, start:] = False  # what lies above is void
+        # Rows above are void.
+        self._visual[:, start:] = False
         slots: Sequence[int] = [0] * len(ids)
         features = self._no_features
         if video is not None:
@@ -218,11 +219,13 @@ def _session(model: str, path: Path, checkpoint_digest: str, threads: int) -> An
     options.add_session_config_entry(*_FLUSH)
     options.add_session_config_entry(*_STOP)
     try:
-        with flush_denormals():  # the switch above sets this thread as well, for good
+        # The switch above would leave this thread changed for good.
+        with flush_denormals():
             session = onnxruntime.InferenceSession(
                 str(path), options, providers=['CPUExecutionProvider']
             )
-    except Exception as err:  # its errors share no other base
+    except Exception as err:
+        # ONNX Runtime's errors share no other base.
         reason = str(err).strip().split('\n')[0]
         raise BadModel(model, f'cannot load {path.name}: {reason}') from err
     if session.get_modelmeta().custom_metadata_map.get(DIGEST) != checkpoint_digest:
@@ -239,6 +242,7 @@ def _guard(doing: str) -> Iterator[None]:
     """Turn whatever ONNX Runtime raises into BackendError. doing: what the block does."""
     try:
         yield
-    except Exception as err:  # its errors share no other base
+    except Exception as err:
+        # ONNX Runtime's errors share no other base.
         reason = str(err).strip().split('\n')[0]
         raise BackendError(f'{doing}: {type(err).__name__}: {reason}') from err

@@ -130,7 +130,8 @@ class TensorrtRuntime:
             nbytes = rows * self._text.hidden * _BYTES[self._type]
             features = DeviceFeatures(rows, self._memory.allocate(nbytes, 'features of a frame'))
             self._vision.bind('features', features.buffer.address)
-            values = self._cast(patches)  # stays until the wait below
+            # The copy must live until the wait below.
+            values = self._cast(patches)
             self._memory.write(self._tensors['patches'], values)
             self._vision.run(0, {'patches': (1, *patches.shape), 'pooling': self._pooling.shape})
             self._memory.synchronise()
@@ -207,7 +208,8 @@ class TensorrtRuntime:
                 f'{len(ids)} tokens from row {start} on: the engine has {self.capacity} rows'
             )
         profile, features = STEPS if len(ids) <= STEP else READING, 1
-        self._visual[:, start:] = False  # what lies above is void
+        # Rows above are void.
+        self._visual[:, start:] = False
         slots: Sequence[int] = [0] * len(ids)
         if video is not None:
             self._visual[0, start:end] = np.asarray(video.visual) == 1

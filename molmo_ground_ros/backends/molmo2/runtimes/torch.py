@@ -108,7 +108,8 @@ class TorchRuntime:
         end = start + len(ids)
         self._grow(end, start)
         cache = self._cache
-        cache.visual[:, start:] = False  # what lies above is void
+        # Rows above are void.
+        cache.visual[:, start:] = False
         slots, features = torch.zeros((1, len(ids)), dtype=torch.long), None
         if video is not None:
             cache.visual[0, start:end] = torch.tensor(video.visual, device=self._device) == 1
@@ -142,7 +143,8 @@ class TorchRuntime:
         larger.take(self._cache, used_rows)
         self._cache = larger
         if self._graphs is not None:
-            self._graphs.clear()  # they hold the old cache's addresses
+            # Captured graphs hold the old cache's addresses.
+            self._graphs.clear()
 
 
 @dataclass(slots=True)
