@@ -183,6 +183,25 @@ class Settings:
         0, "Tokens an answer may have; 0 takes the task's own limit (2048, tracks 4096, text 512).",
         lowest=0, highest=16384, live=True,
     )  # fmt: skip
+    standing_queries: tuple[str, ...] = _setting(
+        (),
+        'Standing questions, each in plain words or as JSON: {"query": "...", "id": "...", "task": '
+        '"count", "cameras": ["..."], "period": 5, "window": 20, "priority": 0}.',
+    )
+    standing_period_seconds: float = _setting(
+        5.0, 'Time between two times of asking a standing question, in header stamps.',
+        lowest=0.5, highest=3600.0,
+    )  # fmt: skip
+    standing_window_seconds: float = _setting(
+        20.0, 'Length of the window that a standing question is asked about; not over the buffer.',
+        lowest=0.5, highest=63.0,
+    )  # fmt: skip
+    standing_limit: int = _setting(
+        16, 'Standing questions that there may be.', lowest=0, highest=1000
+    )
+    state_file: str = _setting(
+        '', 'File that standing questions are remembered in, with their events; empty: none.'
+    )
     diagnostics_period_seconds: float = _setting(
         1.0, 'Time between two messages on /diagnostics.', lowest=0.1, highest=60.0
     )

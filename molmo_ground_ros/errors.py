@@ -40,6 +40,9 @@ Errors that are used by a single room live there:
     recording.recording.BadClipSpan (a BagError)  two times that are no span of a recording
     backends.sam2.BadPrompt (a BadArgument)       a box or point that SAM 2 cannot be prompted with
     benchmarks.datasets.png.BadIndexedImage (an ImageError)  a PNG without readable numbers
+    grounding.standing.request.BadStanding (a BadRequest)      a value that it does not take
+    grounding.standing.request.UnknownStanding (a BadRequest)  no standing question has this id
+    grounding.standing.state_file.BadState        a state file that cannot be used
     recording.recorded_space.SeveralDepths (a BagError)  a camera has several depth topics
     space.errors.DepthError                       a depth message that cannot be read
     space.errors.CalibrationError                 a camera_info that says nothing usable

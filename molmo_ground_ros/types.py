@@ -234,3 +234,5 @@ class Answer:
     # The model said it cannot answer.
     refused: bool = False
     rejected: tuple[Rejection, ...] = field(default=())
+    # Parts (start, end) of the span that no answer speaks for, where it was joined from several.
+    unseen: tuple[tuple[int, int], ...] = field(default=())

@@ -65,8 +65,9 @@ ROOMS: Mapping[str, Room] = {
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
-        public='calibration grounder job loader motion rate_limit session session_stats stitch',
-        private='ahead guarded_backend placement scores session_settings',
+        public='calibration grounder job loader motion rate_limit session session_stats'
+        ' standing stitch',
+        private='ahead guarded_backend placement scores session_settings tally',
     ),
     'recording': Room(
         ('storage', 'frames', 'space'),

@@ -137,6 +137,7 @@ def answer_of(entry: Mapping[str, Any]) -> Answer:
             Track(track['id'], track['label'], _points(track['points']))
             for track in entry['tracks']
         ),
+        'unseen': tuple((start, end) for start, end in entry.get('unseen', ())),
         'rejected': tuple(Rejection(**rejection) for rejection in entry['rejected']),
     }
     return Answer(**values)

@@ -103,21 +103,24 @@ class Grounder:
         return [answers[place] for place in range(len(questions))]
 
     def ground_each(
-        self, clip: Clip, questions: Sequence[Question]
+        self, clip: Clip, questions: Sequence[Question], on_progress: OnProgress = _go_on
     ) -> Iterator[Answer | Exception]:
         """The answer to each question, or the error that it failed with, in their order.
 
         All are asked together. If that fails, each is asked alone, so that a question which cannot
-        be answered costs no other its answer.
+        be answered costs no other its answer. If `on_progress` returns False, none is asked again.
         """
         try:
-            answers = self.ground_all(clip, questions)
+            answers = self.ground_all(clip, questions, on_progress)
+        except Canceled as error:
+            yield from [error] * len(questions)
+            return
         except Exception as error:  # noqa: BLE001 - a backend may raise anything
             if len(questions) == 1:
                 yield error
             else:
                 for question in questions:
-                    yield from self.ground_each(clip, [question])
+                    yield from self.ground_each(clip, [question], on_progress)
             return
         yield from answers
 

@@ -19,7 +19,7 @@ from molmo_ground_ros.backends.base import (
     Restarting,
     Restarts,
 )
-from molmo_ground_ros.errors import BackendError, GroundError, describe, traceback_text
+from molmo_ground_ros.errors import BackendError, GroundError, ModelStuck, describe, traceback_text
 from molmo_ground_ros.types import Clip, Frame
 
 _log = logging.getLogger(__name__)
@@ -42,6 +42,23 @@ class Call:
     began_ns: int
     # The backend itself ends a model that hangs.
     may_restart: bool = False
+
+
+def stuck(call: Call | None, resolved_ns: int | None, limit_ns: int) -> ModelStuck | None:
+    """The error for questions while the model does not come back from a call; None if it may.
+
+    resolved_ns: when the job that it answers was resolved, by the steady clock; None if it is open.
+    limit_ns: how long it may go on then, or prepare one frame.
+    """
+    if call is None or call.purpose is Purpose.CLOSE or call.may_restart:
+        return None
+    free_ns = call.began_ns
+    if call.purpose is Purpose.ANSWER:
+        if resolved_ns is None:
+            return None
+        free_ns = max(resolved_ns, call.began_ns)
+    overdue_ns = time.monotonic_ns() - free_ns
+    return ModelStuck(call.purpose.value, overdue_ns, limit_ns) if overdue_ns > limit_ns else None
 
 
 class GuardedBackend:

@@ -7,13 +7,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 
-from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe, traceback_text
+import numpy as np
+from numpy.typing import NDArray
+
+from molmo_ground_ros.errors import (
+    BackendError,
+    Canceled,
+    GroundError,
+    ImageError,
+    describe,
+    traceback_text,
+)
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.grounder import Grounder, Progress
-from molmo_ground_ros.types import Answer, Question
+from molmo_ground_ros.types import Answer, EncodedImage, Query, Question
 
 _log = logging.getLogger(__name__)
+
+# Questions whose newest frames are this close share their frames.
+TOGETHER_NS = 100_000_000
 
 
 class Job:
@@ -33,6 +47,15 @@ class Job:
         self.resolved_ns = 0
         # Guarded by _lock, and set once.
         self._outcome: Answer | GroundError | None = None
+
+    @classmethod
+    def answered(cls, question: Question, answer: Answer, timeout_ns: int) -> Job:
+        """A job that needs no model: it has its answer, and a window of no frames."""
+        span_ns = answer.start_ns, answer.end_ns
+        window = PinnedWindow(answer.camera, (), *span_ns, 0, _no_image, lambda *_: None)
+        job = cls(question, window, timeout_ns)
+        job.resolve(answer)
+        return job
 
     @property
     def done(self) -> bool:
@@ -63,10 +86,35 @@ class Job:
         assert outcome is not None
         raise outcome
 
+    @property
+    def outcome(self) -> Answer | GroundError | None:
+        """The outcome; None before there is one."""
+        with self._lock:
+            return self._outcome
+
     def advance(self, progress: Progress) -> bool:
         """Note how far the work has come; False once nobody waits for it any more."""
         self.progress = progress
         return not self.done
+
+
+def _no_image(_: EncodedImage) -> NDArray[np.uint8]:
+    raise ImageError('it was answered without an image')
+
+
+def shared(window: PinnedWindow, query: Query, jobs: Iterable[Job]) -> PinnedWindow:
+    """The window of an open question that was asked together with this one, or its own.
+
+    query: of the window. jobs: those that are open.
+    """
+    if query.start_ns or query.end_ns:
+        return window
+    for job in jobs:
+        has_no_span = not job.question.query.start_ns and not job.question.query.end_ns
+        is_near = 0 <= window.end_ns - job.window.end_ns <= TOGETHER_NS
+        if has_no_span and is_near and job.window.camera == window.camera and not job.done:
+            return job.window
+    return window
 
 
 def run_job(grounder: Grounder, job: Job) -> Answer | GroundError:

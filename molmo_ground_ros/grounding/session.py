@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One worker thread that answers questions one at a time, and the queue in front of it.
 
-While no question waits, the worker prepares frames that have arrived (`ahead.FramePreparer`).
+While no question waits, the worker asks standing questions that are due (`standing`), and prepares
+frames that have arrived (`ahead.FramePreparer`).
 
 Every job is resolved exactly once, by whoever comes first: the worker (with an answer or a
 failure), the watchdog (at the deadline, even while a backend hangs), the caller (cancel) or
@@ -14,40 +15,38 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from molmo_ground_ros.backends.base import Backend, Restarts
 from molmo_ground_ros.errors import (
     BackendError,
+    BadSpan,
     BadTimeout,
     Busy,
     Canceled,
-    ErrorCode,
     GroundError,
     ModelLoading,
     ModelStuck,
+    NoFrames,
     ShuttingDown,
     TimedOut,
     UnknownCamera,
+    WindowNotCovered,
     WorkerEnded,
     describe,
     traceback_text,
 )
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
-from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.ahead import FramePreparer
 from molmo_ground_ros.grounding.calibration import Calibration, read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
-from molmo_ground_ros.grounding.guarded_backend import Call, GuardedBackend, Purpose
-from molmo_ground_ros.grounding.job import Job, run_job
+from molmo_ground_ros.grounding.guarded_backend import Call, GuardedBackend, Purpose, stuck
+from molmo_ground_ros.grounding.job import Job, run_job, shared
 from molmo_ground_ros.grounding.session_settings import SessionSettings
-from molmo_ground_ros.grounding.session_stats import (
-    ModelState,
-    SessionStats,
-    quantiles,
-    running_job,
-)
+from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats, running_job
+from molmo_ground_ros.grounding.standing import StandingPass, StandingQuestions, run_pass
+from molmo_ground_ros.grounding.tally import Tally
 from molmo_ground_ros.language import grammar
 from molmo_ground_ros.types import Answer, Query
 
@@ -55,8 +54,6 @@ _log = logging.getLogger(__name__)
 
 # How often an idle worker looks for frames to prepare.
 IDLE_POLL_S = 0.25
-# Questions whose newest frames are this close share their frames.
-TOGETHER_NS = 100_000_000
 # How long `close` waits for a worker that is inside a backend. The process ends within 2 s.
 JOIN_TIMEOUT_S = 1.0
 # How long it waits then, once the model's own process, if it has one, was ended.
@@ -71,13 +68,16 @@ class Session:
         load: Callable[[], Backend],
         buffers: Mapping[str, ClipBuffer],
         settings: SessionSettings,
+        standing: StandingQuestions | None = None,
     ) -> None:
         """Start the worker, which calls `load` first. `buffers`: by camera name, in order.
 
-        Raises BadSetting for an answer format that there is not.
+        standing: asked while no job waits. Raises BadSetting for an answer format that there is
+        not.
         """
         self._format = grammar.format_of(settings.answer_format)
         self._load = load
+        self._standing = standing
         # Replaced by `set_buffers`, never changed.
         self._buffers = dict(buffers)
         # Replaced by `configure`.
@@ -90,11 +90,9 @@ class Session:
         # Stays until the worker is back, whether the job is resolved or not.
         self._running: Job | None = None
         self._running_since_ns = 0
-        self._outcomes: Counter[str] = Counter()
-        self._late = 0
-        self._latencies_s: deque[float] = deque(maxlen=200)
-        self._last_error = ''
-        self._backend_error = ''
+        # What the running job is of, if it is no question of a caller.
+        self._pass: StandingPass | None = None
+        self._tally = Tally()
         # Set once, by the worker.
         self._backend: GuardedBackend | None = None
         self._preparer: FramePreparer | None = None
@@ -114,6 +112,8 @@ class Session:
         with self._changed:
             self._buffers = dict(buffers)
             self._changed.notify_all()
+        if self._standing is not None:
+            self._standing.set_buffers(buffers)
 
     def wait_ready(self, timeout_s: float | None = None) -> bool:
         """Wait until the model is loaded; False on time-out. Raises what loading raised."""
@@ -132,15 +132,16 @@ class Session:
 
         The window is fixed and its frames held now, whatever the camera sends later. One of the
         whole buffer is that of an open question of the same kind, if no more than 0.1 s of images
-        came since: questions asked together share frames, and the work that is done on them. Raises
-        BadRequest and its kind, ModelLoading, BackendError (loading failed), WorkerEnded,
-        ModelStuck, Busy, NoFrames, WindowNotCovered, ShuttingDown.
+        came since: questions asked together share frames, and the work that is done on them. A span
+        that the buffer does not hold is answered at once from the events of the same standing
+        question, if there is one. Raises BadRequest and its kind, ModelLoading, BackendError
+        (loading failed), WorkerEnded, ModelStuck, Busy, NoFrames, WindowNotCovered, ShuttingDown.
         """
         try:
             job = self._admit(query, timeout_ns)
         except GroundError as error:
             with self._changed:
-                self._count(error)
+                self._tally.count(error)
             raise
         return job
 
@@ -158,7 +159,6 @@ class Session:
             call, restarts = self._call(), self._restarts()
             restarting = restarts.going_on and self._state is ModelState.READY
             preparing = call is not None and call.purpose is Purpose.PREPARE
-            p50_s, p95_s = quantiles(self._latencies_s)
             return SessionStats(
                 state=ModelState.RESTARTING if restarting else self._state,
                 load_error=str(self._load_error or ''),
@@ -169,15 +169,10 @@ class Session:
                 running_s=(now_ns - self._running_since_ns) / 1e9 if self._running else 0.0,
                 running=running_job(self._running),
                 preparing_s=(now_ns - call.began_ns) / 1e9 if call and preparing else 0.0,
-                outcomes=dict(self._outcomes),
-                late=self._late,
-                latency_p50_s=p50_s,
-                latency_p95_s=p95_s,
                 prepared=self._preparer.prepared if self._preparer else 0,
                 unprepared=self._preparer.failed if self._preparer else 0,
                 prepare_error=self._preparer.last_error if self._preparer else '',
-                backend_error=self._backend_error,
-                last_error=self._last_error,
+                **self._tally.values(),
             )
 
     def close(self) -> None:
@@ -207,26 +202,20 @@ class Session:
         buffer = self._buffer(query.camera)
         with self._changed:
             self._check_open()
-        window = buffer.pin(query.start_ns, query.end_ns)
         timeout_ns = timeout_ns or round(self._settings.timeout_seconds * 1e9)
+        try:
+            window = buffer.pin(query.start_ns, query.end_ns)
+        except (BadSpan, NoFrames, WindowNotCovered):
+            answer = self._standing.recall(query, question) if self._standing else None
+            if answer is None:
+                raise
+            return Job.answered(question, answer, timeout_ns)
         with self._changed:
             self._check_open()
-            job = Job(question, self._shared(query, window), timeout_ns)
+            job = Job(question, shared(window, query, self._open_jobs()), timeout_ns)
             self._queue.append(job)
             self._changed.notify_all()
         return job
-
-    def _shared(self, query: Query, window: PinnedWindow) -> PinnedWindow:
-        """The window of an open question that was asked together with this one, or its own."""
-        jobs = self._open_jobs()
-        if query.start_ns or query.end_ns:
-            return window
-        for job in jobs:
-            has_no_span = not job.question.query.start_ns and not job.question.query.end_ns
-            is_near = 0 <= window.end_ns - job.window.end_ns <= TOGETHER_NS
-            if has_no_span and is_near and job.window.camera == window.camera and not job.done:
-                return job.window
-        return window
 
     def _buffer(self, camera: str) -> ClipBuffer:
         buffers = self._buffers
@@ -249,7 +238,8 @@ class Session:
         stuck = self._stuck()
         if stuck is not None:
             raise stuck
-        open_jobs = len(self._queue) + (self._running is not None)
+        # Standing questions take no place in the queue.
+        open_jobs = len(self._queue) + (self._running is not None and self._pass is None)
         if open_jobs > self._settings.queue_size:
             raise Busy(open_jobs)
 
@@ -265,36 +255,18 @@ class Session:
 
     def _stuck(self) -> ModelStuck | None:
         """The error for a question while the model does not come back, or None if it may."""
-        call, job = self._call(), self._running
-        if call is None or call.purpose is Purpose.CLOSE or call.may_restart:
-            return None
-        free_ns = call.began_ns
-        if call.purpose is Purpose.ANSWER:
-            if job is None or not job.done:
-                return None
-            free_ns = max(job.resolved_ns, call.began_ns)
-        overdue_ns = time.monotonic_ns() - free_ns
-        limit_ns = round(self._settings.stuck_seconds * 1e9)
-        if overdue_ns <= limit_ns:
-            return None
-        return ModelStuck(call.purpose.value, overdue_ns, limit_ns)
+        job, limit_ns = self._running, round(self._settings.stuck_seconds * 1e9)
+        resolved_ns = job.resolved_ns if job and job.done else None
+        return stuck(self._call(), resolved_ns, limit_ns)
 
     def _finish(self, job: Job, outcome: Answer | GroundError) -> None:
         set_now = job.resolve(outcome)
         with self._changed:
-            if not set_now:
-                self._late += 1
-                return
-            self._count(outcome)
-            if isinstance(outcome, Answer):
-                elapsed_ns = time.monotonic_ns() - job.deadline_ns + job.timeout_ns
-                self._latencies_s.append(elapsed_ns / 1e9)
-
-    def _count(self, outcome: Answer | GroundError) -> None:
-        code = outcome.code if isinstance(outcome, GroundError) else ErrorCode.OK
-        self._outcomes[code.name] += 1
-        if isinstance(outcome, GroundError):
-            self._last_error = str(outcome)
+            if set_now:
+                began_ns = job.deadline_ns - job.timeout_ns
+                self._tally.count(outcome, time.monotonic_ns() - began_ns)
+            else:
+                self._tally.count_late()
 
     def _watch(self) -> None:
         """Resolve jobs whose deadline has passed; sleeps until the next deadline."""
@@ -355,12 +327,14 @@ class Session:
         job = self._take()
         if job is None:
             return False
-        outcome = run_job(grounder, job)
-        self._finish(job, outcome)
+        if self._pass is None:
+            outcome = run_job(grounder, job)
+            self._finish(job, outcome)
+        else:
+            outcome = self._run_pass(grounder, self._pass)
         with self._changed:
-            self._running = None
-            if isinstance(outcome, Answer | BackendError):
-                self._backend_error = '' if isinstance(outcome, Answer) else str(outcome)
+            self._running = self._pass = None
+            self._tally.note_backend(outcome)
         return True
 
     def _load_backend(self) -> GuardedBackend | None:
@@ -382,8 +356,12 @@ class Session:
         return backend
 
     def _take(self) -> Job | None:
-        """The next job; None at the end. Prepares frames, one at a time, until there is one."""
-        idle_s = None if self._preparer is None else 0.0
+        """The next job; None at the end.
+
+        While no caller's waits, standing questions that are due make one. While none is due, frames
+        are prepared, one at a time.
+        """
+        idle_s = None if self._preparer is None and self._standing is None else 0.0
         while True:
             with self._changed:
                 self._changed.wait_for(
@@ -396,6 +374,27 @@ class Session:
                     self._running_since_ns = time.monotonic_ns()
                     return self._running
                 buffers = self._buffers
+            due = self._standing.next_pass() if self._standing else None
+            if due is not None:
+                return self._take_pass(due)
+            idle_s = IDLE_POLL_S
             if self._preparer is not None:
                 self._preparer.use(buffers)
                 idle_s = 0.0 if self._preparer.step() else IDLE_POLL_S
+
+    def _take_pass(self, due: StandingPass) -> Job | None:
+        with self._changed:
+            if self._state is ModelState.CLOSED:
+                return None
+            self._running, self._pass = due.job, due
+            self._running_since_ns = time.monotonic_ns()
+            # The watchdog now waits for its deadline.
+            self._changed.notify_all()
+        return due.job
+
+    def _run_pass(self, grounder: Grounder, due: StandingPass) -> Answer | GroundError:
+        """Ask the standing questions of a pass; returns the outcome of the first."""
+        outcomes = run_pass(grounder, due)
+        if self._standing is not None:
+            self._standing.deliver(due, outcomes)
+        return outcomes[0]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a session reads of the settings."""
+"""What a session and its standing questions read of the settings."""
 
 from __future__ import annotations
 
@@ -43,4 +43,53 @@ class SessionSettings(Protocol):
     @property
     def timeout_seconds(self) -> float:
         """How long a question may take that names no time itself."""
+        ...
+
+
+class StandingSettings(Protocol):
+    """What standing questions are told. `config.Settings` says what each means."""
+
+    @property
+    def answer_format(self) -> str:
+        """A name of `grammar.FORMATS`."""
+        ...
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Tokens that an answer may have; 0 leaves each task its own limit."""
+        ...
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long each question of a pass may take."""
+        ...
+
+    @property
+    def buffer_seconds(self) -> float:
+        """How much a camera's buffer holds."""
+        ...
+
+    @property
+    def standing_queries(self) -> tuple[str, ...]:
+        """The questions to begin with: see `standing.request.read_request`."""
+        ...
+
+    @property
+    def standing_period_seconds(self) -> float:
+        """The period of a question that names none."""
+        ...
+
+    @property
+    def standing_window_seconds(self) -> float:
+        """The window of a question that names none."""
+        ...
+
+    @property
+    def standing_limit(self) -> int:
+        """How many standing questions there may be."""
+        ...
+
+    @property
+    def state_file(self) -> str:
+        """Where they are remembered; '' = nowhere."""
         ...

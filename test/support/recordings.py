@@ -104,7 +104,7 @@ def side_by_side(seed: int, seconds: float = 300.0) -> Recording:
 def replies(recording: Recording, noise: Noise, seed: int) -> list[Reply]:
     """What a model that is as wrong as `noise` says about each window."""
     chance = np.random.default_rng(seed)
-    return [_reply(recording, *window, noise, chance) for window in recording.windows]
+    return [reply_to(recording, *window, noise, chance) for window in recording.windows]
 
 
 def text(reply: Reply) -> str:
@@ -243,13 +243,14 @@ def _events(
     return sorted(events)
 
 
-def _reply(
+def reply_to(
     recording: Recording,
     span: tuple[int, int],
     shown: list[windows.Sample],
     noise: Noise,
     chance: np.random.Generator,
 ) -> Reply:
+    """What a model that is as wrong as `noise` says about one window and its frames."""
     stamps = np.array([recording.stamps[one.index] for one in shown])
     known = np.ones(len(recording.places), bool)
     if chance.random() < noise.missing:

@@ -21,6 +21,7 @@ that the model made inside one window.
 """
 
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.events import EVENT_NS as RIPE_NS
 from molmo_ground_ros.grounding.stitch.finding import (
     AnsweredWindow,
     Event,
@@ -36,6 +37,7 @@ from molmo_ground_ros.grounding.stitch.running import RunningStitcher
 from molmo_ground_ros.grounding.stitch.stitcher import Stitcher
 
 __all__ = [
+    'RIPE_NS',
     'SAMPLE_PERIOD_NS',
     'AnsweredWindow',
     'Event',

@@ -35,6 +35,10 @@ class CoveredTime:
         self._older_covered_ns = 0
         self._older_ns = 0
 
+    def begin(self, since_ns: int) -> None:
+        """Set the time from which coverage is counted, before the first window."""
+        self.since_ns = self.until_ns = self.end_ns = since_ns
+
     def add(self, window: AnsweredWindow, earlier: Sequence[AnsweredWindow], why: str = '') -> None:
         """Take the next window. Holes of up to a step of the grid hold no frame, and are no gaps.
 
@@ -42,7 +46,7 @@ class CoveredTime:
         window ends, where those windows know none.
         """
         if not self.end_ns:
-            self.since_ns = self.until_ns = window.start_ns
+            self.begin(window.start_ns)
         self.end_ns = max(self.end_ns, window.end_ns)
         if window.seen_until_ns < window.start_ns:
             return

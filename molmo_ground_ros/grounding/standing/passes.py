@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""All questions that are due on one camera, asked about one window at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe, traceback_text
+from molmo_ground_ros.frames.pinned_window import PinnedWindow
+from molmo_ground_ros.grounding.grounder import Grounder, Progress
+from molmo_ground_ros.grounding.job import Job
+from molmo_ground_ros.grounding.standing.course import Course
+from molmo_ground_ros.types import Answer, Question
+
+_log = logging.getLogger(__name__)
+
+Outcome = Answer | GroundError
+
+
+@dataclass(frozen=True, slots=True)
+class StandingPass:
+    """One turn of several questions. Its job has the deadline, and is resolved like any other."""
+
+    window: PinnedWindow
+    courses: tuple[Course, ...]
+    # As they were when the pass was made.
+    questions: tuple[Question, ...]
+    job: Job
+
+
+def run_pass(grounder: Grounder, asked_now: StandingPass) -> Sequence[Outcome]:
+    """The outcome of each question, in their order; every failure is returned as an error."""
+    job, questions = asked_now.job, asked_now.questions
+    try:
+        outcomes = _ask(grounder, asked_now)
+    except GroundError as error:
+        outcomes = [error] * len(questions)
+    except BaseException as error:  # noqa: BLE001 - an image decoder may raise anything
+        _log.error('standing questions failed: %s', traceback_text(error))
+        outcomes = [BackendError(describe(error))] * len(questions)
+    if not job.resolve(next((o for o in outcomes if isinstance(o, Answer)), outcomes[0])):
+        # It was resolved before: it took too long, or the session ended.
+        why = job.outcome
+        if isinstance(why, GroundError):
+            outcomes = [why if isinstance(o, Canceled) else o for o in outcomes]
+    return outcomes
+
+
+def _ask(grounder: Grounder, asked_now: StandingPass) -> list[Outcome]:
+    job = asked_now.job
+    if not job.advance(Progress('decoding')):
+        raise Canceled('queued')
+    clip = asked_now.window.decode()
+    if not job.advance(Progress('generating')):
+        raise Canceled('decoding')
+    return [
+        outcome if isinstance(outcome, Answer | GroundError) else BackendError(describe(outcome))
+        for outcome in grounder.ground_each(clip, asked_now.questions, job.advance)
+    ]
