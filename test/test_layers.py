@@ -48,6 +48,7 @@ ROOMS: Mapping[str, Room] = {
         ('storage',),
         'assignment buffer_stats clip_buffer decoded_cache image masks pinned_window sampled_clip'
         ' video_file windows',
+        private='compressed_image jpeg picture_head raw_image',
     ),
     'space': Room(
         (),

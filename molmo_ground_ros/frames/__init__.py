@@ -3,6 +3,10 @@
 """Images and their time. Knows nothing of models, recordings or ROS.
 
 image.py          decodes the image of a message
+raw_image.py      rows of samples in one of many layouts
+compressed_image.py  a picture file in a message
+jpeg.py           the structure of a JPEG
+picture_head.py   the size of other picture files
 decoded_cache.py  holds decoded images, bounded in bytes
 windows.py        which frames of a window are shown, and how a long span is cut into windows
 sampled_clip.py   loads the frames of one window

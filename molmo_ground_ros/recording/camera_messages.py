@@ -48,9 +48,9 @@ def camera_info(message: bytes | memoryview, *, rectified: bool) -> CameraInfoMe
     if stamp_ns is None:
         raise ImageError(f'the message of {len(message)} bytes does not begin as {CAMERA_INFO}')
     reader = CdrReader(memoryview(message), STAMP_BYTES)
-    frame_id = reader.text('frame id')
+    frame_id = reader.text()
     height, width = reader.number(), reader.number()
-    distortion = reader.text('distortion model')
+    distortion = reader.text()
     count = reader.number()
     if count > _LONGEST_D:
         raise ImageError(f'the camera_info has {count} distortion coefficients')
@@ -74,7 +74,7 @@ def transforms(message: bytes | memoryview) -> list[Transform]:
 
 def _transform(reader: CdrReader) -> Transform:
     stamp_ns = reader.stamp()
-    parent, child = reader.text('frame id'), reader.text('child frame id')
+    parent, child = reader.text(), reader.text()
     x, y, z, *rotation = reader.doubles(7)
     qx, qy, qz, qw = rotation
     return Transform(parent, child, stamp_ns, (x, y, z), (qx, qy, qz, qw))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from molmo_ground_ros.errors import ImageError
+from molmo_ground_ros.errors import ImageError, clean
 from molmo_ground_ros.frames.image import ENCODINGS
 from molmo_ground_ros.types import CompressedImage, EncodedImage, RawImage
 
@@ -29,7 +29,6 @@ _U32 = {'<': struct.Struct('<I'), '>': struct.Struct('>I')}
 _ORDERS = {0: '>', 1: '<', 6: '>', 7: '<'}
 _CDR_2 = (6, 7)
 _SECOND_NS = 1_000_000_000
-_LONGEST_TEXT = 4096  # bytes of a frame id, format or encoding
 _COMPRESSED_STARTS = (b'\xff\xd8', b'\x89PNG')
 
 
@@ -43,12 +42,15 @@ class ImageMessage:
 
 
 def stamp_of(head: bytes | memoryview) -> int | None:
-    """The header stamp in a message's first STAMP_BYTES, ns; None if it is no image message."""
+    """The header stamp in a message's first STAMP_BYTES, ns; None if it is no image message.
+
+    Nanoseconds of a second and more are added to the seconds: that can be read in one way only.
+    """
     order = _ORDERS.get(head[1]) if len(head) >= STAMP_BYTES and head[0] == 0 else None
     if order is None:
         return None
     second, nanosecond = _STAMP[order].unpack_from(head, 4)
-    if second < 0 or nanosecond >= _SECOND_NS:
+    if second < 0:
         return None
     return int(second * _SECOND_NS + nanosecond)
 
@@ -62,13 +64,11 @@ def image_message(message: bytes | memoryview, kind: str) -> ImageMessage:
     if stamp_ns is None:
         raise ImageError(f'the message of {len(message)} bytes does not begin as {kind}')
     reader = CdrReader(memoryview(message), STAMP_BYTES)
-    frame_id = reader.text('frame id')
+    frame_id = reader.text()
     if kind == COMPRESSED:
-        return ImageMessage(
-            stamp_ns, frame_id, CompressedImage(reader.text('format'), reader.data())
-        )
+        return ImageMessage(stamp_ns, frame_id, CompressedImage(reader.text(), reader.data()))
     height, width = reader.number(), reader.number()
-    encoding = reader.text('encoding')
+    encoding = reader.text()
     is_bigendian = bool(reader.byte())
     step = reader.number()
     image = RawImage(width, height, encoding, step, reader.data(), is_bigendian)
@@ -123,16 +123,10 @@ class CdrReader:
             self._offset += -(self._offset - 4) % self._alignment
         return struct.unpack(f'{self._order}{count}d', self._take(8 * count))
 
-    def text(self, name: str) -> str:
-        """A text; the name is for messages."""
-        length = self.number()
-        if not 0 < length <= _LONGEST_TEXT:
-            raise ImageError(f'the {name} has {length} bytes')
-        raw = bytes(self._take(length))
-        try:
-            return raw.rstrip(b'\0').decode()
-        except UnicodeDecodeError as err:
-            raise ImageError(f'the {name} is no text: {raw!r}') from err
+    def text(self) -> str:
+        """A text; bytes that are no text are replaced, since few texts are needed."""
+        raw = bytes(self._take(self.number()))
+        return clean(raw.rstrip(b'\0').decode(errors='replace'))
 
     def data(self) -> memoryview:
         """A sequence of bytes, as a view."""

@@ -65,7 +65,10 @@ class OpenFile:
 
     def read(self, at: int, count: int) -> bytes:
         """Bytes of the file. Raises OSError."""
-        return os.pread(self.descriptor, min(count, max(self.size - at, 0)), at)
+        # What a damaged file states may be no place or count at all.
+        if not 0 <= at < self.size or count <= 0:
+            return b''
+        return os.pread(self.descriptor, min(count, self.size - at), at)
 
 
 @dataclass(frozen=True, slots=True)

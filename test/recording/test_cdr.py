@@ -1,5 +1,7 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+import struct
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,10 @@ def test_every_cut_message_is_an_image_error(kind: str) -> None:
         pytest.param(b'\0\1\0\0' + b'\1\0\0\0\2\0\0\0', 1_000_000_002, id='little-endian'),
         pytest.param(b'\0\7\0\0' + b'\1\0\0\0\2\0\0\0', 1_000_000_002, id='CDR 2'),
         pytest.param(b'\0\1\0\0' + b'\xff' * 4 + bytes(4), None, id='negative'),
-        pytest.param(b'\0\1\0\0' + bytes(4) + b'\0\xca\x9a\x3b', None, id='a whole second'),
+        pytest.param(
+            b'\0\1\0\0' + bytes(4) + b'\0\xca\x9a\x3b', 1_000_000_000, id='a second of ns'
+        ),
+        pytest.param(b'\0\1\0\0\1\0\0\0' + b'\xff' * 4, 5_294_967_295, id='most ns'),
         pytest.param(b'\0\3\0\0' + bytes(8), None, id='other encapsulation'),
         pytest.param(b'\1\1\0\0' + bytes(8), None, id='no encapsulation'),
         pytest.param(b'\0\1\0\0' + bytes(7), None, id='short'),
@@ -75,6 +80,26 @@ def test_every_cut_message_is_an_image_error(kind: str) -> None:
 )
 def test_stamp_is_read_or_refused(head: bytes, stamp_ns: int | None) -> None:
     assert cdr.stamp_of(head) == stamp_ns
+
+
+@pytest.mark.parametrize('kind', [RAW, COMPRESSED])
+@pytest.mark.parametrize(
+    ('raw', 'text'),
+    [
+        pytest.param(b'', '', id='length 0, as some writers count no end'),
+        pytest.param(b'cam', 'cam', id='no end'),
+        pytest.param(b'\xff\xfecam\0', '\ufffd\ufffdcam', id='no UTF-8'),
+        pytest.param(b'c\0m\0', 'c\ufffdm', id='an end inside'),
+        pytest.param(b'x' * 5000 + b'\0', 'x' * 5000, id='long'),
+    ],
+)
+def test_frame_id_of_any_bytes_costs_no_picture(kind, raw, text) -> None:
+    data = bytes(TYPES.serialize_cdr(message(kind, ''), kind))
+    at = cdr.STAMP_BYTES
+    head = data[:at] + struct.pack('<I', len(raw)) + raw + bytes(-len(raw) % 4)
+    found = cdr.image_message(head + data[at + 8 :], kind)
+    assert found.frame_id == text
+    assert found.image.nbytes == cdr.image_message(data, kind).image.nbytes
 
 
 def test_type_is_told_by_a_message_itself() -> None:

@@ -139,7 +139,7 @@ def test_pictures_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     file.write_bytes(data)
     with open_recording(folder) as recording:
         assert [one.stamp_ns for one in recording.messages()] == [stamp(0), stamp(2), stamp(3)]
-        with pytest.raises(ImageError, match='the format is no text'):
+        with pytest.raises(ImageError, match=r'needs \d+ from byte'):
             recording.message(stamp(1))
         (loss,) = recording.loss
         assert loss.kind is LossKind.UNDECODABLE and loss.messages == 1

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings as people have them: each file in `cases/` was made after a public report of a bug."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from molmo_ground_ros.frames import image
+from molmo_ground_ros.recording import LossKind, Recording, open_recording
+from molmo_ground_ros.types import CompressedImage
+
+CASES = Path(__file__).with_name('cases')
+START_S = 1_700_000_000
+RED = (200, 40, 20)
+
+
+def colours(recording: Recording) -> list[tuple[int, ...]]:
+    """The mean colour of every picture."""
+    decoded = (image.decode(message.image) for message in recording.messages())
+    return [tuple(pixels.reshape(-1, 3).mean(0).round().astype(int)) for pixels in decoded]
+
+
+def check(name: str, topic: str, seconds: list[float], colour: tuple[int, ...]) -> Recording:
+    """Every picture of the only camera has its stamp and colour."""
+    recording = open_recording(CASES / name)
+    assert recording.topic == topic
+    assert [stamp_ns / 1e9 for stamp_ns in recording.stamps.tolist()] == pytest.approx(seconds)
+    assert len(recording.clip(*recording.windows()[0]).frames) > 0
+    assert np.abs(np.array(colours(recording)) - colour).max() <= 3
+    return recording
+
+
+TENTHS = [START_S, START_S + 0.1, START_S + 0.2]
+
+
+@pytest.mark.parametrize(
+    ('name', 'topic', 'seconds', 'colour'),
+    [
+        ('jpeg-label-rgb8.mcap', '/cam/image/compressed', TENTHS, RED),
+        ('bayer-jpeg.mcap', '/cam/image/compressed', [START_S], RED),
+        ('nanosec-over-1e9.mcap', '/cam/image/compressed', [1, 2, 3], RED),
+        ('frame-id-of-length-0.mcap', '/cam/image/compressed', TENTHS, RED),
+        ('step-4-rgba8.mcap', '/cam/image_raw', TENTHS, RED),
+        ('nv21-step-2w.mcap', '/cam/image_raw', TENTHS, (254, 0, 0)),
+    ],
+)
+def test_every_picture_is_read_without_a_loss(name, topic, seconds, colour) -> None:
+    assert check(name, topic, seconds, colour).loss == ()
+
+
+@pytest.mark.parametrize('name', ['no-eoi.jpg', 'junk-before-dqt.jpg'])
+def test_jpeg_that_a_decoder_can_read_is_read(name) -> None:
+    pixels = image.decode(CompressedImage('jpeg', (CASES / name).read_bytes()))
+    assert np.abs(pixels.astype(int) - RED).max() <= 3
+
+
+def test_hole_in_a_chunk_head_costs_that_chunk_alone() -> None:
+    with open_recording(CASES / 'zero-hole-in-chunk-head.mcap') as recording:
+        assert np.abs(np.array(colours(recording)) - RED).max() <= 3
+        # All but one of three chunks of two: a picture behind the hole is readable as well.
+        assert len(recording.stamps) == 5
+        assert LossKind.BAD_RECORD in {loss.kind for loss in recording.loss}
