@@ -103,11 +103,11 @@ class RecordingIndex:
         return [name for name, joined in self.companions.items() if kind in joined.kinds.values()]
 
     def payload(self, topic: str, number: int) -> bytes | memoryview:
-        """The bytes of a companion topic's message, by its place in the timeline.
+        """The bytes of a topic's message, by its number in the timeline.
 
         Raises ImageError where it cannot be read.
         """
-        joined = self.companions[topic]
+        joined = self.companions[topic] if topic in self.companions else self.timelines[topic]
         source = self.sources[int(joined.sources[number])]
         return source.payload(int(joined.places[number]))
 

@@ -52,7 +52,7 @@ class CameraInput:
             CompressedImage if compressed else Image,
             topic,
             self.on_image,
-            _image_qos(self._settings),
+            image_qos(self._settings),
             callback_group=MutuallyExclusiveCallbackGroup(),
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=self._on_incompatible_qos, message_lost=self._on_lost
@@ -116,7 +116,8 @@ def _buffer(camera: str, settings: Settings, decoded: DecodedCache) -> ClipBuffe
     )
 
 
-def _image_qos(settings: Settings) -> QoSProfile:
+def image_qos(settings: Settings) -> QoSProfile:
+    """The quality of service of images, depth and calibrations."""
     policies = {
         'best_effort': ReliabilityPolicy.BEST_EFFORT,
         'reliable': ReliabilityPolicy.RELIABLE,

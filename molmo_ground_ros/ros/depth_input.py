@@ -12,13 +12,13 @@ from typing import Any
 from numpy.typing import NDArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import clean, describe
 from molmo_ground_ros.ros import convert
+from molmo_ground_ros.ros.camera_input import image_qos
 from molmo_ground_ros.ros.depth_buffer import Calibrations, DepthBuffer
 from molmo_ground_ros.ros.pairing import pairing
 from molmo_ground_ros.ros.transform_input import TransformInput
@@ -81,7 +81,7 @@ class DepthInput:
         self._shares_info = topics.depth_info == topics.camera_info
         self._depth = Calibrations(topics.depth_info)
         self._transforms = transforms
-        self._node = node
+        self._node, self._settings = node, settings
         self._newest_ns = 0
         self._pairing = pairing(2, self._on_pair)
         self._subscriptions: list[Subscription] = []
@@ -148,7 +148,7 @@ class DepthInput:
         group = MutuallyExclusiveCallbackGroup()
         self._subscriptions.append(
             self._node.create_subscription(
-                kind, topic, callback, qos_profile_sensor_data, callback_group=group
+                kind, topic, callback, image_qos(self._settings), callback_group=group
             )
         )
 

@@ -25,7 +25,7 @@ from tools.wide_tabletop.looks import photograph
 from tools.wide_tabletop.record import SEEN, Exposure, truth_row
 from tools.wide_tabletop.render import Stage
 from tools.wide_tabletop.truth import ABSENT, Event
-from tools.wide_tabletop.world import HEIGHT, WIDTH, Scene, state_at
+from tools.wide_tabletop.world import HEIGHT, WIDTH, Floats, Scene, state_at
 
 IMAGE, INFO = '/camera/image/compressed', '/camera/camera_info'
 DEPTH, TF, TF_STATIC = '/camera/depth/image', '/tf', '/tf_static'
@@ -153,35 +153,51 @@ def _messages(
                     _transform(types, now, FRAME_ID, *_camera_pose(scene, span, time_s)),
                 )
             yield TF, now, _gripper(types, scene, time_s, now)
+            is_measured = number % round(span.rate_hz / 2) == 0
             with_depth = number % span.depth_every == 0
-            shot = stage.shoot(scene, time_s, span.view, depth=with_depth)
+            shot = stage.shoot(scene, time_s, span.view, depth=with_depth or is_measured)
             image = photograph(shot.image, scene.look, rng)
-            if number % round(span.rate_hz / 2) == 0:
+            if is_measured:
                 exposure = Exposure(state_at(scene, time_s), image, shot)
                 pictures.append(_picture_truth(scene, span, exposure))
             yield IMAGE, now + LATENCY_NS, _jpeg(types, header, image, span.jpeg_quality)
             yield INFO, now + LATENCY_NS, _camera_info(types, header, camera.focal_px)
-            if shot.depth is not None:
+            if with_depth and shot.depth is not None:
                 yield DEPTH, now + LATENCY_NS, _depth(types, header, shot.depth)
     finally:
         stage.close()
 
 
 def _picture_truth(scene: Scene, span: Span, exposure: Exposure) -> dict[str, Any]:
-    """Which things a picture shows, each with a pixel in its mask and its place in the world."""
+    """Which things a picture shows: a pixel in its mask, what that shows, and its middle.
+
+    surface_m: the place in the world that the pixel shows. position_m: the thing's middle.
+    """
     row, rows = truth_row(scene, span.view, exposure), []
     for thing in np.flatnonzero(row['visible'] >= SEEN):
-        x, y = row['point'][thing] * (WIDTH, HEIGHT)
+        x, y = (round(float(v), 1) for v in row['point'][thing] * (WIDTH, HEIGHT))
         rows.append(
             {
                 'thing': int(thing),
-                'x': round(float(x), 1),
-                'y': round(float(y), 1),
+                'x': x,
+                'y': y,
+                'surface_m': [round(float(v), 5) for v in _surface(scene, span, exposure, x, y)],
                 'visible': round(float(row['visible'][thing]), 2),
                 'position_m': [round(float(v), 4) for v in row['position_m'][thing]],
             }
         )
     return {'stamp_ns': stamp_ns(exposure.state.time_s), 'things': rows}
+
+
+def _surface(scene: Scene, span: Span, exposure: Exposure, x: float, y: float) -> Floats:
+    """(3,) what a pixel shows, in the world, by the renderer's own depth."""
+    camera, depth = scene.cameras[span.view], exposure.shot.depth
+    if depth is None:
+        return np.full(3, np.nan)
+    eye, rotation = camera.pose(exposure.state.time_s)
+    ray = np.array(((x - WIDTH / 2) / camera.focal_px, (y - HEIGHT / 2) / camera.focal_px, 1.0))
+    place: Floats = eye + rotation @ (ray * float(depth[int(y), int(x)]))
+    return place
 
 
 def _stamp(types: Any, at_ns: int) -> Any:
