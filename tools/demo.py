@@ -23,25 +23,31 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
-from builtin_interfaces.msg import Duration, Time
+from builtin_interfaces.msg import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Header
 
-from molmo_ground_ros.errors import ErrorCode
+from molmo_ground_ros.errors import BagError, ErrorCode
 from molmo_ground_ros.frames import image
-from molmo_ground_ros.recording import ImageMessage, open_recording
+from molmo_ground_ros.recording import (
+    ImageMessage,
+    Recording,
+    SpaceTopics,
+    find_space,
+    open_recording,
+)
 from molmo_ground_ros.reports.answer_table import POINT_HEADER, point_rows, score_text, text_table
 from molmo_ground_ros.reports.contact_sheet import Tile, contact_sheet, save_png
+from molmo_ground_ros.reports.words import metres
 from molmo_ground_ros.srv import Ground
-from molmo_ground_ros.types import CompressedImage as EncodedCompressed
-from molmo_ground_ros.types import Point
+from molmo_ground_ros.types import Point, Position, PositionStatus
+from tools.player import Player
 
 ROOT = Path(__file__).parent.parent
 QUESTION = 'how many times was the red block grasped?'
 START_TIMEOUT_S = 120.0  # for the node to appear and load its model
 ANSWER_TIMEOUT_S = 120
+PLACE_HEADER = ('id', 'point', 'middle of the block', 'apart')
 MATCH_S = 0.5  # a grasp is found if a point lies this close to it in time
 
 
@@ -50,19 +56,36 @@ def main() -> int:
     options = _options()
     truth = json.loads(options.truth.read_text())
     with open_recording(options.bag) as recording:
-        topic = recording.topic
         pictures = list(recording.messages())
+        reply = _answer(options, recording, pictures)
+    return _report(options, reply, truth, pictures)
+
+
+def _answer(
+    options: argparse.Namespace, recording: Recording, pictures: Sequence[ImageMessage]
+) -> Any:
+    """Start the node, play the recording to it, and ask."""
     rclpy.init()
     asker = Node('planner')
     executor = SingleThreadedExecutor()
     executor.add_node(asker)
     threading.Thread(target=executor.spin, daemon=True).start()
-    with _node(topic, options.model, options.backend):
-        _play(asker, topic, pictures, options.rate)
+    space = _space(recording)
+    with _node(recording.topic, space, options):
+        _play(asker, recording, space, pictures, options.rate)
         reply = _ask(asker, options.question)
     executor.shutdown()
     rclpy.shutdown()
-    return _report(options, reply, truth, pictures)
+    return reply
+
+
+def _space(recording: Recording) -> SpaceTopics | None:
+    """Where positions in metres come from; None if the recording has no depth."""
+    try:
+        return find_space(recording, SpaceTopics())
+    except BagError as err:
+        print(f'no positions: {err}')
+        return None
 
 
 def _options() -> argparse.Namespace:
@@ -72,17 +95,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--model', type=Path, default=ROOT / 'models/tabletop')
     parser.add_argument('--backend', default='onnx')
     parser.add_argument('--question', default=QUESTION)
+    parser.add_argument('--frame', default='world', help='of the positions in metres')
     parser.add_argument('--rate', type=float, default=2.0, help='times real time')
     parser.add_argument('--sheet', type=Path, default=ROOT / 'build/demo.png')
     return parser.parse_args()
 
 
 @contextmanager
-def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
+def _node(topic: str, space: SpaceTopics | None, options: argparse.Namespace) -> Iterator[None]:
     """The real node in its own process, until the block ends."""
     parameters = {
-        'backend': backend,
-        'model': str(model),
+        'backend': options.backend,
+        'model': str(options.model),
         'image_topics': f"['{topic}']",
         'camera_names': "['camera']",
         'buffer_seconds': '63.0',
@@ -90,6 +114,12 @@ def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
         'qos_reliability': 'reliable',
         'qos_depth': '100',
     }
+    if space is not None:
+        parameters |= {
+            'depth_topics': f"['{space.depth}']",
+            'camera_info_topics': f"['{space.camera_info}']",
+            'target_frame': options.frame,
+        }
     command = [sys.executable, '-m', 'molmo_ground_ros.ros.process', '--ros-args']
     for name, value in parameters.items():
         command += ['-p', f'{name}:={value}']
@@ -104,40 +134,21 @@ def _node(topic: str, model: Path, backend: str) -> Iterator[None]:
             process.kill()
 
 
-def _play(node: Node, topic: str, pictures: Sequence[ImageMessage], rate: float) -> None:
+def _play(
+    node: Node,
+    recording: Recording,
+    space: SpaceTopics | None,
+    pictures: Sequence[ImageMessage],
+    rate: float,
+) -> None:
     """Publish the recording with its own stamps, `rate` times as fast as it was recorded."""
-    kind = CompressedImage if isinstance(pictures[0].image, EncodedCompressed) else Image
-    publisher = node.create_publisher(kind, topic, len(pictures))
-    _wait(lambda: publisher.get_subscription_count() > 0, 'the node to subscribe')
-    # The publisher can know of the subscription before the subscription knows of it.
-    time.sleep(0.5)
     length_s = (pictures[-1].stamp_ns - pictures[0].stamp_ns) / 1e9
+    topic = recording.topic
     print(f'playing {len(pictures)} pictures ({length_s:.1f} s) on {topic} at {rate:g}x ...')
-    began = time.monotonic()
-    for picture in pictures:
-        due = began + (picture.stamp_ns - pictures[0].stamp_ns) / 1e9 / rate
-        time.sleep(max(0.0, due - time.monotonic()))
-        publisher.publish(_message(picture))
+    needed = [topic, *([space.depth, space.camera_info] if space else [])]
+    Player(node, recording).play(rate, needed, _wait)
     # Received is not yet taken: give the node time to take the last ones before the question comes.
-    publisher.wait_for_all_acked()
     time.sleep(0.2)
-
-
-def _message(picture: ImageMessage) -> Any:
-    stamp = Time(sec=picture.stamp_ns // 10**9, nanosec=picture.stamp_ns % 10**9)
-    header = Header(stamp=stamp, frame_id=picture.frame_id)
-    encoded = picture.image
-    if isinstance(encoded, EncodedCompressed):
-        return CompressedImage(header=header, format=encoded.format, data=bytes(encoded.data))
-    return Image(
-        header=header,
-        width=encoded.width,
-        height=encoded.height,
-        encoding=encoded.encoding,
-        step=encoded.step,
-        is_bigendian=encoded.is_bigendian,
-        data=bytes(encoded.data),
-    )
 
 
 def _ask(node: Node, question: str) -> Any:
@@ -177,6 +188,14 @@ def _report(
     header = (*POINT_HEADER, 'true grasp', 'off by')
     rows = list(_rows(points, grasps, zero_ns))
     print(text_table(header, rows))
+    if any(point.position for point in points):
+        print(f"\nin metres, in the frame '{options.frame}':\n")
+        print(text_table(PLACE_HEADER, list(_place_rows(points, grasps))))
+        half_cm = 50 * next(b['size_m'] for b in truth['blocks'] if b['colour'] == 'red')
+        print(
+            f'a pixel shows the near side of the block, {half_cm:.1f} to '
+            f'{half_cm * math.sqrt(3):.1f} cm from its middle'
+        )
     latency_s = reply.latency.sec + reply.latency.nanosec / 1e9
     print(
         f'\ncount: {reply.points.count}   truth: {len(grasps)}   '
@@ -189,7 +208,28 @@ def _report(
 
 def _point(msg: Any) -> Point:
     stamp_ns = msg.stamp.sec * 10**9 + msg.stamp.nanosec
-    return Point(stamp_ns, msg.id, msg.x, msg.y, msg.score, msg.frame_id)
+    status, place = PositionStatus(msg.position_status), msg.position
+    position = None
+    if status is not PositionStatus.NONE:
+        position = Position(status, place.x, place.y, place.z, msg.depth_spread)
+    return Point(stamp_ns, msg.id, msg.x, msg.y, msg.score, msg.frame_id, position)
+
+
+def _place_rows(points: Sequence[Point], grasps: Sequence[Any]) -> Iterator[tuple[str, ...]]:
+    """Each point's place, and where the middle of the block is in that frame."""
+    middles = {
+        place['stamp_ns']: place['position_m']
+        for grasp in grasps
+        for place in grasp.get('places', ())
+    }
+    for point in points:
+        middle, position = middles.get(point.stamp_ns), point.position
+        true_text, apart = 'none', ''
+        if middle is not None:
+            true_text = '({:.3f}, {:.3f}, {:.3f})'.format(*middle)
+        if middle is not None and position and position.status is PositionStatus.OK:
+            apart = f'{math.dist((position.x, position.y, position.z), middle) * 100:.1f} cm'
+        yield str(point.id), metres(position), true_text, apart
 
 
 def _rows(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -183,6 +184,11 @@ def test_demo_prints_the_answer_beside_the_truth(answers: Path, tmp_path: Path) 
     assert 'count: 3   truth: 3' in done.stdout
     assert 'missed' not in done.stdout
     assert 'none' not in done.stdout
+    places = done.stdout.partition("in metres, in the frame 'world'")[2]
+    apart_cm = [float(value) for value in re.findall(r'(\d+\.\d) cm$', places, re.MULTILINE)]
+    # A pixel shows the near side of a block with an edge of 6.7 cm.
+    assert len(apart_cm) == 3
+    assert all(3.3 <= value <= 5.9 for value in apart_cm)
     assert (tmp_path / 'sheet.png').stat().st_size > 10_000
 
 

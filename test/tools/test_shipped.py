@@ -66,6 +66,7 @@ def test_bag_is_twenty_seconds_at_ten_hertz_and_small(
     assert set(np.diff(stamps)) == {10**8}
     assert bag_path.stat().st_size < 8e6
     assert [stamp(message) for message in messages[INFO]] == stamps
+    assert [stamp(message) for message in messages[DEPTH]] == stamps
     assert len(messages[TF]) == len(stamps)
     assert len(messages[TF_STATIC]) == 1
 

@@ -33,6 +33,7 @@ TYPES = {
     TF_STATIC: 'tf2_msgs/msg/TFMessage',
 }
 EPOCH_NS = 1_763_805_600_000_000_000  # stamp of an episode's time 0
+STEP_S = 0.5  # between the frames that a model sees
 LATENCY_NS = 18_000_000  # from a picture's stamp to its arrival in the bag
 
 
@@ -69,7 +70,8 @@ def truth_of(scene: Scene, span: Span) -> dict[str, Any]:
             centre = state_at(scene, hold.lift_s).blocks[hold.block]
             x, y = (round(float(v), 1) for v in scene.camera.project(centre))
             colour = scene.blocks[hold.block].colour
-            grasps.append({'stamp_ns': stamp_ns(hold.lift_s), 'colour': colour, 'x': x, 'y': y})
+            grasp = {'stamp_ns': stamp_ns(hold.lift_s), 'colour': colour, 'x': x, 'y': y}
+            grasps.append(grasp | {'places': _places(scene, span, hold.block, hold.lift_s)})
     failed = [
         {'kind': a.kind, 'colour': scene.blocks[a.block].colour, 'stamp_ns': stamp_ns(a.end_s)}
         for a in scene.actions
@@ -86,6 +88,21 @@ def truth_of(scene: Scene, span: Span) -> dict[str, Any]:
         'grasps': grasps,
         'failed': failed,
     }
+
+
+def _places(scene: Scene, span: Span, block: int, lift_s: float) -> list[dict[str, Any]]:
+    """Where a block's middle is in the world, in the frames that a model sees after it is lifted.
+
+    It sees one each half second, and may name the next one.
+    """
+    times = [t for t in span.times()[:: round(span.rate_hz / 2)] if 0 <= t - lift_s < 2 * STEP_S]
+    return [
+        {
+            'stamp_ns': stamp_ns(time_s),
+            'position_m': [round(float(v), 4) for v in state_at(scene, time_s).blocks[block]],
+        }
+        for time_s in times
+    ]
 
 
 def write_bag(scene: Scene, span: Span, path: Path) -> dict[str, Any]:

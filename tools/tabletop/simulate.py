@@ -17,7 +17,7 @@ from tools.tabletop.render import RendererMissingError
 from tools.tabletop.shards import write_shard
 
 SHARD = 40  # episodes
-DEMO = Span(start_s=0.0, length_s=22.3)
+DEMO = Span(start_s=0.0, length_s=22.3, depth_every=1)
 
 
 def demo_seed(first: int, span: Span = DEMO) -> int:
