@@ -46,8 +46,8 @@ ROOMS: Mapping[str, Room] = {
     'storage': Room((), 'atomic closing folder_lock json_lines lru'),
     'frames': Room(
         ('storage',),
-        'assignment buffer_stats clip_buffer decoded_cache image masks pinned_window sampled_clip'
-        ' video_file windows',
+        'assignment buffer_stats cdr clip_buffer decoded_cache image masks pinned_window'
+        ' sampled_clip video_file windows',
         private='compressed_image jpeg picture_head raw_image',
     ),
     'space': Room(
@@ -73,7 +73,7 @@ ROOMS: Mapping[str, Room] = {
     'recording': Room(
         ('storage', 'frames', 'space'),
         public='recorded_frames',
-        private='camera_messages cdr files index loss mcap metadata pages recorded_space'
+        private='camera_messages files index loss mcap metadata pages recorded_space'
         ' recorded_transforms recording records source sqlite timeline unpack video',
     ),
     'analysis': Room(

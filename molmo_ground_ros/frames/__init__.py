@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images and their time. Knows nothing of models, recordings or ROS.
 
+cdr.py            messages as bytes, and image messages
 image.py          decodes the image of a message
 raw_image.py      rows of samples in one of many layouts
 compressed_image.py  a picture file in a message

@@ -17,7 +17,6 @@ mcap.py       MCAP files, with records.py: the records of a file or chunk, acros
 sqlite.py     SQLite files (.db3), with pages.py: the rows of a damaged one
 video.py      videos
 unpack.py     zstd and LZ4
-cdr.py        messages as bytes, and image messages
 camera_messages.py  camera_info and transforms as bytes
 recorded_space.py  the depth, calibration and transforms around a camera
 recorded_transforms.py  the transforms at any stamp
@@ -26,8 +25,8 @@ recorded_frames.py  the frames of several cameras, for reports that draw on them
 loss.py       what is lost
 """
 
+from molmo_ground_ros.frames.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.index import Camera, SeveralCameras
 from molmo_ground_ros.recording.loss import Loss, LossKind
 from molmo_ground_ros.recording.recorded_space import (

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from molmo_ground_ros.errors import ImageError
-from molmo_ground_ros.recording.cdr import STAMP_BYTES, CdrReader, stamp_of
+from molmo_ground_ros.frames.cdr import STAMP_BYTES, CdrReader, stamp_of
 from molmo_ground_ros.space.camera_model import CameraModel, Region, from_camera_info
 from molmo_ground_ros.space.transforms import Transform
 

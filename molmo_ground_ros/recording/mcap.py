@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, ImageError
-from molmo_ground_ros.recording import cdr, records
+from molmo_ground_ros.frames import cdr
+from molmo_ground_ros.frames.cdr import COMPRESSED, RAW, ImageMessage
+from molmo_ground_ros.recording import records
 from molmo_ground_ros.recording.camera_messages import COMPANIONS, HEAD_BYTES
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.source import MessageIndex, Place
 from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack, zstd_head

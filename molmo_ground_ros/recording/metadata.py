@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW
+from molmo_ground_ros.frames.cdr import COMPRESSED, RAW
 
 NAME = 'metadata.yaml'
 

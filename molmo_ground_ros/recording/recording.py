@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.errors import BadSpan, BagError, ImageError, NoFrames, seconds
 from molmo_ground_ros.frames import image
+from molmo_ground_ros.frames.cdr import ImageMessage
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
-from molmo_ground_ros.recording.cdr import ImageMessage
 from molmo_ground_ros.recording.index import Camera, Paths, RecordingIndex
 from molmo_ground_ros.recording.loss import Loss
 from molmo_ground_ros.storage.closing import Closing

@@ -11,8 +11,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from molmo_ground_ros.frames.cdr import ImageMessage
 from molmo_ground_ros.recording.camera_messages import first_stamp
-from molmo_ground_ros.recording.cdr import ImageMessage
 from molmo_ground_ros.recording.loss import LossLog
 
 # Where a message lies in its file. Only the source that made the number knows what it means.

@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError, ImageError
-from molmo_ground_ros.recording import cdr
+from molmo_ground_ros.frames import cdr
+from molmo_ground_ros.frames.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.camera_messages import COMPANIONS, HEAD_BYTES
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.pages import Pages, SqliteRow, Value
 from molmo_ground_ros.recording.records import OpenFile

@@ -12,8 +12,8 @@ from array import array
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, ImageError
+from molmo_ground_ros.frames.cdr import RAW, ImageMessage
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
-from molmo_ground_ros.recording.cdr import RAW, ImageMessage
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.source import MessageIndex, Place
 from molmo_ground_ros.types import RawImage

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -16,10 +17,11 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from molmo_ground_ros.config import Settings
-from molmo_ground_ros.errors import clean, describe
+from molmo_ground_ros.errors import describe
+from molmo_ground_ros.frames import cdr
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
-from molmo_ground_ros.ros import convert, diagnostics
+from molmo_ground_ros.ros import diagnostics
 from molmo_ground_ros.ros.camera_watch import CameraWatch, Reception
 
 
@@ -51,8 +53,10 @@ class CameraInput:
         self._subscription = self._node.create_subscription(
             CompressedImage if compressed else Image,
             topic,
-            self.on_image,
+            functools.partial(self.on_image, cdr.COMPRESSED if compressed else cdr.RAW),
             image_qos(self._settings),
+            # As bytes: rclpy would make a Python message of each, and most are never looked at.
+            raw=True,
             callback_group=MutuallyExclusiveCallbackGroup(),
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=self._on_incompatible_qos, message_lost=self._on_lost
@@ -68,12 +72,12 @@ class CameraInput:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 
-    def on_image(self, msg: Image | CompressedImage) -> None:
-        """Put one message into the buffer."""
+    def on_image(self, kind: str, serialized: bytes) -> None:
+        """Put one message into the buffer, as it came. kind: cdr.RAW or cdr.COMPRESSED."""
         self.reception.note_arrival(time.monotonic_ns())
         try:
-            image = convert.image(msg)
-            self.buffer.push(convert.stamp_ns(msg.header.stamp), image, clean(msg.header.frame_id))
+            message = cdr.received_message(serialized, kind)
+            self.buffer.push(message.stamp_ns, message.image, message.frame_id)
         except Exception as error:  # noqa: BLE001 - one bad message must not end the node
             self.reception.failed += 1
             self.reception.last_error = describe(error)

@@ -196,7 +196,8 @@ def test_broken_pictures_are_counted_and_the_node_lives_on(start: Start) -> None
     world = start(ReplayBackend(['There are none.'], repeat=True))
     publisher = world.publisher(Image, 'image')
     broken = [
-        image(0.0, step=1), image(0.5, data=b'short'), image(1.0, encoding='plaid'),
+        image(0.0, step=1, data=bytes(100)), image(0.5, data=b'short'),
+        image(1.0, encoding='plaid'),
         image(1.5, width=0, height=0, step=0, data=b''),
     ]  # fmt: skip
     for message in broken:

@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages as bytes, and the two image messages as they lie in a recording.
+"""Messages as bytes, and the two image messages as they lie in a recording or come from a topic.
 
 Restates CDR (OMG Common Data Representation) for `sensor_msgs/Image` and `CompressedImage`, and for
-the messages of `camera_messages`. It is ours because a library needs the definitions that a
-recording carries, which may be missing or damaged; these have the same fields in every ROS 2. A
-stamp is read from the first 12 bytes of a message, and an image is a view of the message: no byte
-is copied.
+the messages of `recording/camera_messages.py`. It is ours because a library needs the definitions
+that a recording carries, which may be missing or damaged; these have the same fields in every
+ROS 2. A stamp is read from the first 12 bytes of a message, and an image is a view of the message:
+no byte is copied.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from molmo_ground_ros.types import CompressedImage, EncodedImage, RawImage
 RAW = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 STAMP_BYTES = 12  # from the start of a message to the end of its stamp
+_ENCAPSULATION_BYTES = 4
 
 _STAMP = {'<': struct.Struct('<iI'), '>': struct.Struct('>iI')}  # seconds, nanoseconds
 _U32 = {'<': struct.Struct('<I'), '>': struct.Struct('>I')}
@@ -34,7 +35,7 @@ _COMPRESSED_STARTS = (b'\xff\xd8', b'\x89PNG')
 
 @dataclass(frozen=True, slots=True)
 class ImageMessage:
-    """One image message of a recording, undecoded."""
+    """One image message, undecoded."""
 
     stamp_ns: int  # header stamp
     frame_id: str
@@ -56,14 +57,28 @@ def stamp_of(head: bytes | memoryview) -> int | None:
 
 
 def image_message(message: bytes | memoryview, kind: str) -> ImageMessage:
-    """Read a message of type `kind`, RAW or COMPRESSED. Raises ImageError.
+    """Read a recorded message of type `kind`, RAW or COMPRESSED. Raises ImageError.
 
-    Its image is a view of `message`.
+    Its image is a view of `message`. A stamp that is no time is taken for damage.
     """
     stamp_ns = stamp_of(message[:STAMP_BYTES])
     if stamp_ns is None:
         raise ImageError(f'the message of {len(message)} bytes does not begin as {kind}')
-    reader = CdrReader(memoryview(message), STAMP_BYTES)
+    return _message(CdrReader(memoryview(message), STAMP_BYTES), stamp_ns, kind)
+
+
+def received_message(message: bytes | memoryview, kind: str) -> ImageMessage:
+    """Read a message as a subscription hands it over. Raises ImageError where it is cut off.
+
+    As rclpy reads it, so the stamp may be no time. Its image is a view of `message`.
+    """
+    if len(message) < STAMP_BYTES or message[0] != 0 or message[1] not in _ORDERS:
+        raise ImageError(f'the message of {len(message)} bytes does not begin as {kind}')
+    reader = CdrReader(memoryview(message), _ENCAPSULATION_BYTES)
+    return _message(reader, reader.stamp(), kind)
+
+
+def _message(reader: CdrReader, stamp_ns: int, kind: str) -> ImageMessage:
     frame_id = reader.text()
     if kind == COMPRESSED:
         return ImageMessage(stamp_ns, frame_id, CompressedImage(reader.text(), reader.data()))

@@ -11,8 +11,8 @@ from rosbags.typesys import Stores, get_typestore
 from support.bags import MSG, TYPES
 
 from molmo_ground_ros.errors import ImageError
-from molmo_ground_ros.recording import cdr
-from molmo_ground_ros.recording.cdr import COMPRESSED, RAW
+from molmo_ground_ros.frames import cdr
+from molmo_ground_ros.frames.cdr import COMPRESSED, RAW
 from molmo_ground_ros.types import CompressedImage, RawImage
 
 TIME = MSG['builtin_interfaces/msg/Time']
