@@ -8,6 +8,7 @@ import importlib
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,16 +61,35 @@ def test_launch_arguments_are_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    ('verb', 'kind', 'part'),
-    [('service call', 'srv', 'Request'), ('action send_goal', 'action', 'Goal')],
+    ('verb', 'kind', 'part', 'names'),
+    [
+        ('service call', 'srv', 'Request', ['ground', 'set_query']),
+        ('action send_goal', 'action', 'Goal', ['ground']),
+    ],
 )
-def test_request_to_paste_fits_the_interface(verb: str, kind: str, part: str) -> None:
+def test_requests_to_paste_fit_the_interfaces(
+    verb: str, kind: str, part: str, names: list[str]
+) -> None:
     yaml = pytest.importorskip('yaml', reason='needs PyYAML, which comes with ROS')
     pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
-    (words,) = commands(f'ros2 {verb}')
-    assert words[-3:-1] == ['/molmo_ground/ground', f'molmo_ground_ros/{kind}/Ground']
-    interface = importlib.import_module(f'molmo_ground_ros.{kind}').Ground
-    assert getattr(interface, part)(**yaml.safe_load(words[-1])).query
+    asked = commands(f'ros2 {verb}')
+    assert [words[-3] for words in asked] == [f'/molmo_ground/{name}' for name in names]
+    for words in asked:
+        package, folder, name = words[-2].split('/')
+        assert (package, folder) == ('molmo_ground_ros', kind)
+        interface = getattr(importlib.import_module(f'molmo_ground_ros.{kind}'), name)
+        request = getattr(interface, part)()
+        fill(request, yaml.safe_load(words[-1]))
+        assert request.query
+
+
+def fill(message: Any, fields: dict[str, Any]) -> None:
+    """Set the fields of a message, as `ros2` does with what is pasted."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            fill(getattr(message, name), value)
+        else:
+            setattr(message, name, value)
 
 
 def test_analyze_command_counts_the_grasps_in_the_shipped_bag(

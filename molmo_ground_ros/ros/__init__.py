@@ -5,6 +5,7 @@
 process       starts and ends it as a process of its own
 node          the node: puts the parts below together
 camera_input  one camera: its subscription and its buffer
+standing_server  the services and the topic of standing questions
 question_server  its service and its action
 executor      runs its callbacks
 params        its parameters, from `config.Settings`

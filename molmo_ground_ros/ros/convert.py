@@ -17,7 +17,22 @@ from sensor_msgs.msg import Image as ImageMsg
 from std_msgs.msg import Header
 
 from molmo_ground_ros.errors import BadRequest, BadSpan, ErrorCode, GroundError, UnknownTask, clean
-from molmo_ground_ros.msg import CameraAnswer, GroundedPoint, PointArray, TrackArray
+from molmo_ground_ros.grounding.standing import (
+    Delivery,
+    NumberedEvent,
+    StandingRequest,
+    StandingStatus,
+)
+from molmo_ground_ros.grounding.stitch import unseen_of
+from molmo_ground_ros.msg import (
+    CameraAnswer,
+    Event,
+    GroundedPoint,
+    PointArray,
+    StandingQuery,
+    TimeSpan,
+    TrackArray,
+)
 from molmo_ground_ros.msg import Track as TrackMsg
 from molmo_ground_ros.space.camera_model import CameraModel, Region, from_camera_info
 from molmo_ground_ros.space.transforms import Transform
@@ -70,13 +85,18 @@ def image(msg: ImageMsg | CompressedImageMsg) -> EncodedImage:
 
 def query(request: Any) -> Query:
     """The question in a service request or an action goal. Raises UnknownTask, BadSpan."""
-    if request.task not in set(Task):
-        raise UnknownTask(request.task, [f'{task.name}={task.value}' for task in Task])
+    task = _task(request.task)
     start_ns, end_ns = stamp_ns(request.start), stamp_ns(request.end)
     if start_ns < 0 or end_ns < 0:
         raise BadSpan(start_ns, end_ns, 'a stamp is negative')
     text, camera = clean(request.query), clean(request.camera)
-    return Query(text, Task(request.task), camera, start_ns, end_ns)
+    return Query(text, task, camera, start_ns, end_ns)
+
+
+def _task(number: int) -> Task:
+    if number not in set(Task):
+        raise UnknownTask(number, [f'{task.name}={task.value}' for task in Task])
+    return Task(number)
 
 
 def queries(request: Any, cameras: Iterable[str]) -> list[Query]:
@@ -95,6 +115,64 @@ def queries(request: Any, cameras: Iterable[str]) -> list[Query]:
     if len(set(names)) != len(names):
         raise BadRequest(f'cameras = {names!r}: one is named twice')
     return [dataclasses.replace(alone, camera=name) for name in names]
+
+
+def standing_request(message: StandingQuery) -> StandingRequest:
+    """The standing question in a request. Raises UnknownTask."""
+    return StandingRequest(
+        text=clean(message.query),
+        task=_task(message.task),
+        id=clean(message.id),
+        cameras=tuple(clean(camera) for camera in message.cameras),
+        period_ns=stamp_ns(message.period),
+        window_ns=stamp_ns(message.window),
+        priority=message.priority,
+    )
+
+
+def standing_query(status: StandingStatus) -> StandingQuery:
+    """A standing question and how far it is, as a message."""
+    request = status.request
+    return StandingQuery(
+        id=request.id,
+        query=request.text,
+        task=int(request.task),
+        cameras=list(request.cameras),
+        period=duration_msg(request.period_ns),
+        window=duration_msg(request.window_ns),
+        priority=request.priority,
+        total=status.total,
+        due=status.due,
+        answered=status.answered,
+        skipped=status.skipped,
+        failed=status.failed,
+        actual_period=duration_msg(status.actual_period_ns),
+        coverage=status.coverage,
+        covered_until=time_msg(status.covered_until_ns),
+        last_error=status.last_error,
+    )
+
+
+def event(delivery: Delivery, numbered: NumberedEvent) -> Event:
+    """An event of a standing question as a message."""
+    point, answer = numbered.point, delivery.answer
+    start_ns, end_ns = numbered.covered
+    return Event(
+        header=Header(stamp=time_msg(point.stamp_ns), frame_id=point.frame_id),
+        query_id=delivery.request.id,
+        query=delivery.request.text,
+        label=numbered.label,
+        camera=answer.camera,
+        number=numbered.number,
+        total=numbered.total,
+        point=point_msg(point),
+        target_frame=target_frame([point]),
+        image_width=answer.image_width,
+        image_height=answer.image_height,
+        coverage=numbered.coverage,
+        covered=TimeSpan(start=time_msg(start_ns), end=time_msg(end_ns)),
+        doubts=list(numbered.doubts),
+    )
 
 
 def transform(msg: TransformStamped) -> Transform:
@@ -209,6 +287,10 @@ def _fill(message: Any, answer: Answer, query_id: str) -> None:
     message.frames_used = answer.frames_used
     message.frames_expected = answer.frames_expected
     message.truncated = answer.truncated
+    message.unseen = [
+        TimeSpan(start=time_msg(start_ns), end=time_msg(end_ns))
+        for start_ns, end_ns in answer.unseen or unseen_of(answer)
+    ]
 
 
 def fill_error(reply: Any, error: GroundError, latency_ns: int) -> None:

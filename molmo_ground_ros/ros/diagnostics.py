@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from molmo_ground_ros.errors import one_line
 from molmo_ground_ros.frames.buffer_stats import BufferStats
 from molmo_ground_ros.grounding.session_stats import ModelState, RunningJob, SessionStats
+from molmo_ground_ros.grounding.standing import StandingQuestions, StandingStatus
 from molmo_ground_ros.ros.camera_watch import Concern, Reception
 
 # An answer that takes longer than this causes a warning.
@@ -132,6 +133,48 @@ def with_depth(status: DiagnosticStatus, values: Mapping[str, object]) -> Diagno
     if missing and status.level == DiagnosticStatus.OK:
         status.level, status.message = DiagnosticStatus.WARN, '; '.join(missing)
     return status
+
+
+def standing_statuses(name: str, standing: StandingQuestions | None) -> list[DiagnosticStatus]:
+    """A status for each standing question, and one for a state file that cannot be used.
+
+    name: the node's. standing: None while the node is not configured.
+    """
+    if standing is None:
+        return []
+    statuses = [_standing_status(name, status) for status in standing.statuses()]
+    if standing.concern:
+        title = f'{name}: state of standing questions'
+        statuses.append(_status(title, 'state', DiagnosticStatus.ERROR, standing.concern, {}))
+    return statuses
+
+
+def _standing_status(name: str, status: StandingStatus) -> DiagnosticStatus:
+    """How far one standing question is, and whether the model keeps up with it."""
+    request, level = status.request, DiagnosticStatus.OK
+    message = f'asked every {request.period_ns / 1e9:g} s, {status.total} events'
+    if status.last_error:
+        level, message = DiagnosticStatus.WARN, f'not answered: {status.last_error}'
+    elif status.is_behind:
+        level = DiagnosticStatus.WARN
+        every_s = max(status.stamps_period_ns, request.period_ns) / 1e9
+        message = f'asked every {request.period_ns / 1e9:g} s, answered every {every_s:.0f} s'
+    elif not status.answered:
+        message = f'asked every {request.period_ns / 1e9:g} s, not answered yet'
+    values = {
+        'query': one_line(request.text),
+        'cameras': ', '.join(request.cameras) or 'all',
+        'total': status.total,
+        'due': status.due,
+        'answered': status.answered,
+        'skipped': status.skipped,
+        'failed': status.failed,
+        'actual_period_s': f'{status.actual_period_ns / 1e9:.3f}',
+        'coverage': f'{status.coverage:.3f}',
+        'last_error': status.last_error,
+    }
+    title = f"{name}: standing question '{one_line(request.id)}'"
+    return _status(title, one_line(request.id), level, message, values)
 
 
 def _status(

@@ -31,11 +31,13 @@ from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.job import Job
 from molmo_ground_ros.grounding.rate_limit import RateLimit
 from molmo_ground_ros.grounding.session import Session
-from molmo_ground_ros.msg import PointArray, TrackArray
+from molmo_ground_ros.grounding.standing import StandingQuestions
+from molmo_ground_ros.msg import Event, PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
 from molmo_ground_ros.ros.camera_input import CameraInput
 from molmo_ground_ros.ros.places import Places
 from molmo_ground_ros.ros.question_server import QuestionServer
+from molmo_ground_ros.ros.standing_server import StandingServer
 from molmo_ground_ros.ros.views import Views
 from molmo_ground_ros.types import Answer, Query, Task
 
@@ -60,6 +62,7 @@ class GroundNode(LifecycleNode):
         # Replaced by transitions, which run one at a time; read by every callback.
         self.session: Session | None = None
         self.cameras: dict[str, CameraInput] = {}
+        self.standing: StandingQuestions | None = None
         self._places: Places | None = None
         self._decoded = DecodedCache(0)
         self._rate = RateLimit()
@@ -73,8 +76,9 @@ class GroundNode(LifecycleNode):
             self, lambda camera: self.cameras[camera].buffer, self.settings.buffer_seconds
         )
         self._questions = QuestionServer(
-            self, self._submit, self._cancel, self._place, self._publish, lambda: self.cameras
+            self, self._submit, self._cancel, self.place, self.publish, lambda: self.cameras
         )
+        self._standing = StandingServer(self, self, self._admit_standing)
         self._diagnose_regularly()
         self._watch_clock()
 
@@ -123,7 +127,8 @@ class GroundNode(LifecycleNode):
         self._decoded = DecodedCache(round(self.settings.decoded_megabytes * 1e6))
         self.cameras = self._make_cameras(self.settings)
         buffers = {name: camera.buffer for name, camera in self.cameras.items()}
-        self.session = Session(self._load, buffers, self.settings)
+        self.standing = self._standing.questions(self.settings, buffers)
+        self.session = Session(self._load, buffers, self.settings, self.standing)
         self._places = Places(self, self.settings)
 
     def _activate(self) -> None:
@@ -146,7 +151,7 @@ class GroundNode(LifecycleNode):
         self._questions.wait_replied()
         if self._places is not None:
             self._places.close()
-        self.session, self.cameras, self._places = None, {}, None
+        self.session, self.cameras, self._places, self.standing = None, {}, None, None
 
     def _end(self) -> None:
         self._deactivate()
@@ -216,11 +221,23 @@ class GroundNode(LifecycleNode):
             raise NotActive('unconfigured' if session is None else 'inactive')
         self._rate.take(self.settings.queries_per_minute)
         job = session.submit(query, timeout_ns)
-        if self._places is not None:
-            self._places.hold(job.window.camera, job.window.stored[-1].stamp_ns)
+        self.hold(job.window)
         return job
 
-    def _place(self, answer: Answer) -> Answer:
+    def _admit_standing(self) -> StandingQuestions:
+        """The standing questions, for one request. Raises NotActive, TooManyQueries."""
+        standing = self.standing
+        if standing is None:
+            raise NotActive('unconfigured')
+        self._rate.take(self.settings.queries_per_minute)
+        return standing
+
+    def hold(self, window: PinnedWindow) -> None:
+        """Keep what else belongs to the newest frame of a window that is asked about."""
+        if self._places is not None and window.stored:
+            self._places.hold(window.camera, window.stored[-1].stamp_ns)
+
+    def place(self, answer: Answer) -> Answer:
         """The answer with positions in metres, as far as they are known."""
         places = self._places
         return answer if places is None else places.place(answer, self.settings)
@@ -229,7 +246,11 @@ class GroundNode(LifecycleNode):
         if self.session is not None:
             self.session.cancel(job)
 
-    def _publish(self, answer: Answer, query_id: str, window: PinnedWindow | None = None) -> None:
+    def show_event(self, event: Event, window: PinnedWindow | None) -> None:
+        """Show an event of a standing question on ~/overlay and its kind."""
+        self._views.show_event(event, window)
+
+    def publish(self, answer: Answer, query_id: str, window: PinnedWindow | None = None) -> None:
         """Publish an answer with tracks on ~/tracks, others on ~/points, one with both on both.
 
         window: what the model saw, for ~/overlay; None where it is not held any more.
@@ -285,7 +306,7 @@ class GroundNode(LifecycleNode):
                 diagnostics.with_depth(camera.status(), depths.get(camera.name, {}))
                 for camera in self.cameras.values()
             ]
-            array.status = status
+            array.status = status + diagnostics.standing_statuses(name, self.standing)
         self._diagnostics.publish(array)
 
     def close(self) -> None:

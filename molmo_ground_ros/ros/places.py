@@ -82,7 +82,8 @@ class Places:
         """
         source = self.inputs.get(answer.camera)
         points = [*answer.points, *(point for track in answer.tracks for point in track.points)]
-        if source is None or not points:
+        if source is None or all(point.position for point in points):
+            # There are none, or they were placed when they were seen.
             return answer
         self._wait(source, points, settings.position_wait_seconds)
         placed = iter(place_points(points, (answer.image_width, answer.image_height), source))

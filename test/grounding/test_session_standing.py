@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.clips import empty_buffer, raw, stamp
-from support.standing import QUESTION, TruthfulBackend
+from support.standing import QUESTION, Collector, TruthfulBackend
 
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import BackendError, ModelStuck, WindowNotCovered
 from molmo_ground_ros.grounding import session as sessions
 from molmo_ground_ros.grounding.session import Session
-from molmo_ground_ros.grounding.standing import Delivery, StandingQuestions, StandingRequest
+from molmo_ground_ros.grounding.standing import StandingQuestions, StandingRequest
 from molmo_ground_ros.types import Answer, Query
 
 PATIENCE_S = 10.0
@@ -29,10 +29,11 @@ class Lab:
     def __init__(self, backend: TruthfulBackend, **settings: object) -> None:
         self.backend = backend
         self.buffer = empty_buffer()
-        self.deliveries: list[Delivery] = []
+        self.outlet = Collector()
+        self.deliveries = self.outlet.deliveries
         self.settings = Settings(**{'standing_queries': (QUESTION,), **settings})
         buffers = {'front': self.buffer}
-        self.standing = StandingQuestions(self.settings, buffers, self.deliveries.append)
+        self.standing = StandingQuestions(self.settings, buffers, self.outlet)
         self.session = Session(lambda: backend, buffers, self.settings, self.standing)
         self.session.wait_ready(PATIENCE_S)
 

@@ -11,10 +11,11 @@ from typing import Any
 from molmo_ground_ros.backends.base import GenerateOptions, Generation, OnText
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
+from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.grounding.standing import Delivery, StandingQuestions, run_pass
 from molmo_ground_ros.language.grammar.write import format_count, format_tracks, number_points
-from molmo_ground_ros.types import Clip, Frame
+from molmo_ground_ros.types import Answer, Clip, Frame
 from support.clips import SECOND, ZERO_NS, empty_buffer, raw, stamp
 
 QUESTION = 'How often is a block grasped?'
@@ -68,6 +69,23 @@ class TruthfulBackend:
         return format_count(number_points(rows), 'grasp')
 
 
+class Collector:
+    """An outlet that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+        self.held: list[PinnedWindow] = []
+
+    def hold(self, window: PinnedWindow) -> None:
+        self.held.append(window)
+
+    def place(self, answer: Answer) -> Answer:
+        return answer
+
+    def deliver(self, delivery: Delivery) -> None:
+        self.deliveries.append(delivery)
+
+
 class Day:
     """A camera, the standing questions about it, and a worker that is called by hand."""
 
@@ -76,10 +94,15 @@ class Day:
         self.settings = Settings(**settings)
         horizon_ns = round(self.settings.buffer_seconds * SECOND)
         self.buffers = {name: empty_buffer(name, horizon_ns=horizon_ns) for name in cameras}
-        self.deliveries: list[Delivery] = []
+        self.outlet = Collector()
         # The first image is at 0 s.
         self.now = -0.25
         self.restart()
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """All that was published."""
+        return self.outlet.deliveries
 
     @property
     def buffer(self) -> ClipBuffer:
@@ -88,7 +111,7 @@ class Day:
 
     def restart(self) -> None:
         """Begin anew with the settings, as after a restart of the node."""
-        self.standing = StandingQuestions(self.settings, self.buffers, self.deliveries.append)
+        self.standing = StandingQuestions(self.settings, self.buffers, self.outlet)
         self.grounder = Grounder(self.backend)
 
     def film(self, until: float, rate_hz: float = 4.0) -> None:

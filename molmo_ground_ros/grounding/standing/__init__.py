@@ -16,12 +16,13 @@ state_file.py what outlives a restart
 
 from molmo_ground_ros.grounding.standing.course import NumberedEvent, StandingStatus
 from molmo_ground_ros.grounding.standing.passes import StandingPass, run_pass
-from molmo_ground_ros.grounding.standing.questions import Delivery, StandingQuestions
+from molmo_ground_ros.grounding.standing.questions import Delivery, Outlet, StandingQuestions
 from molmo_ground_ros.grounding.standing.request import StandingRequest, read_request
 
 __all__ = [
     'Delivery',
     'NumberedEvent',
+    'Outlet',
     'StandingPass',
     'StandingQuestions',
     'StandingRequest',

@@ -7,11 +7,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from molmo_ground_ros.errors import GroundError, ShuttingDown, clean, traceback_text
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
+from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.session_settings import StandingSettings
 from molmo_ground_ros.grounding.standing.course import Course, NumberedEvent, StandingStatus
 from molmo_ground_ros.grounding.standing.entries import Entry, EntryMaker, Remembered
@@ -37,10 +39,24 @@ class Delivery:
     # The ids of its tracks are those of objects, which they keep.
     answer: Answer
     events: tuple[NumberedEvent, ...]
+    # What the model saw.
+    window: PinnedWindow
 
 
-def _ignore(_: Delivery) -> None:
-    return
+class Outlet(Protocol):
+    """Where answers go. Called in the worker's thread."""
+
+    def hold(self, window: PinnedWindow) -> None:
+        """Take note that a window is asked about."""
+        ...
+
+    def place(self, answer: Answer) -> Answer:
+        """The answer with positions in metres, as far as they are known."""
+        ...
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Publish an answer and its events."""
+        ...
 
 
 class StandingQuestions:
@@ -50,16 +66,16 @@ class StandingQuestions:
         self,
         settings: StandingSettings,
         buffers: Mapping[str, ClipBuffer],
-        on_delivery: Callable[[Delivery], None] = _ignore,
+        outlet: Outlet,
     ) -> None:
         """Take up what the state file remembers, then set the questions of the settings.
 
-        buffers: by camera. on_delivery: gets every answer, in the worker's thread. Raises
-        BadSetting for an entry of `standing_queries` that is no question, BadRequest for one that
-        cannot be asked. A state file that cannot be used is told in `concern`, and set aside.
+        buffers: by camera. outlet: gets every answer. Raises BadSetting for an entry of
+        `standing_queries` that is no question, BadRequest for one that cannot be asked. A state
+        file that cannot be used is told in `concern`, and set aside.
         """
         self._settings = settings
-        self._deliver = on_delivery
+        self._outlet = outlet
         self._maker = EntryMaker(settings)
         # Held while the state is written; taken before _lock.
         self._writing = threading.Lock()
@@ -148,26 +164,29 @@ class StandingQuestions:
                 return None
             buffer, due = choose(groups)
             try:
-                return make_pass(buffer, due, round(self._settings.timeout_seconds * 1e9))
+                made = make_pass(buffer, due, round(self._settings.timeout_seconds * 1e9))
             except GroundError:
                 # The buffer was cleared, or has lost those images since.
                 return None
+        self._outlet.hold(made.window)
+        return made
 
     def deliver(self, due: StandingPass, outcomes: Sequence[Outcome]) -> None:
         """Join what the model answered; write the state, and then hand out events and answers.
 
         So an event is published once at most, whatever happens.
         """
+        placed = [self._placed(outcome) for outcome in outcomes]
         with self._lock:
             deliveries = [
                 delivery
-                for course, outcome in zip(due.courses, outcomes, strict=True)
-                for delivery in self._take(course, outcome)
+                for course, outcome in zip(due.courses, placed, strict=True)
+                for delivery in self._take(course, outcome, due.window)
             ]
         self._save()
         for delivery in deliveries:
             try:
-                self._deliver(delivery)
+                self._outlet.deliver(delivery)
             except Exception as error:  # noqa: BLE001 - the worker lives on
                 _log.error('an answer was not published: %s', traceback_text(error))
 
@@ -217,7 +236,7 @@ class StandingQuestions:
                     due.append(Due(course, limits, entry.request.priority, held_ns))
         return due
 
-    def _take(self, course: Course, outcome: Outcome) -> list[Delivery]:
+    def _take(self, course: Course, outcome: Outcome, window: PinnedWindow) -> list[Delivery]:
         """Take an outcome, unless its question was removed or replaced since."""
         owners = [e for e in self._entries.values() if e.courses.get(course.camera) is course]
         if not owners or isinstance(outcome, ShuttingDown):
@@ -233,7 +252,7 @@ class StandingQuestions:
             return []
         total = owners[0].status().total - len(events)
         numbered = [course.numbered(event, total + n) for n, event in enumerate(events, start=1)]
-        return [Delivery(owners[0].request, answer, tuple(numbered))]
+        return [Delivery(owners[0].request, answer, tuple(numbered), window)]
 
     def _free_id(self) -> str:
         number = len(self._entries) + 1
@@ -242,6 +261,16 @@ class StandingQuestions:
         return f'standing-{number}'
 
     # -- without the lock -----------------------------------------------------------------------
+
+    def _placed(self, outcome: Outcome) -> Outcome:
+        """An answer with its positions; it comes without them if that fails."""
+        if not isinstance(outcome, Answer):
+            return outcome
+        try:
+            return self._outlet.place(outcome)
+        except Exception as error:  # noqa: BLE001 - the worker lives on
+            _log.error('an answer was not placed: %s', traceback_text(error))
+            return outcome
 
     def _save(self) -> None:
         with self._writing:

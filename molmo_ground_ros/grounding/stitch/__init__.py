@@ -21,6 +21,7 @@ that the model made inside one window.
 """
 
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
+from molmo_ground_ros.grounding.stitch.coverage import unseen_of
 from molmo_ground_ros.grounding.stitch.events import EVENT_NS as RIPE_NS
 from molmo_ground_ros.grounding.stitch.finding import (
     AnsweredWindow,
@@ -50,4 +51,5 @@ __all__ = [
     'Stitcher',
     'Trajectory',
     'WindowState',
+    'unseen_of',
 ]

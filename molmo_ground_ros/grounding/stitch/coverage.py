@@ -56,6 +56,18 @@ def answered(index: int, answer: Answer) -> AnsweredWindow:
     )
 
 
+def unseen_of(answer: Answer) -> tuple[tuple[int, int], ...]:
+    """The part of its window that a model's answer does not speak for: a span, or none.
+
+    A part of up to a step of the grid holds no frame, and does not count.
+    """
+    window = answered(0, answer)
+    seen_until_ns = max(window.seen_until_ns, window.start_ns)
+    if window.end_ns - seen_until_ns <= SAMPLE_PERIOD_NS and window.state is WindowState.ANSWERED:
+        return ()
+    return ((seen_until_ns, window.end_ns),)
+
+
 def failed(index: int, start_ns: int, end_ns: int, reason: str) -> AnsweredWindow:
     """The record of a window that has no answer."""
     return AnsweredWindow(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Gap, Sighting, WindowState
-from molmo_ground_ros.types import Point
+from molmo_ground_ros.types import Point, Position, PositionStatus
 
 
 def integer(value: Any) -> int:
@@ -46,22 +46,48 @@ def span_of(value: Any) -> tuple[int, int]:
 
 
 def point_json(point: Point) -> list[Any]:
-    """A point; an unknown score is null."""
-    score = None if math.isnan(point.score) else point.score
-    return [point.stamp_ns, point.id, point.x, point.y, score, point.frame_id]
+    """A point; an unknown score is null, and so is a position that nobody asked for."""
+    position = None
+    if point.position is not None:
+        status, *numbers, reason, frame_id = dataclasses.astuple(point.position)
+        position = [int(status), *map(_known, numbers), reason, frame_id]
+    score = _known(point.score)
+    return [point.stamp_ns, point.id, point.x, point.y, score, point.frame_id, position]
 
 
 def point_of(value: Any) -> Point:
     """The point of `point_json`."""
-    stamp_ns, identity, x, y, score, frame_id = value
+    stamp_ns, identity, x, y, score, frame_id, position = value
     return Point(
         stamp_ns=integer(stamp_ns),
         id=integer(identity),
         x=real(x),
         y=real(y),
-        score=math.nan if score is None else real(score),
+        score=_real_or_nan(score),
+        frame_id=words(frame_id),
+        position=None if position is None else _position_of(position),
+    )
+
+
+def _position_of(value: Any) -> Position:
+    status, x, y, z, spread_m, reason, frame_id = value
+    return Position(
+        status=PositionStatus(status),
+        x=_real_or_nan(x),
+        y=_real_or_nan(y),
+        z=_real_or_nan(z),
+        spread_m=_real_or_nan(spread_m),
+        reason=words(reason),
         frame_id=words(frame_id),
     )
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
+
+
+def _real_or_nan(value: Any) -> float:
+    return math.nan if value is None else real(value)
 
 
 def sighting_json(sighting: Sighting) -> list[Any]:

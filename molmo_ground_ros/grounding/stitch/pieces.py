@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,8 @@ class TrackPiece:
             'diagonal': self.diagonal,
             'id': self.track.id,
             'label': self.track.label,
-            'points': [point_json(point) for point in self.track.points],
+            # A path is joined by pixels.
+            'points': [point_json(replace(p, position=None)) for p in self.track.points],
         }
 
     @classmethod

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.clips import stamp
@@ -13,7 +14,7 @@ from support.standing import OTHER, QUESTION, TRACKING, Day, TruthfulBackend
 from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, ShuttingDown
 from molmo_ground_ros.grounding.standing import StandingRequest, run_pass
 from molmo_ground_ros.grounding.standing.request import BadStanding, UnknownStanding
-from molmo_ground_ros.types import Task
+from molmo_ground_ros.types import Answer, Position, PositionStatus, Task
 
 GRASPS = [(float(time), 0.1 + 0.2 * (time // 7 % 4), 0.4) for time in range(6, 200, 7)]
 ONE = (QUESTION,)
@@ -253,9 +254,34 @@ def test_a_listener_that_fails_costs_nothing_but_its_message() -> None:
     def fail(_) -> None:
         raise RuntimeError('no publisher')
 
-    lab.standing._deliver = fail
+    lab.outlet.deliver = fail
     lab.film(30)
     assert lab.standing.statuses()[0].answered == 6
+
+
+def test_events_have_the_positions_of_their_points() -> None:
+    lab = day()
+    place = Position(PositionStatus.OK, 1.0, 2.0, 3.0, 0.01, '', 'base_link')
+
+    def placed(answer: Answer) -> Answer:
+        points = tuple(replace(point, position=place) for point in answer.points)
+        return replace(answer, points=points)
+
+    lab.outlet.place = placed
+    lab.film(30)
+    assert {event.point.position for event in lab.events()} == {place}
+    assert [window.camera for window in lab.outlet.held] == ['front'] * 6
+
+
+def test_an_answer_that_cannot_be_placed_comes_without_positions() -> None:
+    lab = day()
+
+    def fail(_) -> None:
+        raise RuntimeError('no transforms')
+
+    lab.outlet.place = fail
+    lab.film(30)
+    assert len(lab.events()) == 4 and lab.events()[0].point.position is None
 
 
 def test_an_answer_that_cannot_be_joined_is_a_failure() -> None:

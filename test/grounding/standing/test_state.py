@@ -173,6 +173,6 @@ def test_state_is_written_before_events_are_published(tmp_path: Path) -> None:
         (status,) = day(tmp_path, QUESTION).standing.statuses()
         remembered.append(status.total - max((e.number for e in delivery.events), default=0))
 
-    lab.standing._deliver = publish
+    lab.outlet.deliver = publish
     lab.film(30)
     assert len(remembered) == 6 and all(extra >= 0 for extra in remembered)

@@ -9,7 +9,7 @@ import json
 import pytest
 from support.recordings import make_answer
 
-from molmo_ground_ros.grounding.stitch import coverage, covered
+from molmo_ground_ros.grounding.stitch import coverage, covered, unseen_of
 from molmo_ground_ros.grounding.stitch.covered import CoveredTime
 
 S = 1_000_000_000
@@ -91,3 +91,17 @@ def test_old_spans_are_forgotten_and_stay_in_the_share() -> None:
     assert again.state() == json.loads(json.dumps(time.state())) | {'spans': again.state()['spans']}
     assert (again.share, again.gaps) == (time.share, time.gaps)
     assert len(again.gaps) == covered.MOST_SPANS
+
+
+@pytest.mark.parametrize(
+    ('changes', 'unseen'),
+    [
+        pytest.param({}, [], id='all of it'),
+        pytest.param({'newest_ns': 19_500_000_000}, [], id='the last frame a step before the end'),
+        pytest.param({'newest_ns': 15 * S}, [(15.5, 20)], id='no frames at the end'),
+        pytest.param({'truncated': True}, [(10, 20)], id='cut off before the first row'),
+        pytest.param({'refused': True}, [(10, 20)], id='refused'),
+    ],
+)
+def test_what_one_answer_does_not_speak_for(changes, unseen) -> None:
+    assert seconds(unseen_of(make_answer((10 * S, 20 * S), **changes))) == unseen

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from support.recordings import make_answer
 
 from molmo_ground_ros.grounding.stitch import Gap, Sighting, coverage
 from molmo_ground_ros.grounding.stitch import json_values as values
-from molmo_ground_ros.types import Point
+from molmo_ground_ros.types import Point, Position, PositionStatus
 
 
 def through_json(value):
@@ -28,6 +29,16 @@ def test_sighting_comes_back(score: float) -> None:
 def test_unknown_score_comes_back_as_unknown() -> None:
     entry = through_json(values.point_json(Point(1, 2, 3.0, 4.0)))
     assert math.isnan(values.point_of(entry).score)
+
+
+def test_position_comes_back() -> None:
+    position = Position(PositionStatus.OK, 0.1, -2.5, 1e-9, 0.004, '', 'base_link')
+    placed = Point(1, 2, 3.0, 4.0, 0.5, 'optical', position)
+    assert values.point_of(through_json(values.point_json(placed))) == placed
+    missing = Position(PositionStatus.NO_DEPTH, reason='no depth image')
+    point = values.point_of(through_json(values.point_json(replace(placed, position=missing))))
+    assert (point.position.status, point.position.reason) == (3 - 1, 'no depth image')
+    assert math.isnan(point.position.x) and math.isnan(point.position.spread_m)
 
 
 def test_window_comes_back_without_its_words() -> None:
