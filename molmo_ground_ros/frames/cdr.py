@@ -29,6 +29,7 @@ _U32 = {'<': struct.Struct('<I'), '>': struct.Struct('>I')}
 # CDR, and plain CDR 2, which aligns nothing in image messages differently.
 _ORDERS = {0: '>', 1: '<', 6: '>', 7: '<'}
 _CDR_2 = (6, 7)
+_ROS1_STAMP = struct.Struct('<II')
 _SECOND_NS = 1_000_000_000
 _COMPRESSED_STARTS = (b'\xff\xd8', b'\x89PNG')
 
@@ -56,6 +57,14 @@ def stamp_of(head: bytes | memoryview) -> int | None:
     return int(second * _SECOND_NS + nanosecond)
 
 
+def ros1_stamp_of(head: bytes | memoryview) -> int | None:
+    """As stamp_of, of a message of ROS 1, which begins with a counter."""
+    if len(head) < STAMP_BYTES:
+        return None
+    second, nanosecond = _ROS1_STAMP.unpack_from(head, 4)
+    return int(second * _SECOND_NS + nanosecond)
+
+
 def image_message(message: bytes | memoryview, kind: str) -> ImageMessage:
     """Read a recorded message of type `kind`, RAW or COMPRESSED. Raises ImageError.
 
@@ -65,6 +74,14 @@ def image_message(message: bytes | memoryview, kind: str) -> ImageMessage:
     if stamp_ns is None:
         raise ImageError(f'the message of {len(message)} bytes does not begin as {kind}')
     return _message(CdrReader(memoryview(message), STAMP_BYTES), stamp_ns, kind)
+
+
+def ros1_message(message: bytes | memoryview, kind: str) -> ImageMessage:
+    """As image_message, of a message of ROS 1."""
+    stamp_ns = ros1_stamp_of(message[:STAMP_BYTES])
+    if stamp_ns is None:
+        raise ImageError(f'the message of {len(message)} bytes does not begin as {kind} of ROS 1')
+    return _message(_Ros1Reader(memoryview(message), STAMP_BYTES), stamp_ns, kind)
 
 
 def received_message(message: bytes | memoryview, kind: str) -> ImageMessage:
@@ -114,6 +131,7 @@ class CdrReader:
         self._offset = offset
         self._order = _ORDERS[message[1]]
         self._alignment = 4 if message[1] in _CDR_2 else 8
+        self._number_alignment = 4
 
     def byte(self) -> int:
         """An unsigned byte."""
@@ -122,7 +140,7 @@ class CdrReader:
     def number(self) -> int:
         """An unsigned number of 4 bytes."""
         # The encapsulation header has 4 bytes, so offsets in the message are aligned as well.
-        self._offset += -self._offset % 4
+        self._offset += -self._offset % self._number_alignment
         return int(_U32[self._order].unpack(self._take(4))[0])
 
     def stamp(self) -> int:
@@ -154,3 +172,13 @@ class CdrReader:
             raise ImageError(f'the message of {size} bytes needs {count} from byte {first} on')
         self._offset += count
         return field
+
+
+class _Ros1Reader(CdrReader):
+    """Reads a message of ROS 1: little-endian, and nothing is aligned."""
+
+    def __init__(self, message: memoryview, offset: int) -> None:
+        self._message = message
+        self._offset = offset
+        self._order = '<'
+        self._alignment = self._number_alignment = 1

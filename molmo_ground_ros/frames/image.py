@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.frames.compressed_image import MAX_PIXELS, decode_compressed
-from molmo_ground_ros.frames.raw_image import ENCODINGS, decode_raw
+from molmo_ground_ros.frames.raw_image import DEPTH_ENCODINGS, ENCODINGS, decode_raw
 from molmo_ground_ros.types import EncodedImage, RawImage
 
-__all__ = ['ENCODINGS', 'MAX_PIXELS', 'decode']
+__all__ = ['DEPTH_ENCODINGS', 'ENCODINGS', 'MAX_PIXELS', 'decode']
 
 
 def decode(image: EncodedImage) -> NDArray[np.uint8]:

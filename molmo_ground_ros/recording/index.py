@@ -5,20 +5,27 @@
 from __future__ import annotations
 
 import errno
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from molmo_ground_ros.errors import BagError, TopicNotFound
+from molmo_ground_ros.errors import BagError, ImageError, TopicNotFound
+from molmo_ground_ros.frames.image import DEPTH_ENCODINGS
 from molmo_ground_ros.recording.camera_messages import COMPANIONS
 from molmo_ground_ros.recording.files import SourceFiles
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
 from molmo_ground_ros.recording.source import MessageIndex, Source
-from molmo_ground_ros.recording.timeline import Timeline, companion_timeline, timeline
+from molmo_ground_ros.recording.timeline import Part, Timeline, companion_timeline, timeline
 from molmo_ground_ros.storage.lru import LruCache
+from molmo_ground_ros.types import RawImage
 
 CACHE_BYTES = 32_000_000  # of unpacked chunks
+
+# Not the cameras of depthai.
+_DEPTH_NAME = re.compile(r'depth(?!ai)')
+_NAMED = 12  # topics that an error names
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -40,11 +47,13 @@ class Camera:
     kind: str  # message type, in the first file
     messages: int
     span_ns: tuple[int, int]  # stamps of the first and last message; zeros where there is none
+    # Whether the encoding of its first message is one of depth.
+    holds_depth: bool
 
     @property
     def is_depth(self) -> bool:
-        """Whether the topic's name says that it is depth. Depth is only read where it is named."""
-        return 'depth' in self.topic.lower()
+        """Whether its name or content says that it is depth, which is only read where named."""
+        return self.holds_depth or _DEPTH_NAME.search(self.topic.lower()) is not None
 
 
 class RecordingIndex:
@@ -89,18 +98,27 @@ class RecordingIndex:
         for topic, reasons in self.undecodable.items():
             messages = self.timelines[topic]
             for stamp_ns, why in sorted(reasons.items()):
-                log = failed[messages.sources[bisect_left(messages.stamps, stamp_ns)]]
+                log = failed[messages.at(bisect_left(messages.stamps, stamp_ns))[0]]
                 log.add(LossKind.UNDECODABLE, topic=topic, messages=1, detail=why)
         logs = (log for pair in zip(self.losses, failed, strict=True) for log in pair)
         return (*self._files.losses, *(loss for log in logs for loss in log.losses))
 
     def colour(self) -> list[str]:
-        """The image topics that are not depth."""
-        return [camera.topic for camera in self.cameras.values() if not camera.is_depth]
+        """The image topics that are not depth.
+
+        Where the names of all say that they are, those whose content is none.
+        """
+        cameras = self.cameras.values()
+        named = [camera.topic for camera in cameras if not camera.is_depth]
+        return named or [camera.topic for camera in cameras if not camera.holds_depth]
 
     def companion_topics(self, kind: str) -> list[str]:
         """The topics of COMPANIONS whose messages are of a type."""
-        return [name for name, joined in self.companions.items() if kind in joined.kinds.values()]
+        return [
+            name
+            for name, joined in self.companions.items()
+            if any(kind == of_part for _, of_part in joined.origins)
+        ]
 
     def payload(self, topic: str, number: int) -> bytes | memoryview:
         """The bytes of a topic's message, by its number in the timeline.
@@ -108,8 +126,8 @@ class RecordingIndex:
         Raises ImageError where it cannot be read.
         """
         joined = self.companions[topic] if topic in self.companions else self.timelines[topic]
-        source = self.sources[int(joined.sources[number])]
-        return source.payload(int(joined.places[number]))
+        source, _, place = joined.at(number)
+        return self.sources[source].payload(place)
 
     def choose(self, topic: str = '') -> str:
         """`topic`, or without it the only topic that is not depth.
@@ -122,31 +140,54 @@ class RecordingIndex:
             return topic
         colour = self.colour()
         if not colour:
-            raise BagError(self.path, 'it holds no image topic')
+            raise BagError(self.path, self._no_camera())
         if len(colour) > 1:
             raise SeveralCameras(self.path, colour)
         return colour[0]
 
+    def _no_camera(self) -> str:
+        """Why there is no camera, with all that there is."""
+        unread = [topic for source in self.sources for topic in source.unread]
+        pictures = [str(topic) for topic in unread if topic.may_hold_pictures]
+        if pictures:
+            return f'its pictures are of types that are not read here: {_named(pictures)}'
+        depth = [f'{topic} (depth)' for topic in self.cameras]
+        others = [*depth, *map(str, unread)]
+        return 'it holds no image topic' + (f'; it holds {_named(others)}' if others else '')
+
     def _read(self, paths: Sequence[Path]) -> None:
-        by_topic: dict[str, list[tuple[int, MessageIndex, LossLog]]] = {}
+        images, companions = dict[str, list[Part]](), dict[str, list[Part]]()
         errors = list[BagError]()
         for path in paths:
             indexes = self._index(path, errors)
             self._compare(path, indexes)
             for number, index in indexes:
+                by_topic = companions if index.kind in COMPANIONS else images
                 by_topic.setdefault(index.topic, []).append((number, index, self.losses[number]))
         if errors and len(errors) == len(self.sources):
             # Nothing could be read.
             raise errors[0]
-        for topic, parts in by_topic.items():
-            if parts[0][1].kind in COMPANIONS:
-                self.companions[topic] = companion_timeline(parts)
-                continue
+        self.companions = {topic: companion_timeline(parts) for topic, parts in companions.items()}
+        for topic, parts in images.items():
             joined = timeline(parts)
             span = (int(joined.stamps[0]), int(joined.stamps[-1])) if len(joined.stamps) else (0, 0)
             self.timelines[topic] = joined
             self.undecodable[topic] = {}
-            self.cameras[topic] = Camera(topic, parts[0][1].kind, len(joined.stamps), span)
+            depth = self._holds_depth(joined)
+            self.cameras[topic] = Camera(topic, parts[0][1].kind, len(joined.stamps), span, depth)
+
+    def _holds_depth(self, joined: Timeline) -> bool:
+        """Whether the first message has an encoding of depth."""
+        if not len(joined.stamps):
+            return False
+        number, kind, place = joined.at(0)
+        try:
+            image = self.sources[number].message(place, kind).image
+        except ImageError:
+            return False
+        if isinstance(image, RawImage):
+            return image.encoding in DEPTH_ENCODINGS
+        return 'compresseddepth' in image.format.lower()
 
     def _index(self, path: Path, errors: list[BagError]) -> list[tuple[int, MessageIndex]]:
         """The indexes of all files of one path, each with the number of its source.
@@ -160,6 +201,7 @@ class RecordingIndex:
             self.losses.append(file.loss)
             try:
                 indexes += [(number, index) for index in file.source.index(file.loss)]
+                _tell_unread(file.source, file.loss)
             except BagError as err:
                 file.loss.add(LossKind.UNREADABLE, detail=str(err))
                 errors.append(err)
@@ -184,3 +226,17 @@ class RecordingIndex:
             if missing > 0:
                 log.add(LossKind.FEWER_MESSAGES, topic=topic, messages=missing)
         self._files.losses += log.losses
+
+
+def _tell_unread(source: Source, loss: LossLog) -> None:
+    """Log the topics that may hold pictures and are not read."""
+    for topic in source.unread:
+        if topic.may_hold_pictures and topic.messages:
+            detail = f'{topic.kind}, {topic.encoding}'
+            count = topic.messages
+            loss.add(LossKind.UNREAD_TOPIC, topic=topic.topic, messages=count, detail=detail)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''
+    return ', '.join(names[:_NAMED]) + more

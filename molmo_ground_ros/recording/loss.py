@@ -24,8 +24,10 @@ class LossKind(enum.Enum):
     BAD_PAGES = 'the database has damaged pages: its rows were collected page by page'
     FEWER_MESSAGES = 'there are fewer messages than the recorder counted'
     UNKNOWN_TOPIC = 'messages of a topic whose name or type is lost'
+    UNREAD_TOPIC = 'a topic of pictures whose messages cannot be read here'
     BAD_MESSAGE = 'messages that do not begin as a message does'
     ZERO_STAMP = 'messages without a stamp'
+    LOG_STAMP = 'messages without a stamp; the time at which they were recorded was taken'
     FAR_STAMP = 'messages whose stamp is far from that of their neighbours'
     UNDECODABLE = 'pictures that were needed and cannot be decoded'
     NO_METADATA = 'metadata.yaml is missing'
@@ -39,7 +41,7 @@ class LossKind(enum.Enum):
 # These are reported, but nothing is missing because of them.
 HARMLESS = frozenset({
     LossKind.NOT_CLOSED, LossKind.NO_METADATA, LossKind.BAD_METADATA, LossKind.NAME_INVENTED,
-    LossKind.JOURNAL, LossKind.OUT_OF_ORDER, LossKind.DUPLICATE,
+    LossKind.JOURNAL, LossKind.LOG_STAMP, LossKind.OUT_OF_ORDER, LossKind.DUPLICATE,
 })  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from molmo_ground_ros.frames.cdr import COMPRESSED, RAW
+from molmo_ground_ros.recording.formats import FORMATS, kind_of_type
 
 NAME = 'metadata.yaml'
 
@@ -50,7 +50,7 @@ def read(folder: Path) -> Metadata:
     files = tuple(PurePath(_unquoted(item[2])).name for item in items if item)
     messages: dict[str, int] = {}
     for topic in _topics(sections.get('topics_with_message_count', [])):
-        if topic.get('type') in (RAW, COMPRESSED) and 'name' in topic:
+        if kind_of_type(topic.get('type', '')) in FORMATS and 'name' in topic:
             count = int(topic.get('message_count', '0'))
             messages[topic['name']] = messages.get(topic['name'], 0) + count
     return Metadata(files, messages)

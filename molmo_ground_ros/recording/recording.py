@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,12 +166,12 @@ class Recording(Closing):
         index = bisect_left(self.stamps, stamp_ns)
         if index == len(self.stamps) or self.stamps[index] != stamp_ns:
             raise NoFrames(self.topic, f'none has the stamp {stamp_ns}')
-        number = int(self._timeline.sources[index])
-        place = int(self._timeline.places[index])
-        message = self._index.sources[number].message(place, self._timeline.kinds[number])
-        if message.stamp_ns != stamp_ns:
+        number, kind, place = self._timeline.at(index)
+        message = self._index.sources[number].message(place, kind)
+        if message.stamp_ns not in (stamp_ns, 0):
             raise ImageError(f'the picture of {seconds(stamp_ns)} has become another')
-        return message
+        # Without a stamp of its own it has the time at which it was recorded.
+        return replace(message, stamp_ns=stamp_ns)
 
     def messages(self) -> Iterator[ImageMessage]:
         """All messages in the order of their stamps, undecoded.

@@ -8,12 +8,15 @@ Of images, and of the `camera_messages` that say where a camera looks.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from molmo_ground_ros.frames.cdr import ImageMessage
 from molmo_ground_ros.recording.camera_messages import first_stamp
 from molmo_ground_ros.recording.loss import LossLog
+
+_LATEST_NS = 1 << 63  # stamps are smaller
 
 # Where a message lies in its file. Only the source that made the number knows what it means.
 Place = int
@@ -27,22 +30,38 @@ class MessageIndex:
     """
 
     topic: str
-    kind: str  # message type: RAW or COMPRESSED, or one of COMPANIONS
-    stamps: array[int] = field(default_factory=lambda: array('q'))  # header stamps, ns
+    kind: str  # of FORMATS or COMPANIONS
+    # Header stamps, ns; the log time where a message has none.
+    stamps: array[int] = field(default_factory=lambda: array('q'))
     places: array[int] = field(default_factory=lambda: array('q'))
     counted: int | None = None  # how many messages the file itself says that it has
     broken: int = 0  # messages that do not begin as an image message does
-    zero: int = 0  # messages whose stamp is 0: it was never set
+    zero: int = 0  # messages whose stamp is 0, which was never set, and that have no log time
+    # The messages in `stamps` that have a log time and no stamp.
+    unstamped: array[int] = field(default_factory=lambda: array('q'))
+    # The least distance of a message's log time from its stamp, ns; None: not known.
+    log_distance_ns: int | None = None
 
-    def add(self, stamp_ns: int | None, place: Place) -> None:
-        """Add a message. A stamp of None means that the message is broken, 0 that it has none."""
+    def add(self, stamp_ns: int | None, place: Place, log_ns: int = 0) -> None:
+        """Add a message. A stamp of None means that the message is broken, 0 that it has none.
+
+        log_ns: when it was recorded; 0 where that is not known.
+        """
         if stamp_ns is None:
             self.broken += 1
-        elif stamp_ns == 0:
+            return
+        has_log = 0 < log_ns < _LATEST_NS
+        if stamp_ns == 0 and not has_log:
             self.zero += 1
-        else:
-            self.stamps.append(stamp_ns)
-            self.places.append(place)
+            return
+        if stamp_ns == 0:
+            self.unstamped.append(len(self.stamps))
+        elif has_log:
+            distance = abs(log_ns - stamp_ns)
+            before = self.log_distance_ns
+            self.log_distance_ns = distance if before is None else min(distance, before)
+        self.stamps.append(stamp_ns or log_ns)
+        self.places.append(place)
 
     def add_companion(self, head: bytes | memoryview, place: Place) -> None:
         """Add a message of COMPANIONS by its first HEAD_BYTES, if that is what it is.
@@ -60,8 +79,38 @@ class MessageIndex:
         return len(self.stamps) + self.broken + self.zero
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadTopic:
+    """A topic whose messages are not read."""
+
+    topic: str
+    kind: str  # message type, as the file names it
+    encoding: str
+    messages: int
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        return f'{self.topic} ({self.kind}, {self.encoding}, {self.messages} messages)'
+
+    @property
+    def may_hold_pictures(self) -> bool:
+        """Whether its type sounds like one of pictures."""
+        name = self.kind.lower()
+        return any(word in name for word in _OF_PICTURES) and not any(
+            word in name for word in _ABOUT_PICTURES
+        )
+
+
+# Parts of the names of types that hold pictures, and of those that only speak of them.
+_OF_PICTURES = ('image', 'video', 'ffmpeg', 'theora', 'h264', 'picture', 'photo')
+_ABOUT_PICTURES = ('annotation', 'marker', 'info', 'metadata', 'detection')
+
+
 class Source(Protocol):
     """One file of a recording."""
+
+    # The topics whose messages are not read; set by `index`.
+    unread: Sequence[UnreadTopic]
 
     def index(self, loss: LossLog) -> list[MessageIndex]:
         """Read the file once, as far as it can be read, and log what is lost. Decodes no image.

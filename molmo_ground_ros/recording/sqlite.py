@@ -11,18 +11,21 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.frames import cdr
-from molmo_ground_ros.frames.cdr import COMPRESSED, RAW, ImageMessage
+from molmo_ground_ros.frames.cdr import ImageMessage
 from molmo_ground_ros.recording.camera_messages import COMPANIONS, HEAD_BYTES
+from molmo_ground_ros.recording.formats import FORMATS, image_message, kind_of_type
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.pages import Pages, SqliteRow, Value
 from molmo_ground_ros.recording.records import OpenFile
-from molmo_ground_ros.recording.source import MessageIndex, Place
+from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack, zstd_head
 
 MESSAGE_LIMIT = 1 << 28  # bytes of a message
@@ -46,6 +49,7 @@ class SqliteSource:
         self._name = name
         self._copied: TemporaryDirectory[str] | None = None
         self._connection: sqlite3.Connection | None = None
+        self.unread: Sequence[UnreadTopic] = ()
 
     def index(self, loss: LossLog) -> list[MessageIndex]:
         """See Source."""
@@ -58,7 +62,7 @@ class SqliteSource:
 
     def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source."""
-        return cdr.image_message(self.payload(place), kind)
+        return image_message(self.payload(place), kind)
 
     def payload(self, place: Place) -> bytes:
         """See Source."""
@@ -118,27 +122,33 @@ class SqliteSource:
             if isinstance(number, int)
         }
         images = {
-            number: MessageIndex(topic, kind)
+            number: MessageIndex(topic, kind_of_type(kind))
             for number, (topic, kind) in topics.items()
-            if kind in (RAW, COMPRESSED, *COMPANIONS)
+            if kind_of_type(kind)
         }
         numbers = ','.join(str(number) for number in images) or 'NULL'
         rows = database.execute(
-            f'SELECT id, topic_id, CASE WHEN topic_id IN ({numbers}) '
+            f'SELECT id, topic_id, timestamp, CASE WHEN topic_id IN ({numbers}) '
             f'THEN substr(data, 1, {_HEAD_BYTES}) END FROM messages ORDER BY id'
         )
-        count, last, nameless = 0, 0, 0
-        for last, topic, head in rows:
-            count += 1
+        last, counts = 0, Counter[object]()
+        for last, topic, log_ns, head in rows:
+            if not isinstance(last, int):
+                raise sqlite3.DatabaseError(f'a message has the number {last!r}')
+            counts[topic] += 1
             if topic in images:
-                _add(images[topic], head, last)
-            elif topic not in topics:
-                nameless += 1
+                _add(images[topic], head, last, log_ns)
+        self.unread = [
+            UnreadTopic(topic, kind, 'cdr', counts[number])
+            for number, (topic, kind) in topics.items()
+            if number not in images
+        ]
+        nameless = sum(count for number, count in counts.items() if number not in topics)
         if nameless:
             loss.add(LossKind.UNKNOWN_TOPIC, messages=nameless)
         # Rows are numbered from 1 on.
-        if last > count:
-            loss.add(LossKind.FEWER_MESSAGES, messages=last - count, detail='of all topics')
+        if (missing := last - counts.total()) > 0:
+            loss.add(LossKind.FEWER_MESSAGES, messages=missing, detail='of all topics')
         return list(images.values())
 
     def _by_pages(self, loss: LossLog) -> list[MessageIndex]:
@@ -153,11 +163,17 @@ class SqliteSource:
                 elif _is_message(row):
                     number = row.values[1]
                     # Empty for a topic that comes after its messages.
-                    named = topics.get(number, ('', ''))
-                    index = images.setdefault(number, MessageIndex(*named))
-                    _add(index, row.values[3], ~(row.page << _CELL_BITS | row.cell))
+                    name, kind = topics.get(number, ('', ''))
+                    index = images.setdefault(number, MessageIndex(name, kind_of_type(kind)))
+                    place = ~(row.page << _CELL_BITS | row.cell)
+                    _add(index, row.values[3], place, row.values[2])
             if not images and not topics:
                 raise BagError(self._name, 'it cannot be read: no row of a recording is in it')
+            self.unread = [
+                UnreadTopic(topic, kind, 'cdr', images[number].messages if number in images else 0)
+                for number, (topic, kind) in topics.items()
+                if not kind_of_type(kind)
+            ]
             return _image_indexes(images, topics, loss, pages)
 
     def _from_row(self, number: int) -> bytes:
@@ -186,10 +202,10 @@ def _image_indexes(
     """
     named, nameless = list[MessageIndex](), list[tuple[Value, MessageIndex]]()
     companions = list[MessageIndex]()
-    for number, (topic, kind) in topics.items():
-        if kind in (RAW, COMPRESSED, *COMPANIONS):
+    for number, (topic, name) in topics.items():
+        if kind := kind_of_type(name):
             index = images.pop(number, None) or MessageIndex('', kind)
-            is_image = kind in (RAW, COMPRESSED)
+            is_image = kind in FORMATS
             # Messages that were read before their topic were taken for images.
             if is_image or index.kind == kind:
                 index.topic, index.kind = topic, kind
@@ -240,7 +256,7 @@ def _is_message(row: SqliteRow) -> bool:
     )
 
 
-def _add(index: MessageIndex, head: object, place: Place) -> None:
+def _add(index: MessageIndex, head: object, place: Place, log_ns: object) -> None:
     """Add a message by its first bytes, compressed or not."""
     start = head if isinstance(head, bytes) else b''
     if start[:4] == ZSTD_MAGIC:
@@ -248,7 +264,8 @@ def _add(index: MessageIndex, head: object, place: Place) -> None:
     if index.kind in COMPANIONS:
         index.add_companion(start[:HEAD_BYTES], place)
     else:
-        index.add(cdr.stamp_of(start[: cdr.STAMP_BYTES]), place)
+        logged = log_ns if isinstance(log_ns, int) else 0
+        index.add(cdr.stamp_of(start[: cdr.STAMP_BYTES]), place, logged)
 
 
 def _unpacked(message: bytes) -> bytes:

@@ -20,65 +20,82 @@ _NEIGHBOURS = 5  # a stamp is compared with the median of so many, itself includ
 _INTERVALS = 4  # a slow camera's stamp may be so many usual intervals further away
 
 Stamps = NDArray[np.int64]
+# The number of a source, what it has of a topic, and its losses.
+Part = tuple[int, MessageIndex, LossLog]
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Where a camera's messages lie. It takes 20 bytes for a message."""
+    """Where a topic's messages lie. It takes 20 bytes for a message."""
 
     stamps: Stamps  # (N,) ns, ascending; of images each once
     places: NDArray[np.int64]  # (N,), for the source
-    sources: NDArray[np.int32]  # (N,), number of the source
-    kinds: dict[int, str]  # message type, by number of the source
+    parts: NDArray[np.int32]  # (N,), number in `origins`
+    # (number of the source, kind of message). A source has several where it changes the kind.
+    origins: tuple[tuple[int, str], ...]
+
+    def at(self, index: int) -> tuple[int, str, int]:
+        """(number of the source, kind, place) of a message."""
+        return *self.origins[int(self.parts[index])], int(self.places[index])
 
 
-def timeline(parts: Sequence[tuple[int, MessageIndex, LossLog]]) -> Timeline:
+def timeline(parts: Sequence[Part]) -> Timeline:
     """Join (number of the source, its index, its losses) of one topic.
 
     Where two messages have the same stamp, the one of the first source is taken. A lone message
     whose stamp is far from its neighbours' in the file is left out. Where the clock jumped, its
     neighbours jumped as well, and it is taken. What is left out is logged as a loss.
     """
-    plausible = [(number, *_plausible(index, loss)) for number, index, loss in parts]
-    stamps = np.concatenate([part[1] for part in plausible] or [np.empty(0, np.int64)])
-    places = np.concatenate([part[2] for part in plausible] or [np.empty(0, np.int64)])
-    sources = np.repeat(
-        np.array([part[0] for part in plausible], np.int32), [len(part[1]) for part in plausible]
-    )
-    order = np.argsort(stamps, kind='stable')
-    stamps, places, sources = stamps[order], places[order], sources[order]
+    plausible = [_plausible(index, loss) for _, index, loss in parts]
+    joined = _joined(plausible, parts)
+    stamps = joined.stamps
     repeated = np.zeros(len(stamps), bool)
     repeated[1:] = stamps[1:] == stamps[:-1]
-    for number, index, loss in parts:
-        if count := int(np.count_nonzero(repeated & (sources == number))):
+    for part, (_, index, loss) in enumerate(parts):
+        if count := int(np.count_nonzero(repeated & (joined.parts == part))):
             loss.add(LossKind.DUPLICATE, topic=index.topic, messages=count)
-    kinds = {number: index.kind for number, index, _ in parts}
-    return Timeline(stamps[~repeated], places[~repeated], sources[~repeated], kinds)
+    return Timeline(
+        stamps[~repeated], joined.places[~repeated], joined.parts[~repeated], joined.origins
+    )
 
 
-def companion_timeline(parts: Sequence[tuple[int, MessageIndex, LossLog]]) -> Timeline:
+def companion_timeline(parts: Sequence[Part]) -> Timeline:
     """Join (number of the source, its index, its losses) of one topic that holds no images.
 
     All messages are taken, in the order of their stamps, those of one stamp in that of the files:
     several publishers share a topic of transforms. Nothing is logged as a loss.
     """
-    stamps = np.concatenate([np.array(index.stamps, np.int64) for _, index, _ in parts])
-    places = np.concatenate([np.array(index.places, np.int64) for _, index, _ in parts])
-    counts = [len(index.stamps) for _, index, _ in parts]
-    sources = np.repeat(np.array([number for number, *_ in parts], np.int32), counts)
+    arrays = [
+        (np.array(index.stamps, np.int64), np.array(index.places, np.int64))
+        for _, index, _ in parts
+    ]
+    return _joined(arrays, parts)
+
+
+def _joined(arrays: Sequence[tuple[Stamps, NDArray[np.int64]]], parts: Sequence[Part]) -> Timeline:
+    """The (stamps, places) of each part as one, in the order of the stamps."""
+    counts = [len(stamps) for stamps, _ in arrays]
+    numbers = np.repeat(np.arange(len(arrays), dtype=np.int32), counts)
+    stamps = np.concatenate([stamps for stamps, _ in arrays] or [np.empty(0, np.int64)])
+    places = np.concatenate([places for _, places in arrays] or [np.empty(0, np.int64)])
     order = np.argsort(stamps, kind='stable')
-    kinds = {number: index.kind for number, index, _ in parts}
-    return Timeline(stamps[order], places[order], sources[order], kinds)
+    origins = tuple((number, index.kind) for number, index, _ in parts)
+    return Timeline(stamps[order], places[order], numbers[order], origins)
 
 
 def _plausible(index: MessageIndex, loss: LossLog) -> tuple[Stamps, NDArray[np.int64]]:
     """Stamps and places that can be believed, in the order of the file; logs what cannot."""
     stamps, places = np.array(index.stamps, np.int64), np.array(index.places, np.int64)
+    zero = len(index.unstamped)
+    if zero and not _log_times_fit(index):
+        stamps, places = np.delete(stamps, index.unstamped), np.delete(places, index.unstamped)
+        index.zero, zero = index.zero + zero, 0
     far = _far(stamps)
     stamps, places = stamps[~far], places[~far]
     counts = {
         LossKind.BAD_MESSAGE: index.broken,
         LossKind.ZERO_STAMP: index.zero,
+        LossKind.LOG_STAMP: zero,
         LossKind.FAR_STAMP: int(np.count_nonzero(far)),
         LossKind.OUT_OF_ORDER: int(np.count_nonzero(np.diff(stamps) < 0)),
     }
@@ -86,6 +103,12 @@ def _plausible(index: MessageIndex, loss: LossLog) -> tuple[Stamps, NDArray[np.i
         if count:
             loss.add(kind, topic=index.topic, messages=count)
     return stamps, places
+
+
+def _log_times_fit(index: MessageIndex) -> bool:
+    """Whether log times can stand for missing stamps: none was set, or the clock is the same."""
+    distance = index.log_distance_ns
+    return len(index.unstamped) == len(index.stamps) or (distance or 0) <= FAR_NS
 
 
 def _far(stamps: Stamps) -> NDArray[np.bool_]:

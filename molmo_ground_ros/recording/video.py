@@ -9,13 +9,14 @@ the caller states.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.frames.cdr import RAW, ImageMessage
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.source import MessageIndex, Place
+from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.types import RawImage
 
 __all__ = ['SUFFIXES', 'TOPIC', 'VideoSource']
@@ -31,6 +32,7 @@ class VideoSource:
         self._video = VideoFile(path, name)
         self._name = name
         self._epoch_ns = epoch_ns
+        self.unread: Sequence[UnreadTopic] = ()
 
     def index(self, loss: LossLog) -> list[MessageIndex]:
         """See Source. Reads packets and decodes none of them."""

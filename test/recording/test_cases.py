@@ -52,6 +52,48 @@ def test_every_picture_is_read_without_a_loss(name, topic, seconds, colour) -> N
     assert check(name, topic, seconds, colour).loss == ()
 
 
+def kinds_of_loss(recording: Recording) -> list[LossKind]:
+    return [loss.kind for loss in recording.loss]
+
+
+def test_stamps_that_were_never_set_are_log_times_and_told() -> None:
+    recording = check('all-stamps-zero.mcap', '/cam/image/compressed', TENTHS, RED)
+    assert kinds_of_loss(recording) == [LossKind.LOG_STAMP]
+    assert recording.loss[0].messages == 3
+
+
+def test_camera_called_depthai_is_no_depth_camera() -> None:
+    check('depthai-topic.mcap', '/depthai/rgb/image_raw/compressed', TENTHS, RED)
+
+
+def test_damaged_schema_of_a_database_costs_no_picture() -> None:
+    name = 'one-byte-of-schema-damaged.db3'
+    with open_recording(CASES / name) as recording:
+        assert [stamp_ns / 1e9 for stamp_ns in recording.stamps.tolist()] == pytest.approx(TENTHS)
+        assert len(colours(recording)) == 3
+        assert kinds_of_loss(recording) == [LossKind.BAD_PAGES]
+
+
+def test_topic_with_messages_of_two_types_gives_both() -> None:
+    with open_recording(CASES / 'one-topic-two-types.mcap') as recording:
+        expected = [RED, (128, 128, 128)] * 3
+        assert np.abs(np.array(colours(recording)) - expected).max() <= 3
+        assert (np.diff(recording.stamps) == 50_000_000).all()
+        assert recording.loss == ()
+
+
+def test_cameras_that_are_not_read_are_named_beside_the_one_that_is() -> None:
+    recording = check('one-camera-of-three-readable.mcap', '/rear', TENTHS, RED)
+    assert kinds_of_loss(recording) == [LossKind.UNREAD_TOPIC] * 2
+    front, left = map(str, recording.loss)
+    assert 'topic /front; 3 messages; foxglove_msgs/msg/CompressedVideo, cdr' in front
+    assert 'topic /left; 3 messages; ffmpeg_image_transport_msgs/msg/FFMPEGPacket, cdr' in left
+
+
+def test_ros1_label_on_messages_of_ros2_costs_no_picture() -> None:
+    check('ros1msg.mcap', '/cam/image/compressed', [START_S], RED)
+
+
 @pytest.mark.parametrize('name', ['no-eoi.jpg', 'junk-before-dqt.jpg'])
 def test_jpeg_that_a_decoder_can_read_is_read(name) -> None:
     pixels = image.decode(CompressedImage('jpeg', (CASES / name).read_bytes()))

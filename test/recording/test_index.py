@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_
 pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 
 from rosbags.rosbag2 import StoragePlugin
-from support.bags import jpeg_message, raw_message, write_bag
+from support.bags import MSG, jpeg_message, raw_message, write_bag
 from support.clips import stamp
 from support.recorded import kinds
 
@@ -54,7 +55,7 @@ def test_cameras_are_listed_and_one_is_chosen(tmp_path: Path) -> None:
     with pytest.raises(TopicNotFound, match="'/top'"):
         open_cameras(folder, ['/left', '/top'])
     with pytest.raises(BagError, match='no image topic'):
-        open_cameras(write_bag(tmp_path / 'b', {'/depth': [raw_message(0)]}))
+        open_cameras(write_bag(tmp_path / 'b', {'/depth': [depth(0)]}))
 
 
 @pytest.mark.parametrize('order', [('a', 'b'), ('b', 'a')])
@@ -109,7 +110,7 @@ def test_disk_that_fails_is_told_and_a_full_one_is_an_error(samples, monkeypatch
     with open_recording([samples[name], samples['sqlite']]) as recording:
         monkeypatch.setattr(os, 'pread', fail(errno.EIO))
         with pytest.raises(ImageError, match='Input/output error'):
-            recording.message(recording.span[0])
+            recording.message(recording.span[1])  # the first chunk was unpacked already
     with open_recording([samples[name], samples['sqlite']]) as recording:
         assert LossKind.UNREADABLE in kinds(recording)
         assert len(recording.clip(*recording.span).frames) == 6
@@ -153,10 +154,56 @@ def test_unknown_topic_and_several_cameras_list_the_known_ones(tmp_path: Path) -
         open_recording(folder)
 
 
-def test_recording_without_cameras_says_so(tmp_path: Path) -> None:
-    folder = write_bag(tmp_path / 'a', {'/depth': [raw_message(0)]})
-    with pytest.raises(BagError, match='holds no image topic'):
+def test_recording_without_cameras_says_what_it_holds(tmp_path: Path) -> None:
+    picture = depth(0)
+    point = MSG['geometry_msgs/msg/Point'](0.0, 0.0, 0.0)
+    stamped = MSG['geometry_msgs/msg/PointStamped'](picture.header, point)
+    topics = {'/cam/depth': [picture], '/goal': [stamped, stamped]}
+    folder = write_bag(tmp_path / 'a', topics)
+    with pytest.raises(BagError) as caught:
         open_recording(folder)
+    assert str(caught.value).endswith(
+        'it holds no image topic; it holds /cam/depth (depth), '
+        '/goal (geometry_msgs/msg/PointStamped, cdr, 2 messages)'
+    )
+
+
+def depth(seconds: float) -> Any:
+    """A picture of depth in millimetres."""
+    message = raw_message(seconds)
+    message.encoding, message.step = '16UC1', 32
+    return message
+
+
+@pytest.mark.parametrize(
+    ('topics', 'chosen'),
+    [
+        pytest.param({'/depth/color': raw_message, '/depth/raw': depth}, '/depth/color', id='both'),
+        pytest.param({'/stereo/raw': depth, '/left': raw_message}, '/left', id='by content'),
+        pytest.param({'/depth': raw_message}, '/depth', id='colour under the name of depth'),
+        pytest.param(
+            {'/depthai/rgb': raw_message, '/a/depth': raw_message}, '/depthai/rgb', id='ai'
+        ),
+    ],
+)
+def test_colour_is_told_from_depth_by_name_and_content(topics, chosen, tmp_path: Path) -> None:
+    bag = {topic: [make(0)] for topic, make in topics.items()}
+    with open_recording(write_bag(tmp_path / 'a', bag)) as recording:
+        assert recording.topic == chosen
+
+
+def test_pictures_of_a_type_that_is_not_read_are_named(tmp_path: Path) -> None:
+    disparity = MSG['stereo_msgs/msg/DisparityImage']
+    roi = MSG['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    picture = raw_message(0)
+    message = disparity(picture.header, picture, 1.0, 1.0, roi, 0.0, 1.0, 0.1)
+    folder = write_bag(tmp_path / 'a', {'/disparity': [message]})
+    named = r'/disparity \(stereo_msgs/msg/DisparityImage, cdr, 1 messages\)'
+    with pytest.raises(BagError, match=f'of types that are not read here: {named}'):
+        open_recording(folder)
+    both = write_bag(tmp_path / 'b', {'/disparity': [message], '/image': [picture]})
+    with open_recording(both) as recording:
+        assert [loss.kind for loss in recording.loss] == [LossKind.UNREAD_TOPIC]
 
 
 def broken(path: Path, kind: str) -> Path:

@@ -30,7 +30,7 @@ def joined(*files: list[float], zero_ns: int = ZERO):
 def test_stamps_are_put_in_order_and_taken_once() -> None:
     kept, told, made = joined([0, 2, 1, 3, 3], [3, 5, 4])
     assert kept == [0, 1, 2, 3, 4, 5]
-    assert made.sources.tolist() == [0, 0, 0, 0, 1, 1]
+    assert made.parts.tolist() == [0, 0, 0, 0, 1, 1]
     assert made.places.tolist() == [0, 2, 1, 3, 2, 1]
     assert told == [
         (LossKind.OUT_OF_ORDER, 1),
@@ -84,6 +84,30 @@ def test_messages_without_a_stamp_are_counted() -> None:
     assert found.messages == 3
 
 
+def with_log_times(stamps: list[float], log_s: float) -> MessageIndex:
+    """Messages with these stamps, 0 for none, recorded `log_s` later than a clock from ZERO on."""
+    found = MessageIndex('/image', '')
+    for number, second in enumerate(stamps):
+        stamp_ns = ZERO + round(second * S) if second else 0
+        found.add(stamp_ns, number, ZERO + round((number + log_s) * S))
+    return found
+
+
+@pytest.mark.parametrize(
+    ('stamps', 'log_s', 'kept', 'told'),
+    [
+        pytest.param([0, 0, 0], 0.0, [0, 1, 2], {LossKind.LOG_STAMP: 3}, id='none was set'),
+        pytest.param([0, 0, 2, 3], 0.5, [0.5, 1.5, 2, 3], {LossKind.LOG_STAMP: 2}, id='one clock'),
+        pytest.param([0, 0, 2, 3], 900.0, [2, 3], {LossKind.ZERO_STAMP: 2}, id='two clocks'),
+    ],
+)
+def test_log_time_stands_for_a_missing_stamp_of_the_same_clock(stamps, log_s, kept, told) -> None:
+    log = LossLog('file')
+    made = timeline([(0, with_log_times(stamps, log_s), log)])
+    assert [(stamp_ns - ZERO) / S for stamp_ns in made.stamps.tolist()] == kept
+    assert {loss.kind: loss.messages for loss in log.losses} == told
+
+
 def test_nothing_makes_an_empty_timeline() -> None:
     assert len(timeline([]).stamps) == 0
     assert len(timeline([(0, MessageIndex('/image', '', array('q')), LossLog(''))]).stamps) == 0
@@ -91,4 +115,4 @@ def test_nothing_makes_an_empty_timeline() -> None:
 
 def test_timeline_takes_20_bytes_a_picture() -> None:
     made = joined([i / 10 for i in range(1000)])[2]
-    assert sum(part.nbytes for part in (made.stamps, made.places, made.sources)) == 20_000
+    assert sum(part.nbytes for part in (made.stamps, made.places, made.parts)) == 20_000
