@@ -54,7 +54,7 @@ class Player:
         self._camera = recording.topic
         self._publishers: dict[str, Publisher] = {}
         for topic, joined in self._timelines():
-            kind = TYPES[next(iter(joined.kinds.values()))]
+            kind = TYPES[joined.origins[0][1]]
             self._publishers[topic] = node.create_publisher(kind, topic, self._qos(topic))
 
     def cues(self) -> list[Cue]:
