@@ -34,6 +34,17 @@ def declared_arguments() -> list[DeclareLaunchArgument]:
             f'image_topics in params_file. {AS_THE_FILE_SAYS}',
         ),
         DeclareLaunchArgument(
+            'depth',
+            default_value='',
+            description='Depth topic of the one camera, for positions in metres. The calibration '
+            f'is camera_info beside the image. {AS_THE_FILE_SAYS}',
+        ),
+        DeclareLaunchArgument(
+            'target_frame',
+            default_value='',
+            description=f'Coordinate frame of the positions. {AS_THE_FILE_SAYS}',
+        ),
+        DeclareLaunchArgument(
             'model',
             default_value='',
             description=f'Local folder or hub id of the model. {AS_THE_FILE_SAYS}',
@@ -76,9 +87,11 @@ def parameters_of(context: LaunchContext) -> dict[str, object]:
     parameters: dict[str, object] = {'use_sim_time': value(context, 'use_sim_time') == 'true'}
     if value(context, 'image'):
         parameters['image_topics'] = [value(context, 'image')]
+    if value(context, 'depth'):
+        parameters['depth_topics'] = [value(context, 'depth')]
     if value(context, 'autostart'):
         parameters['autostart'] = value(context, 'autostart') == 'true'
-    for name in ('model', 'backend'):
+    for name in ('target_frame', 'model', 'backend'):
         if value(context, name):
             parameters[name] = value(context, name)
     return parameters

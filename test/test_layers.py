@@ -105,8 +105,8 @@ ROOMS: Mapping[str, Room] = {
         ('frames', 'space', 'backends', 'grounding', 'reports'),
         public='',
         private='annotations camera_input camera_watch convert depth_buffer depth_input diagnostics'
-        ' executor markers node overlay pairing params places process question_server scene'
-        ' standing_server transform_input views',
+        ' executor image_bridge markers node overlay pairing params places process question_server'
+        ' scene standing_server transform_input views',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.

@@ -16,6 +16,7 @@ scene         what one answer or event has to show
 overlay       a scene as an image
 markers       a scene in 3-D, for RViz
 annotations   a scene as Foxglove's image annotations
+image_bridge  cv_bridge for encodings that we do not know
 places        positions in metres for answers
 depth_input   the depth of one camera: its subscriptions
 depth_buffer  the recent depth of one camera and its calibrations

@@ -35,6 +35,7 @@ from molmo_ground_ros.grounding.standing import StandingQuestions
 from molmo_ground_ros.msg import Event, PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params
 from molmo_ground_ros.ros.camera_input import CameraInput
+from molmo_ground_ros.ros.image_bridge import ImageBridge
 from molmo_ground_ros.ros.places import Places
 from molmo_ground_ros.ros.question_server import QuestionServer
 from molmo_ground_ros.ros.standing_server import StandingServer
@@ -124,7 +125,9 @@ class GroundNode(LifecycleNode):
         return SUCCESS
 
     def _configure(self) -> None:
-        self._decoded = DecodedCache(round(self.settings.decoded_megabytes * 1e6))
+        self._decoded = DecodedCache(
+            round(self.settings.decoded_megabytes * 1e6), ImageBridge().decode
+        )
         self.cameras = self._make_cameras(self.settings)
         buffers = {name: camera.buffer for name, camera in self.cameras.items()}
         self.standing = self._standing.questions(self.settings, buffers)

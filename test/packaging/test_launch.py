@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / 'launch' / 'ground.launch.py'
 REPLAY = ROOT / 'launch' / 'replay.launch.py'
 ARGUMENTS = {
-    *('params_file', 'namespace', 'image', 'model', 'backend', 'autostart', 'log_level'),
-    'use_sim_time',
+    *('params_file', 'namespace', 'image', 'depth', 'target_frame', 'model', 'backend'),
+    *('autostart', 'log_level', 'use_sim_time'),
 }
 REPLAY_ARGUMENTS = {'bag', 'rate', 'loop', 'delay'}
 # Our own folder launch/ is found as a namespace without a file: that is not it.
@@ -79,6 +79,8 @@ class TestLoaded:
             pytest.param(
                 {
                     'image': 'wrist/image',
+                    'depth': 'wrist/depth',
+                    'target_frame': 'map',
                     'model': '/m',
                     'backend': 'replay',
                     'autostart': 'false',
@@ -87,8 +89,10 @@ class TestLoaded:
                 {
                     'autostart': False,
                     'backend': 'replay',
+                    'depth_topics': ['wrist/depth'],
                     'image_topics': ['wrist/image'],
                     'model': '/m',
+                    'target_frame': 'map',
                     'use_sim_time': True,
                 },
                 id='given ones become parameters',

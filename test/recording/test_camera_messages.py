@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+from contextlib import suppress
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 
@@ -100,3 +104,22 @@ def test_absurd_number_of_coefficients_is_refused() -> None:
     data[at : at + 4] = (10**9).to_bytes(4, 'little')
     with pytest.raises(ImageError, match='1000000000'):
         camera_messages.camera_info(bytes(data), rectified=False)
+
+
+@given(data=st.data())
+def test_damage_is_an_error_of_ours_or_another_message(data) -> None:
+    moved = spatial.transform(0.0, 'map', 'base', (1, 2, 3))
+    sound = data.draw(st.sampled_from([packed(spatial.camera_info(0.0)), packed(moved)]))
+    broken = bytearray(sound)
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(broken) - 1))
+        broken[at : at + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
+    for read in (
+        camera_messages.transforms,
+        lambda message: camera_messages.camera_info(message, rectified=False),
+        lambda message: camera_messages.camera_info(message, rectified=True),
+    ):
+        with suppress(ImageError, CalibrationError):
+            read(bytes(broken))
+    for kind in camera_messages.COMPANIONS:
+        camera_messages.first_stamp(bytes(broken[:HEAD_BYTES]), kind)
