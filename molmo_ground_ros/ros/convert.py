@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -106,14 +107,16 @@ def queries(request: Any, cameras: Iterable[str]) -> list[Query]:
     """
     alone = query(request)
     names = [clean(name) for name in request.cameras]
-    if not names:
-        return [alone]
-    if alone.camera:
+    if names and alone.camera:
         raise BadRequest(f'camera = {alone.camera!r}: cameras = {names!r} are named too')
     if names == [ALL_CAMERAS]:
         names = list(cameras)
-    if len(set(names)) != len(names):
-        raise BadRequest(f'cameras = {names!r}: one is named twice')
+    if not names:
+        return [alone]
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        # The list may be longer than a message.
+        raise BadRequest(f"cameras: '{name}' is named twice")
     return [dataclasses.replace(alone, camera=name) for name in names]
 
 

@@ -84,7 +84,8 @@ def test_no_camera_that_answers_is_an_error_with_each_reason(world: World) -> No
     ('request_fields', 'why'),
     [
         ({'camera': 'front', 'cameras': ['hand']}, "camera = 'front'"),
-        ({'cameras': ['hand', 'hand']}, 'named twice'),
+        ({'cameras': ['hand', 'hand']}, "'hand' is named twice"),
+        ({'cameras': ['roof', *['hand'] * 9999]}, "'hand' is named twice"),
     ],
 )
 def test_request_that_contradicts_itself_is_refused(
@@ -94,6 +95,12 @@ def test_request_that_contradicts_itself_is_refused(
     assert reply.error_code == Ground.Response.BAD_REQUEST
     assert why in reply.error_msg
     assert reply.answers == []
+
+
+def test_all_cameras_of_an_unconfigured_node_are_not_active(start: Start) -> None:
+    world = start(ReplayBackend([]), autostart=False)
+    reply = world.ask(query='Point to the block.', cameras=['*'])
+    assert reply.error_code == Ground.Response.NOT_ACTIVE
 
 
 def test_goal_to_several_cameras_has_an_answer_for_each(world: World) -> None:
