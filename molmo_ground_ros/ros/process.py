@@ -9,6 +9,7 @@ import sys
 import threading
 
 import rclpy
+from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
 from rclpy.signals import SignalHandlerOptions
 
@@ -31,20 +32,36 @@ def executor_for(node: GroundNode) -> NodeExecutor:
     return executor
 
 
+def open_context(args: list[str] | None) -> Context:
+    """Begin with ROS. Where no log can be written, the node logs to the console alone."""
+    context = Context()
+    try:
+        rclpy.init(args=args, context=context, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        # RCLError, which rclpy does not export.
+        if 'failed to initialize logging' not in str(error):
+            raise
+        print(f'molmo_ground: no log file: {describe(error)}', file=sys.stderr)  # noqa: T201
+        context = Context()
+        args = [*(sys.argv if args is None else args), '--ros-args', '--disable-external-lib-logs']
+        rclpy.init(args=args, context=context, signal_handler_options=SignalHandlerOptions.NO)
+    return context
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM. Exit code 2 for a bad parameter."""
     # The model's thread then gives way to an image callback sooner than after Python's 5 ms.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     # rclpy's own signal handlers would close the context before open questions are answered.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    context = open_context(args)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        node = GroundNode()
+        node = GroundNode(context=context)
     except GroundError as error:
         print(f'molmo_ground: {error}', file=sys.stderr)  # noqa: T201 - before there is a logger
-        rclpy.shutdown()
+        rclpy.shutdown(context=context)
         return 2
     executor = executor_for(node)
     spinner = threading.Thread(target=spin, args=(executor, node), name='executor')
@@ -56,7 +73,7 @@ def main(args: list[str] | None = None) -> int:
         pass
     node.close()
     executor.shutdown()
-    rclpy.shutdown()
+    rclpy.shutdown(context=context)
     spinner.join()
     return 0
 

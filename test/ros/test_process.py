@@ -169,6 +169,32 @@ def test_bad_parameter_is_one_line_and_exit_code_2() -> None:
     assert 'queue_size = -3' in errors
 
 
+def test_folder_for_logs_that_cannot_be_written_costs_the_log_file_alone(answers: Path) -> None:
+    name = f'without_logs_{os.getpid()}'
+    command = [sys.executable, '-m', 'molmo_ground_ros.ros.process', '--ros-args']
+    command += ['-r', f'__node:={name}', '-p', 'backend:=replay', '-p', f'model:={answers}']
+    # Nobody may write there, root neither.
+    environment = {**os.environ, 'ROS_LOG_DIR': '/proc/nowhere'}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    context = Context()
+    rclpy.init(context=context)
+    client = Node('client', context=context)
+    try:
+        wait_until(lambda: client.count_publishers(f'/{name}/points') > 0, 'the node')
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+        client.destroy_node()
+        rclpy.shutdown(context=context)
+    assert process.returncode == 0, errors
+    assert 'no log file: RCLError: failed to initialize logging' in errors
+    assert "'/proc/nowhere'" in errors
+    assert 'Traceback' not in errors
+
+
 def demo(answers: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     """The demo with recorded answers, played faster than `make demo` does."""
     options = ['--backend', 'replay', '--model', str(answers), '--rate', '10']
