@@ -106,7 +106,7 @@ ROOMS: Mapping[str, Room] = {
         public='',
         private='annotations camera_input camera_watch convert depth_buffer depth_input diagnostics'
         ' executor image_bridge markers node overlay pairing params places process question_server'
-        ' scene standing_server transform_input views',
+        ' scene standing_server transform_input transitions views',
     ),
 }
 # On top of the rooms: the command, which may import every one but the node.

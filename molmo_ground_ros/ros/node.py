@@ -33,7 +33,7 @@ from molmo_ground_ros.grounding.rate_limit import RateLimit
 from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.grounding.standing import StandingQuestions
 from molmo_ground_ros.msg import Event, PointArray, TrackArray
-from molmo_ground_ros.ros import convert, diagnostics, params
+from molmo_ground_ros.ros import convert, diagnostics, params, transitions
 from molmo_ground_ros.ros.camera_input import CameraInput
 from molmo_ground_ros.ros.image_bridge import ImageBridge
 from molmo_ground_ros.ros.places import Places
@@ -70,7 +70,8 @@ class GroundNode(LifecycleNode):
         self._is_active = False
         self._is_closed = False
         self._transition = threading.Lock()
-        self.add_on_set_parameters_callback(params.on_change(self._apply))
+        transitions.refuse_wrong(self)
+        self.add_on_set_parameters_callback(params.on_change(self, self._apply))
         self._points = self.create_publisher(PointArray, '~/points', 10)
         self._tracks = self.create_publisher(TrackArray, '~/tracks', 10)
         self._views = Views(
@@ -87,8 +88,13 @@ class GroundNode(LifecycleNode):
 
     def autostart(self) -> bool:
         """Configure and activate, as a lifecycle manager would; False if that failed."""
-        configured = self.trigger_configure() == SUCCESS
-        return configured and bool(self.trigger_activate() == SUCCESS)
+        try:
+            configured = self.trigger_configure() == SUCCESS
+            return configured and bool(self.trigger_activate() == SUCCESS)
+        except RuntimeError as error:
+            # A manager was faster, and the state does not allow the transition any more.
+            self.get_logger().error(f'cannot start by itself: {describe(error)}')
+            return False
 
     def on_configure(self, _: LifecycleState) -> TransitionCallbackReturn:
         """Make buffers for the cameras, and begin to load the model."""

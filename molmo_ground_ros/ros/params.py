@@ -13,7 +13,11 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    NameValidationException,
+)
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -47,7 +51,9 @@ def declare(node: Node) -> config.Settings:
             override = node._parameter_overrides.get(name)
             raise BadSetting(name, override.value if override else None, str(error)) from error
         values[name] = [] if parameter.value is None and kind is _TYPES[tuple] else parameter.value
-    return config.settings(values)
+    settings = config.settings(values)
+    _check_topics(node, values)
+    return settings
 
 
 def descriptor(name: str, limits: config.Bounds) -> ParameterDescriptor:
@@ -81,6 +87,7 @@ def check_live(changes: Mapping[str, object], settings: config.Settings) -> None
 
 
 def on_change(
+    node: Node,
     apply: Callable[[dict[str, object]], None],
 ) -> Callable[[Iterable[Any]], SetParametersResult]:
     """A callback for `add_on_set_parameters_callback`, which checks values and applies them.
@@ -95,12 +102,24 @@ def on_change(
         try:
             for name, value in values.items():
                 config.check(name, value)
+            _check_topics(node, values)
             apply(values)
         except BadSetting as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
     return callback
+
+
+def _check_topics(node: Node, values: Mapping[str, Any]) -> None:
+    """Raise BadSetting for a topic among these settings by name that ROS does not take as one."""
+    for name in values:
+        for topic in values[name] if name.endswith('_topics') else ():
+            try:
+                node.resolve_topic_name(topic)
+            # RCLError, which rclpy does not export, is a RuntimeError.
+            except (RuntimeError, NameValidationException) as error:
+                raise BadSetting(name, topic, str(error)) from error
 
 
 def _plain(value: object) -> object:

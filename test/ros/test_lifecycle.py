@@ -109,6 +109,22 @@ def test_node_goes_through_its_states_and_answers_only_when_active(start: Start)
     wait_until(lambda: backends.loaded == 2, 'the backend to be loaded anew')
 
 
+@pytest.mark.parametrize('transition', [CONFIGURE, ACTIVATE, CLEAN_UP, 99])
+def test_transition_that_the_state_does_not_allow_is_refused(start: Start, transition: int) -> None:
+    world = start(ReplayBackend(['There are none.']))
+    assert not change(world, transition)
+    assert state(world) == 'active'
+    film(world)
+    assert world.ask(query='Is it there?').error_code == Ground.Response.OK
+
+
+def test_node_that_a_manager_configured_first_does_not_start_by_itself(start: Start) -> None:
+    world = start(ReplayBackend([]), autostart=False)
+    assert change(world, CONFIGURE)
+    assert not world.node.autostart()
+    assert state(world) == 'inactive'
+
+
 def test_configuring_does_not_wait_for_the_model(start: Start) -> None:
     release = threading.Event()
 
@@ -183,3 +199,13 @@ def test_cameras_that_do_not_fit_their_names_are_refused_and_the_others_stay(sta
     named = {'image_topics': ['image', 'wrist'], 'camera_names': ['front', 'hand']}
     assert set_parameters(world, **named).successful
     assert list(world.node.cameras) == ['front', 'hand']
+
+
+def test_topic_that_ros_does_not_take_is_refused_and_the_cameras_stay(start: Start) -> None:
+    world = start(ReplayBackend(['There are none.'], repeat=True))
+    refused = set_parameters(world, image_topics=['no such/name', 'wrist'])
+    assert not refused.successful
+    assert "image_topics = 'no such/name'" in refused.reason
+    assert list(world.node.cameras) == ['image']
+    film(world)
+    assert world.ask(query='Is it there?').error_code == Ground.Response.OK

@@ -447,6 +447,7 @@ def test_every_setting_is_a_described_parameter(start: Start) -> None:
         ({'model': 7}, 'model = 7'),
         ({'image_topics': ['a', 'a']}, 'distinct'),
         ({'camera_names': ['a', 'b']}, '1 image topics'),
+        ({'image_topics': ['left//image']}, "image_topics = 'left//image'"),
     ],
 )
 def test_bad_parameter_at_start_names_the_value(
