@@ -32,8 +32,9 @@ CONFIGURATIONS: tuple[Mapping[str, object], ...] = (
     {'depth_topics': ['depth/image'], 'target_frame': 'base_link'},
     {'depth_topics': ['depth/image/compressedDepth']},
 )
-# Published only where foxglove_msgs is installed.
-OPTIONAL = '~/annotations'
+# What the node uses only where foxglove_msgs and tf2_ros are installed: annotations are published,
+# and tf2_ros offers a picture of the frames that it knows.
+OPTIONAL_TOPIC, OPTIONAL_SERVICE = '~/annotations', 'tf2_frames'
 PATIENCE_S = 10.0
 _ACTION = '/_action/'
 _HEAD = """\
@@ -95,7 +96,7 @@ def stated(name: str, node: str, namespace: str) -> str:
 
 def names_in_use() -> NamesInUse:
     """What the node uses in any of CONFIGURATIONS."""
-    names = NamesInUse(publish={OPTIONAL})
+    names = NamesInUse(publish={OPTIONAL_TOPIC}, reply={OPTIONAL_SERVICE})
     for number, settings in enumerate(CONFIGURATIONS):
         context = rclpy.Context()
         rclpy.init(context=context)
