@@ -104,11 +104,12 @@ class Views:
 
     def _frame(self, scene: Scene, window: PinnedWindow | None) -> _HeldFrame | None:
         """The frame of a scene, undecoded; None where nobody holds it any more."""
-        try:
-            if window is None:
+        # The event of a standing question may lie before the window that made it certain.
+        if window is None or window.at(scene.stamp_ns) is None:
+            try:
                 window = self._buffer_of(scene.camera).pin(scene.stamp_ns, scene.stamp_ns)
-        except (GroundError, KeyError):
-            return None
+            except (GroundError, KeyError):
+                return None
         stored = window.at(scene.stamp_ns)
         return None if stored is None else _HeldFrame(stored, window.decode_image)
 

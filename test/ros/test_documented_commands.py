@@ -28,6 +28,7 @@ from support.world import PATIENCE_S, World
 
 from molmo_ground_ros import cli, config
 from molmo_ground_ros.backends.replay import ReplayBackend
+from molmo_ground_ros.grounding.standing.request import read_request
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / 'README.md', ROOT / 'SECURITY.md', *sorted((ROOT / 'docs').glob('*.md'))]
@@ -191,6 +192,24 @@ def test_robots_parameter_file_starts_the_node_with_its_camera(
         *(f'{camera}/aligned_depth_to_color/{name}' for name in ('image_raw', 'camera_info')),
         *('/tf', '/tf_static'),
     } <= subscribed
+
+
+def test_parameters_that_robot_md_shows_are_taken() -> None:
+    page = (ROOT / 'docs' / 'robot.md').read_text()
+    texts = [text for kind, text in BLOCK.findall(page) if kind == 'yaml']
+    assert texts
+    for text in texts:
+        values = yaml.safe_load(text)['/**']['ros__parameters']
+        config.settings({**parameters(), **values})
+        assert standing(values)
+
+
+def standing(values: dict[str, Any]) -> list[str]:
+    """The texts of the standing questions in a parameter file."""
+    return [
+        read_request(number, entry).text
+        for number, entry in enumerate(values['standing_queries'], start=1)
+    ]
 
 
 def test_service_file_starts_the_launch_file_with_the_robots_parameters(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from support.clips import stamp
 from support.world import World, wait_until
 
 from molmo_ground_ros.backends.replay import ReplayBackend
-from molmo_ground_ros.msg import PointArray
+from molmo_ground_ros.msg import PointArray, StandingQuery
 from molmo_ground_ros.ros import convert
-from molmo_ground_ros.srv import Ground
+from molmo_ground_ros.srv import Ground, SetQuery
 
 Start = Callable[..., World]
 FORGED = '[FATAL] [1.0] [molmo_ground]: the model is on fire'
@@ -100,6 +100,30 @@ def test_asker_that_writes_hostile_text_is_quoted(start: Start, written: Callabl
     text = written()
     assert '%s%n%d%(x)s{0}{0.__class__}' in text.replace('{{', '{').replace('}}', '}')
     assert len(text) < 20_000
+
+
+def test_standing_question_with_hostile_text_is_quoted(
+    start: Start, written: Callable[[], str]
+) -> None:
+    world = start(ReplayBackend(['There are none.'], repeat=True), diagnostics_period_seconds=0.1)
+    received = world.listen(DiagnosticArray, '/diagnostics')
+    film(world)
+    client = world.client.create_client(SetQuery, '/molmo_ground/set_query')
+    wait_until(client.service_is_ready, 'the service')
+    for fields in (
+        {'id': HOSTILE, 'query': HOSTILE},
+        {'query': HOSTILE, 'cameras': [HOSTILE]},
+        {'id': 'x' * 100_000, 'query': 'How many?'},
+    ):
+        future = client.call_async(SetQuery.Request(query=StandingQuery(**fields)))
+        wait_until(future.done, 'the reply')
+        assert len(future.result().error_msg.splitlines()) <= 1
+    ticks = len(received)
+    wait_until(lambda: len(received) > ticks + 2, 'diagnostics')
+    for status in received[-1].status:
+        assert status.name.isprintable() and status.message.isprintable()
+        assert len(status.name) < 3000
+    assert len(written()) < 20_000
 
 
 def test_camera_that_writes_hostile_text_is_quoted(

@@ -121,7 +121,6 @@ def test_foxglove_shows_topics_that_the_node_publishes(published: dict[str, str]
     if foxglove_types() is None:
         known['/molmo_ground/annotations'] = ANNOTATIONS  # where foxglove_msgs is installed
     known['/image'] = 'sensor_msgs/msg/Image'  # the camera's
-    known.setdefault('/molmo_ground/events', 'molmo_ground_ros/msg/Event')
     shown = [
         pair for panel, settings in foxglove()['configById'].items()
         for pair in topics_of(panel, settings)

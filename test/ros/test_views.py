@@ -167,6 +167,17 @@ def test_event_is_shown_on_its_frame_while_that_is_held(start: Start) -> None:
     assert len(overlays) == 1
 
 
+def test_event_before_its_window_is_shown_from_the_buffer(start: Start) -> None:
+    world = start(ReplayBackend([]))
+    overlays = world.listen(Image, '/molmo_ground/overlay')
+    film(world)
+    message = event(1, grounded(0.3, 1, 80, 60))
+    message.camera = 'image'
+    window = world.node.cameras['image'].buffer.pin(stamp(1.0), stamp(2.0))
+    world.node._views.show_event(message, window)
+    assert convert.stamp_ns(first(overlays, 'the overlay').header.stamp) == stamp(0.3)
+
+
 def test_camera_that_is_gone_has_no_overlay_and_its_markers_still_come(start: Start) -> None:
     world = start(ReplayBackend([]))
     overlays = world.listen(Image, '/molmo_ground/overlay')
