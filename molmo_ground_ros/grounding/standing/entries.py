@@ -115,8 +115,10 @@ class Remembered:
                 why = f'it cannot be used: {describe(error)}'
                 self.read_error = str(BadState(self._file.path, why))
         if self.read_error:
-            self._file.set_aside()
-            _log.error('%s; it is set aside', self.read_error)
+            place = self._file.set_aside()
+            what = f"it is kept as '{place}'" if place else 'it cannot be renamed'
+            self.read_error = f'{self.read_error}; {what}'
+            _log.error('%s', self.read_error)
         return entries
 
     def write(self, states: Sequence[dict[str, Any]]) -> None:
@@ -126,7 +128,9 @@ class Remembered:
         try:
             self._file.write(states)
         except OSError as error:
-            problem = f"state file '{self._file.path}' cannot be written: {error}"
+            # Not the error's own message, which has another name of a file each time.
+            why = error.strerror or type(error).__name__
+            problem = f"state file '{self._file.path}' cannot be written: {why}"
             if problem != self.write_error:
                 _log.error('%s', problem)
             self.write_error = problem

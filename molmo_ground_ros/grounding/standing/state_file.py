@@ -56,12 +56,14 @@ class StateFile:
         state = {'format': FORMAT, 'digest': _digest(questions), 'questions': questions}
         write_atomically(self.path, json.dumps(state).encode())
 
-    def set_aside(self) -> None:
-        """Rename the file, so that it is not written over. A file that cannot be renamed stays."""
+    def set_aside(self) -> Path | None:
+        """Rename the file, so that it is not written over; returns its new path, or None."""
+        place = self.path.with_name(self.path.name + REFUSED)
         try:
-            self.path.replace(self.path.with_name(self.path.name + REFUSED))
+            self.path.replace(place)
         except OSError:
-            return
+            return None
+        return place
 
 
 def _digest(questions: Sequence[Any]) -> str:

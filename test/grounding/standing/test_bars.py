@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.clips import SECOND, ZERO_NS, raw
+from support.clips import SECOND, ZERO_NS, empty_buffer, raw
 from support.recordings import Noise, Recording, reply_to, simulate
 from support.recordings import text as text_of
 from support.standing import QUESTION, TRACKING, Day, TruthfulBackend
@@ -61,19 +61,24 @@ def recorded(seed: int) -> Recording:
 
 
 def counted(folder: Path, seed: int, noise: Noise, restart: bool) -> tuple[Recording, Day]:
-    """A day with one recording; in the middle the node is started again from its state file."""
+    """A day with one recording.
+
+    restart: in the middle, after an answer, the node is started again from its state file, with an
+    empty buffer.
+    """
     recording = recorded(seed)
     lab = Day(
         Simulated(recording, noise, seed),
         standing_queries=(QUESTION,),
         state_file=str(folder / f'{seed}.json') if restart else '',
     )
-    middle = len(recording.stamps) // 2
-    for number, stamp_ns in enumerate(recording.stamps):
+    middle_ns = recording.stamps[len(recording.stamps) // 2]
+    for stamp_ns in recording.stamps:
         lab.buffer.push(stamp_ns, raw(), 'optical')
-        lab.work()
-        if restart and number == middle:
+        if lab.work() and restart and stamp_ns > middle_ns:
+            lab.buffers['front'] = empty_buffer()
             lab.restart()
+            restart = False
     return recording, lab
 
 

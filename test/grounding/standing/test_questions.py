@@ -11,9 +11,10 @@ import pytest
 from support.clips import stamp
 from support.standing import OTHER, QUESTION, TRACKING, Day, TruthfulBackend
 
-from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, ShuttingDown
+from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, NoFrames, ShuttingDown
 from molmo_ground_ros.grounding.standing import StandingRequest, run_pass
 from molmo_ground_ros.grounding.standing.request import BadStanding, UnknownStanding
+from molmo_ground_ros.language.grammar.write import format_count
 from molmo_ground_ros.types import Answer, Position, PositionStatus, Task
 
 GRASPS = [(float(time), 0.1 + 0.2 * (time // 7 % 4), 0.4) for time in range(6, 200, 7)]
@@ -257,6 +258,42 @@ def test_a_listener_that_fails_costs_nothing_but_its_message() -> None:
     lab.outlet.deliver = fail
     lab.film(30)
     assert lab.standing.statuses()[0].answered == 6
+
+
+def test_what_is_doubtful_about_an_event_is_said() -> None:
+    lab = day()
+    lab.film(24)
+    # What happened at 8 s was in no answer so far.
+    lab.backend.events = sorted([*GRASPS, (8.0, 0.7, 0.9), (8.0, 0.7 + 0.095, 0.9)])
+    lab.film(25)
+    late = lab.events()[2:]
+    assert [event.number for event in late] == [3, 4, 5]
+    assert stamps(late) == [stamp(8), stamp(8), stamp(20)]
+    assert [event.doubts for event in late] == [('unconfirmed',), ('unconfirmed',), ()]
+
+
+def test_events_of_a_window_that_begins_with_them_may_be_the_same_as_others() -> None:
+    cup = (0.5, 0.5)
+    lab = day()
+    # The model points at an object wherever a window begins, though it was there before.
+    lab.backend.answer = lambda clip: format_count([(clip.seconds[0], 1, *cup)], 'cup')
+    lab.film(40)
+    doubts = {doubt for event in lab.events() for doubt in event.doubts}
+    assert 'may be the same as another (event 1)' in doubts
+
+
+def test_a_window_that_was_lost_since_is_asked_about_later(monkeypatch) -> None:
+    lab = day()
+    lab.sleep(20)
+
+    def fail(*_) -> None:
+        raise NoFrames('front', 'it was cleared')
+
+    monkeypatch.setattr(type(lab.buffer), 'pin', fail)
+    assert lab.standing.next_pass() is None
+    monkeypatch.undo()
+    assert lab.work() == 1
+    assert lab.standing.statuses()[0].skipped == 0
 
 
 def test_events_have_the_positions_of_their_points() -> None:

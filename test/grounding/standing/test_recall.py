@@ -54,6 +54,17 @@ def test_gaps_and_what_is_not_answered_yet_are_unseen(lab: Day) -> None:
     assert unseen(recall(lab, QUESTION, 110, 160)) == [(120, 160)]
 
 
+def test_a_gap_at_the_end_and_what_follows_are_one(lab: Day) -> None:
+    later = Day(TruthfulBackend(GRASPS), standing_queries=(QUESTION,))
+    later.film(60)
+    # Refused answers speak for no time.
+    later.backend.answer = lambda _: 'I cannot answer that.'
+    later.film(80)
+    answer = recall(later, QUESTION, 30, 80)
+    assert answer.unseen and unseen(answer)[-1][1] == 80
+    assert len(answer.unseen) == 1
+
+
 def test_before_the_question_was_set_is_unseen(lab: Day) -> None:
     assert unseen(recall(lab, QUESTION, -100, 50)) == [(-100, 0)]
 

@@ -99,7 +99,8 @@ def test_a_file_that_cannot_be_used_is_told_and_set_aside(tmp_path, damage, word
     damaged = damage(path.read_text()).encode(errors='surrogatepass')
     path.write_bytes(damaged)
     lab.restart()
-    assert words in lab.standing.concern and 'state.json' in lab.standing.concern
+    assert words in lab.standing.concern
+    assert f"it is kept as '{path}.refused'" in lab.standing.concern
     assert (tmp_path / 'state.json.refused').read_bytes() == damaged
     lab.film(50)
     assert lab.standing.statuses()[0].total > 0
@@ -152,12 +153,27 @@ def test_an_entry_with_odd_values_costs_only_itself(tmp_path: Path) -> None:
         assert [s.request.id for s in again.standing.statuses()] == ['second']
 
 
-def test_a_file_that_cannot_be_written_is_told_until_it_can(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_or_renamed_stays_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / 'state.json'
+    (folder / 'inside').mkdir(parents=True)
+    (tmp_path / 'state.json.refused').write_text('a file in the way of a folder')
+    lab = day(tmp_path, QUESTION)
+    assert 'it cannot be read' in lab.standing.concern
+    assert 'it cannot be renamed' in lab.standing.concern
+    assert (folder / 'inside').exists()
+    lab.film(20)
+    assert 'cannot be written' in lab.standing.concern
+    assert lab.standing.statuses()[0].total == 2
+
+
+def test_a_file_that_cannot_be_written_is_told_until_it_can(tmp_path: Path, caplog) -> None:
     folder = tmp_path / 'full'
     lab = day(folder, QUESTION)
     folder.write_text('a file, where a folder must be')
     lab.film(30)
-    assert 'cannot be written' in lab.standing.concern
+    assert 'cannot be written: File exists' in lab.standing.concern
+    # Said once, and not at every answer.
+    assert len(caplog.records) == 1
     assert lab.standing.statuses()[0].total == 4
     folder.unlink()
     lab.film(40)
