@@ -103,11 +103,12 @@ ROOMS: Mapping[str, Room] = {
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),
-        public='',
+        public='client replies',
         private='annotations camera_input camera_watch convert depth_buffer depth_input diagnostics'
         ' executor image_bridge markers node overlay pairing params places process question_server'
         ' scene standing_server transform_input transitions views',
     ),
+    'client': Room(('ros',), public='', private=''),
 }
 # On top of the rooms: the command, which may import every one but the node.
 TOP: Mapping[str, tuple[str, ...]] = {'cli': ('commands',)}

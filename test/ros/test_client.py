@@ -1,0 +1,234 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The client, beside a real node: from a plain thread, from callbacks and from coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
+
+import rclpy
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+from support.clips import stamp
+from support.world import World, wait_until
+
+from molmo_ground_ros import srv
+from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
+from molmo_ground_ros.client import GroundClient, NodeMissing, QuestionFailed
+from molmo_ground_ros.errors import BadRequest, BadSpan, ErrorCode
+from molmo_ground_ros.ros import convert
+from molmo_ground_ros.types import Answer, Task
+
+Start = Callable[..., World]
+QUESTION = 'How many times was the red block grasped?'
+GRASPS = (
+    'Counting the <points coords="0.5 1 500 250;1.0 2 100 900">grasp</points> shows a total of 2.'
+)
+
+
+def film(world: World, camera: str = 'image') -> None:
+    publisher = world.publisher(Image, camera)
+    for number in range(6):
+        header = Header(stamp=convert.time_msg(stamp(number / 4)), frame_id='optical')
+        message = Image(header=header, width=16, height=12, encoding='rgb8', step=48)
+        message.data = bytes(16 * 12 * 3)
+        world.send(publisher, camera, message)
+
+
+@pytest.fixture
+def world(start: Start) -> World:
+    world = start(ReplayBackend([RecordedAnswer(GRASPS, logprobs=(-0.01,))], repeat=True))
+    film(world)
+    return world
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[GroundClient]:
+    with GroundClient(world.client) as client:
+        yield client
+
+
+def test_answer_has_count_stamps_pixels_and_scores(client: GroundClient) -> None:
+    answer = client.ask(QUESTION)
+    assert (answer.count, answer.task, answer.camera) == (2, Task.COUNT, 'image')
+    assert [point.stamp_ns for point in answer.points] == [stamp(0.5), stamp(1.0)]
+    assert (answer.points[0].x, answer.points[0].y) == (8.0, 3.0)
+    assert 0.9 < answer.points[0].score < 1
+    assert (answer.points[0].frame_id, answer.points[0].position) == ('optical', None)
+    assert answer.frames_used == 4
+    assert answer.text == GRASPS
+
+
+def test_error_of_the_node_is_raised_with_its_code(client: GroundClient) -> None:
+    with pytest.raises(QuestionFailed, match="unknown camera 'roof'") as caught:
+        client.ask(QUESTION, camera='roof')
+    assert caught.value.code is ErrorCode.BAD_REQUEST
+    with pytest.raises(QuestionFailed) as caught:
+        client.ask(QUESTION, span_ns=(stamp(90), stamp(95)))
+    assert caught.value.code is ErrorCode.WINDOW_NOT_COVERED
+
+
+@pytest.mark.parametrize(
+    ('options', 'error'),
+    [
+        ({'span_ns': (5, 3)}, BadSpan),
+        ({'span_ns': (-1, 3)}, BadSpan),
+        ({'timeout_s': -1.0}, BadRequest),
+        ({'timeout_s': float('nan')}, BadRequest),
+    ],
+)
+def test_what_is_no_question_is_refused_before_it_is_sent(
+    client: GroundClient, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        client.ask(QUESTION, **options)
+
+
+def test_missing_node_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('molmo_ground_ros.ros.client.APPEAR_S', 0.2)
+    with (
+        GroundClient(world.client, '/nobody') as client,
+        pytest.raises(NodeMissing, match=r"no node '/nobody' within 0\.2 s"),
+    ):
+        client.ask(QUESTION)
+
+
+def test_blocking_call_inside_a_callback_of_the_callers_only_executor(
+    world: World, client: GroundClient
+) -> None:
+    answers: list[Answer] = []
+
+    def on_trigger(_: Any, response: Any) -> Any:
+        answers.append(client.ask(QUESTION))
+        response.success = True
+        return response
+
+    # The executor of world.client has one thread, and the callback blocks it.
+    world.client.create_service(Trigger, 'trigger', on_trigger)
+    caller = world.node.create_client(Trigger, '/trigger')
+    wait_until(caller.service_is_ready, 'the service')
+    done = caller.call_async(Trigger.Request())
+    wait_until(done.done, 'the callback')
+    assert done.result().success
+    assert [answer.count for answer in answers] == [2]
+
+
+def test_coroutine_of_an_rclpy_executor_is_answered(world: World, client: GroundClient) -> None:
+    answers: list[Answer] = []
+
+    async def on_trigger(_: Any, response: Any) -> Any:
+        answers.append(await client.ask_async(QUESTION))
+        response.success = True
+        return response
+
+    world.client.create_service(Trigger, 'trigger', on_trigger)
+    caller = world.node.create_client(Trigger, '/trigger')
+    wait_until(caller.service_is_ready, 'the service')
+    done = caller.call_async(Trigger.Request())
+    wait_until(done.done, 'the callback')
+    assert [answer.count for answer in answers] == [2]
+
+
+def test_coroutines_of_asyncio_are_answered_side_by_side(client: GroundClient) -> None:
+    async def both() -> list[Answer]:
+        return await asyncio.gather(client.ask_async(QUESTION), client.ask_async(QUESTION))
+
+    assert [answer.count for answer in asyncio.run(both())] == [2, 2]
+
+
+def test_progress_is_reported(client: GroundClient) -> None:
+    stages: list[str] = []
+    client.ask(QUESTION, on_progress=lambda stage, _: stages.append(stage))
+    assert set(stages) <= {'queued', 'decoding', 'generating'}
+
+
+def test_several_cameras_answer_each_for_itself(start: Start) -> None:
+    backend = ReplayBackend([GRASPS], repeat=True)
+    world = start(backend, image_topics=['front', 'roof'])
+    film(world, 'front')
+    with GroundClient(world.client) as client:
+        outcomes = client.ask_cameras(QUESTION)
+        assert list(outcomes) == ['front', 'roof']
+        assert isinstance(outcomes['front'], Answer)
+        assert outcomes['front'].count == 2
+        assert isinstance(outcomes['roof'], QuestionFailed)
+        assert outcomes['roof'].code is ErrorCode.NO_FRAMES
+
+
+def test_leaving_the_with_cancels_what_is_open(start: Start) -> None:
+    hold = threading.Event()
+    world = start(ReplayBackend([GRASPS], delay=lambda: hold.wait(0.05) and None, repeat=True))
+    film(world)
+    with GroundClient(world.client) as client:
+        future = client.submit(QUESTION * 3)
+        wait_until(lambda: world.node.session.stats().running_s > 0, 'the question to run')
+    with pytest.raises(QuestionFailed) as caught:
+        future.result()
+    assert caught.value.code is ErrorCode.CANCELED
+    hold.set()
+
+
+def test_program_of_the_readme_prints_the_points(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(__file__).parents[2] / 'README.md').read_text()
+    (program,) = [
+        block.split('```')[0] for block in readme.split('```python\n') if 'rclpy.init()' in block
+    ]
+    assert world.node.session is not None
+    try:
+        exec(compile(program, 'README.md', 'exec'), {})
+    finally:
+        rclpy.try_shutdown()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == 'count: 2'
+    assert [line.split()[0] for line in lines[1:]] == [str(stamp(0.5)), str(stamp(1.0))]
+
+
+def test_standing_question_gives_its_events_and_is_removed_at_the_end(start: Start) -> None:
+    world = start(ReplayBackend([RecordedAnswer(GRASPS, logprobs=(-0.01,))], repeat=True))
+    with (
+        GroundClient(world.client) as client,
+        client.watch(QUESTION, period_s=1.0, window_s=4.0) as events,
+    ):
+        ids = [query.id for query in client._call(srv.ListQueries, 'list_queries').queries]
+        assert len(ids) == 1
+        publisher = world.publisher(Image, 'image')
+        found = []
+        feeder = threading.Thread(target=lambda: found.append(next(events)), daemon=True)
+        feeder.start()
+        for number in range(400):
+            header = Header(stamp=convert.time_msg(stamp(number / 4)), frame_id='optical')
+            message = Image(header=header, width=16, height=12, encoding='rgb8', step=48)
+            message.data = bytes(16 * 12 * 3)
+            world.send(publisher, 'image', message)
+            if found:
+                break
+            time.sleep(0.02)
+        feeder.join(20.0)
+        assert (found[0].query_id, found[0].number, found[0].camera) == (ids[0], 1, 'image')
+        assert found[0].point.frame_id == 'optical'
+    with GroundClient(world.client) as client:
+        assert client._call(srv.ListQueries, 'list_queries').queries == []
+
+
+def test_client_leaves_no_thread_and_no_node(world: World) -> None:
+    before = threading.active_count()
+    client = GroundClient(world.client)
+    client.ask(QUESTION)
+    client.close()
+    client.close()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
