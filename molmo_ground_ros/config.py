@@ -9,14 +9,11 @@ ROS parameters, `config/ground.yaml`, the command line and the README's table ar
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from molmo_ground_ros.errors import BadSetting
-
-_SECRET = re.compile(r'//[^/?#]*@')
+from molmo_ground_ros.errors import BadSetting, without_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +226,6 @@ class Settings:
     def cameras(self) -> tuple[str, ...]:
         """The name of each image topic's camera, in the order of the topics."""
         return self.camera_names or self.image_topics
-
-
-def without_secret(address: str) -> str:
-    """An address for messages: a user and password in it are replaced by ***."""
-    return _SECRET.sub('//***@', address)
 
 
 def limits() -> dict[str, Bounds]:

@@ -68,6 +68,7 @@ from molmo_ground_ros.plain_text import seconds as seconds
 from molmo_ground_ros.plain_text import size as size
 from molmo_ground_ros.plain_text import traceback_text as traceback_text
 from molmo_ground_ros.plain_text import visible as visible
+from molmo_ground_ros.plain_text import without_secret as without_secret
 
 
 class ErrorCode(enum.IntEnum):

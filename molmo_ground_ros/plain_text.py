@@ -22,6 +22,7 @@ _HIDDEN = re.compile(
     '[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]'
 )
 _BREAKS = re.compile('[ \t]*[\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029][\\s]*')
+_SECRET = re.compile(r'//[^/?#]*@')
 # Characters of a message that quotes text from outside, which may have any length.
 MOST_CHARACTERS = 2000
 
@@ -44,6 +45,11 @@ def one_line(text: str) -> str:
     if len(line) <= MOST_CHARACTERS:
         return line
     return f'{line[: MOST_CHARACTERS - 1]}\N{HORIZONTAL ELLIPSIS}'
+
+
+def without_secret(address: str) -> str:
+    """An address for messages: a user and password in it are replaced by ***."""
+    return _SECRET.sub('//***@', address)
 
 
 def traceback_text(error: BaseException) -> str:

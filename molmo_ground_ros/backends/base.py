@@ -73,6 +73,45 @@ class Savings:
 SAVE_ALL = Savings()
 
 
+class ModelSettings(Protocol):
+    """What a backend is loaded with, of all settings. `config.Settings` says what each means."""
+
+    @property
+    def model(self) -> str:
+        """As in BackendSettings, like all but the last three."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def reuse_prefix(self) -> bool:
+        """As in Savings, like the next one."""
+        ...
+
+    @property
+    def draft(self) -> bool:
+        """See above."""
+        ...
+
+    @property
+    def feature_megabytes(self) -> float:
+        """Most that the features of encoded frames take, in 10^6 bytes."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
     """What to load and where to run it. Raises BadSetting for a value that no backend takes.

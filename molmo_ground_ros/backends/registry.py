@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from molmo_ground_ros.backends.base import Backend, BackendSettings, Savings
+from molmo_ground_ros.backends.base import Backend, BackendSettings, ModelSettings, Savings
 from molmo_ground_ros.backends.molmo2.files import PARTS, PLANS, graph_files
 from molmo_ground_ros.backends.server.endpoint import is_address
-from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import MissingPackage, UnknownBackend
 
 AUTO = 'auto'
@@ -97,7 +96,7 @@ def choose(name: str, settings: BackendSettings) -> str:
     return 'onnx' if exported and settings.device in ('auto', 'cpu') else 'torch'
 
 
-def settings_of(settings: Settings) -> BackendSettings:
+def settings_of(settings: ModelSettings) -> BackendSettings:
     """The part of the settings that a backend is loaded with."""
     return BackendSettings(
         model=settings.model,

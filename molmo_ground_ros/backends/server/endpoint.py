@@ -17,8 +17,7 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from molmo_ground_ros.config import without_secret
-from molmo_ground_ros.errors import BadModel, BadSetting, listed
+from molmo_ground_ros.errors import BadModel, BadSetting, listed, without_secret
 
 KEY_VARIABLE = 'MOLMO_GROUND_SERVER_KEY'
 KINDS = ('vllm', 'transformers')
