@@ -20,17 +20,20 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 pytest.importorskip('pytransform3d', reason='needs the extra: pip install molmo_ground_ros[space]')
 
+from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from support import spatial_messages as scene
 from support.spatial import FAR_M, HEIGHT, NEAR_M, WIDTH, true_place
+from support.standing import QUESTION, TruthfulBackend
 from support.world import World, wait_until
 from tf2_msgs.msg import TFMessage
 
 from molmo_ground_ros.backends.replay import ReplayBackend
-from molmo_ground_ros.msg import GroundedPoint, PointArray
+from molmo_ground_ros.msg import Event, GroundedPoint, PointArray, StandingQuery
 from molmo_ground_ros.ros import convert
+from molmo_ground_ros.srv import SetQuery
 
 Start = Callable[..., World]
 # Pixels (16, 36) and (48, 12) of 64x48.
@@ -250,6 +253,24 @@ def test_diagnostics_say_what_is_in_use_and_what_is_missing(
 
 def values(status: Any) -> dict[str, str]:
     return {value.key: value.value for value in status.values}
+
+
+def test_event_of_a_standing_question_has_its_place(start: Start) -> None:
+    world = start(TruthfulBackend([(3.0, 0.25, 0.75)]), **SETTINGS, prepare=False)
+    events = world.listen(Event, '/molmo_ground/events')
+    client = world.client.create_client(SetQuery, '/molmo_ground/set_query')
+    wait_until(client.service_is_ready, 'the service')
+    query = StandingQuery(id='grasps', query=QUESTION, period=Duration(sec=2))
+    reply = client.call_async(SetQuery.Request(query=query))
+    wait_until(reply.done, 'a reply')
+    camera = Camera(world)
+    camera.film(8.0)
+    wait_until(lambda: bool(events), 'an event')
+    (event,) = events
+    assert (event.point.position_status, event.target_frame) == (GroundedPoint.OK, 'map')
+    place = event.point.position
+    expected = true_place(3.0, 16, 36)
+    np.testing.assert_allclose((place.x, place.y, place.z), expected, atol=1e-6)
 
 
 def test_depth_of_a_camera_without_a_depth_topic_is_not_asked_for(start: Start) -> None:
