@@ -14,9 +14,11 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from molmo_ground_ros.config import Settings
-from molmo_ground_ros.errors import clean, describe
+from molmo_ground_ros.errors import describe
+from molmo_ground_ros.frames import cdr
 from molmo_ground_ros.ros import convert
 from molmo_ground_ros.ros.camera_input import image_qos
 from molmo_ground_ros.ros.depth_buffer import Calibrations, DepthBuffer
@@ -59,6 +61,14 @@ def _at(topics: Sequence[str], index: int) -> str:
     return topics[index] if index < len(topics) else ''
 
 
+@dataclass(frozen=True, slots=True)
+class _StampedDepth:
+    """A depth image as message_filters pairs it: by its header."""
+
+    header: Header
+    message: cdr.ImageMessage
+
+
 class DepthInput:
     """The `CameraSpace` of one camera of the node. A bad message is counted, and the node lives."""
 
@@ -89,8 +99,10 @@ class DepthInput:
     def subscribe(self) -> None:
         """Begin to receive depth and calibrations."""
         topics = self.topics
-        compressed = topics.depth.endswith('/compressedDepth')
-        self._listen(CompressedImage if compressed else Image, topics.depth, self._on_depth)
+        is_compressed = topics.depth.endswith('/compressedDepth')
+        kind, name = (CompressedImage, cdr.COMPRESSED) if is_compressed else (Image, cdr.RAW)
+        # As bytes, as images: rclpy would make a Python message of each.
+        self._listen(kind, topics.depth, functools.partial(self._on_depth, name), raw=True)
         self._listen(CameraInfo, topics.camera_info, functools.partial(self._pairing.add, 1))
         if not self._shares_info:
             self._listen(CameraInfo, topics.depth_info, self._on_depth_info)
@@ -144,21 +156,25 @@ class DepthInput:
             'target_frame': self.target_frame,
         }
 
-    def _listen(self, kind: type, topic: str, callback: Any) -> None:
-        group = MutuallyExclusiveCallbackGroup()
-        self._subscriptions.append(
-            self._node.create_subscription(
-                kind, topic, callback, image_qos(self._settings), callback_group=group
-            )
+    def _listen(self, kind: type, topic: str, callback: Any, *, raw: bool = False) -> None:
+        group, qos = MutuallyExclusiveCallbackGroup(), image_qos(self._settings)
+        subscription = self._node.create_subscription(
+            kind, topic, callback, qos, callback_group=group, raw=raw
         )
+        self._subscriptions.append(subscription)
 
-    def _on_depth(self, msg: Image | CompressedImage) -> None:
-        stamp_ns = convert.stamp_ns(msg.header.stamp)
-        if stamp_ns < self._newest_ns - JUMP_NS:
-            self._newest_ns = stamp_ns
+    def _on_depth(self, kind: str, serialized: bytes) -> None:
+        try:
+            message = cdr.received_message(serialized, kind)
+            stamp = convert.time_msg(message.stamp_ns)
+        except Exception as error:  # noqa: BLE001 - one bad message must not end the node
+            self._note(error)
+            return
+        if message.stamp_ns < self._newest_ns - JUMP_NS:
+            self._newest_ns = message.stamp_ns
             self._pairing.restart()
-        self._newest_ns = max(self._newest_ns, stamp_ns)
-        self._pairing.add(0, msg)
+        self._newest_ns = max(self._newest_ns, message.stamp_ns)
+        self._pairing.add(0, _StampedDepth(Header(stamp=stamp), message))
 
     def _on_pair(self, messages: Sequence[Any]) -> None:
         """Take a depth image, a calibration, or both."""
@@ -169,9 +185,9 @@ class DepthInput:
         except Exception as error:  # noqa: BLE001 - one bad message must not end the node
             self._note(error)
 
-    def _take_depth(self, msg: Image | CompressedImage) -> None:
-        stamp_ns, frame_id = convert.stamp_ns(msg.header.stamp), clean(msg.header.frame_id)
-        self.buffer.push(stamp_ns, convert.image(msg), frame_id)
+    def _take_depth(self, stamped: _StampedDepth) -> None:
+        message = stamped.message
+        self.buffer.push(message.stamp_ns, message.image, message.frame_id)
 
     def _take_info(self, msg: CameraInfo) -> None:
         self._calibrate(self._colour, msg, self.topics.image)

@@ -211,10 +211,13 @@ def test_broken_messages_cost_no_answer(start: Start) -> None:
     camera.film(with_depth=False)
     camera.info.publish(scene.camera_info(0.5))
     camera.depth.publish(broken)
+    camera.depth.publish(b'\0\1\0\0 cut off')
     camera.send_depth(2.0)
     camera.send_depth(2.5)
     reply = world.ask(query='How many grasps?')
     assert statuses(reply) == [GroundedPoint.NO_DEPTH, GroundedPoint.OK]
+    assert camera.source.failed >= 1
+    assert 'does not begin' in camera.source.last_error or 'needs' in camera.source.last_error
 
 
 def test_time_that_jumps_back_begins_anew(start: Start) -> None:
