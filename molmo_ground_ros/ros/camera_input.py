@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -23,13 +22,20 @@ from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
 from molmo_ground_ros.ros import diagnostics
 from molmo_ground_ros.ros.camera_watch import CameraWatch, Reception
+from molmo_ground_ros.ros.image_receiver import ImageReceiver, OutsideExecutor
 
 
 class CameraInput:
     """Puts the images of one topic into a buffer. A bad image is counted, and the node lives on."""
 
     def __init__(
-        self, node: Node, camera: str, topic: str, settings: Settings, decoded: DecodedCache
+        self,
+        node: Node,
+        receiver: ImageReceiver,
+        camera: str,
+        topic: str,
+        settings: Settings,
+        decoded: DecodedCache,
     ) -> None:
         """Make the buffer; nothing is received before `subscribe`. camera: its name."""
         self.name = camera
@@ -40,6 +46,7 @@ class CameraInput:
         # What it was made from.
         self.source = (camera, topic)
         self._node = node
+        self._receiver = receiver
         self._settings = settings
         self._watch = CameraWatch(time.monotonic_ns())
         self._subscription: Subscription | None = None
@@ -57,11 +64,12 @@ class CameraInput:
             image_qos(self._settings),
             # As bytes: rclpy would make a Python message of each, and most are never looked at.
             raw=True,
-            callback_group=MutuallyExclusiveCallbackGroup(),
+            callback_group=OutsideExecutor(),
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=self._on_incompatible_qos, message_lost=self._on_lost
             ),
         )
+        self._receiver.add(self._subscription)
         self.topic = self._subscription.topic_name
         self._watch = CameraWatch(time.monotonic_ns())
         self._node.get_logger().info(f"camera '{self.name}': {self.topic}")
@@ -69,6 +77,7 @@ class CameraInput:
     def unsubscribe(self) -> None:
         """Receive no more images. What is in the buffer stays."""
         if self._subscription is not None:
+            self._receiver.remove(self._subscription)
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
 

@@ -36,6 +36,7 @@ from molmo_ground_ros.msg import Event, PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params, transitions
 from molmo_ground_ros.ros.camera_input import CameraInput
 from molmo_ground_ros.ros.image_bridge import ImageBridge
+from molmo_ground_ros.ros.image_receiver import ImageReceiver
 from molmo_ground_ros.ros.places import Places
 from molmo_ground_ros.ros.question_server import QuestionServer
 from molmo_ground_ros.ros.standing_server import StandingServer
@@ -63,6 +64,7 @@ class GroundNode(LifecycleNode):
         # Replaced by transitions, which run one at a time; read by every callback.
         self.session: Session | None = None
         self.cameras: dict[str, CameraInput] = {}
+        self._receiver = ImageReceiver(self.context)
         self.standing: StandingQuestions | None = None
         self._places: Places | None = None
         self._decoded = DecodedCache(0)
@@ -168,7 +170,7 @@ class GroundNode(LifecycleNode):
 
     def _make_cameras(self, settings: Settings) -> dict[str, CameraInput]:
         return {
-            name: CameraInput(self, name, topic, settings, self._decoded)
+            name: CameraInput(self, self._receiver, name, topic, settings, self._decoded)
             for name, topic in zip(settings.cameras, settings.image_topics, strict=True)
         }
 
