@@ -48,7 +48,7 @@ ROOMS: Mapping[str, Room] = {
         ('storage',),
         'assignment buffer_stats cdr clip_buffer decoded_cache image masks pinned_window'
         ' sampled_clip video_file windows',
-        private='compressed_image jpeg picture_head raw_image',
+        private='compressed_image jpeg picture_head raw_image video_frame',
     ),
     'space': Room(
         (),
@@ -125,6 +125,7 @@ GRAPH = {
 EVERYWHERE = {'cv2', 'numpy'}
 ONLY_IN = {
     'ament_index_python': {'ros'},
+    'av': {'frames/video_file', 'frames/video_frame'},
     'backports': {'recording/unpack'},
     'builtin_interfaces': {'ros'},
     'compression': {'recording/unpack'},

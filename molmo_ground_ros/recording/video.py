@@ -37,13 +37,13 @@ class VideoSource:
     def index(self, loss: LossLog) -> list[MessageIndex]:
         """See Source. Reads packets and decodes none of them."""
         try:
-            places, stated = self._video.times()
+            places, missing = self._video.times()
         except ImageError as err:
             raise BagError(self._name, str(err)) from err
         # Not by MessageIndex.add: the stamp 0 is a time here.
         stamps = array('q', (self._epoch_ns + time_ns for time_ns in places))
-        if 0 < len(places) < stated:
-            loss.add(LossKind.FEWER_MESSAGES, topic=TOPIC, messages=stated - len(places))
+        if missing:
+            loss.add(LossKind.FEWER_MESSAGES, topic=TOPIC, messages=missing)
         return [MessageIndex(TOPIC, RAW, stamps, places)]
 
     def message(self, place: Place, kind: str) -> ImageMessage:
@@ -51,7 +51,7 @@ class VideoSource:
         del kind
         pixels = self._video.image(place)
         height, width = pixels.shape[:2]
-        image = RawImage(width, height, 'bgr8', 3 * width, pixels.reshape(-1))
+        image = RawImage(width, height, 'rgb8', 3 * width, pixels.reshape(-1))
         return ImageMessage(self._epoch_ns + place, '', image)
 
     def payload(self, place: Place) -> bytes:

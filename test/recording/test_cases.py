@@ -90,6 +90,23 @@ def test_cameras_that_are_not_read_are_named_beside_the_one_that_is() -> None:
     assert 'topic /left; 3 messages; ffmpeg_image_transport_msgs/msg/FFMPEGPacket, cdr' in left
 
 
+@pytest.mark.parametrize(
+    ('name', 'count', 'period_s'),
+    [('interlaced-red.mp4', 10, 0.1), ('av1-red.mp4', 5, 0.2)],
+)
+def test_video_is_red(name, count, period_s) -> None:
+    seconds = [number * period_s for number in range(count)]
+    assert check(name, 'video', seconds, (253, 0, 0)).loss == ()
+
+
+def test_lead_in_of_a_trimmed_video_is_neither_shown_nor_damage() -> None:
+    with open_recording(CASES / 'trimmed-without-encoding.mp4') as recording:
+        assert recording.stamps.tolist() == [n * 100_000_000 for n in range(30)]
+        assert recording.windows() == [(0, 2_900_000_000)]
+        assert len(colours(recording)) == 30
+        assert recording.loss == ()
+
+
 def test_ros1_label_on_messages_of_ros2_costs_no_picture() -> None:
     check('ros1msg.mcap', '/cam/image/compressed', [START_S], RED)
 

@@ -261,7 +261,7 @@ class _ImageFiles:
         pixels = cv2.imread(str(self._files[number]), cv2.IMREAD_COLOR)
         if pixels is None:
             raise ImageError(f'{self._files[number]}: cannot be decoded')
-        return _frame(self.stamps[number], np.asarray(pixels, np.uint8))
+        return _frame(self.stamps[number], np.asarray(pixels[:, :, ::-1], np.uint8))
 
     def close(self) -> None:
         pass
@@ -315,8 +315,8 @@ def _opened(path: Path, example: Example) -> _OpenMedia:
 
 
 def _frame(stamp_ns: int, pixels: NDArray[np.uint8]) -> Frame:
-    """pixels: (H, W, 3) BGR."""
-    image = np.ascontiguousarray(pixels[:, :, ::-1])
+    """pixels: (H, W, 3) RGB."""
+    image = np.ascontiguousarray(pixels)
     image.flags.writeable = False
     return Frame(stamp_ns, image)
 
