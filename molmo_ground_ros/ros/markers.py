@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`~/markers`: points and tracks in 3-D, where their positions are known.
 
+A marker has the stamp of the frame that its point lies in. The line of a track has that of its
+newest point, so it is right where the target frame does not move with the camera.
+
 The namespace of a marker is its scene's source. A scene that does not add begins by deleting the
 markers of its source, and every marker vanishes by itself after its lifetime.
 """

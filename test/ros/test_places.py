@@ -29,6 +29,7 @@ from support.spatial import FAR_M, HEIGHT, NEAR_M, WIDTH, true_place
 from support.standing import QUESTION, TruthfulBackend
 from support.world import World, wait_until
 from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import Marker, MarkerArray
 
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.msg import Event, GroundedPoint, PointArray, StandingQuery
@@ -147,6 +148,23 @@ def test_tracks_have_places_and_speeds_where_asked_for(start: Start) -> None:
     reply = world.ask(query='Track the cup')
     assert list(reply.tracks.tracks[0].speeds) == []
     assert reply.tracks.target_frame == 'map'
+
+
+def test_markers_stand_at_the_places_and_there_are_none_without(start: Start) -> None:
+    world = start(ReplayBackend([POINTS, TRACKS]), **SETTINGS)
+    arrays = world.listen(MarkerArray, '/molmo_ground/markers')
+    Camera(world).film()
+    world.ask(query='How many grasps?')
+    world.ask(query='Track the cup')
+    wait_until(lambda: len(arrays) == 2, 'the markers of both')
+    spheres = [marker for marker in arrays[0].markers if marker.type == Marker.SPHERE]
+    spheres = [marker for marker in spheres if marker.action == Marker.ADD]
+    stands = [(m.pose.position.x, m.pose.position.y, m.pose.position.z) for m in spheres]
+    expected = [true_place(0.5, 16, 36), true_place(2.0, 48, 12)]
+    np.testing.assert_allclose(stands, expected, atol=1e-6)
+    assert {marker.header.frame_id for marker in spheres} == {'map'}
+    (line,) = [marker for marker in arrays[1].markers if marker.type == Marker.LINE_STRIP]
+    assert [round(point.x - line.points[0].x, 6) for point in line.points] == [0.0, 0.5, 1.0]
 
 
 def test_without_depth_the_pixels_come_after_the_stated_time(start: Start) -> None:
