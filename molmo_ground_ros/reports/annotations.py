@@ -101,7 +101,8 @@ class AnnotationFactory:
         return self._types[TIME](sec=stamp_ns // _NS, nanosec=stamp_ns % _NS)
 
     def _at(self, x: float, y: float) -> Any:
-        return self._types[POINT](x=x, y=y)
+        # A whole number would end the process: the generated code asserts that it has a float.
+        return self._types[POINT](x=float(x), y=float(y))
 
     def _color(self, rgba: _Rgba) -> Any:
         red, green, blue, alpha = rgba

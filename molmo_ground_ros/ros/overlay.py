@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 
-import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -37,9 +35,6 @@ def draw(scene: Scene, image: drawing.Image) -> None:
 def message(frame: StoredMessage, image: drawing.Image) -> Image:
     """An image as a message with the stamp and the frame id of the frame that it shows."""
     height, width = image.shape[:2]
-    # rclpy checks each element of anything but an array.array: a second for a large image.
-    data = array('B')
-    data.frombytes(np.ascontiguousarray(image).data)
     return Image(
         header=Header(stamp=convert.time_msg(frame.stamp_ns), frame_id=frame.frame_id),
         height=height,
@@ -47,7 +42,7 @@ def message(frame: StoredMessage, image: drawing.Image) -> Image:
         encoding='rgb8',
         is_bigendian=False,
         step=3 * width,
-        data=data,
+        data=image.tobytes(),
     )
 
 

@@ -81,6 +81,19 @@ def test_track_is_not_drawn_on_frames_that_lack_it():
     assert [[c.position.x for c in message.circles] for message in made] == [[1.0], [2.0]]
 
 
+def test_every_number_of_a_pixel_is_a_float():
+    """The code that ROS generates ends the process where it meets a whole number."""
+    store = typestore()
+    types = {name: store.types[name] for name in TYPES}
+    scene = scene_of_tracks(track_array(track(1, grounded(1.0, 1, 3, 4), grounded(2.0, 1, 5, 6))))
+    message = SceneAnnotations(types).messages(scene)[-1]
+    (circle,), (text,), (line,) = message.circles, message.texts, message.points
+    pixels = [circle.position, text.position, *line.points]
+    numbers = [number for pixel in pixels for number in (pixel.x, pixel.y)]
+    numbers += [circle.diameter, circle.thickness, text.font_size, line.thickness]
+    assert {type(number) for number in numbers} == {float}
+
+
 def test_event_is_drawn_on_its_frame():
     (message,) = messages(scene_of_event(event(4, grounded(2.5, 4, 10, 20))))
     assert [text.text for text in message.texts] == ['#4 block']

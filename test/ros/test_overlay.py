@@ -1,7 +1,5 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-import time
-
 import numpy as np
 import pytest
 
@@ -80,12 +78,3 @@ def test_message_is_the_image_stamped_with_its_frame():
     message = overlay.message(StoredMessage(stamp(2.0), 'optical', raw()), image)
     assert (message.header.stamp.sec, message.header.frame_id) == (stamp(2.0) // 10**9, 'optical')
     assert np.array_equal(decode(fields_of(message)), image)
-
-
-def test_large_message_is_made_at_once():
-    image = np.zeros((1080, 1920, 3), np.uint8)
-    frame = StoredMessage(stamp(2.0), 'optical', raw())
-    began = time.process_time()
-    overlay.message(frame, image)
-    # Handing rclpy anything but an array.array takes longer than a second.
-    assert time.process_time() - began < 0.2
