@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.errors import ImageError
+from molmo_ground_ros.errors import Canceled, ImageError
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
 from molmo_ground_ros.frames.windows import sample
 from molmo_ground_ros.types import Clip, EncodedImage, Frame
@@ -59,14 +59,17 @@ class PinnedWindow:
         samples, _ = sample(stamps, self.start_ns, self.end_ns, self.anchor_ns)
         return [self.stored[chosen.index] for chosen in samples]
 
-    def decode(self) -> Clip:
-        """Decode the frames that sampling picks: see sampled_clip. Raises NoFrames.
+    def decode(self, go_on: Callable[[], bool] = lambda: True) -> Clip:
+        """Decode the frames that sampling picks: see sampled_clip.
 
-        The buffer drops and counts what cannot be decoded.
+        The buffer drops and counts what cannot be decoded. go_on: called before each frame. Raises
+        NoFrames, and Canceled once `go_on` returns False.
         """
         by_stamp = {stored.stamp_ns: stored for stored in self.stored}
 
         def load(stamp_ns: int) -> Frame:
+            if not go_on():
+                raise Canceled('decoding')
             stored = by_stamp[stamp_ns]
             return Frame(stamp_ns, self.decode_image(stored.image), stored.frame_id)
 

@@ -9,11 +9,13 @@ import threading
 import pytest
 from support.clips import filled
 
+from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.errors import Canceled, TimedOut
-from molmo_ground_ros.grounding.grounder import Progress
-from molmo_ground_ros.grounding.job import Job
+from molmo_ground_ros.frames.image import decode as pixels
+from molmo_ground_ros.grounding.grounder import Grounder, Progress
+from molmo_ground_ros.grounding.job import Job, run_job
 from molmo_ground_ros.language.prompts import question_of
-from molmo_ground_ros.types import Query
+from molmo_ground_ros.types import Query, RawImage
 
 
 @pytest.fixture
@@ -59,3 +61,18 @@ def test_work_goes_on_until_there_is_an_outcome(job: Job):
 def test_the_deadline_is_the_timeout_from_now(job: Job):
     other = Job(job.question, job.window, 5 * 10**9)
     assert 4 * 10**9 <= other.deadline_ns - job.deadline_ns < 5 * 10**9
+
+
+def test_no_further_frame_is_decoded_for_a_job_that_nobody_waits_for():
+    decoded: list[RawImage] = []
+
+    def decode(image: RawImage):
+        decoded.append(image)
+        if len(decoded) == 3:
+            job.resolve(Canceled('decoding'))
+        return pixels(image)
+
+    job = Job(question_of(Query('How many cups?')), filled(decode=decode).pin(), 10**9)
+    outcome = run_job(Grounder(ReplayBackend([])), job)
+    assert isinstance(outcome, Canceled)
+    assert len(decoded) == 3
