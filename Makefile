@@ -7,6 +7,7 @@ VENV ?= .venv
 SEED ?=
 CLIPS ?= 300
 BENCH ?=
+ONLY ?=
 SUITE := .tabletop/suite
 
 override VENV := $(abspath $(VENV))
@@ -16,11 +17,11 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench engines tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench faults engines tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
-	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH='
+	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH=, for faults ONLY='
 
 demo: setup-demo ## Play the bag that ships into the real node, and ask it a question
 	@$(IN_ENV) python -m tools.demo
@@ -37,6 +38,9 @@ lint: setup ## Check style, format, types and spelling
 docs: setup ## Build the documentation as a site into site/; a broken link stops it
 	@NO_MKDOCS_2_WARNING=1 $(IN_ENV) mkdocs build --strict --quiet
 	@echo 'the documentation is in site/index.html'
+
+faults: setup ## Try faults of models, cameras, clocks, clients and disks on the running node; ONLY=NAME for one
+	@$(IN_ENV) python -m tools.faults $(foreach name,$(ONLY),--only '$(name)')
 
 engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs that are not here
 	@$(IN_ENV) python -m tools.engines
