@@ -3,6 +3,7 @@
 """Pixels to places: an exact scene, and every reason why there is none."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,7 +102,39 @@ def test_transform_is_asked_for_at_the_stamp_of_the_frame():
         asked.append((source, target, stamp_ns))
         return np.eye(4)
 
-    locate(
-        [(9.0, 9.0)], COLOUR, DepthFrame(8, 'depth_optical', plane((120, 160)), SMALL), 'map', note
-    )
-    assert asked == [('depth_optical', 'optical', 7), ('optical', 'map', 7)]
+    depth = DepthFrame(7, 'depth_optical', plane((120, 160)), SMALL)
+    locate([(9.0, 9.0)], COLOUR, depth, 'map', note)
+    assert asked == [('optical', 'map', 7), ('depth_optical', 'optical', 7)]
+    asked.clear()
+    locate([(9.0, 9.0)], COLOUR, replace(depth, stamp_ns=8), 'map', note)
+    assert asked == [('optical', 'map', 7), ('depth_optical', 'map', 8), ('map', 'optical', 7)]
+
+
+def moving(source, target, stamp_ns):
+    """The camera nears the wall at 0.1 m a tick."""
+    move = np.eye(4)
+    if source == 'optical' and target == 'map':
+        move[2, 3] = 0.1 * stamp_ns
+    elif source == 'map':
+        move[2, 3] = -0.1 * stamp_ns
+    return move
+
+
+@pytest.mark.parametrize('camera', [None, CAMERA], ids=['without camera_info', 'with its own'])
+def test_camera_that_moved_since_the_depth_was_measured_is_accounted_for(camera):
+    """At tick 5 the wall was 1.5 m away, so at tick 7 it is 1.3 m away, and 2.0 m in the map."""
+    depth = DepthFrame(5, 'optical', plane((480, 640)), camera)
+    (position,) = locate([(420.0, 240.0)], COLOUR, depth, 'map', moving)
+    expected = ((420 - 320) / 500 * 1.3, 0.0, 2.0)
+    assert (position.x, position.y, position.z) == pytest.approx(expected, abs=1e-3)
+
+
+def test_camera_whose_move_is_not_known_counts_as_still():
+    def late(source, target, stamp_ns):
+        if stamp_ns == 5:
+            raise NoTransform(source, target, stamp_ns, 'too old')
+        return moving(source, target, stamp_ns)
+
+    depth = DepthFrame(5, 'optical', plane((480, 640)))
+    (position,) = locate([(320.0, 240.0)], COLOUR, depth, 'map', late)
+    assert position.z == pytest.approx(1.5 + 0.7)
