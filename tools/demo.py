@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make demo`: a recorded camera topic, played over DDS into the real node, and one question.
 
-Starts the node as a process of its own, plays `examples/tabletop.mcap`, asks over the service,
-prints the answer beside the truth and writes a contact sheet. Exit code 0 only if a count came
+Starts the node as a process of its own and plays `examples/tabletop.mcap`. Meanwhile a standing
+question counts the events as they happen. At its end it asks over the service, prints the answer
+beside the truth and writes a contact sheet. Exit code 0 only if a count came
 back over the service.
 """
 
@@ -27,6 +28,7 @@ from builtin_interfaces.msg import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
+from molmo_ground_ros.client import GroundClient, GroundedEvent
 from molmo_ground_ros.errors import BagError, ErrorCode
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.recording import (
@@ -39,7 +41,7 @@ from molmo_ground_ros.recording import (
 from molmo_ground_ros.reports.answer_table import POINT_HEADER, point_rows, score_text, text_table
 from molmo_ground_ros.reports.contact_sheet import Tile, contact_sheet, save_png
 from molmo_ground_ros.reports.words import metres
-from molmo_ground_ros.srv import Ground
+from molmo_ground_ros.srv import Ground, SetQuery
 from molmo_ground_ros.types import Point, Position, PositionStatus
 from tools.player import Player
 
@@ -47,6 +49,8 @@ ROOT = Path(__file__).parent.parent
 QUESTION = 'how many times was the red block grasped?'
 START_TIMEOUT_S = 120.0  # for the node to appear and load its model
 ANSWER_TIMEOUT_S = 120
+# Of the standing question, in the recording's own time.
+LIVE_PERIOD_S, LIVE_WINDOW_S = 2.0, 20.0
 PLACE_HEADER = ('id', 'point', 'middle of the block', 'apart')
 MATCH_S = 0.5  # a grasp is found if a point lies this close to it in time
 
@@ -71,7 +75,10 @@ def _answer(
     executor.add_node(asker)
     threading.Thread(target=executor.spin, daemon=True).start()
     space = _space(recording)
-    with _node(recording.topic, space, options):
+    with (
+        _node(recording.topic, space, options),
+        _watched(asker, options.question, pictures[0].stamp_ns),
+    ):
         _play(asker, recording, space, pictures, options.rate)
         reply = _ask(asker, options.question)
     executor.shutdown()
@@ -132,6 +139,27 @@ def _node(topic: str, space: SpaceTopics | None, options: argparse.Namespace) ->
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+@contextmanager
+def _watched(node: Node, question: str, zero_ns: int) -> Iterator[None]:
+    """Let the node ask the same question again and again; print each event as it is found."""
+    appears = node.create_client(SetQuery, '/molmo_ground/set_query')
+    _wait(appears.service_is_ready, 'the node')
+    with (
+        GroundClient(node) as ground,
+        ground.watch(question, period_s=LIVE_PERIOD_S, window_s=LIVE_WINDOW_S) as events,
+    ):
+        threading.Thread(target=_print_live, args=(events, zero_ns), daemon=True).start()
+        yield
+
+
+def _print_live(events: Iterator[GroundedEvent], zero_ns: int) -> None:
+    for event in events:
+        point, place = event.point, metres(event.point.position)
+        at_s = (point.stamp_ns - zero_ns) / 1e9
+        pixel = f'pixel ({point.x:.0f}, {point.y:.0f})'
+        print(f'  live: number {event.total} at {at_s:.2f} s,', pixel, place, flush=True)
 
 
 def _play(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -195,8 +196,10 @@ def test_folder_for_logs_that_cannot_be_written_costs_the_log_file_alone(answers
     assert 'Traceback' not in errors
 
 
-def demo(answers: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    """The demo with recorded answers, played faster than `make demo` does."""
+def demo(text: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """The demo with one recorded answer to all questions, played faster than `make demo` does."""
+    answers = tmp_path / 'answers.jsonl'
+    answers.write_text(json.dumps({'text': text, 'match': '.'}))
     options = ['--backend', 'replay', '--model', str(answers), '--rate', '10']
     command = [sys.executable, '-m', 'tools.demo', *options, '--sheet', str(tmp_path / 'sheet.png')]
     return subprocess.run(
@@ -204,9 +207,10 @@ def demo(answers: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_demo_prints_the_answer_beside_the_truth(answers: Path, tmp_path: Path) -> None:
-    done = demo(answers, tmp_path)
+def test_demo_prints_the_answer_beside_the_truth(tmp_path: Path) -> None:
+    done = demo(GRASPS, tmp_path)
     assert done.returncode == 0, done.stderr
+    assert 'live: number 1 at ' in done.stdout
     assert 'count: 3   truth: 3' in done.stdout
     assert 'missed' not in done.stdout
     assert 'none' not in done.stdout
@@ -218,6 +222,5 @@ def test_demo_prints_the_answer_beside_the_truth(answers: Path, tmp_path: Path) 
     assert (tmp_path / 'sheet.png').stat().st_size > 10_000
 
 
-def test_demo_fails_where_no_count_comes_back(answers: Path, tmp_path: Path) -> None:
-    answers.write_text('I see a robot.')
-    assert demo(answers, tmp_path).returncode == 1
+def test_demo_fails_where_no_count_comes_back(tmp_path: Path) -> None:
+    assert demo('I see a robot.', tmp_path).returncode == 1
