@@ -128,7 +128,7 @@ class SqliteSource:
         }
         numbers = ','.join(str(number) for number in images) or 'NULL'
         rows = database.execute(
-            f'SELECT id, topic_id, timestamp, CASE WHEN topic_id IN ({numbers}) '
+            f'SELECT id, topic_id, timestamp, CASE WHEN topic_id IN ({numbers}) '  # noqa: S608 - ints
             f'THEN substr(data, 1, {_HEAD_BYTES}) END FROM messages ORDER BY id'
         )
         last, counts = 0, Counter[object]()
