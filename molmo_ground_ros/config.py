@@ -92,17 +92,21 @@ class Settings:
     depth_topics: tuple[str, ...] = _setting(
         (), "Depth topic of each image topic, in their order, '' for a camera without; one ending"
         ' in /compressedDepth is compressed. Empty: no positions in metres.',
+        live=True,
     )  # fmt: skip
     camera_info_topics: tuple[str, ...] = _setting(
-        (), "Calibration of each image topic; '' or empty: camera_info beside the image topic."
-    )
+        (), "Calibration of each image topic; '' or empty: camera_info beside the image topic.",
+        live=True,
+    )  # fmt: skip
     depth_info_topics: tuple[str, ...] = _setting(
         (), "Calibration of each depth topic; '' or empty: camera_info beside the depth topic. If "
         'none comes, depth lies under the image, pixel by pixel.',
+        live=True,
     )  # fmt: skip
     target_frame: str = _setting(
-        '', "Coordinate frame of positions, such as map; empty: the camera's own optical frame."
-    )
+        '', "Coordinate frame of positions, such as map; empty: the camera's own optical frame.",
+        live=True,
+    )  # fmt: skip
     position_wait_seconds: float = _setting(
         0.2, 'Longest that an answer waits for depth and transforms that come late.',
         lowest=0.0, highest=10.0, live=True,

@@ -49,18 +49,18 @@ def _placed(findings: list[Finding], around: RecordedSpace) -> dict[_Place, Poin
 
 
 def _with_places(finding: Finding, placed: Mapping[_Place, Point]) -> Finding:
-    def located(sighting: Sighting) -> Sighting:
+    def _located(sighting: Sighting) -> Sighting:
         position = placed[_place(finding, sighting)].position
         return replace(sighting, point=replace(sighting.point, position=position))
 
-    def followed(track: Trajectory) -> Trajectory:
-        points = tuple(map(located, track.points))
+    def _followed(track: Trajectory) -> Trajectory:
+        points = tuple(map(_located, track.points))
         return replace(track, points=points, speeds=speeds([s.point for s in points]))
 
     return replace(
         finding,
-        events=tuple(replace(e, sighting=located(e.sighting)) for e in finding.events),
-        tracks=tuple(map(followed, finding.tracks)),
+        events=tuple(replace(e, sighting=_located(e.sighting)) for e in finding.events),
+        tracks=tuple(map(_followed, finding.tracks)),
     )
 
 

@@ -197,6 +197,8 @@ class GroundNode(LifecycleNode):
             params.check_live(changes, self.settings)
             self._change_cameras(settings)
             self.session.configure(settings)
+        if self._places is not None:
+            self._places.configure(settings)
         self.settings = settings
 
     def _change_cameras(self, settings: Settings) -> None:

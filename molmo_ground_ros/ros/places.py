@@ -27,28 +27,49 @@ class Places:
     """The depth, calibrations and transforms around the cameras of a node. For any thread."""
 
     def __init__(self, node: Node, settings: Settings) -> None:
-        """Nothing is received before `subscribe`."""
+        """Nothing is received before `subscribe`, but for transforms."""
         self._node = node
         self._transforms: TransformInput | None = None
-        topics = depth_topics(settings)
-        if topics:
+        self._is_subscribed = False
+        # By camera. Replaced as a whole, by `configure`.
+        self.inputs: dict[str, DepthInput] = {}
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Add and remove the depth of cameras; one whose topics stay keeps what it has."""
+        inputs = {}
+        for camera, topics in depth_topics(settings).items():
+            source = self.inputs.get(camera)
+            if source is None or source.topics != topics:
+                source = DepthInput(self._node, topics, settings, self._transform_input(settings))
+            source.target_frame = settings.target_frame
+            inputs[camera] = source
+        before, self.inputs = self.inputs, inputs
+        if self._is_subscribed:
+            for camera, source in before.items():
+                if inputs.get(camera) is not source:
+                    source.unsubscribe()
+            for camera, source in inputs.items():
+                if before.get(camera) is not source:
+                    source.subscribe()
+
+    def _transform_input(self, settings: Settings) -> TransformInput:
+        """The transforms, which all cameras share and which are received from the first one on."""
+        if self._transforms is None:
             # As long as the oldest frame of an answer may be past.
             kept_s = settings.buffer_seconds + settings.timeout_seconds
-            transforms = self._transforms = transform_input(node, kept_s)
-            self.inputs = {
-                camera: DepthInput(node, chosen, settings, transforms)
-                for camera, chosen in topics.items()
-            }
-        else:
-            self.inputs = {}
+            self._transforms = transform_input(self._node, kept_s)
+        return self._transforms
 
     def subscribe(self) -> None:
         """Begin to receive depth and calibrations."""
+        self._is_subscribed = True
         for source in self.inputs.values():
             source.subscribe()
 
     def unsubscribe(self) -> None:
         """Receive no more depth. Transforms still come, so none is missing later."""
+        self._is_subscribed = False
         for source in self.inputs.values():
             source.unsubscribe()
 

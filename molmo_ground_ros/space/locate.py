@@ -100,12 +100,12 @@ def _between(
     if depth.stamp_ns != colour.stamp_ns and target_frame != colour.frame_id:
         try:
             measured = find_transform(depth.frame_id, target_frame, depth.stamp_ns)
-            taken = find_transform(target_frame, colour.frame_id, colour.stamp_ns)
+            towards = find_transform(target_frame, colour.frame_id, colour.stamp_ns)
         except NoTransform:
             # Then both count as of one stamp.
             pass
         else:
-            return np.asarray(taken @ measured)
+            return np.asarray(towards @ measured)
     return find_transform(depth.frame_id, colour.frame_id, colour.stamp_ns)
 
 

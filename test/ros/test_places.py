@@ -303,6 +303,32 @@ def test_depth_of_a_camera_without_a_depth_topic_is_not_asked_for(start: Start) 
     assert (statuses(reply), reply.points.target_frame) == ([GroundedPoint.NONE] * 2, '')
 
 
+def test_depth_is_added_and_removed_while_the_node_runs(start: Start) -> None:
+    world = start(ReplayBackend([POINTS] * 3), image_topics=['cam/image'], camera_names=['cam'])
+    node = world.node
+    changes = {'depth_topics': ['cam/depth/image'], 'target_frame': 'map'}
+    assert all(r.successful for r in node.set_parameters(parameters(changes)))
+    camera = Camera(world)
+    camera.film()
+    reply = world.ask(query='How many grasps?')
+    expected = [true_place(0.5, 16, 36), true_place(2.0, 48, 12)]
+    np.testing.assert_allclose(places(reply), expected, atol=1e-6)
+    # The frame may change, and what was received stays.
+    node.set_parameters(parameters({'target_frame': 'base'}))
+    reply = world.ask(query='How many grasps?')
+    expected = np.subtract(expected, [(0.5, 0, 0), (2.0, 0, 0)])
+    np.testing.assert_allclose(places(reply), expected, atol=1e-6)
+    (refused,) = node.set_parameters(parameters({'depth_topics': ['a', 'b']}))
+    assert not refused.successful and '1 image topics are set' in refused.reason
+    node.set_parameters(parameters({'depth_topics': []}))
+    assert '/cam/depth/image' not in {s.topic_name for s in node.subscriptions}
+    assert statuses(world.ask(query='How many grasps?')) == [GroundedPoint.NONE] * 2
+
+
+def parameters(changes: dict[str, Any]) -> list[Any]:
+    return [scene.parameter(name, value) for name, value in changes.items()]
+
+
 def test_stopped_node_keeps_no_subscription_of_depth_or_transforms(start: Start) -> None:
     world = start(ReplayBackend([POINTS]), **SETTINGS)
     assert convert.stamp_ns(scene.image(0.0).header.stamp) == scene.stamp(0.0)
