@@ -152,6 +152,16 @@ def test_an_empty_clip_is_an_error():
         backend.generate(make_clip(0), ['?'], GenerateOptions(), lambda *_: True)
 
 
+def test_null_for_a_piece_or_a_probability_costs_no_text():
+    last = {'choices': [{'index': 0, 'delta': None, 'finish_reason': 'stop'}]}
+    with ChatServer(
+        says(chunk('Two', None, [('Two', None)]), chunk(' cups', None, [(' cups', -0.5)]), last)
+    ) as server:
+        (answer,) = ask(backend_of(server))
+    # Tokens are given for all of the text or for none.
+    assert (answer.text, answer.tokens) == ('Two cups', ())
+
+
 def test_log_probabilities_become_tokens():
     two = [('T', -0.5), ('wo', -0.25)]
     with ChatServer(

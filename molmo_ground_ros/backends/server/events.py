@@ -91,7 +91,7 @@ def read_chunk(data: str) -> Piece:
 
 
 def _piece(choice: dict[str, Any]) -> Piece:
-    text = choice.get('delta', {}).get('content') or ''
+    text = (choice.get('delta') or {}).get('content') or ''
     finish = choice.get('finish_reason') or ''
     if not isinstance(text, str) or not isinstance(finish, str):
         raise TypeError('not text')
@@ -103,8 +103,11 @@ def _tokens(text: str, entries: Sequence[dict[str, Any]]) -> tuple[Token, ...]:
     """The tokens of a text, with their log-probabilities.
 
     A server writes a token that ends inside a character as U+FFFD or as ''. If the joined tokens
-    differ from the text for that reason, one token with the probability of all is returned.
+    differ from the text for that reason, one token with the probability of all is returned. None
+    is returned where the probability of one is null.
     """
+    if any(entry['logprob'] is None for entry in entries):
+        return ()
     logprobs = [float(entry['logprob']) for entry in entries]
     if not all(map(math.isfinite, logprobs)):
         raise ValueError('not finite')

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import cast
 
 from molmo_ground_ros.language.grammar.coordinates import CoordinateReader
 from molmo_ground_ros.language.grammar.parsed import (
@@ -26,7 +25,7 @@ from molmo_ground_ros.language.grammar.parsed import (
 from molmo_ground_ros.language.grammar.statements import BLOCK, read_statements
 from molmo_ground_ros.language.grammar.write import unescaped_label
 
-_TAG = re.compile(r'<(?P<slash>/?)(?P<kind>points|tracks)(?=[\s/>])')
+_TAG = re.compile(r'<(?P<slash>/?)(?P<name>points?|tracks)(?=[\s/>])')
 # The start of a _TAG at the end of the text so far.
 _TAG_BEGUN = re.compile(r'<(?:/?(?:p(?:o(?:i(?:n(?:ts?)?)?)?)?|t(?:r(?:a(?:c(?:ks?)?)?)?)?)?)?\Z')
 _TAG_LENGTH = len('</points')
@@ -54,9 +53,10 @@ class Parser:
         self._plain: list[str] = []
         self._blocks: list[Block] = []
         self._settled: list[ParsedPoint] = []
-        # Of the block that is being read: its kind, its tag without the coordinates, the quote that
-        # is open in the tag, its rows, whether its coordinates were closed, and its label.
+        # Of the block that is being read: its kind, its name, its tag without coordinates, the
+        # quote that is open in the tag, its rows, whether its coordinates were closed, its label.
         self._kind: Kind = 'points'
+        self._name = ''
         self._head = ''
         self._quote = ''
         self._rows = CoordinateReader('points', 0, self._ledger, self._settled)
@@ -85,7 +85,7 @@ class Parser:
     def finish(self) -> Parsed:
         """What the answer says if it ends here. Uses the parts that are complete."""
         if self._state == self._in_tag:
-            self._ledger.reject(Reason.CUT_OFF, f'<{self._kind}{self._head}{self._waiting}')
+            self._ledger.reject(Reason.CUT_OFF, f'<{self._name}{self._head}{self._waiting}')
         elif self._state == self._in_coords:
             self._rows.cut()
             self._end_block()
@@ -218,7 +218,9 @@ class Parser:
             self._ledger.reject(Reason.TOO_MANY, f'{len(self._blocks)} blocks: no more are read')
             self._state = self._in_rest
             return
-        self._kind = cast('Kind', tag['kind'])
+        self._name = tag['name']
+        # `<point x="61.5" y="40.6">` of the first Molmo names no time, so it is rejected, and told.
+        self._kind = 'tracks' if self._name == 'tracks' else 'points'
         self._head = self._quote = ''
         self._state = self._in_tag
 
@@ -231,7 +233,7 @@ class Parser:
 
     def _end_unreadable(self) -> None:
         """End a tag that has no coordinates or too long a head."""
-        self._ledger.reject(Reason.UNREADABLE, f'<{self._kind}{self._head}')
+        self._ledger.reject(Reason.UNREADABLE, f'<{self._name}{self._head}')
         self._state = self._in_text
 
     def _end_unclosed(self) -> None:

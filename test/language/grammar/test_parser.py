@@ -453,12 +453,25 @@ def test_spans_name_the_characters_of_each_row():
 
 @pytest.mark.parametrize(
     'text',
-    ['<points>cup</points>', '<points/>', '<points alt="x">', '<tracks ' + 'x' * 9000],
+    [
+        *('<points>cup</points>', '<points/>', '<points alt="x">', '<tracks ' + 'x' * 9000),
+        # Percent of the first Molmo, which names no time.
+        '<point x="61.5" y="40.6" alt="cup">cup</point>',
+        'Here: <points x1="10.0" y1="20.1" x2="30" y2="40" alt="cups">cups</points>',
+    ],
 )
 def test_a_tag_without_coordinates_is_reported(text):
     parsed = parse(text)
     assert parsed.blocks == ()
     assert reasons(parsed) == [Reason.UNREADABLE.value]
+
+
+def test_points_of_the_first_molmo_are_told_in_their_own_words():
+    parser = Parser()
+    for character in 'A <point x="61.5" y="40.6" alt="cup">cup</point>.':
+        parser.feed(character)
+    (rejection,) = parser.finish().rejections
+    assert rejection.text == '<point x="61.5" y="40.6" alt="cup">'
 
 
 def test_a_tail_without_end_ends_its_block():
