@@ -8,6 +8,7 @@ resumes from do not depend on depth, and only the depth of the points that are s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -23,6 +24,9 @@ _Place = tuple[tuple[int, int], int, str, float, float]
 
 def with_positions(analysis: Analysis, spaces: Mapping[str, RecordedSpace]) -> Analysis:
     """The analysis with a position for every event and track point of the named cameras."""
+    if not spaces:
+        return analysis
+    began_s = time.monotonic()
     placed = {
         camera: _placed([f for f in analysis.findings if f.camera == camera], around)
         for camera, around in spaces.items()
@@ -32,7 +36,12 @@ def with_positions(analysis: Analysis, spaces: Mapping[str, RecordedSpace]) -> A
         for finding in analysis.findings
     )
     chosen = {f'positions of {camera}': around.words for camera, around in spaces.items()}
-    return replace(analysis, findings=findings, settings={**analysis.settings, **chosen})
+    return replace(
+        analysis,
+        findings=findings,
+        settings={**analysis.settings, **chosen},
+        timing_s={**analysis.timing_s, 'place': time.monotonic() - began_s},
+    )
 
 
 def _placed(findings: list[Finding], around: RecordedSpace) -> dict[_Place, Point]:

@@ -19,7 +19,7 @@ from molmo_ground_ros.recording.index import RecordingIndex
 from molmo_ground_ros.recording.recorded_transforms import RecordedTransforms
 from molmo_ground_ros.recording.recording import Recording
 from molmo_ground_ros.space.camera_model import CameraModel
-from molmo_ground_ros.space.camera_space import nearest, place_points
+from molmo_ground_ros.space.camera_space import nearest, place_points, usual_period_ns
 from molmo_ground_ros.space.depth_image import depth_metres
 from molmo_ground_ros.space.errors import CalibrationError, DepthError, NoTransform
 from molmo_ground_ros.space.locate import DepthFrame
@@ -89,6 +89,7 @@ class RecordedSpace:
         self._index = recording.index
         self._camera = recording.topic
         self._depths = Recording(recording.index, topics.depth)
+        self._period_ns = usual_period_ns(self._depths.stamps)
         self._missing = ''
         self._transforms: RecordedTransforms | None = None
         try:
@@ -117,7 +118,7 @@ class RecordedSpace:
 
     def depth(self, stamp_ns: int) -> DepthFrame | None:
         """See CameraSpace."""
-        number = nearest(self._depths.stamps, stamp_ns)
+        number = nearest(self._depths.stamps, self._period_ns, stamp_ns)
         if number is None:
             return None
         depth_ns = int(self._depths.stamps[number])

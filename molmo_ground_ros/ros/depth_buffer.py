@@ -14,7 +14,7 @@ from molmo_ground_ros.frames.buffer_stats import BufferStats, PushOutcome
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.pinned_window import StoredMessage
 from molmo_ground_ros.space.camera_model import CameraModel
-from molmo_ground_ros.space.camera_space import nearest
+from molmo_ground_ros.space.camera_space import nearest, usual_period_ns
 from molmo_ground_ros.space.depth_image import depth_metres
 from molmo_ground_ros.space.errors import CalibrationError
 from molmo_ground_ros.space.locate import DepthFrame
@@ -110,7 +110,7 @@ class DepthBuffer:
             return held
         stored = self._stored()
         stamps = np.array([message.stamp_ns for message in stored], np.int64)
-        index = nearest(stamps, stamp_ns)
+        index = nearest(stamps, usual_period_ns(stamps), stamp_ns)
         return None if index is None else stored[index]
 
     def frame(self, stamp_ns: int, camera: CameraModel | None) -> DepthFrame | None:

@@ -103,18 +103,22 @@ def _no_depth(reason: str) -> Position:
     return Position(PositionStatus.NO_DEPTH, reason=reason)
 
 
-def nearest(stamps: NDArray[np.int64], stamp_ns: int) -> int | None:
+def usual_period_ns(stamps: NDArray[np.int64]) -> int:
+    """The usual time between two of the stamps, which ascend; 0 where there are not two."""
+    # The lower of two in the middle: a pause is no period.
+    periods_ns = np.sort(np.diff(stamps))
+    return int(periods_ns[(len(periods_ns) - 1) // 2]) if len(periods_ns) else 0
+
+
+def nearest(stamps: NDArray[np.int64], period_ns: int, stamp_ns: int) -> int | None:
     """The index of the depth image that belongs to the frame of a stamp; None where there is none.
 
-    stamps: (N,) of the depth images, ns, ascending. One with the same stamp, or the nearest within
-    PAIRING_SHARE of the usual time between two.
+    stamps: (N,) of the depth images, ns, ascending. period_ns: their usual_period_ns. One with the
+    same stamp, or the nearest within PAIRING_SHARE of the period.
     """
     if not len(stamps):
         return None
     after = int(np.searchsorted(stamps, stamp_ns))
     around = [index for index in (after - 1, after) if 0 <= index < len(stamps)]
     best = min(around, key=lambda index: abs(int(stamps[index]) - stamp_ns))
-    # The lower of two in the middle: a pause is no period.
-    periods_ns = np.sort(np.diff(stamps))
-    period_ns = int(periods_ns[(len(periods_ns) - 1) // 2]) if len(periods_ns) else 0
     return best if abs(int(stamps[best]) - stamp_ns) <= PAIRING_SHARE * period_ns else None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from molmo_ground_ros.space.camera_model import CameraModel
-from molmo_ground_ros.space.camera_space import nearest, place_points
+from molmo_ground_ros.space.camera_space import nearest, place_points, usual_period_ns
 from molmo_ground_ros.space.errors import CalibrationError, DepthError, NoTransform
 from molmo_ground_ros.space.locate import DepthFrame
 from molmo_ground_ros.types import Point, PositionStatus
@@ -76,4 +76,5 @@ def test_what_cannot_be_read_is_told_in_every_point(fault, words):
     ],
 )  # fmt: skip
 def test_nearest_depth_image_within_half_a_period(stamps, at, index):
-    assert nearest(np.array(stamps, np.int64) * MS, at * MS) == index
+    ascending = np.array(stamps, np.int64) * MS
+    assert nearest(ascending, usual_period_ns(ascending), at * MS) == index
