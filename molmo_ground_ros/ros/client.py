@@ -21,6 +21,7 @@ from typing import Any
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.task import Future as RosFuture
 
@@ -60,6 +61,8 @@ class GroundClient:
             use_global_arguments=False,
             start_parameter_services=False,
             enable_rosout=False,
+            # A service with the number in its name would be in no policy of SROS 2.
+            parameter_overrides=[Parameter('start_type_description_service', value=False)],
         )
         self._action = ActionClient(self._node, action.Ground, f'{self.target}/ground')
         self._executor = SingleThreadedExecutor(context=node.context)
