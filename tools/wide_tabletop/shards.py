@@ -45,6 +45,19 @@ def episode(seed: int, stage: Stage) -> tuple[NDArray[np.uint8], Truth]:
     return record(*_plan(seed, stage), np.random.default_rng((seed, 2)))
 
 
+def stills(seed: int, stage: Stage, frames: int) -> tuple[NDArray[np.uint8], Truth]:
+    """A few frames of one seed's episode, evenly spread at random, and their truth.
+
+    Vision learns from them: scenes teach it more than frames of the same scene do.
+    """
+    scene, stage, view, times, on_grid = _plan(seed, stage)
+    rng = np.random.default_rng((seed, 2))
+    step = len(times) / min(frames, len(times))
+    rows = np.floor((np.arange(min(frames, len(times))) + rng.random()) * step).astype(np.intp)
+    rows = np.minimum(rows, len(times) - 1)
+    return record(scene, stage, view, times[rows], on_grid[rows], rng)
+
+
 def truth_only(seed: int, stage: Stage) -> Truth:
     """The truth of one seed's episode without its frames. stage: TRUTH_SIDE pixels are enough."""
     return truth_alone(*_plan(seed, stage))
@@ -61,9 +74,9 @@ def _plan(
     return scene, stage, int(rng.random() < SECOND_VIEW), times, on_grid
 
 
-def write_shards(folder: Path, seeds: range, processes: int) -> Iterator[Path]:
-    """Write the files that are missing, each as it is done."""
-    missing = [(folder, seed) for seed in seeds if not path_of(folder, seed).exists()]
+def write_shards(folder: Path, seeds: range, processes: int, frames: int = 0) -> Iterator[Path]:
+    """Write the files that are missing, each as it is done. frames: of an episode; 0 is all."""
+    missing = [(folder, seed, frames) for seed in seeds if not path_of(folder, seed).exists()]
     if processes == 1:
         yield from map(_write, missing)
         return
@@ -80,10 +93,10 @@ def path_of(folder: Path, seed: int) -> Path:
 _STAGE: list[Stage] = []  # of this process, once it is made
 
 
-def _write(task: tuple[Path, int]) -> Path:
-    folder, seed = task
+def _write(task: tuple[Path, int, int]) -> Path:
+    folder, seed, frames = task
     if not _STAGE:
         _STAGE.append(Stage(SIDE, SIDE))
     path = path_of(folder, seed)
-    save(path, *episode(seed, _STAGE[0]))
+    save(path, *(stills(seed, _STAGE[0], frames) if frames else episode(seed, _STAGE[0])))
     return path

@@ -4,6 +4,7 @@
 
 Usage:
     python -m tools.wide_tabletop.simulate shards FOLDER --first 1000000 --count 2000
+    python -m tools.wide_tabletop.simulate shards FOLDER --first 5000000 --count 20000 --frames 6
     python -m tools.wide_tabletop.simulate bag PATH.mcap --seed 7 --seconds 30
 """
 
@@ -25,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     shards.add_argument('folder', type=Path)
     shards.add_argument('--first', type=int, default=1_000_000, help='first seed')
     shards.add_argument('--count', type=int, default=2000, help='episodes')
+    shards.add_argument('--frames', type=int, default=0, help='of an episode; 0: all of it')
     shards.add_argument('--processes', type=int, default=1, help='at a time')
     bag = commands.add_parser('bag', help='one episode as an MCAP bag, its truth beside it')
     bag.add_argument('path', type=Path)
@@ -45,7 +47,8 @@ def _bag(options: argparse.Namespace) -> None:
 def _shards(options: argparse.Namespace) -> None:
     began = time.monotonic()
     seeds = range(options.first, options.first + options.count)
-    for number, path in enumerate(write_shards(options.folder, seeds, options.processes), 1):
+    written = write_shards(options.folder, seeds, options.processes, options.frames)
+    for number, path in enumerate(written, 1):
         if number % 50 == 0:
             rate = 60 * number / (time.monotonic() - began)
             print(f'{number} episodes, {rate:.0f} a minute, last {path}', flush=True)

@@ -36,7 +36,7 @@ BINS = 84  # classes of a coordinate: two pixels each
 COVER = len(KINDS) + len(COLOURS) + 1  # and the gripper
 UNSEEN = 20  # every 20th episode is never trained on
 FRAMES = 48  # of a batch of one worker
-POOL, SWAP = 500, 1  # episodes in memory, and how many of them are replaced at a step
+POOL, SWAP = 40_000, 2  # frames in memory, and how many episodes are replaced at a step
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _joined(parts: list[list[NDArray[np.generic]]]) -> Batch:
 
 
 class Episodes:
-    """Random frames of the episodes in a folder, a few in memory at a time."""
+    """Random frames of the episodes in a folder, as many in memory as POOL says."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._folder, self._rng = folder, np.random.default_rng(seed)
@@ -120,12 +120,24 @@ class Episodes:
         self._paths = [path for path in sorted(self._folder.glob('*.npz')) if not is_unseen(path)]
         return len(self._paths)
 
+    def _load(self) -> tuple[NDArray[np.uint8], Truth]:
+        return truth.load(self._paths[int(self._rng.integers(len(self._paths)))])
+
+    def _fill(self, frames: int) -> None:
+        """Take in episodes, each once, until there are so many more frames or no more episodes."""
+        for number in self._rng.permutation(len(self._paths)):
+            self._pool.append(truth.load(self._paths[number]))
+            frames -= len(self._pool[-1][0])
+            if frames <= 0:
+                return
+
     def draw(self, count: int, mix: int = 24) -> Batch:
         """A random batch from `mix` episodes, half of it mirrored."""
-        for _ in range(max(min(POOL, len(self._paths)) - len(self._pool), SWAP)):
-            path = self._paths[self._rng.integers(len(self._paths))]
-            self._pool.append(truth.load(path))
-        del self._pool[:-POOL]
+        free = POOL - sum(len(frames) for frames, _ in self._pool)
+        if free > 0 and len(self._pool) < len(self._paths):
+            self._fill(free)
+        for _ in range(SWAP):
+            self._pool[int(self._rng.integers(len(self._pool)))] = self._load()
         parts = []
         for pick in self._rng.integers(len(self._pool), size=mix):
             frames, episode = self._pool[pick]
@@ -134,13 +146,19 @@ class Episodes:
         return _joined(parts)
 
 
-def unseen_batches(folder: Path, episodes: int = 12, frames: int = 16) -> list[Batch]:
-    """Frames of episodes that are never trained on, evenly spread; always the same."""
-    batches = []
-    for path in [path for path in sorted(folder.glob('*.npz')) if is_unseen(path)][:episodes]:
+def unseen_batches(folder: Path, total: int = 192, most: int = 16) -> list[Batch]:
+    """Frames of episodes that are never trained on, evenly spread; always the same.
+
+    total: of all frames, about; most: of an episode.
+    """
+    batches, frames = [], 0
+    for path in [path for path in sorted(folder.glob('*.npz')) if is_unseen(path)]:
         pictures, episode = truth.load(path)
-        rows = np.linspace(0, len(pictures) - 1, frames).astype(np.intp)
+        rows = np.linspace(0, len(pictures) - 1, min(most, len(pictures))).astype(np.intp)
         batches.append(_joined([batch_of(pictures, episode, rows)]))
+        frames += len(rows)
+        if frames >= total:
+            break
     return batches
 
 
