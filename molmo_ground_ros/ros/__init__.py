@@ -8,6 +8,9 @@ camera_input  one camera: its subscription and its buffer
 image_receiver  takes the images of all cameras, past the executor
 standing_server  the services and the topic of standing questions
 question_server  its service and its action
+client        asks a running node, from a program
+replies       its replies as values
+ask           the command that asks a running node
 executor      runs its callbacks
 params        its parameters, from `config.Settings`
 convert       messages to our values, and answers to messages
