@@ -9,9 +9,8 @@ begin anywhere, from their first packet.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +56,7 @@ class VideoFile:
         # An AVI has only times of decoding. Where images are shown in another order, the n-th that
         # is shown has the n-th of them, and they are counted from the start.
         self._has_pts = self._is_in_order = True
-        self._times = array('q')
+        self._times: Sequence[int] = ()
         self._keys: list[tuple[int, int]] = []  # keyframes: (time, ns; timestamp), ascending
         # Decoded images that follow, and the last of them that was taken with its time.
         self._following: Iterator[tuple[int, VideoFrame]] = iter(())
@@ -65,7 +64,7 @@ class VideoFile:
         self._target_ns = 0
         self._count = 0  # of images since the start
 
-    def times(self) -> tuple[array[int], int]:
+    def times(self) -> tuple[Sequence[int], int]:
         """The times of the images, ns, ascending, and how many more the file says there are.
 
         Reads packets and decodes none of them. Raises ImageError where there is no video, or no
@@ -89,8 +88,8 @@ class VideoFile:
         self.close()
         # Packets come in the order of decoding.
         self._keys, times = sorted(keys), sorted(times)
-        self._times = array('q', times)
-        return self._times, max(stated - packets, 0)
+        self._times = times
+        return times, max(stated - packets, 0)
 
     def image(self, time_ns: int) -> NDArray[np.uint8]:
         """Decode the image of exactly that time: (H, W, 3) RGB, turned as a player turns it.

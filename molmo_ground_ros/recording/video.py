@@ -8,7 +8,6 @@ the caller states.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from molmo_ground_ros.types import RawImage
 __all__ = ['SUFFIXES', 'TOPIC', 'VideoSource']
 
 TOPIC = 'video'
+
+_LATEST_NS = 1 << 62  # a damaged file may state any time
 
 
 class VideoSource:
@@ -41,10 +42,16 @@ class VideoSource:
         except ImageError as err:
             raise BagError(self._name, str(err)) from err
         # Not by MessageIndex.add: the stamp 0 is a time here.
-        stamps = array('q', (self._epoch_ns + time_ns for time_ns in places))
+        index = MessageIndex(TOPIC, RAW)
+        for time_ns in places:
+            if 0 <= self._epoch_ns + time_ns < _LATEST_NS:
+                index.stamps.append(self._epoch_ns + time_ns)
+                index.places.append(time_ns)
+            else:
+                index.broken += 1
         if missing:
             loss.add(LossKind.FEWER_MESSAGES, topic=TOPIC, messages=missing)
-        return [MessageIndex(TOPIC, RAW, stamps, places)]
+        return [index]
 
     def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source. Small steps forward are fast; a step back or far ahead is a seek."""

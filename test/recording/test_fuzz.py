@@ -19,7 +19,7 @@ def test_damaged_recordings_never_crash_and_tell_what_is_missing(samples, tmp_pa
         case = fuzz_bags.make_case(number, list(samples.values()), tmp_path / 'case')
         outcome = fuzz_bags.read(case.path)
         found += outcome.images
-        if wrong := fuzz_bags.verdict(outcome):
+        if wrong := fuzz_bags.verdict(outcome, case.sample):
             bad.append(f'case {number} ({case.sample}, {case.damages}): {wrong}')
     assert not bad
     assert found > CASES * fuzz_bags.PICTURES // 3  # of those damaged this badly

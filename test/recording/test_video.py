@@ -107,6 +107,14 @@ def test_video_and_bag_may_be_one_recording(video: Path, tmp_path: Path) -> None
         assert [loss.kind for loss in recording.loss] == [LossKind.DUPLICATE]
 
 
+def test_times_before_the_epoch_are_no_stamps(video: Path) -> None:
+    with open_recording(video, epoch_ns=-5 * TENTH_NS) as recording:
+        assert recording.span == (0, (COUNT - 6) * TENTH_NS)
+        assert [(loss.kind, loss.messages) for loss in recording.loss] == [
+            (LossKind.BAD_MESSAGE, 5)
+        ]
+
+
 def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
     path = tmp_path / 'run.mp4'
     for data in (b'', b'no video at all' * 99):
