@@ -73,8 +73,9 @@ ROOMS: Mapping[str, Room] = {
     'recording': Room(
         ('storage', 'frames', 'space'),
         public='recorded_frames',
-        private='camera_messages channels files formats index loss mcap metadata pages'
-        ' recorded_space recorded_transforms recording records source sqlite timeline unpack video',
+        private='bag_records camera_messages channels files formats index loss mcap metadata pages'
+        ' recorded_space recorded_transforms recording records rosbag1 source sqlite timeline'
+        ' unpack video',
     ),
     'analysis': Room(
         ('storage', 'grounding', 'recording'),

@@ -31,6 +31,7 @@ import cv2
 import numpy as np
 from mcap.writer import CompressionType
 from mcap.writer import Writer as McapWriter
+from rosbags.rosbag1 import Writer as Rosbag1Writer
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
@@ -94,6 +95,24 @@ def write_mcap(folder: Path, **options: Any) -> Path:
     return folder
 
 
+def write_rosbag1(folder: Path, compression: Rosbag1Writer.CompressionFormat | None) -> Path:
+    """A sample as a ROS 1 bag with small chunks."""
+    folder.mkdir()
+    writer = Rosbag1Writer(folder / f'{folder.name}.bag')
+    writer.chunk_threshold = _CHUNK_BYTES
+    if compression:
+        writer.set_compression(compression)
+    types = get_typestore(Stores.ROS1_NOETIC)
+    with writer:
+        links: dict[str, Any] = {}
+        for topic, kind, log_ns, message in messages():
+            if topic not in links:
+                links[topic] = writer.add_connection(topic, kind, typestore=types)
+            ros1 = _TYPES.cdr_to_ros1(message, kind)
+            writer.write(links[topic], log_ns, ros1)
+    return folder
+
+
 def write_video(folder: Path, codec: str, suffix: str) -> Path:
     """A sample as one video."""
     folder.mkdir()
@@ -120,6 +139,9 @@ SAMPLES: dict[str, Callable[[Path], Path]] = {
     'sqlite': lambda folder: write_rosbags(folder, _SQLITE, CompressionMode.NONE),
     'sqlite_message_zstd': lambda folder: write_rosbags(folder, _SQLITE, CompressionMode.MESSAGE),
     'sqlite_file_zstd': lambda folder: write_rosbags(folder, _SQLITE, CompressionMode.FILE),
+    'rosbag1': lambda folder: write_rosbag1(folder, None),
+    'rosbag1_bz2': lambda folder: write_rosbag1(folder, Rosbag1Writer.CompressionFormat.BZ2),
+    'rosbag1_lz4': lambda folder: write_rosbag1(folder, Rosbag1Writer.CompressionFormat.LZ4),
     'video_mp4': lambda folder: write_video(folder, 'libx264', '.mp4'),
     'video_mkv': lambda folder: write_video(folder, 'libvpx-vp9', '.mkv'),
     'video_ts': lambda folder: write_video(folder, 'mpeg2video', '.ts'),

@@ -15,9 +15,10 @@ metadata.py   the message counts of metadata.yaml
 source.py     the seam to the kinds of files, and the index of one topic in one file
 mcap.py       MCAP files, with records.py: the records of a file or chunk, across damage, and
               channels.py: what they say
+rosbag1.py    ROS 1 bags, with bag_records.py: the records of a file or chunk, across damage
 sqlite.py     SQLite files (.db3), with pages.py: the rows of a damaged one
 video.py      videos
-unpack.py     zstd and LZ4
+unpack.py     zstd, LZ4 and bzip2
 formats.py    the messages that hold pictures, by type and encoding
 camera_messages.py  camera_info and transforms as bytes
 recorded_space.py  the depth, calibration and transforms around a camera

@@ -11,14 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError
-from molmo_ground_ros.recording import mcap, metadata, pages, sqlite, video
+from molmo_ground_ros.recording import mcap, metadata, pages, rosbag1, sqlite, video
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
 from molmo_ground_ros.recording.source import Source
 from molmo_ground_ros.recording.unpack import unpack_file
 from molmo_ground_ros.storage.lru import LruCache
 
-_MCAP, _SQLITE, _PACKED = '.mcap', '.db3', '.zstd'
-_READABLE = 'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd or a video'
+_MCAP, _SQLITE, _ROSBAG1, _PACKED = '.mcap', '.db3', '.bag', '.zstd'
+_READABLE = 'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd, .bag or a video'
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class SourceFiles:
             return
         files = self._files(path)
         if not files:
-            raise BagError(str(path), f'the folder holds no {_MCAP} and no {_SQLITE} file')
+            raise BagError(str(path), f'the folder holds no {_MCAP}, {_SQLITE} or {_ROSBAG1} file')
         for file in files:
             yield self._file(file)
 
@@ -89,6 +89,8 @@ class SourceFiles:
             return SourceFile(mcap.McapSource(inner, str(path), self.cache), loss)
         if kind == _SQLITE:
             return SourceFile(sqlite.SqliteSource(inner, str(path)), loss)
+        if kind == _ROSBAG1:
+            return SourceFile(rosbag1.Rosbag1Source(inner, str(path), self.cache), loss)
         if kind:
             return SourceFile(video.VideoSource(inner, str(path), self.epoch_ns), loss)
         raise BagError(str(path), f'its name and first bytes are not those of {_READABLE}')
@@ -105,18 +107,20 @@ class SourceFiles:
 
 
 def _kind(path: Path) -> str:
-    """'.mcap', '.db3' or the suffix of a video; '' for anything else."""
+    """'.mcap', '.db3', '.bag' or the suffix of a video; '' for anything else."""
     name = path.with_suffix('') if path.suffix == _PACKED else path
     suffix = name.suffix.lower()
-    return suffix if suffix in {_MCAP, _SQLITE} | video.SUFFIXES else ''
+    return suffix if suffix in {_MCAP, _SQLITE, _ROSBAG1} | video.SUFFIXES else ''
 
 
 def _kind_by_content(path: Path) -> str:
-    """'.mcap' or '.db3' by the first bytes; '' for anything else."""
+    """'.mcap', '.db3' or '.bag' by the first bytes; '' for anything else."""
     with path.open('rb') as file:
         head = file.read(16)
     if head.startswith(mcap.MAGIC):
         return _MCAP
+    if head.startswith(rosbag1.MAGIC):
+        return _ROSBAG1
     return _SQLITE if head == pages.MAGIC else ''
 
 

@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""zstd and LZ4 data, unpacked as far as possible and never beyond a limit.
+"""zstd, LZ4 and bzip2 data, unpacked as far as possible and never beyond a limit.
 
-Both packages come with the extra `bag`. They unpack a piece at a time here: at once they would
-return nothing of damaged data, and allocate whatever size it states.
+The packages for the first two come with the extra `bag`. They unpack a piece at a time here: at
+once they would return nothing of damaged data, and allocate whatever size it states.
 """
 
 from __future__ import annotations
 
+import bz2
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,7 @@ from molmo_ground_ros.errors import BagError, MissingPackage
 
 ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 LZ4_MAGIC = b'\x04\x22\x4d\x18'
+BZIP2_MAGIC = b'BZh'
 
 _PIECE = 1 << 17  # bytes: a block of zstd
 _PIECES = 64
@@ -37,7 +39,7 @@ def unpack(data: bytes | memoryview, expected: int, limit: int) -> tuple[bytes, 
     """
     maker, error = _codec(data)
     if maker is None:
-        return b'', 'neither zstd nor LZ4'
+        return b'', 'neither zstd, LZ4 nor bzip2'
     if 0 < expected <= limit:
         decoder = maker()
         try:
@@ -111,6 +113,8 @@ def _codec(data: bytes | memoryview) -> tuple[Any, Any]:
         except ImportError as err:
             raise MissingPackage('lz4', 'bag') from err
         return LZ4FrameDecompressor, RuntimeError
+    if head.startswith(BZIP2_MAGIC):
+        return bz2.BZ2Decompressor, OSError
     return None, BagError
 
 

@@ -9,7 +9,7 @@ pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 
 from tools import fuzz_bags
 
-CASES = 330  # `python -m tools.fuzz_bags` runs more, and bounds memory
+CASES = 360  # `python -m tools.fuzz_bags` runs more, and bounds memory
 
 
 def test_damaged_recordings_never_crash_and_tell_what_is_missing(samples, tmp_path: Path) -> None:

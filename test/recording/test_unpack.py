@@ -42,8 +42,8 @@ def test_limit_holds_for_what_unpacks_to_more(compress) -> None:
 
 
 def test_what_is_neither_is_told() -> None:
-    assert unpack(b'neither of the two', 3, 9) == (b'', 'neither zstd nor LZ4')
-    assert unpack(b'', 3, 9) == (b'', 'neither zstd nor LZ4')
+    assert unpack(b'neither of the two', 3, 9) == (b'', 'neither zstd, LZ4 nor bzip2')
+    assert unpack(b'', 3, 9) == (b'', 'neither zstd, LZ4 nor bzip2')
 
 
 def test_head_of_a_packed_message() -> None:
