@@ -190,12 +190,17 @@ class Settings:
         '"count", "cameras": ["..."], "period": 5, "window": 20, "priority": 0}.',
     )
     standing_period_seconds: float = _setting(
-        5.0, 'Time between two times of asking a standing question, in header stamps.',
+        4.0, 'Time between two times of asking a standing question, in header stamps.',
         lowest=0.5, highest=3600.0,
     )  # fmt: skip
     standing_window_seconds: float = _setting(
-        20.0, 'Length of the window that a standing question is asked about; not over the buffer.',
+        12.0, 'Length of the window that a standing question is asked about; not over the buffer.',
         lowest=0.5, highest=63.0,
+    )  # fmt: skip
+    standing_agreement: float = _setting(
+        0.5, 'Share of the windows that show an event of which more must have it before it is '
+        'published; 0 publishes it with the first, sooner, and counts what one answer imagines.',
+        lowest=0.0, highest=0.95,
     )  # fmt: skip
     standing_limit: int = _setting(
         16, 'Standing questions that there may be.', lowest=0, highest=1000

@@ -178,3 +178,17 @@ def test_the_bench_of_a_long_recording_measures_all_of_it():
     assert figures['pictures'] == 1.5 * 60 * 30
     assert 180 <= figures['frames'] <= 182  # two a second, each decoded once, and the newest
     assert all(value > 0 for name, value in figures.items() if name != 'zstd')
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_bench_of_standing_events_counts_what_it_films():
+    pytest.importorskip('mujoco', reason='films the tabletop: see tools/tabletop/README.md')
+    command = [sys.executable, '-m', 'bench.standing_events']
+    command += ['--recordings', '1', '--minutes', '0.4', '--bar', '0.5']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    recording, summary = map(json.loads, done.stdout.splitlines())
+    assert summary['grasps'] == sum(recording['grasps'].values()) > 2
+    assert summary['events'] == sum(recording['events'].values())
+    assert recording['passes'] == round((0.4 * 60 + 12) / 4) - 1

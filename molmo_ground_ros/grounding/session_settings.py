@@ -85,6 +85,11 @@ class StandingSettings(Protocol):
         ...
 
     @property
+    def standing_agreement(self) -> float:
+        """The share of windows that must have an event."""
+        ...
+
+    @property
     def standing_limit(self) -> int:
         """How many standing questions there may be."""
         ...

@@ -169,6 +169,7 @@ def _standing_status(name: str, status: StandingStatus) -> DiagnosticStatus:
         'answered': status.answered,
         'skipped': status.skipped,
         'failed': status.failed,
+        'dropped': status.dropped,
         'actual_period_s': f'{status.actual_period_ns / 1e9:.3f}',
         'coverage': f'{status.coverage:.3f}',
         'last_error': status.last_error,

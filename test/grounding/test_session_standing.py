@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.clips import empty_buffer, raw, stamp
-from support.standing import QUESTION, Collector, TruthfulBackend
+from support.standing import PLAIN, QUESTION, Collector, TruthfulBackend
 
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import BackendError, ModelStuck, WindowNotCovered
@@ -31,7 +31,7 @@ class Lab:
         self.buffer = empty_buffer()
         self.outlet = Collector()
         self.deliveries = self.outlet.deliveries
-        self.settings = Settings(**{'standing_queries': (QUESTION,), **settings})
+        self.settings = Settings(**{**PLAIN, 'standing_queries': (QUESTION,), **settings})
         buffers = {'front': self.buffer}
         self.standing = StandingQuestions(self.settings, buffers, self.outlet)
         self.session = Session(lambda: backend, buffers, self.settings, self.standing)

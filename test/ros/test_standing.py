@@ -18,7 +18,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from support.clips import stamp
-from support.standing import QUESTION, TRACKING, TruthfulBackend
+from support.standing import PLAIN, QUESTION, TRACKING, TruthfulBackend
 from support.world import World, wait_until
 
 from molmo_ground_ros.msg import Event, PointArray, StandingQuery, TrackArray
@@ -27,7 +27,7 @@ from molmo_ground_ros.srv import Ground, ListQueries, RemoveQuery, SetQuery
 
 Start = Callable[..., World]
 GRASPS = [(float(time), 0.25, 0.5) for time in range(3, 200, 7)]
-FAST = {'prepare': False, 'diagnostics_period_seconds': 0.1}
+FAST = {**PLAIN, 'prepare': False, 'diagnostics_period_seconds': 0.1}
 
 
 def at(seconds: float) -> Time:

@@ -23,6 +23,14 @@ OTHER = 'How often is a cup lifted?'
 TRACKING = 'Track the cup'
 
 
+# Settings with which an event is published as soon as it is ripe.
+PLAIN = {
+    'standing_period_seconds': 5.0,
+    'standing_window_seconds': 20.0,
+    'standing_agreement': 0.0,
+}
+
+
 @dataclass
 class TruthfulBackend:
     """Answers each prompt about a clip from what truly happens.
@@ -91,7 +99,7 @@ class Day:
 
     def __init__(self, backend: Any, *, cameras: Sequence[str] = ('front',), **settings: Any):
         self.backend = backend
-        self.settings = Settings(**settings)
+        self.settings = Settings(**{**PLAIN, **settings})
         horizon_ns = round(self.settings.buffer_seconds * SECOND)
         self.buffers = {name: empty_buffer(name, horizon_ns=horizon_ns) for name in cameras}
         self.outlet = Collector()

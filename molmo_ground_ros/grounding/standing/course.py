@@ -17,7 +17,7 @@ from molmo_ground_ros.errors import describe
 from molmo_ground_ros.grounding.standing.reach import Reach, reach
 from molmo_ground_ros.grounding.standing.request import StandingRequest
 from molmo_ground_ros.grounding.standing.turns import Turns
-from molmo_ground_ros.grounding.stitch import Event, Mark, RunningStitcher
+from molmo_ground_ros.grounding.stitch import Agreement, Event, Mark, RunningStitcher
 from molmo_ground_ros.grounding.stitch.json_values import integer, point_json, point_of, words
 from molmo_ground_ros.types import Answer, Point, Question
 
@@ -66,6 +66,8 @@ class StandingStatus:
     # Between the last two answers: by the steady clock, and by header stamps; 0 before the second.
     actual_period_ns: int
     stamps_period_ns: int
+    # Events that were not published, since too few of the windows that show them have them.
+    dropped: int
     # Whether a turn was left out before the last answer.
     is_behind: bool
     coverage: float
@@ -94,13 +96,15 @@ class AnswerSource:
 class Course:
     """What has become of one question on one camera."""
 
-    def __init__(self, camera: str, question: Question, period_ns: int, window_ns: int) -> None:
+    def __init__(
+        self, camera: str, question: Question, period_ns: int, window_ns: int, agreement: float
+    ) -> None:
+        """agreement: the share of windows that must have an event, `Agreement.share`."""
         self.camera = camera
         self.question = question
-        self.period_ns = period_ns
-        self.window_ns = window_ns
         self.turns = Turns()
         self.stitcher = RunningStitcher(camera, question)
+        self.configure(period_ns, window_ns, agreement)
         # Ascending in number. Each has the event's number as its id.
         self.events: deque[Point] = deque(maxlen=MOST_EVENTS)
         self.source: AnswerSource | None = None
@@ -119,6 +123,14 @@ class Course:
         # Events that were left when time jumped back.
         self.left: list[Event] = []
 
+    def configure(self, period_ns: int, window_ns: int, agreement: float) -> None:
+        """Ask every period about so long a window from now on."""
+        self.period_ns = period_ns
+        self.window_ns = window_ns
+        self.stitcher.agreement = Agreement(agreement, max(window_ns // period_ns, 1))
+        if self.turns.next_ns:
+            self.turns.align(period_ns)
+
     def look(self, held_ns: Span, epochs: int, *, is_new: bool = False) -> None:
         """Take note of the stamps that the buffer holds, and of how often it has restarted.
 
@@ -136,7 +148,7 @@ class Course:
         if not end_ns:
             self.stitcher.covered.begin(since_ns)
         if not self.turns.next_ns:
-            self.turns.begin(max(since_ns, end_ns), newest_ns, self.period_ns)
+            self.turns.begin(end_ns or since_ns, newest_ns, self.period_ns)
 
     def reach(self, held_ns: Span) -> Reach | None:
         """Where a window to the newest image may begin; None if no turn or too little has come."""
@@ -215,7 +227,9 @@ class Course:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`. Raises ValueError, TypeError or LookupError, and changes nothing."""
         turns = Turns.restored(state['turns'])
-        stitcher = RunningStitcher.restored(self.camera, self.question, state['stitcher'])
+        stitcher = RunningStitcher.restored(
+            self.camera, self.question, state['stitcher'], self.stitcher.agreement
+        )
         events = [point_of(entry) for entry in state['events']]
         source = AnswerSource.restored(state['source']) if state['source'] else None
         answered, failed = integer(state['answered']), integer(state['failed'])
@@ -236,6 +250,7 @@ def status(request: StandingRequest, courses: Sequence[Course]) -> StandingStatu
         due=sum(course.turns.due for course in courses),
         answered=sum(course.answered for course in courses),
         skipped=sum(course.turns.skipped for course in courses),
+        dropped=sum(course.stitcher.dropped for course in courses),
         failed=sum(course.failed for course in courses),
         actual_period_ns=max((course.actual_period_ns for course in courses), default=0),
         stamps_period_ns=max((course.stamps_period_ns for course in courses), default=0),

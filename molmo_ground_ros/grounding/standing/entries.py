@@ -50,9 +50,8 @@ class Entry:
         """Go on with the courses of an entry that asks the same."""
         self.courses = older.courses
         for course in self.courses.values():
-            course.period_ns = self.request.period_ns
-            course.window_ns = self.request.window_ns
-            course.turns.align(course.period_ns)
+            agreement = course.stitcher.agreement.share
+            course.configure(self.request.period_ns, self.request.window_ns, agreement)
 
 
 class EntryMaker:
@@ -82,7 +81,9 @@ class EntryMaker:
             request = entry.request
             query = Query(request.text, request.task, camera)
             question = self._format.question(query, self._settings.max_new_tokens)
-            entry.courses[camera] = Course(camera, question, request.period_ns, request.window_ns)
+            period_ns, window_ns = request.period_ns, request.window_ns
+            agreement = self._settings.standing_agreement
+            entry.courses[camera] = Course(camera, question, period_ns, window_ns, agreement)
         return entry.courses[camera]
 
 

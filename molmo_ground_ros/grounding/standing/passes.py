@@ -31,11 +31,11 @@ class StandingPass:
     job: Job
 
 
-def run_pass(grounder: Grounder, asked_now: StandingPass) -> Sequence[Outcome]:
+def run_pass(grounder: Grounder, due: StandingPass) -> Sequence[Outcome]:
     """The outcome of each question, in their order; every failure is returned as an error."""
-    job, questions = asked_now.job, asked_now.questions
+    job, questions = due.job, due.questions
     try:
-        outcomes = _ask(grounder, asked_now)
+        outcomes = _ask(grounder, due)
     except GroundError as error:
         outcomes = [error] * len(questions)
     except BaseException as error:  # noqa: BLE001 - an image decoder may raise anything
@@ -49,14 +49,14 @@ def run_pass(grounder: Grounder, asked_now: StandingPass) -> Sequence[Outcome]:
     return outcomes
 
 
-def _ask(grounder: Grounder, asked_now: StandingPass) -> list[Outcome]:
-    job = asked_now.job
+def _ask(grounder: Grounder, due: StandingPass) -> list[Outcome]:
+    job = due.job
     if not job.advance(Progress('decoding')):
         raise Canceled('queued')
-    clip = asked_now.window.decode()
+    clip = due.window.decode()
     if not job.advance(Progress('generating')):
         raise Canceled('decoding')
     return [
         outcome if isinstance(outcome, Answer | GroundError) else BackendError(describe(outcome))
-        for outcome in grounder.ground_each(clip, asked_now.questions, job.advance)
+        for outcome in grounder.ground_each(clip, due.questions, job.advance)
     ]

@@ -164,12 +164,12 @@ class StandingQuestions:
                 return None
             buffer, due = choose(groups)
             try:
-                made = make_pass(buffer, due, round(self._settings.timeout_seconds * 1e9))
+                due_pass = make_pass(buffer, due, round(self._settings.timeout_seconds * 1e9))
             except GroundError:
                 # The buffer was cleared, or has lost those images since.
                 return None
-        self._outlet.hold(made.window)
-        return made
+        self._outlet.hold(due_pass.window)
+        return due_pass
 
     def deliver(self, due: StandingPass, outcomes: Sequence[Outcome]) -> None:
         """Join what the model answered; write the state, and then hand out events and answers.

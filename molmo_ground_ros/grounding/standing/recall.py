@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
 from molmo_ground_ros.grounding.standing.course import MOST_EVENTS, Course
-from molmo_ground_ros.grounding.stitch import RIPE_NS
 from molmo_ground_ros.types import Answer, Query, Task
 
 # What events answer. The points of tracks are not kept for so long.
@@ -57,9 +56,9 @@ def recall(course: Course, query: Query, start_ns: int, end_ns: int) -> Answer |
 
 
 def _unseen(course: Course, start_ns: int, end_ns: int) -> tuple[tuple[int, int], ...]:
-    """What events are not known of: they are not ripe yet, forgotten, or in a gap."""
+    """What events are not known of: they are not decided yet, forgotten, or in a gap."""
     covered = course.stitcher.covered
-    from_ns, to_ns = start_ns, min(end_ns, covered.until_ns - RIPE_NS)
+    from_ns, to_ns = start_ns, min(end_ns, course.stitcher.decided_ns)
     if len(course.events) == MOST_EVENTS:
         from_ns = max(from_ns, min(point.stamp_ns for point in course.events))
     if to_ns < from_ns:

@@ -22,7 +22,7 @@ that the model made inside one window.
 
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS
 from molmo_ground_ros.grounding.stitch.coverage import unseen_of
-from molmo_ground_ros.grounding.stitch.events import EVENT_NS as RIPE_NS
+from molmo_ground_ros.grounding.stitch.events import Agreement
 from molmo_ground_ros.grounding.stitch.finding import (
     AnsweredWindow,
     Event,
@@ -38,8 +38,8 @@ from molmo_ground_ros.grounding.stitch.running import RunningStitcher
 from molmo_ground_ros.grounding.stitch.stitcher import Stitcher
 
 __all__ = [
-    'RIPE_NS',
     'SAMPLE_PERIOD_NS',
+    'Agreement',
     'AnsweredWindow',
     'Event',
     'Finding',

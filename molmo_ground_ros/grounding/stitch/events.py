@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ class _Event(Merged):
         # (sightings, 3): the stamp in EVENT_NS, x and y in EVENT_SHARE.
         self.places = places
         self.last_ns = sightings[-1].point.stamp_ns
+        # Whether too few of the windows that show it have it.
+        self.is_dropped = False
         # Of the windows' first sightings the one deepest inside its window; of equals the earlier.
         self.deepest, self.depth_ns = sightings[0], depth
 
@@ -71,6 +74,7 @@ class _Event(Merged):
             'sightings': [sighting_json(sighting) for sighting in self.sightings],
             'places': self.places.tolist(),
             'last_ns': self.last_ns,
+            'is_dropped': self.is_dropped,
             'deepest': [sighting is self.deepest for sighting in self.sightings].index(True),
             'depth_ns': self.depth_ns,
         }
@@ -85,16 +89,43 @@ class _Event(Merged):
         event = cls(sightings, places, integer(state['depth_ns']))
         event.deepest = sightings[integer(state['deepest'])]
         event.last_ns = integer(state['last_ns'])
+        event.is_dropped = state['is_dropped'] is True
         event.restore_doubts(state)
         return event
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Up to which stamps events are decided."""
+
+    # No later window shows these.
+    final_ns: int
+    # Answers speak for what followed these.
+    ripe_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Which events count: those that more than a share of the windows that show them have.
+
+    share: from 0, where one window is enough, to below 1. windows: how many show a moment if none
+    is left out; before as many do, so many must be expected.
+    """
+
+    share: float = 0.0
+    windows: int = 1
+
+    def is_met(self, having: int, showing: int) -> bool:
+        """Whether so many windows are enough of those that show an event."""
+        return having > self.share * showing
 
 
 class EventMerger:
     """Holds the events of the windows so far, or of the last ones after `forget`."""
 
-    def __init__(self, numbered: int = 0) -> None:
-        # How many are numbered.
-        self.numbered = numbered
+    def __init__(self, numbered: int = 0, dropped: int = 0) -> None:
+        # How many are numbered, and how many never will be.
+        self.numbered, self.dropped = numbered, dropped
         self._events: list[_Event] = []
         # Those that may be in a window to come.
         self._recent: list[_Event] = []
@@ -161,25 +192,42 @@ class EventMerger:
         end_ns = max((window.end_ns for window in windows), default=0)
         return tuple(_value(event, windows, end_ns) for event in ordered)
 
-    def number_ripe(self, windows: Sequence[AnsweredWindow], covered_ns: int) -> tuple[Event, ...]:
-        """Number the events that became ripe, in order of time, and give them. For good.
+    def publish(
+        self,
+        windows: Sequence[AnsweredWindow],
+        settled_ns: Settled,
+        agreement: Agreement,
+    ) -> tuple[Event, ...]:
+        """Number the events that count from now on, in order of time, and give them. For good.
 
-        An event is ripe EVENT_NS before the end of what the answers speak for (`covered_ns`), so
-        that they show what followed, and if no later window can show it. windows: not empty.
+        What cannot count any more is dropped. windows: those that are held, not empty.
         """
-        ripe_ns, final_ns = covered_ns - EVENT_NS, windows[-1].start_ns - EVENT_NS
-        ripe = [
-            event
-            for event in self._events
-            if not event.number
-            and (event.deepest.point.stamp_ns <= ripe_ns or event.last_ns <= final_ns)
-        ]
-        ripe.sort(key=_order)
-        for event in ripe:
+        counted = []
+        for event in self._events:
+            if event.number or event.is_dropped:
+                continue
+            having, showing = self._agreeing(event, windows)
+            if event.last_ns <= settled_ns.final_ns:
+                event.is_dropped = not agreement.is_met(having, showing)
+                self.dropped += event.is_dropped
+                counted += [] if event.is_dropped else [event]
+            elif event.deepest.point.stamp_ns <= settled_ns.ripe_ns:
+                expected = max(showing, agreement.windows)
+                counted += [event] if agreement.is_met(having, expected) else []
+        counted.sort(key=_order)
+        for event in counted:
             self.numbered += 1
             event.number = self.numbered
         end_ns = max(window.end_ns for window in windows)
-        return tuple(_value(event, windows, end_ns) for event in ripe)
+        return tuple(_value(event, windows, end_ns) for event in counted)
+
+    def _agreeing(self, event: _Event, windows: Sequence[AnsweredWindow]) -> tuple[int, int]:
+        """How many windows have an event, and how many show it.
+
+        A window that begins or ends with it counts only if it has it.
+        """
+        having = {sighting.window for sighting in event.sightings}
+        return len(having), len(having) + len(_missed_by(event, windows))
 
     def forget(self, oldest: int) -> None:
         """Forget the events that no window to come can tell anything about.
@@ -187,20 +235,22 @@ class EventMerger:
         oldest: the index of the first window that is still held. What is left does not grow.
         """
         for event in self._events:
-            if event.number:
-                # It was handed out. Else each event would hold the one before it, to the first.
+            if event.number or event.is_dropped:
+                # It was handed out, or never will be. Else each event would hold the one before
+                # it, to the first.
                 event.may_be.clear()
             event.prune(oldest)
         self._events = list(self._recent)
 
     def state(self) -> dict[str, Any]:
         """What is held after `forget`, as JSON."""
-        return {'numbered': self.numbered, 'recent': [event.state() for event in self._recent]}
+        recent = [event.state() for event in self._recent]
+        return {'numbered': self.numbered, 'dropped': self.dropped, 'recent': recent}
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> EventMerger:
         """The merger of `state`. Raises ValueError, TypeError or LookupError."""
-        merger = cls(integer(state['numbered']))
+        merger = cls(integer(state['numbered']), integer(state['dropped']))
         merger._recent = [_Event.restored(entry) for entry in state['recent']]
         merger._events = list(merger._recent)
         return merger

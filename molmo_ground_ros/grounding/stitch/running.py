@@ -4,9 +4,10 @@
 
 It joins as `Stitcher` does. What no later window can change is handed out and forgotten.
 
-An event is handed out once, when it is ripe: as soon as the answers speak for 1.5 s of what
-followed it, or no later window can show it. It is never taken back, since two events that were kept
-apart are never joined later. It gets the next number then, for good; so an event that an older
+An event is handed out once, and never taken back: two events that were kept apart are never joined
+later. That is when it is ripe, as soon as the answers speak for 1.5 s of what followed it, and when
+more than a share of the windows that are to show it have it. Once no later window can show it, it
+is decided by the windows that do. It gets the next number then, for good; so an event that an older
 window overlooked may have a higher number than a later event. An object is numbered when it is
 first tracked.
 """
@@ -22,7 +23,7 @@ from typing import Any
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.grounding.stitch import coverage
 from molmo_ground_ros.grounding.stitch.covered import CoveredTime
-from molmo_ground_ros.grounding.stitch.events import EventMerger
+from molmo_ground_ros.grounding.stitch.events import EVENT_NS, Agreement, EventMerger, Settled
 from molmo_ground_ros.grounding.stitch.finding import AnsweredWindow, Event
 from molmo_ground_ros.grounding.stitch.json_values import integer, window_json, window_of
 from molmo_ground_ros.grounding.stitch.stitcher import check_answer, check_next
@@ -31,6 +32,8 @@ from molmo_ground_ros.types import Answer, Question
 
 # Windows that began longer ago than this before the newest show nothing that can still change.
 KEEP_NS = 4 * MAX_WINDOW_NS
+# One window is enough.
+ANY_WINDOW = Agreement()
 # After every stamp.
 _FOREVER_NS = 2**63
 
@@ -38,7 +41,8 @@ _FOREVER_NS = 2**63
 class RunningStitcher:
     """One question's answers about one camera, joined as long as they come. For one thread."""
 
-    def __init__(self, camera: str, question: Question) -> None:
+    def __init__(self, camera: str, question: Question, agreement: Agreement = ANY_WINDOW) -> None:
+        self.agreement = agreement
         self.covered = CoveredTime()
         self._camera = camera
         self._question = question
@@ -54,6 +58,19 @@ class RunningStitcher:
     def count(self) -> int:
         """How many events were handed out."""
         return self._events.numbered
+
+    @property
+    def dropped(self) -> int:
+        """How many events were not handed out, since too few windows have them."""
+        return self._events.dropped
+
+    @property
+    def decided_ns(self) -> int:
+        """The stamp up to which all events are decided; 0 before the first window."""
+        if not self._windows:
+            return 0
+        settled = self._settled()
+        return settled.final_ns if self.agreement.share else settled.ripe_ns
 
     @property
     def tracked(self) -> int:
@@ -85,7 +102,8 @@ class RunningStitcher:
         self._index += 1
         oldest_ns = window.start_ns - KEEP_NS
         self._windows = [item for item in (*earlier, window) if item.start_ns > oldest_ns]
-        ripe = self._events.number_ripe(self._windows, self.covered.until_ns)
+        agreement = replace(self.agreement, windows=max(self.agreement.windows, self._overlap()))
+        ripe = self._events.publish(self._windows, self._settled(), agreement)
         self._events.forget(self._windows[0].index)
         self._tracks.forget(window.start_ns)
         return ripe
@@ -113,10 +131,11 @@ class RunningStitcher:
         """
         ripe: tuple[Event, ...] = ()
         if self._windows:
-            ripe = self._events.number_ripe(self._windows, _FOREVER_NS)
+            forever = Settled(_FOREVER_NS, _FOREVER_NS)
+            ripe = self._events.publish(self._windows, forever, self.agreement)
         self._windows = []
         self._origin_ns = 0
-        self._events = EventMerger(self._events.numbered)
+        self._events = EventMerger(self._events.numbered, self._events.dropped)
         self._tracks = TrackMerger(self._tracks.numbered)
         self.covered.restart()
         return ripe
@@ -133,9 +152,15 @@ class RunningStitcher:
         }
 
     @classmethod
-    def restored(cls, camera: str, question: Question, state: Mapping[str, Any]) -> RunningStitcher:
+    def restored(
+        cls,
+        camera: str,
+        question: Question,
+        state: Mapping[str, Any],
+        agreement: Agreement = ANY_WINDOW,
+    ) -> RunningStitcher:
         """The stitcher of `state`. Raises ValueError, TypeError or LookupError."""
-        stitcher = cls(camera, question)
+        stitcher = cls(camera, question, agreement)
         stitcher._windows = [window_of(entry) for entry in state['windows']]
         stitcher._index = integer(state['index'])
         stitcher._origin_ns = integer(state['origin_ns'])
@@ -144,6 +169,20 @@ class RunningStitcher:
         stitcher.covered = CoveredTime.restored(state['covered'])
         stitcher._check()
         return stitcher
+
+    def _overlap(self) -> int:
+        """How many windows show a moment if they go on as the newest two."""
+        if len(self._windows) < 2:
+            return 1
+        before, newest = self._windows[-2:]
+        return (newest.end_ns - newest.start_ns) // max(newest.end_ns - before.end_ns, 1)
+
+    def _settled(self) -> Settled:
+        """What is decided; the next window begins after the newest. There must be a window."""
+        return Settled(
+            final_ns=self._windows[-1].start_ns - EVENT_NS,
+            ripe_ns=self.covered.until_ns - EVENT_NS,
+        )
 
     def _check(self) -> None:
         """Raise ValueError for windows that do not follow each other."""

@@ -19,8 +19,9 @@ import pytest
 from support.clips import SECOND, ZERO_NS, empty_buffer, raw
 from support.recordings import Noise, Recording, reply_to, simulate
 from support.recordings import text as text_of
-from support.standing import QUESTION, TRACKING, Day, TruthfulBackend
+from support.standing import PLAIN, QUESTION, TRACKING, Day, TruthfulBackend
 
+from molmo_ground_ros import config
 from molmo_ground_ros.frames.windows import SAMPLE_PERIOD_NS, Sample
 from molmo_ground_ros.language.grammar.write import format_count, format_tracks
 from molmo_ground_ros.types import Clip
@@ -29,6 +30,7 @@ RECORDINGS = int(os.environ.get('STANDING_RECORDINGS', '3'))
 SECONDS = 600.0
 # The camera goes on, so that the last events have been followed by something.
 AFTER_S = 20
+DEFAULTS = {name: config.default(name) for name in PLAIN}
 
 
 class Simulated(TruthfulBackend):
@@ -69,6 +71,7 @@ def counted(folder: Path, seed: int, noise: Noise, restart: bool) -> tuple[Recor
     recording = recorded(seed)
     lab = Day(
         Simulated(recording, noise, seed),
+        **DEFAULTS,
         standing_queries=(QUESTION,),
         state_file=str(folder / f'{seed}.json') if restart else '',
     )
@@ -109,7 +112,7 @@ def test_counts_equal_the_truth(tmp_path: Path, restart: bool) -> None:
 
 
 def test_counts_of_a_model_that_errs_are_near_the_truth(tmp_path: Path) -> None:
-    """Points 2 % off, and an object missing in one window of ten: windows overlap fourfold."""
+    """Points 2 % off, and an object missing in one window of ten: windows overlap threefold."""
     true, counts = 0, 0
     for seed in range(RECORDINGS):
         recording, lab = counted(tmp_path, seed, Noise(jitter=0.02, missing=0.1), restart=False)
@@ -121,7 +124,7 @@ def test_counts_of_a_model_that_errs_are_near_the_truth(tmp_path: Path) -> None:
 
 def test_a_busy_model_that_skips_turns_misses_nothing_that_the_buffer_holds() -> None:
     recording = recorded(7)
-    lab = Day(Simulated(recording, Noise(), 7), standing_queries=(QUESTION, TRACKING))
+    lab = Day(Simulated(recording, Noise(), 7), **DEFAULTS, standing_queries=(QUESTION, TRACKING))
     for number, stamp_ns in enumerate(recording.stamps):
         lab.buffer.push(stamp_ns, raw(), 'optical')
         # The model is busy for 17 s of 18.

@@ -260,6 +260,55 @@ def test_a_listener_that_fails_costs_nothing_but_its_message() -> None:
     assert lab.standing.statuses()[0].answered == 6
 
 
+def test_an_event_counts_once_more_than_half_of_the_windows_that_show_it_have_it() -> None:
+    lab = day(standing_agreement=0.5)
+    lab.film(15)
+    # The windows that end at 10 and at 15 s; 4 will show it.
+    assert lab.events() == []
+    lab.film(20)
+    assert stamps(lab.events()) == [stamp(6)]
+    assert lab.events()[0].doubts == ()
+
+
+def test_what_one_window_imagines_is_dropped_and_counted() -> None:
+    lab = day(standing_agreement=0.5)
+    lab.film(29)
+    lab.backend.events = sorted([*GRASPS, (15.0, 0.8, 0.8), (16.0, 0.6, 0.1)])
+    lab.film(30)
+    lab.backend.events = sorted([*GRASPS, (16.0, 0.6, 0.1)])
+    lab.film(35)
+    lab.backend.events = GRASPS
+    lab.film(80)
+    times = [time for time, *_ in GRASPS if time < 65]
+    assert stamps(lab.events())[: len(times)] == [stamp(time) for time in times]
+    assert lab.standing.statuses()[0].dropped == 2
+
+
+def test_windows_that_are_longer_for_another_question_must_agree_too() -> None:
+    longer = json.dumps({'query': OTHER, 'window': 30})
+    lab = day(standing_queries=(QUESTION, longer), standing_agreement=0.5)
+    lab.film(45)
+    before = len(lab.events())
+    # Six windows show this moment; three of them are not more than half.
+    lab.backend.events = sorted([*GRASPS, (43.0, 0.8, 0.8)])
+    lab.film(55)
+    lab.backend.events = GRASPS
+    lab.film(120)
+    assert stamp(43) not in stamps(lab.events()[before:])
+
+
+def test_where_fewer_windows_show_an_event_fewer_must_have_it() -> None:
+    lab = day(standing_agreement=0.5, buffer_seconds=20.0)
+    lab.film(30)
+    # The window that ends at 55 s begins at 35 s, and alone shows what happened at 41 s.
+    lab.sleep(55)
+    lab.work()
+    lab.sleep(100)
+    lab.work()
+    lab.film(130)
+    assert {stamp(41), stamp(48)} <= set(stamps(lab.events()))
+
+
 def test_what_is_doubtful_about_an_event_is_said() -> None:
     lab = day()
     lab.film(24)
