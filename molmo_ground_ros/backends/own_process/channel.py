@@ -28,7 +28,7 @@ class Disconnected(Exception):
     """The other end of a channel is gone."""
 
 
-class Channel:
+class JsonChannel:
     """One end of a connection. For one thread at a time.
 
     Every method raises Disconnected once the other end is gone, and TimeoutError where that has not

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import Backend, BackendSettings, GenerateOptions, Savings
-from molmo_ground_ros.backends.own_process.channel import Channel, Disconnected, Message
+from molmo_ground_ros.backends.own_process.channel import Disconnected, JsonChannel, Message
 from molmo_ground_ros.backends.own_process.shared_frames import map_image
 from molmo_ground_ros.backends.own_process.values import error_value, generation_value
 from molmo_ground_ros.backends.registry import load
@@ -49,11 +49,11 @@ def main(arguments: Sequence[str], load_backend: Load = load) -> int:
     faulthandler.enable()
     with suppress(OSError):
         Path('/proc/self/oom_score_adj').write_text(_OOM_SCORE_ADJ)
-    serve(Channel(socket.socket(fileno=descriptor)), load_backend)
+    serve(JsonChannel(socket.socket(fileno=descriptor)), load_backend)
     return 0
 
 
-def serve(channel: Channel, load_backend: Load = load) -> None:
+def serve(channel: JsonChannel, load_backend: Load = load) -> None:
     """Answer calls until the other end closes the connection or asks to close."""
     server = ModelServer(channel, load_backend)
     with suppress(Disconnected):
@@ -65,7 +65,7 @@ def serve(channel: Channel, load_backend: Load = load) -> None:
 class ModelServer:
     """Answers calls with a backend, which the first call loads."""
 
-    def __init__(self, channel: Channel, load_backend: Load) -> None:
+    def __init__(self, channel: JsonChannel, load_backend: Load) -> None:
         """Take the connection to the parent."""
         self._channel = channel
         self._load = load_backend

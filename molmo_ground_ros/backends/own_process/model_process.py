@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.own_process.channel import Channel, Disconnected, Message
+from molmo_ground_ros.backends.own_process.channel import Disconnected, JsonChannel, Message
 from molmo_ground_ros.backends.own_process.death import ModelProcessDied, died, oom_kills
 from molmo_ground_ros.backends.own_process.shared_frames import SentFrames, memory_file
 from molmo_ground_ros.backends.own_process.values import error_of
@@ -51,7 +51,7 @@ class ModelProcess:
             except OSError as err:
                 ours.close()
                 raise BackendError(f"the model's process cannot be started: {err}") from err
-        self._channel = Channel(ours, _SEND_TIMEOUT_S)
+        self._channel = JsonChannel(ours, _SEND_TIMEOUT_S)
         self._sent = SentFrames(kept_bytes)
         # Held while a call is open.
         self._calling = threading.Lock()

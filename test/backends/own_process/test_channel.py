@@ -11,14 +11,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from molmo_ground_ros.backends.own_process.channel import Channel, Disconnected
+from molmo_ground_ros.backends.own_process.channel import Disconnected, JsonChannel
 
-Ends = tuple[Channel, Channel]
+Ends = tuple[JsonChannel, JsonChannel]
 
 
 @pytest.fixture
 def ends() -> Iterator[Ends]:
-    pair = [Channel(end, 0.05) for end in socket.socketpair()]
+    pair = [JsonChannel(end, 0.05) for end in socket.socketpair()]
     yield pair[0], pair[1]
     for end in pair:
         end.close()

@@ -18,7 +18,7 @@ import pytest
 
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.own_process import child
-from molmo_ground_ros.backends.own_process.channel import Channel, Disconnected
+from molmo_ground_ros.backends.own_process.channel import Disconnected, JsonChannel
 from molmo_ground_ros.backends.own_process.shared_frames import memory_file
 from molmo_ground_ros.backends.replay import ReplayBackend
 
@@ -54,16 +54,16 @@ def backend() -> Noting:
 
 
 @pytest.fixture
-def channel(backend: Noting) -> Iterator[Channel]:
+def channel(backend: Noting) -> Iterator[JsonChannel]:
     ours, theirs = socket.socketpair()
-    channel = Channel(ours)
+    channel = JsonChannel(ours)
     asked: list[Any] = []
 
     def load(*arguments: Any) -> Noting:
         asked.append(arguments)
         return backend
 
-    thread = threading.Thread(target=child.serve, args=(Channel(theirs), load))
+    thread = threading.Thread(target=child.serve, args=(JsonChannel(theirs), load))
     thread.start()
     settings = BackendSettings('m', threads=3)
     channel.send({'do': 'load', 'call': 1, 'backend': 'b', 'settings': asdict(settings)})
@@ -75,13 +75,13 @@ def channel(backend: Noting) -> Iterator[Channel]:
     assert not thread.is_alive()
 
 
-def send_image(channel: Channel, number: int) -> None:
+def send_image(channel: JsonChannel, number: int) -> None:
     file = memory_file(IMAGE)
     channel.send({'do': 'frame', 'number': number, 'shape': list(IMAGE.shape)}, [file])
     os.close(file)
 
 
-def test_clip_is_made_of_the_frames_that_were_sent(channel: Channel, backend: Noting) -> None:
+def test_clip_is_made_of_the_frames_that_were_sent(channel: JsonChannel, backend: Noting) -> None:
     send_image(channel, 4)
     frames = [[4, 5, 'optical']]
     channel.send({'do': 'generate', 'call': 2, 'frames': frames, 'prompts': ['Is it?'], **CLIP})
@@ -97,7 +97,7 @@ def test_clip_is_made_of_the_frames_that_were_sent(channel: Channel, backend: No
 
 
 def test_image_that_was_dropped_is_an_error_of_the_call_alone(
-    channel: Channel, backend: Noting
+    channel: JsonChannel, backend: Noting
 ) -> None:
     send_image(channel, 4)
     channel.send({'do': 'drop', 'numbers': [4, 9]})
@@ -112,7 +112,7 @@ def test_image_that_was_dropped_is_an_error_of_the_call_alone(
     assert backend.calls[0][0] == 'left'
 
 
-def test_stop_of_an_earlier_call_stops_nothing(channel: Channel) -> None:
+def test_stop_of_an_earlier_call_stops_nothing(channel: JsonChannel) -> None:
     channel.send({'do': 'stop', 'call': 1, 'index': 0})
     call = {'do': 'generate', 'call': 2, 'frames': [], 'prompts': ['Is it?'], **CLIP}
     channel.send(call)
@@ -121,7 +121,7 @@ def test_stop_of_an_earlier_call_stops_nothing(channel: Channel) -> None:
     assert replies[5] == {'result': [['yes and no', [], False, False]]}
 
 
-def test_stop_ends_the_prompt_at_the_next_token(channel: Channel) -> None:
+def test_stop_ends_the_prompt_at_the_next_token(channel: JsonChannel) -> None:
     call = {'do': 'generate', 'call': 2, 'frames': [], 'prompts': ['Is it?'], **CLIP}
     channel.send({**call, 'call': 3})
     channel.send({'do': 'stop', 'call': 3, 'index': 0})
@@ -131,7 +131,7 @@ def test_stop_ends_the_prompt_at_the_next_token(channel: Channel) -> None:
     assert result[0][3] or result[0][0] == 'yes and no'
 
 
-def test_close_closes_the_backend_and_ends(channel: Channel, backend: Noting) -> None:
+def test_close_closes_the_backend_and_ends(channel: JsonChannel, backend: Noting) -> None:
     channel.send({'do': 'close'})
     with pytest.raises(Disconnected):
         channel.receive(PATIENCE_S)
