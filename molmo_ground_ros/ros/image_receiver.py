@@ -101,16 +101,17 @@ class ImageReceiver:
         """Wait and take, until the subscriptions change."""
         handlers = [handler for item in subscriptions for handler in item.event_handlers]
         entities = (len(subscriptions), 1, 0, 0, 0, len(handlers))
-        with self._context.handle:
+        handles = [item.handle for item in subscriptions]
+        with ExitStack() as in_use:
+            # What is destroyed meanwhile lives until the end of this block.
+            for entity in (self._context.handle, self._wake, *handles, *handlers):
+                in_use.enter_context(entity)
             wait_set = rclpy_implementation.WaitSet(*entities, self._context.handle)
-        while self._context.ok() and self._subscriptions is subscriptions:
-            with ExitStack() as in_use:
-                for entity in (self._wake, *(item.handle for item in subscriptions), *handlers):
-                    in_use.enter_context(entity)
+            while self._context.ok() and self._subscriptions is subscriptions:
                 wait_set.clear_entities()
                 wait_set.add_guard_condition(self._wake)
-                for item in subscriptions:
-                    wait_set.add_subscription(item.handle)
+                for handle in handles:
+                    wait_set.add_subscription(handle)
                 for handler in handlers:
                     handler.add_to_wait_set(wait_set)
                 wait_set.wait(_WAIT_NS)
