@@ -8,6 +8,7 @@ SEED ?=
 CLIPS ?= 300
 BENCH ?=
 ONLY ?=
+MINUTES ?=
 SUITE := .tabletop/suite
 
 override VENV := $(abspath $(VENV))
@@ -17,11 +18,11 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench faults engines tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench bench-node faults engines tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
-	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH=, for faults ONLY='
+	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH=, for bench-node MINUTES=, for faults ONLY='
 
 demo: setup-demo ## Play the bag that ships into the real node, and ask it a question
 	@$(IN_ENV) python -m tools.demo
@@ -47,6 +48,9 @@ engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs t
 
 bench: setup ## Measure the engine beside transformers; BENCH='--write' refreshes docs/performance.md
 	@$(IN_ENV) python -m bench $(BENCH)
+
+bench-node: setup ## Load the node with four cameras for MINUTES (30), as JPEG and raw, beside a plain node
+	@$(IN_ENV) python -m bench.node $(if $(MINUTES),--minutes $(MINUTES))
 
 tabletop-eval: setup ## Measure the model that ships: CLIPS clips, freshly simulated if SEED is given
 	@$(IN_ENV) python -m tools.tabletop.evaluate $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
