@@ -18,7 +18,7 @@ import pytest
 
 # Files and folders that share a worker.
 SHARED = {
-    'nodes': ('test/packaging/test_setup.py', 'test/ros'),
+    'nodes': ('test/packaging/test_setup.py', 'test/ros', 'test/tools/test_node_faults.py'),
     'exported graphs': tuple(
         f'test/backends/molmo2/{name}.py'
         for name in (

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +19,12 @@ from std_msgs.msg import Header
 from molmo_ground_ros.ros import convert
 
 WIDTH, HEIGHT = 32, 24
-FIRST_NS = 1_000_000_000_000
+FIRST_NS = 1_000_000 * 1_000_000_000
 STEP_NS = 250_000_000
 # Between two images, so that the node's queue of 5 does not overflow.
 PAUSE_S = 0.01
+# Each begins later than the one before, which may have been on the same topic.
+_CAMERAS = itertools.count()
 
 
 class Camera:
@@ -37,7 +40,7 @@ class Camera:
     ) -> None:
         """Offer the topic; `is_compressed` publishes JPEG."""
         self.topic = topic
-        self.stamp_ns = FIRST_NS
+        self.stamp_ns = FIRST_NS + next(_CAMERAS) * 100_000_000_000
         # Of the good images that were published.
         self.stamps_ns: set[int] = set()
         self.frame_id = f'{topic.strip("/").replace("/", "_")}_optical'

@@ -9,18 +9,21 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import rclpy
 from rclpy.context import Context
 
 from tools.faults.fault import BAR_S, Fault, Row
-from tools.faults.node_process import NodeProcess, NodeSetup
+from tools.faults.node_process import NodeProcess, NodeSetup, can_fill_disks
 from tools.faults.planner import NoSign, Planner
 from tools.faults.trial import Trial
 
 # What an exception that nothing caught writes.
 _UNCAUGHT = re.compile(r'^(?:Traceback|Exception ).*', re.MULTILINE)
+
+_NO_DISK = 'it needs a disk of its own (user namespaces), which this machine does not give'
 
 
 class Harness:
@@ -43,6 +46,8 @@ class Harness:
         """Try one fault, on the node of the fault before if that is well and of the same setup."""
         if fault.inject is None or fault.untried:
             return Row(fault)
+        if fault.setup.full_disk and not can_fill_disks():
+            return Row(replace(fault, untried=_NO_DISK))
         trial = Trial(self._node_for(fault.setup), self._planner, self._context)
         try:
             row = self._try(fault, trial)
@@ -65,6 +70,8 @@ class Harness:
                 seconds = trial.seconds_to_right_answer(trial.ended_s)
         except NoSign as error:
             trial.failures.append(str(error))
+        if not trial.diagnostics:
+            trial.note_status()
         bar_s = BAR_S + (trial.node.load_s if fault.reloads else 0.0)
         trial.check(
             seconds <= bar_s,

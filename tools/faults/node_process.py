@@ -8,11 +8,12 @@ import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 # The node ends within 2 s of SIGTERM.
 END_S = 2.0
+# Stands for the node's folder in a setting.
+FOLDER = '{folder}'
 _NAMES = itertools.count(1)
 _LOADED = re.compile(r'loaded model .* in ([\d.]+) s')
 
@@ -29,12 +32,15 @@ class NodeSetup:
     """How a node is started. Faults with equal setups share a node while it is well.
 
     settings: parameters that differ from `node_process.SETTINGS`. environment: variables.
-    alone: for one fault alone.
+    alone: for one fault alone. topic: of the one camera, where faults must share it; '' gives each
+    fault a camera of its own. full_disk: its logs and its state file lie on a disk that is full.
     """
 
     settings: tuple[tuple[str, Any], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     alone: bool = False
+    topic: str = ''
+    full_disk: bool = False
 
 
 DEFAULT = NodeSetup()
@@ -62,15 +68,24 @@ class NodeProcess:
         self.name = self.name or f'ground_{os.getpid()}_{next(_NAMES)}'
         self.folder.mkdir(parents=True, exist_ok=True)
         values = {**SETTINGS, 'model': self.model, **dict(self.setup.settings)}
+        if self.setup.topic:
+            values['image_topics'] = [self.setup.topic]
+        environment = dict(self.setup.environment)
+        if self.setup.full_disk:
+            values['state_file'] = f'{FOLDER}/disk/state.json'
+            environment['ROS_LOG_DIR'] = str(self.folder / 'disk')
         command = [sys.executable, '-m', 'tools.faults.scripted_node', '--ros-args']
         command += ['-r', f'__node:={self.name}']
         for name, value in values.items():
-            command += ['-p', f'{name}:={value if isinstance(value, str) else json.dumps(value)}']
-        with self._log.open('wb') as log:
+            text = value if isinstance(value, str) else json.dumps(value)
+            command += ['-p', f'{name}:={text.replace(FOLDER, str(self.folder))}']
+        if self.setup.full_disk:
+            command = on_full_disk(self.folder / 'disk', command)
+        with self._log.open('ab') as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, 'HF_HUB_OFFLINE': '1', **dict(self.setup.environment)},
+                env={**os.environ, 'HF_HUB_OFFLINE': '1', **environment},
                 stdout=log,
                 stderr=log,
             )
@@ -103,6 +118,11 @@ class NodeProcess:
         else:
             path.unlink(missing_ok=True)
 
+    def clear_orders(self) -> None:
+        """Let the scripted model do all steps as it should."""
+        for step in ('load', 'prepare', 'close'):
+            self.order(step, '')
+
     def children(self) -> list[int]:
         """The processes that it has started and that have not ended."""
         pids = []
@@ -125,6 +145,26 @@ class NodeProcess:
     @property
     def _log(self) -> Path:
         return self.folder / 'log.txt'
+
+
+def on_full_disk(folder: Path, command: Sequence[str]) -> list[str]:
+    """A command that runs another, for which a folder is a disk without room."""
+    folder.mkdir(exist_ok=True)
+    script = (
+        f'mount -t tmpfs -o size=64k none {shlex.quote(str(folder))} && '
+        f'(cat /dev/zero > {shlex.quote(str(folder / "filler"))} 2>/dev/null; true) && '
+        f'exec {shlex.join(command)}'
+    )
+    return ['unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', script]
+
+
+def can_fill_disks() -> bool:
+    """Whether a process of ours may have a disk of its own."""
+    command = ['unshare', '--user', '--map-root-user', '--mount', 'true']
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def runs(pid: int) -> bool:

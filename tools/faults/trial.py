@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,9 @@ class Trial:
     ended_s: float = 0.0
     # The measured time to the next right answer, where a fault measures it itself.
     recovered_s: float = math.nan
+    # Shows the next good image in place of the camera, and what else must hold of a right answer.
+    feed: Callable[[], None] | None = None
+    also: Callable[[Any], bool] | None = None
     _began_s: float = field(default_factory=time.monotonic)
     _cameras: list[Camera] = field(default_factory=list)
 
@@ -62,8 +65,11 @@ class Trial:
     def begin(self) -> None:
         """Give the node a camera of its own, and wait for a right answer. Raises NoSign."""
         self.wait_active()
-        self.camera = self.new_camera()
-        self.use_cameras(self.camera)
+        self.camera = self.new_camera(topic=self.node.setup.topic)
+        if self.node.setup.topic:
+            self.find_camera(self.camera)
+        else:
+            self.use_cameras(self.camera)
         self.is_over()
         if math.isnan(self.seconds_to_right_answer()):
             raise NoSign(f'no right answer before the fault: {self.last_reply}')
@@ -72,16 +78,18 @@ class Trial:
 
     def end(self) -> None:
         """Take the cameras away."""
+        self.feed = self.also = None
         while self._cameras:
             self._cameras.pop().close()
 
     def start_again(self) -> None:
-        """Start a node of the same setup in place of one that has ended.
+        """Start a node of the same setup and folder in place of one that has ended.
 
         The time to the next right answer counts from when it is active.
         """
         self.node.end()
-        self.node = NodeProcess(self.node.setup, self.node.folder / 'again')
+        self.node.clear_orders()
+        self.node = NodeProcess(self.node.setup, self.node.folder)
         self.planner.turn_to(self.node.name)
         self.end()
         self.begin()
@@ -115,9 +123,13 @@ class Trial:
         refused = self.planner.set_parameters(image_topics=[camera.topic for camera in cameras])
         self.check(not refused, f'image_topics are refused: {refused}')
         for camera in cameras:
-            publisher = camera.publisher
-            wait_until(publisher.get_subscription_count, f'a subscription of {camera.topic}')
-            camera.show(2)
+            self.find_camera(camera)
+
+    def find_camera(self, camera: Camera) -> None:
+        """Wait until the node has found a camera. Raises NoSign."""
+        publisher = camera.publisher
+        wait_until(publisher.get_subscription_count, f'a subscription of {camera.topic}')
+        camera.show(2)
 
     # -- questions ------------------------------------------------------------------------------
 
@@ -143,7 +155,7 @@ class Trial:
         since_s = since_s or time.monotonic()
         camera = camera or self.camera
         while self.node.lives and time.monotonic() < since_s + RECOVERY_S:
-            camera.show()
+            (self.feed or camera.show)()
             mark = new_mark()
             try:
                 reply = self.planner.ask(
@@ -152,7 +164,7 @@ class Trial:
             except NoSign as error:
                 self.last_reply = str(error)
                 return math.nan
-            if self.is_right(reply, mark, camera):
+            if self.is_right(reply, mark, camera) and (not self.also or self.also(reply)):
                 return time.monotonic() - since_s
             self.last_reply = f'{code_of(reply)} {reply.error_msg}'
             time.sleep(0.02)
@@ -195,6 +207,12 @@ class Trial:
     def is_over(self) -> None:
         """Note that the fault has ended: from now on the time to the next right answer counts."""
         self.ended_s = time.monotonic()
+
+    def note_status(self) -> None:
+        """Note what diagnostics say of the model now."""
+        newest = next(iter(self.planner.statuses('model')), None)
+        if newest is not None:
+            self.diagnostics.append(f'{_LEVELS[newest.level]}: {newest.message}')
 
     def expect_status(
         self,
