@@ -294,7 +294,6 @@ CLIENTS = (
         'each gets a reply: its own answer, or `BUSY`',
         _hundred_questions,
         NodeSetup((('queue_size', 64),)),
-        quick=True,
     ),
     Fault(
         'hundred-goals',

@@ -186,7 +186,6 @@ IMAGES = (
         'An image with less data than its header says',
         _NOT_DECODED,
         _raw(_set(data=bytes(100)), 'undecodable=[1-9]'),
-        quick=True,
     ),
     Fault(
         'step-wrong',
