@@ -18,11 +18,11 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-node faults engines tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench bench-node faults soak engines tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
-	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH=, for bench-node MINUTES=, for faults ONLY='
+	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH=, for bench-node and soak MINUTES=, for faults ONLY='
 
 demo: setup-demo ## Play the bag that ships into the real node, and ask it a question
 	@$(IN_ENV) python -m tools.demo
@@ -42,6 +42,9 @@ docs: setup ## Build the documentation as a site into site/; a broken link stops
 
 faults: setup ## Try faults of models, cameras, clocks, clients and disks on the running node; ONLY=NAME for one
 	@$(IN_ENV) python -m tools.faults $(foreach name,$(ONLY),--only '$(name)')
+
+soak: setup ## Soak one node for MINUTES (60): questions of eight clients, cancels, kills of the model, faults of cameras
+	@$(IN_ENV) python -m tools.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs that are not here
 	@$(IN_ENV) python -m tools.engines

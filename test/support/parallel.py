@@ -18,7 +18,12 @@ import pytest
 
 # Files and folders that share a worker.
 SHARED = {
-    'nodes': ('test/packaging/test_setup.py', 'test/ros', 'test/tools/test_node_faults.py'),
+    'nodes': (
+        'test/packaging/test_setup.py',
+        'test/ros',
+        'test/tools/test_node_faults.py',
+        'test/tools/test_soak.py',
+    ),
     'exported graphs': tuple(
         f'test/backends/molmo2/{name}.py'
         for name in (

@@ -11,21 +11,22 @@ import rclpy
 from rclpy.context import Context
 
 from tools.faults.planner import Planner
-from tools.faults.trial import new_mark
+
+# What it asks about.
+MARK = 'mark-doomed'
 
 
 def main(node: str, kind: str) -> None:
-    """Ask, say so on a line, and wait."""
+    """Ask, and wait."""
     context = Context()
     rclpy.init(context=context)
     planner = Planner('doomed', context)
     planner.turn_to(node)
-    question = f'Where is {new_mark()}? !slow 0.03'
+    question = f'Where is {MARK}? !slow 0.03'
     if kind == 'action':
         planner.send_goal(question)
     else:
         planner.ask_async(question)
-    print('asked', flush=True)
     time.sleep(60)
 
 

@@ -23,6 +23,8 @@ from tools.faults.trial import Trial
 # What an exception that nothing caught writes.
 _UNCAUGHT = re.compile(r'^(?:Traceback|Exception ).*', re.MULTILINE)
 
+# Of the node's log, beside a failure.
+_LOG_LINES = 5
 _NO_DISK = 'it needs a disk of its own (user namespaces), which this machine does not give'
 
 
@@ -54,6 +56,9 @@ class Harness:
         finally:
             trial.end()
             self._node = trial.node
+        if row.failures:
+            lines = trial.node.log().splitlines()[-_LOG_LINES:]
+            row = replace(row, failures=(*row.failures, *(f'log: {line}' for line in lines)))
         if row.failures or fault.setup.alone:
             self._end_node()
         return row

@@ -18,6 +18,7 @@ from rclpy.task import Future
 
 from molmo_ground_ros.srv import Ground
 from tools.faults.camera import jpeg
+from tools.faults.doomed_client import MARK
 from tools.faults.fault import Fault
 from tools.faults.node_process import ROOT, NodeSetup
 from tools.faults.planner import Planner, code_of, wait_until
@@ -196,7 +197,7 @@ def _dies(kind: str) -> Callable[[Trial], None]:
         command = [sys.executable, '-m', CLIENT, trial.node.name, kind]
         client = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.PIPE)
         try:
-            wait_until(lambda: _is_answering(trial), 'its question to be answered')
+            trial.wait_running(MARK)
         finally:
             client.kill()
             client.communicate()
@@ -205,12 +206,6 @@ def _dies(kind: str) -> Callable[[Trial], None]:
         trial.ask()
 
     return inject
-
-
-def _is_answering(trial: Trial) -> bool:
-    status = next(iter(trial.planner.statuses('model')), None)
-    values = {value.key: value.value for value in status.values} if status else {}
-    return values.get('stage') == 'generating'
 
 
 def _too_many(trial: Trial) -> None:

@@ -52,8 +52,8 @@ def _duplicate(trial: Trial) -> None:
         trial.camera.show()
         trial.camera.publisher.publish(trial.camera.image())
         time.sleep(PAUSE_S)
-    trial.ask()
     trial.expect_status(trial.camera.topic, WARN, 'images repeat a stamp')
+    trial.ask()
 
 
 def _one(by_ns: int, count: str) -> Callable[[Trial], None]:
@@ -108,8 +108,8 @@ def _shift(message: Any, by_ns: int) -> None:
 def _negative(trial: Trial) -> None:
     trial.camera.show_bad(_stamped(Time(sec=-5, nanosec=1)))
     trial.camera.show_bad(_stamped(Time(sec=5, nanosec=2**32 - 1)), 1)
-    trial.ask()
     trial.expect_status(trial.camera.topic, WARN, 'stamp zero')
+    trial.ask()
 
 
 _BEGINS_ANEW = 'the buffer begins anew with the second image after the jump'

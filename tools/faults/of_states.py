@@ -28,16 +28,10 @@ def change(trial: Trial, *transitions: int) -> None:
 
 def _begin(trial: Trial, token_s: float = 0.03) -> Any:
     """Ask a question that takes about a second, and wait until the model is at it."""
-    future = trial.planner.ask_async(f'Where is {new_mark()}? !slow {token_s}')
-    wait_until(lambda: _is_running(trial), 'the model to begin')
+    mark = new_mark()
+    future = trial.planner.ask_async(f'Where is {mark}? !slow {token_s}')
+    trial.wait_running(mark)
     return future
-
-
-def _is_running(trial: Trial) -> bool:
-    status = next(iter(trial.planner.statuses('model')), None)
-    return status is not None and any(
-        value.key == 'stage' and value.value == 'generating' for value in status.values
-    )
 
 
 def _reply(trial: Trial, future: Any, expect: str) -> None:
@@ -81,10 +75,10 @@ def _camera_leaves(trial: Trial) -> None:
     """The camera that a question is about is removed while it is answered."""
     other = trial.new_camera()
     trial.use_cameras(trial.camera, other)
-    future = trial.planner.ask_async(
-        f'Where is {new_mark()}? !slow 0.03', camera=trial.camera.topic
-    )
-    wait_until(lambda: _is_running(trial), 'the model to begin')
+    mark = new_mark()
+    question = f'Where is {mark}? !slow 0.03'
+    future = trial.planner.ask_async(question, camera=trial.camera.topic)
+    trial.wait_running(mark)
     trial.use_cameras(other)
     _reply(trial, future, 'OK')
     trial.ask(camera=trial.camera.topic, expect='BAD_REQUEST')

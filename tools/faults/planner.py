@@ -29,6 +29,8 @@ from molmo_ground_ros.srv import Ground
 
 # Longer than anything that a fault waits for.
 PATIENCE_S = 20.0
+# A node takes two seconds to start, and many times that on a machine that is busy with others.
+START_S = 60.0
 POLL_S = 0.002
 # The node's service keeps as many requests; a reply is lost to a reader that keeps fewer.
 QOS = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
@@ -47,18 +49,27 @@ def wait_until(ready: Callable[[], object], what: str, patience_s: float = PATIE
         time.sleep(POLL_S)
 
 
+def wait_done(future: Any, what: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait for a future, without looking again and again. Raises NoSign."""
+    done = threading.Event()
+    future.add_done_callback(lambda _: done.set())
+    if not done.wait(patience_s):
+        raise NoSign(f'no sign of {what} within {patience_s:g} s')
+
+
 class Planner:
     """A client node with an executor of its own, for one node at a time."""
 
-    def __init__(self, name: str, context: Context) -> None:
-        """Start the client's executor."""
+    def __init__(self, name: str, context: Context, *, hears: bool = True) -> None:
+        """Start the client's executor. hears: whether it listens to /diagnostics."""
         self.node = Node(name, context=context)
         self._target = ''
         self._clients: dict[str, Any] = {}
         self._actions: ActionClient | None = None
         # The newest come last. Appended by the executor, read by the others.
         self.arrays: deque[tuple[float, Any]] = deque(maxlen=500)
-        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, 100)
+        if hears:
+            self.node.create_subscription(DiagnosticArray, '/diagnostics', self._hear, 100)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
@@ -92,7 +103,7 @@ class Planner:
     ) -> Any:
         """Ask over the service, and wait for the reply. Raises NoSign."""
         future = self.ask_async(text, timeout_s, **request)
-        wait_until(future.done, f'a reply to {text[:40]!r}', patience_s)
+        wait_done(future, f'a reply to {text[:40]!r}', patience_s)
         return future.result()
 
     def send_goal(self, text: str, timeout_s: float = 0.0, on_feedback: Any = None) -> Any:
@@ -100,7 +111,7 @@ class Planner:
         future = self.actions.send_goal_async(
             action.Ground.Goal(query=text, timeout=duration(timeout_s)), on_feedback
         )
-        wait_until(future.done, 'the goal to be accepted')
+        wait_done(future, 'the goal to be accepted')
         return future.result()
 
     @property
@@ -120,19 +131,19 @@ class Planner:
 
     # -- other services -------------------------------------------------------------------------
 
-    def client(self, kind: type, service: str) -> Any:
-        """The client of one of the node's services, once that is there."""
+    def client(self, kind: type, service: str, patience_s: float = PATIENCE_S) -> Any:
+        """The client of one of the node's services, once that is there. Raises NoSign."""
         if service not in self._clients:
             name = f'/{self._target}/{service}'
             self._clients[service] = self.node.create_client(kind, name, qos_profile=QOS)
         client = self._clients[service]
-        wait_until(client.service_is_ready, service)
+        wait_until(client.service_is_ready, service, patience_s)
         return client
 
     def call(self, kind: Any, service: str, request: Any) -> Any:
         """Call one of the node's services. Raises NoSign."""
         future = self.client(kind, service).call_async(request)
-        wait_until(future.done, f'a reply of {service}')
+        wait_done(future, f'a reply of {service}')
         return future.result()
 
     def change_state(self, transition: int) -> bool:

@@ -20,7 +20,7 @@ from rclpy.qos import ReliabilityPolicy
 from molmo_ground_ros.ros import convert
 from tools.faults.camera import HEIGHT, WIDTH, Camera
 from tools.faults.node_process import NodeProcess, runs
-from tools.faults.planner import POLL_S, NoSign, Planner, code_of, wait_until
+from tools.faults.planner import POLL_S, START_S, NoSign, Planner, code_of, wait_done, wait_until
 from tools.faults.scripted_model import RIGHT_X, RIGHT_Y
 
 _MARKS = itertools.count(1)
@@ -96,13 +96,13 @@ class Trial:
 
     def wait_active(self) -> None:
         """Wait until the node is active. Raises NoSign."""
-        request = GetState.Request()
-        wait_until(
-            lambda: (
-                self.planner.call(GetState, 'get_state', request).current_state.label == 'active'
-            ),
-            'an active node',
-        )
+        state = self.planner.client(GetState, 'get_state', START_S)
+        wait_until(lambda: self._state(state) == 'active', 'an active node', START_S)
+
+    def _state(self, client: Any) -> str:
+        future = client.call_async(GetState.Request())
+        wait_done(future, 'the state of the node')
+        return str(future.result().current_state.label)
 
     def new_camera(
         self,
@@ -141,6 +141,16 @@ class Trial:
         reply = self.planner.ask(f'Where is {new_mark()}? {order}'.strip(), **request)
         self.saw(reply, time.monotonic() - began, expect)
         return reply
+
+    def wait_running(self, mark: str) -> None:
+        """Wait until diagnostics say that the model is at the question about a mark."""
+
+        def is_running() -> bool:
+            status = next(iter(self.planner.statuses('model')), None)
+            values = {value.key: value.value for value in status.values} if status else {}
+            return values.get('stage') == 'generating' and mark in values.get('question', '')
+
+        wait_until(is_running, f'the model to be at {mark}')
 
     def saw(self, reply: Any, seconds: float, expect: str) -> None:
         """Note a reply that came after so many seconds, and expect its code. The fault is over."""
@@ -225,7 +235,8 @@ class Trial:
         """Expect of diagnostics that a status with this level and words came since the fault began.
 
         part: 'model' or a camera's name. pattern: a regular expression for message or 'key=value'.
-        since_s: in place of the fault's beginning, by the steady clock.
+        since_s: in place of the fault's beginning, by the steady clock. A camera that is to be well
+        shows good images meanwhile: on a busy machine it is silent before its status comes.
         """
         deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
@@ -234,7 +245,10 @@ class Trial:
                 if status.level == level and words:
                     self.diagnostics.append(f'{_LEVELS[status.level]}: {words}')
                     return
-            time.sleep(POLL_S)
+            for camera in self._cameras:
+                if level == OK and camera.topic == part:
+                    camera.show()
+            time.sleep(20 * POLL_S)
         newest = next(iter(self.planner.statuses(part)), None)
         words = f'{_LEVELS[newest.level]}: {newest.message}' if newest else 'nothing'
         self.diagnostics.append(words)
