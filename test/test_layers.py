@@ -83,13 +83,13 @@ ROOMS: Mapping[str, Room] = {
         private='ray',
     ),
     'reports': Room(
-        ('storage', 'grounding', 'analysis'),
+        ('storage', 'analysis'),
         public='annotations answer_record answer_table bag colours contact_sheet drawing figures'
         ' html page table video words',
         private='message_definitions timeline',
     ),
     'benchmarks': Room(
-        ('storage', 'frames', 'language', 'grounding', 'reports'),
+        ('storage', 'frames', 'language', 'reports'),
         public='conversions datasets feedback scoring',
         private='metrics',
     ),

@@ -7,10 +7,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from molmo_ground_ros.grounding.stitch import Finding
+# Who shows findings imports their parts from here.
+from molmo_ground_ros.grounding.stitch import (
+    SAMPLE_PERIOD_NS,
+    AnsweredWindow,
+    Event,
+    Finding,
+    Mark,
+    Sighting,
+    Trajectory,
+    WindowState,
+)
 from molmo_ground_ros.types import Frame
 
-__all__ = ['Analysis', 'Finding', 'FrameReader']
+__all__ = [
+    'SAMPLE_PERIOD_NS',
+    'Analysis',
+    'AnsweredWindow',
+    'Event',
+    'Finding',
+    'FrameReader',
+    'Mark',
+    'Sighting',
+    'Trajectory',
+    'WindowState',
+]
 
 FrameReader = Callable[[str, int], Frame]
 """(camera, stamp_ns) -> the decoded frame. Raises ImageError."""

@@ -16,7 +16,7 @@ from typing import Any
 from molmo_ground_ros import backends, config
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
-from molmo_ground_ros.analysis.findings import Analysis
+from molmo_ground_ros.analysis.findings import Analysis, Finding, Mark
 from molmo_ground_ros.analysis.positions import with_positions
 from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
@@ -28,7 +28,6 @@ from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, BagError, one_line, visible
 from molmo_ground_ros.grounding.loader import GrounderLoader
-from molmo_ground_ros.grounding.stitch import Finding, Mark
 from molmo_ground_ros.recording import (
     MAX_WINDOW_NS,
     Recording,

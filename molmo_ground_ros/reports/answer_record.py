@@ -8,7 +8,7 @@ import dataclasses
 import math
 from typing import Any
 
-from molmo_ground_ros.grounding.stitch import Finding
+from molmo_ground_ros.analysis.findings import Finding
 from molmo_ground_ros.types import Point, Position, PositionStatus
 
 

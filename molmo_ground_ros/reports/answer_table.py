@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from molmo_ground_ros.grounding.stitch import Finding
+from molmo_ground_ros.analysis.findings import Finding
 from molmo_ground_ros.reports.words import metres
 from molmo_ground_ros.types import Point, Task
 

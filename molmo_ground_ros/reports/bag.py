@@ -26,15 +26,16 @@ from typing import Any
 
 import numpy as np
 
-from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.errors import MissingPackage
-from molmo_ground_ros.grounding.stitch import (
+from molmo_ground_ros.analysis.findings import (
     SAMPLE_PERIOD_NS,
+    Analysis,
     AnsweredWindow,
+    Finding,
     Sighting,
     Trajectory,
     WindowState,
 )
+from molmo_ground_ros.errors import MissingPackage
 from molmo_ground_ros.reports.annotations import (
     TRACK_SCALE,
     AnnotatedPoint,

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from molmo_ground_ros.grounding.stitch import Finding
+from molmo_ground_ros.analysis.findings import Finding
 from molmo_ground_ros.reports.answer_table import score_text
 from molmo_ground_ros.reports.drawing import INK, PAPER, Image, write_text
 from molmo_ground_ros.types import Point

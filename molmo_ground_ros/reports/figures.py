@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.analysis.findings import Finding, FrameReader
+from molmo_ground_ros.analysis.findings import Event, Finding, FrameReader, Sighting, Trajectory
 from molmo_ground_ros.errors import ImageError, NoFrames
-from molmo_ground_ros.grounding.stitch import Event, Sighting, Trajectory
 from molmo_ground_ros.reports.colours import hexadecimal
 from molmo_ground_ros.reports.words import doubts, place_words, score
 

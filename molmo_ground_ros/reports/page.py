@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from molmo_ground_ros.analysis.findings import Analysis, FrameReader
-from molmo_ground_ros.grounding.stitch import AnsweredWindow, Event, Finding
+from molmo_ground_ros.analysis.findings import Analysis, AnsweredWindow, Event, Finding, FrameReader
 from molmo_ground_ros.reports import timeline
 from molmo_ground_ros.reports.colours import hexadecimal
 from molmo_ground_ros.reports.figures import (

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from molmo_ground_ros.grounding.stitch import Event, Mark, Trajectory
+from molmo_ground_ros.analysis.findings import Event, Mark, Trajectory
 from molmo_ground_ros.types import Position, PositionStatus
 
 _NS = 1_000_000_000

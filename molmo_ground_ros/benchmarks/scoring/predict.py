@@ -13,12 +13,12 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
+from typing import Protocol
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example, Media, TrackTruth
 from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore
 from molmo_ground_ros.benchmarks.scoring.predictions import Prediction, Predictions
 from molmo_ground_ros.errors import BackendError, GroundError, describe, traceback_text
-from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.types import Answer, Clip, Query, Question
 
 # Questions that are asked at once. An interrupt loses the answers to these at most.
@@ -33,10 +33,24 @@ OnExample = Callable[[int], None]
 _log = logging.getLogger(__name__)
 
 
+class Asker(Protocol):
+    """What examples are asked through: a `grounding.Grounder`, or a stand-in for one."""
+
+    def question(self, query: Query, *, verbatim: bool = False) -> Question:
+        """The question that a query is for this model."""
+        ...
+
+    def ground_each(
+        self, clip: Clip, questions: Sequence[Question]
+    ) -> Iterator[Answer | Exception]:
+        """The answer to each question, or the error that it failed with, in their order."""
+        ...
+
+
 def predict(
     name: str,
     examples: Iterable[Example],
-    grounder: Grounder,
+    grounder: Asker,
     cut: Cut,
     store: AnswerStore | None = None,
     on_example: OnExample = lambda _: None,
@@ -61,7 +75,7 @@ def predict(
     return Predictions(name, run.answers, run.failed, run.missing, complete)
 
 
-def _groups(examples: Iterable[Example], grounder: Grounder) -> Iterator[list[Example]]:
+def _groups(examples: Iterable[Example], grounder: Asker) -> Iterator[list[Example]]:
     """Groups of neighbours with the same clip and limit of tokens, at most TOGETHER in each."""
 
     def key(example: Example) -> tuple[Media, type, tuple[float, float], int]:
@@ -74,7 +88,7 @@ def _groups(examples: Iterable[Example], grounder: Grounder) -> Iterator[list[Ex
             yield group
 
 
-def _question(example: Example, grounder: Grounder) -> Question:
+def _question(example: Example, grounder: Asker) -> Question:
     """The question with the data's own prompt, and the words that another answer format needs."""
     return grounder.question(Query(example.query, example.task), verbatim=True)
 
@@ -83,7 +97,7 @@ def _question(example: Example, grounder: Grounder) -> Question:
 class _Run:
     """The answers, failures and missing videos so far."""
 
-    grounder: Grounder
+    grounder: Asker
     cut: Cut
     store: AnswerStore | None
     answers: dict[str, Prediction] = field(default_factory=dict)
