@@ -277,7 +277,8 @@ def values(status: Any) -> dict[str, str]:
 
 
 def test_event_of_a_standing_question_has_its_place(start: Start) -> None:
-    world = start(TruthfulBackend([(3.0, 0.25, 0.75)]), **SETTINGS, prepare=False)
+    settings = {**SETTINGS, 'prepare': False, 'standing_agreement': 0.0}
+    world = start(TruthfulBackend([(3.0, 0.25, 0.75)]), **settings)
     events = world.listen(Event, '/molmo_ground/events')
     client = world.client.create_client(SetQuery, '/molmo_ground/set_query')
     wait_until(client.service_is_ready, 'the service')
