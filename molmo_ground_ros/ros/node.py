@@ -237,12 +237,13 @@ class GroundNode(LifecycleNode):
         self.hold(job.window)
         return job
 
-    def _admit_standing(self) -> StandingQuestions:
-        """The standing questions, for one request. Raises NotActive, TooManyQueries."""
+    def _admit_standing(self, is_change: bool) -> StandingQuestions:
+        """The standing questions, for one request. Raises NotActive; a change TooManyQueries."""
         standing = self.standing
         if standing is None:
             raise NotActive('unconfigured')
-        self._rate.take(self.settings.queries_per_minute)
+        if is_change:
+            self._rate.take(self.settings.queries_per_minute)
         return standing
 
     def hold(self, window: PinnedWindow) -> None:

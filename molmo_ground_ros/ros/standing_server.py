@@ -48,11 +48,12 @@ class StandingServer:
     """Serves the standing questions of a node, once it is configured."""
 
     def __init__(
-        self, node: Node, publishing: Publishing, admit: Callable[[], StandingQuestions]
+        self, node: Node, publishing: Publishing, admit: Callable[[bool], StandingQuestions]
     ) -> None:
         """Offer the services and the topic.
 
-        admit: gives the questions for one request; raises GroundError if it is refused.
+        admit: gives the questions for one request, which changes them or not; raises GroundError if
+        it is refused.
         """
         self._node = node
         self._publishing = publishing
@@ -99,7 +100,7 @@ class StandingServer:
 
     def _on_list(self, _: Any, response: Any) -> Any:
         try:
-            statuses: list[StandingStatus] = self._admit().statuses()
+            statuses: list[StandingStatus] = self._admit(False).statuses()
         except GroundError as error:
             # The reply has no code: a node that is not configured has no standing question.
             self._node.get_logger().warning(str(error), throttle_duration_sec=5.0)
@@ -111,7 +112,7 @@ class StandingServer:
         """Do what a request asks for, and fill the reply with the code of the error, or OK."""
         error: GroundError | None = None
         try:
-            act(self._admit())
+            act(self._admit(True))
         except GroundError as err:
             error = err
         except Exception as err:  # noqa: BLE001 - a reply always comes

@@ -129,6 +129,7 @@ def test_a_bad_request_is_refused_with_its_value(start: Start) -> None:
         ({'query': 'x', 'window': Duration(sec=99)}, '99 s'),
         ({'query': 'x', 'id': 'i' * 200}, 'iii'),
         ({'query': 'x' * 5000}, '5000'),
+        ({'query': 'What do you see?'}, 'words'),
     ):
         reply = set_query(world, **fields)
         assert reply.error_code == Ground.Response.BAD_REQUEST, fields

@@ -24,7 +24,8 @@ from molmo_ground_ros.types import Answer, Point, Question
 # Events that are remembered for questions about a longer span than the buffer: one a minute for a
 # day and a half.
 MOST_EVENTS = 2000
-# An image that is this much older than the newest window's end means that time jumped back.
+# After a restart of the node, a newest image that is this much older than the end of the last
+# window means that time jumped back.
 BACK_NS = 1_000_000_000
 
 TOO_SLOW = 'the model could not keep up'
@@ -138,8 +139,12 @@ class Course:
         """
         oldest_ns, newest_ns = held_ns
         end_ns = self.stitcher.covered.end_ns
-        anew = self._epochs is not None and epochs != self._epochs and oldest_ns < end_ns
-        if anew or newest_ns + BACK_NS < end_ns:
+        if self._epochs is None:
+            is_back = newest_ns + BACK_NS < end_ns
+        else:
+            # Images that turn out to be broken leave the buffer, so the newest may be an older one.
+            is_back = epochs != self._epochs and oldest_ns < end_ns
+        if is_back:
             self.left += self.stitcher.restart()
             self.events.clear()
             self.turns.next_ns = end_ns = 0

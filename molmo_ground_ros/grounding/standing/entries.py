@@ -12,10 +12,10 @@ from typing import Any
 from molmo_ground_ros.errors import GroundError, describe
 from molmo_ground_ros.grounding.session_settings import StandingSettings
 from molmo_ground_ros.grounding.standing.course import Course, StandingStatus, status
-from molmo_ground_ros.grounding.standing.request import StandingRequest
+from molmo_ground_ros.grounding.standing.request import BadStanding, StandingRequest
 from molmo_ground_ros.grounding.standing.state_file import BadState, StateFile
 from molmo_ground_ros.language import grammar
-from molmo_ground_ros.types import Query
+from molmo_ground_ros.types import Query, Task
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +64,11 @@ class EntryMaker:
 
     def entry(self, request: StandingRequest, cameras: Sequence[str], *, is_setting: bool) -> Entry:
         """An entry without courses. cameras: those there are. Raises BadRequest."""
-        self._format.question(Query(request.text, request.task), self._settings.max_new_tokens)
+        query = Query(request.text, request.task)
+        question = self._format.question(query, self._settings.max_new_tokens)
+        if question.task is Task.TEXT:
+            why = 'its answers are words, which no topic has: ask for points, a count or tracks'
+            raise BadStanding('query', request.text, why)
         request.check(round(self._settings.buffer_seconds * 1e9), tuple(cameras))
         window_s = min(self._settings.standing_window_seconds, self._settings.buffer_seconds)
         period_s = self._settings.standing_period_seconds

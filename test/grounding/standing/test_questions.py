@@ -15,7 +15,7 @@ from molmo_ground_ros.errors import BackendError, BadQuestion, BadSetting, NoFra
 from molmo_ground_ros.grounding.standing import StandingRequest, run_pass
 from molmo_ground_ros.grounding.standing.request import BadStanding, UnknownStanding
 from molmo_ground_ros.language.grammar.write import format_count
-from molmo_ground_ros.types import Answer, Position, PositionStatus, Task
+from molmo_ground_ros.types import Answer, Position, PositionStatus, RawImage, Task
 
 GRASPS = [(float(time), 0.1 + 0.2 * (time // 7 % 4), 0.4) for time in range(6, 200, 7)]
 ONE = (QUESTION,)
@@ -150,6 +150,21 @@ def test_time_that_jumps_back_loses_no_event_and_numbers_go_on() -> None:
     assert stamps(events) == [stamp(time) for time in [*first, *again]]
 
 
+def test_broken_images_at_the_end_are_no_jump_of_time() -> None:
+    lab = day()
+    lab.film(19.75)
+    for _ in range(10):
+        lab.now += 0.25
+        lab.buffer.push(stamp(lab.now), RawImage(8, 6, 'rgb8', 24, b'cut'), 'optical')
+    lab.work()
+    assert lab.buffer.span()[1] == stamp(19.75)
+    lab.film(40)
+    events = lab.events()
+    # The one of 20 s lies in the frame before the broken ones.
+    assert stamps(events) == [stamp(time) for time in (6, 13, 19.5, 27, 34)]
+    assert [event.number for event in events] == [1, 2, 3, 4, 5]
+
+
 def test_setting_it_again_keeps_events_unless_it_asks_something_else() -> None:
     lab = day(standing_queries=())
     assert lab.standing.set(StandingRequest(QUESTION, id='grasps')) == 'grasps'
@@ -207,6 +222,9 @@ def test_an_id_is_made_where_there_is_none() -> None:
             StandingRequest('x', window_ns=31 * 10**9), BadStanding, '31 s', id='over the buffer'
         ),
         pytest.param(StandingRequest('x', id='y' * 101), BadStanding, 'yyy', id='too long an id'),
+        pytest.param(
+            StandingRequest('What happens in the video?'), BadStanding, 'words', id='a text'
+        ),
         pytest.param(StandingRequest('x', priority=2**40), BadStanding, str(2**40), id='priority'),
     ],
 )
@@ -219,10 +237,10 @@ def test_what_cannot_be_asked_is_refused_with_its_value(request_, error, words) 
 
 def test_no_more_than_the_limit_are_taken() -> None:
     lab = day(standing_limit=2)
-    lab.standing.set(StandingRequest('x?'))
+    lab.standing.set(StandingRequest('Where is x?'))
     with pytest.raises(BadStanding, match='standing_limit = 2'):
-        lab.standing.set(StandingRequest('y?'))
-    lab.standing.set(StandingRequest('y?', id='standing-2'))
+        lab.standing.set(StandingRequest('Where is y?'))
+    lab.standing.set(StandingRequest('Where is y?', id='standing-2'))
 
 
 def test_a_bad_entry_of_the_setting_is_named() -> None:
