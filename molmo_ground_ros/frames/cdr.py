@@ -81,7 +81,7 @@ def ros1_message(message: bytes | memoryview, kind: str) -> ImageMessage:
     stamp_ns = ros1_stamp_of(message[:STAMP_BYTES])
     if stamp_ns is None:
         raise ImageError(f'the message of {len(message)} bytes does not begin as {kind} of ROS 1')
-    return _message(_Ros1Reader(memoryview(message), STAMP_BYTES), stamp_ns, kind)
+    return _message(Ros1Reader(memoryview(message), STAMP_BYTES), stamp_ns, kind)
 
 
 def received_message(message: bytes | memoryview, kind: str) -> ImageMessage:
@@ -145,7 +145,7 @@ class CdrReader:
 
     def stamp(self) -> int:
         """A time, ns."""
-        self._offset += -self._offset % 4
+        self._offset += -self._offset % self._number_alignment
         second, nanosecond = _STAMP[self._order].unpack(self._take(8))
         return int(second * _SECOND_NS + nanosecond)
 
@@ -174,10 +174,11 @@ class CdrReader:
         return field
 
 
-class _Ros1Reader(CdrReader):
+class Ros1Reader(CdrReader):
     """Reads a message of ROS 1: little-endian, and nothing is aligned."""
 
     def __init__(self, message: memoryview, offset: int) -> None:
+        """Read from byte `offset` on."""
         self._message = message
         self._offset = offset
         self._order = '<'

@@ -7,13 +7,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from molmo_ground_ros.errors import ImageError
-from molmo_ground_ros.frames.cdr import STAMP_BYTES, CdrReader, stamp_of
+from molmo_ground_ros.frames.cdr import (
+    STAMP_BYTES,
+    CdrReader,
+    Ros1Reader,
+    ros1_stamp_of,
+    stamp_of,
+)
 from molmo_ground_ros.space.camera_model import CameraModel, Region, from_camera_info
 from molmo_ground_ros.space.transforms import Transform
 
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
 TRANSFORMS = 'tf2_msgs/msg/TFMessage'
-COMPANIONS = (CAMERA_INFO, TRANSFORMS)
+# What stands before the type of a message of ROS 1.
+ROS1 = 'ros1 '
+COMPANIONS = (CAMERA_INFO, TRANSFORMS, f'{ROS1}{CAMERA_INFO}', f'{ROS1}{TRANSFORMS}')
 HEAD_BYTES = 16  # from the start of either message to the end of its first stamp
 
 _FIRST_TRANSFORM = 8  # bytes: the encapsulation header and the number of transforms
@@ -32,22 +40,30 @@ class CameraInfoMessage:
 def first_stamp(head: bytes | memoryview, kind: str) -> int | None:
     """The first stamp in a message's first HEAD_BYTES, ns; None if it is no message of this type.
 
-    That of a TFMessage is the stamp of its first transform.
+    kind: of COMPANIONS. The stamp of a TFMessage is that of its first transform.
     """
-    if kind == CAMERA_INFO or len(head) < HEAD_BYTES:
-        return stamp_of(head) if kind == CAMERA_INFO else None
+    is_ros1 = kind.startswith(ROS1)
+    if kind.endswith(CAMERA_INFO):
+        return ros1_stamp_of(head) if is_ros1 else stamp_of(head)
+    if len(head) < HEAD_BYTES:
+        return None
+    if is_ros1:
+        # The number of transforms, and then a header as that of a message.
+        return ros1_stamp_of(head[4:])
     return stamp_of(bytes(head[:4]) + bytes(head[_FIRST_TRANSFORM:HEAD_BYTES]))
 
 
-def camera_info(message: bytes | memoryview, *, rectified: bool) -> CameraInfoMessage:
-    """Read a CameraInfo. Raises ImageError for what is cut off, CalibrationError.
+def camera_info(
+    message: bytes | memoryview, kind: str = CAMERA_INFO, *, rectified: bool
+) -> CameraInfoMessage:
+    """Read a CameraInfo of a kind of COMPANIONS. Raises ImageError for what is cut off.
 
-    rectified: whether it is of rectified images.
+    rectified: whether it is of rectified images. Raises CalibrationError.
     """
-    stamp_ns = stamp_of(message[:STAMP_BYTES])
+    stamp_ns = first_stamp(message[:STAMP_BYTES], kind)
     if stamp_ns is None:
-        raise ImageError(f'the message of {len(message)} bytes does not begin as {CAMERA_INFO}')
-    reader = CdrReader(memoryview(message), STAMP_BYTES)
+        raise ImageError(f'the message of {len(message)} bytes does not begin as {kind}')
+    reader = _reader(message, STAMP_BYTES, kind)
     frame_id = reader.text()
     height, width = reader.number(), reader.number()
     distortion = reader.text()
@@ -64,15 +80,24 @@ def camera_info(message: bytes | memoryview, *, rectified: bool) -> CameraInfoMe
     return CameraInfoMessage(stamp_ns, frame_id, camera)
 
 
-def transforms(message: bytes | memoryview) -> list[Transform]:
-    """Read a TFMessage. Raises ImageError for what is cut off."""
-    if first_stamp(message[:HEAD_BYTES], TRANSFORMS) is None:
+def transforms(message: bytes | memoryview, kind: str = TRANSFORMS) -> list[Transform]:
+    """Read a TFMessage of a kind of COMPANIONS. Raises ImageError for what is cut off."""
+    if first_stamp(message[:HEAD_BYTES], kind) is None:
         return []
-    reader = CdrReader(memoryview(message), 4)
-    return [_transform(reader) for _ in range(reader.number())]
+    is_ros1 = kind.startswith(ROS1)
+    reader = _reader(message, 0 if is_ros1 else 4, kind)
+    return [_transform(reader, is_ros1=is_ros1) for _ in range(reader.number())]
 
 
-def _transform(reader: CdrReader) -> Transform:
+def _reader(message: bytes | memoryview, offset: int, kind: str) -> CdrReader:
+    reader = Ros1Reader if kind.startswith(ROS1) else CdrReader
+    return reader(memoryview(message), offset)
+
+
+def _transform(reader: CdrReader, *, is_ros1: bool) -> Transform:
+    if is_ros1:
+        # The counter of its header.
+        reader.number()
     stamp_ns = reader.stamp()
     parent, child = reader.text(), reader.text()
     x, y, z, *rotation = reader.doubles(7)

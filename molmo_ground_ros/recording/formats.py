@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.frames import cdr
 from molmo_ground_ros.frames.cdr import COMPRESSED, RAW, ImageMessage
-from molmo_ground_ros.recording.camera_messages import COMPANIONS
+from molmo_ground_ros.recording.camera_messages import COMPANIONS, TRANSFORMS
 
 Message = bytes | memoryview
 
@@ -56,6 +56,8 @@ def kind_of_type(name: str, encoding: str = 'cdr') -> str:
     package, _, rest = name.partition('/')
     if package and rest and '/' not in rest:
         name = f'{package}/msg/{rest}'
+    # As early versions of ROS 1 called it.
+    name = TRANSFORMS if name == 'tf/msg/tfMessage' else name
     kind = name if encoding in ('cdr', '') else f'{encoding} {name}'
     return kind if kind in FORMATS or kind in COMPANIONS else ''
 

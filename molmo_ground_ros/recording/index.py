@@ -113,12 +113,16 @@ class RecordingIndex:
         return named or [camera.topic for camera in cameras if not camera.holds_depth]
 
     def companion_topics(self, kind: str) -> list[str]:
-        """The topics of COMPANIONS whose messages are of a type."""
+        """The topics of COMPANIONS whose messages are of a type, of ROS 1 or 2."""
         return [
             name
             for name, joined in self.companions.items()
-            if any(kind == of_part for _, of_part in joined.origins)
+            if any(of_part.endswith(kind) for _, of_part in joined.origins)
         ]
+
+    def companion_kind(self, topic: str, number: int) -> str:
+        """The kind of a companion topic's message, by its number in the timeline."""
+        return self.companions[topic].at(number)[1]
 
     def payload(self, topic: str, number: int) -> bytes | memoryview:
         """The bytes of a topic's message, by its number in the timeline.

@@ -145,6 +145,7 @@ class RecordedSpace:
         number = max(int(np.searchsorted(stamps, stamp_ns, 'right')) - 1, 0)
         try:
             message = self._index.payload(topic, number)
-            return camera_info(message, rectified=is_rectified(images)).camera
+            kind = self._index.companion_kind(topic, number)
+            return camera_info(message, kind, rectified=is_rectified(images)).camera
         except ImageError as err:
             raise CalibrationError('topic', topic, str(err)) from err

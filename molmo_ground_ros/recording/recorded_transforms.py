@@ -69,6 +69,7 @@ class RecordedTransforms:
         """The messages of a topic; one that is damaged is left out."""
         for number in numbers:
             try:
-                yield transforms(self._index.payload(topic, number))
+                kind = self._index.companion_kind(topic, number)
+                yield transforms(self._index.payload(topic, number), kind)
             except ImageError:
                 continue

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Images of one ROS 1 bag (.bag), intact or damaged.
+"""Images, and what says where cameras look, of one ROS 1 bag (.bag), intact or damaged.
 
 The file is read once from its start, and its own index is not needed. The reader is ours because
 that of `rosbags` needs the index, which a bag that was not closed lacks, and gives no places.
@@ -27,6 +27,7 @@ from molmo_ground_ros.recording.bag_records import (
     header_fields,
     record_at,
 )
+from molmo_ground_ros.recording.camera_messages import COMPANIONS, HEAD_BYTES
 from molmo_ground_ros.recording.formats import image_message, kind_of_type
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.records import Bytes, BytesReader, OpenFile
@@ -179,16 +180,25 @@ def _read_message(data: Bytes, record: BagRecord, scan: _BagScan, place: Place) 
     index = scan.images.setdefault(connection, MessageIndex(topic, kind))
     time = record.number(b'time')
     log_ns = (time & 0xFFFFFFFF) * 1_000_000_000 + (time >> 32)
+    if index.kind in COMPANIONS:
+        size = min(record.end - record.data_at, HEAD_BYTES)
+        index.add_companion(data.read(record.data_at, size), place)
+        return
     size = min(record.end - record.data_at, STAMP_BYTES)
     index.add(ros1_stamp_of(data.read(record.data_at, size)), place, log_ns)
 
 
 def _indexes(scan: _BagScan) -> list[MessageIndex]:
-    """The indexes of the image topics. Their connections may come after their messages."""
+    """The indexes of the topics that are read. Their connections may come after their messages."""
     indexes = list[MessageIndex]()
     for number, (topic, name) in scan.topics.items():
         if kind := kind_of_type(name, 'ros1'):
             index = scan.images.pop(number, None) or MessageIndex(topic, kind)
+            if kind in COMPANIONS:
+                # Messages that were read before their connection were taken for images.
+                if index.kind == kind:
+                    indexes.append(index)
+                continue
             index.topic, index.kind, index.counted = topic, kind, scan.stated[number] or None
             indexes.append(index)
             missing = scan.stated[number] - scan.messages[number]

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 import pytest
@@ -114,12 +115,12 @@ def test_damage_is_an_error_of_ours_or_another_message(data) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         at = data.draw(st.integers(0, len(broken) - 1))
         broken[at : at + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
-    for read in (
-        camera_messages.transforms,
-        lambda message: camera_messages.camera_info(message, rectified=False),
-        lambda message: camera_messages.camera_info(message, rectified=True),
-    ):
-        with suppress(ImageError, CalibrationError):
-            read(bytes(broken))
     for kind in camera_messages.COMPANIONS:
+        for read in (
+            camera_messages.transforms,
+            partial(camera_messages.camera_info, rectified=False),
+            partial(camera_messages.camera_info, rectified=True),
+        ):
+            with suppress(ImageError, CalibrationError):
+                read(bytes(broken), kind)
         camera_messages.first_stamp(bytes(broken[:HEAD_BYTES]), kind)

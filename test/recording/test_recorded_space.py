@@ -65,6 +65,10 @@ def test_sqlite_gives_the_same(scene, tmp_path) -> None:
     assert positions(other) == positions(scene)
 
 
+def test_ros1_bag_gives_the_same(scene, tmp_path) -> None:
+    assert positions(spatial.write_ros1_scene(tmp_path / 'scene.bag')) == positions(scene)
+
+
 def test_damaged_sqlite_gives_the_same(scene, tmp_path) -> None:
     other = write_bag(tmp_path / 'bag', spatial.topics(), StoragePlugin.SQLITE3)
     (file,) = other.glob('*.db3')

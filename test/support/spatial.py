@@ -15,8 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rosbags.rosbag1 import Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from support.bags import MSG, write_bag
+from support.bags import MSG, TYPES, write_bag
 from support.clips import stamp
 
 WIDTH, HEIGHT, FOCAL = 64, 48, 60.0
@@ -25,6 +27,7 @@ IMAGE, INFO, DEPTH = '/cam/color/image/compressed', '/cam/color/camera_info', '/
 DEPTH_INFO = '/cam/depth/camera_info'
 TF, TF_STATIC = '/tf', '/tf_static'
 OPTICAL, MAP = 'optical', 'map'
+TF_MESSAGE = 'geometry_msgs/TransformStamped[] transforms'
 IDENTITY = (0.0, 0.0, 0.0, 1.0)
 
 
@@ -107,6 +110,21 @@ def write_scene(path: Path, **changes: list[Any] | None) -> Path:
     """A bag of the scene with other messages on some topics, none where they are None."""
     written = {**topics(), **{globals()[name]: value for name, value in changes.items()}}
     return write_bag(path, {topic: value for topic, value in written.items() if value})
+
+
+def write_ros1_scene(path: Path) -> Path:
+    """The scene as a ROS 1 bag."""
+    types = get_typestore(Stores.ROS1_NOETIC)
+    types.register(get_types_from_msg(TF_MESSAGE, 'tf2_msgs/msg/TFMessage'))
+    with Writer(path) as writer:
+        for topic, messages in topics().items():
+            kind = messages[0].__msgtype__
+            link = writer.add_connection(topic, kind, typestore=types)
+            for message in messages:
+                stamped = getattr(message, 'transforms', [message])[0].header.stamp
+                raw = TYPES.cdr_to_ros1(TYPES.serialize_cdr(message, kind), kind)
+                writer.write(link, stamped.sec * 10**9 + stamped.nanosec, raw)
+    return path
 
 
 def true_place(seconds: float, x: float, y: float) -> tuple[float, float, float]:
