@@ -104,13 +104,13 @@ ROOMS: Mapping[str, Room] = {
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),
-        public='client replies',
+        public='behaviours client replies',
         private='annotations ask camera_input camera_watch convert depth_buffer depth_input'
         ' diagnostics'
         ' executor image_bridge image_receiver markers node overlay pairing params places process'
         ' question_server scene standing_server transform_input transitions views',
     ),
-    'client': Room(('ros',), public='', private=''),
+    'client': Room(('ros',), public='behaviours', private=''),
 }
 # On top of the rooms: the command, which may import every one but the node.
 TOP: Mapping[str, tuple[str, ...]] = {'cli': ('commands',)}
@@ -149,6 +149,7 @@ ONLY_IN = {
         )
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
+    'py_trees': {'ros/behaviours'},
     'pyarrow': {'benchmarks/datasets/row_reader', 'benchmarks/datasets/write'},
     'pycocotools': {'frames/masks'},
     'pytransform3d': {'space/transforms'},

@@ -10,6 +10,7 @@ standing_server  the services and the topic of standing questions
 question_server  its service and its action
 client        asks a running node, from a program
 replies       its replies as values
+behaviours    questions in trees of py_trees
 ask           the command that asks a running node
 executor      runs its callbacks
 params        its parameters, from `config.Settings`

@@ -127,15 +127,17 @@ class GroundClient:
         span_ns: tuple[int, int] = (0, 0),
         timeout_s: float = 60.0,
         on_progress: OnProgress | None = None,
+        stop: threading.Event | None = None,
     ) -> Future[Answer]:
         """Ask one question; the future holds the answer, or the error that `ask` raises.
 
         camera: '' = the only or first one. span_ns: header stamps, both ends in it; (0, 0) = all
-        that is held. timeout_s: for the answer, by the steady clock.
+        that is held. timeout_s: for the answer, by the steady clock. stop: cancels the question
+        once it is set; the future then holds a QuestionFailed with CANCELED.
         """
         goal = replies.goal(text, task, span_ns, timeout_s)
         goal.camera = camera
-        return self._pool.submit(self._answer, goal, timeout_s, on_progress)
+        return self._pool.submit(self._answer, goal, timeout_s, on_progress, stop)
 
     def ask_cameras(
         self, text: str, cameras: Sequence[str] = ('*',), *, task: Task = Task.AUTO,
@@ -147,7 +149,7 @@ class GroundClient:
         """
         goal = replies.goal(text, task, span_ns, timeout_s)
         goal.cameras = list(cameras)
-        result = self._pool.submit(self._result, goal, timeout_s, None).result()
+        result = self._pool.submit(self._result, goal, timeout_s).result()
         if not result.answers:
             replies.check(result)
         return {each.camera: replies.camera_outcome(each, text, task) for each in result.answers}
@@ -206,12 +208,24 @@ class GroundClient:
         with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
 
-    def _answer(self, goal: Any, timeout_s: float, on_progress: OnProgress | None) -> Answer:
-        result = self._result(goal, timeout_s, on_progress)
+    def _answer(
+        self,
+        goal: Any,
+        timeout_s: float,
+        on_progress: OnProgress | None,
+        stop: threading.Event | None,
+    ) -> Answer:
+        result = self._result(goal, timeout_s, on_progress, stop)
         replies.check(result)
         return replies.answer(result, goal.query, Task(goal.task))
 
-    def _result(self, goal: Any, timeout_s: float, on_progress: OnProgress | None) -> Any:
+    def _result(
+        self,
+        goal: Any,
+        timeout_s: float,
+        on_progress: OnProgress | None = None,
+        stop: threading.Event | None = None,
+    ) -> Any:
         """Send a goal and wait for its result, or cancel it where the client is closed."""
         if not self._action.wait_for_server(APPEAR_S):
             raise NodeMissing(self.target, APPEAR_S)
@@ -225,12 +239,12 @@ class GroundClient:
             raise QuestionFailed(ErrorCode.BUSY, 'the goal was rejected')
         ended = handle.get_result_async()
         try:
-            return self._waited(ended, timeout_s + GRACE_S).result
+            return self._waited(ended, timeout_s + GRACE_S, stop).result
         except QuestionFailed:
             handle.cancel_goal_async()
             raise
 
-    def _waited(self, future: Any, timeout_s: float) -> Any:
+    def _waited(self, future: Any, timeout_s: float, stop: threading.Event | None = None) -> Any:
         """What a future of the middleware gives. Raises QuestionFailed if it does not come."""
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
@@ -240,6 +254,8 @@ class GroundClient:
                 return future.result()
             if self._closed.is_set():
                 raise QuestionFailed(ErrorCode.CANCELED, 'the client was closed')
+            if stop is not None and stop.is_set():
+                raise QuestionFailed(ErrorCode.CANCELED, 'the asker withdrew it')
         raise QuestionFailed(ErrorCode.TIMEOUT, f'{self.target} did not reply in {timeout_s:g} s')
 
     def _call(self, kind: Any, name: str, **fields: Any) -> Any:
