@@ -60,6 +60,9 @@ class Obedient:
                 os._exit(int(rest))
             case 'hang':
                 time.sleep(1000)
+            case 'babble':
+                os.write(int(sys.argv[1]), f'{rest}\n'.encode())
+                time.sleep(1000)
             case 'raise':
                 raise RuntimeError(rest)
             case 'leave':

@@ -25,7 +25,11 @@ _MOST_FILES = 16
 
 
 class Disconnected(Exception):
-    """The other end of a channel is gone."""
+    """The other end of a channel is gone, or sends what is no message."""
+
+    def __init__(self, it: str = 'closed its connection') -> None:
+        self.it = it
+        super().__init__(f'the other end {it}')
 
 
 class JsonChannel:
@@ -64,7 +68,12 @@ class JsonChannel:
             if not self._poll.poll(None if timeout_s is None else timeout_s * 1000):
                 return None
             self._read()
-        message: Message = json.loads(self._lines.popleft())
+        try:
+            message = json.loads(self._lines.popleft())
+        except ValueError as err:
+            raise Disconnected('sent what is no message') from err
+        if not isinstance(message, dict):
+            raise Disconnected('sent what is no message')
         return message
 
     def take_file(self) -> int:

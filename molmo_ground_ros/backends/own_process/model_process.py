@@ -43,15 +43,12 @@ class ModelProcess:
         kept_bytes: of images that the child may keep. module: what it runs. It ends with the
         thread that calls this: Linux takes that thread for its parent.
         """
-        ours, theirs = socket.socketpair()
         self._kernel_kills = oom_kills()
-        with theirs:
-            try:
-                self._process = _start(module, theirs)
-            except OSError as err:
-                ours.close()
-                raise BackendError(f"the model's process cannot be started: {err}") from err
-        self._channel = JsonChannel(ours, _SEND_TIMEOUT_S)
+        try:
+            self._process, connection = _start(module)
+        except OSError as err:
+            raise BackendError(f"the model's process cannot be started: {err}") from err
+        self._channel = JsonChannel(connection, _SEND_TIMEOUT_S)
         self._sent = SentFrames(kept_bytes)
         # Held while a call is open.
         self._calling = threading.Lock()
@@ -102,8 +99,8 @@ class ModelProcess:
             except TimeoutError:
                 self.end(f'took no message for {_SEND_TIMEOUT_S:g} s')
                 raise self.wait() from None
-            except Disconnected:
-                raise self._wait_death() from None
+            except Disconnected as error:
+                raise self._wait_death(error.it) from None
             finally:
                 if not self._replied:
                     self.end('was in a call that was given up')
@@ -139,12 +136,12 @@ class ModelProcess:
             self._released = True
             self._channel.close()
 
-    def _wait_death(self) -> ModelProcessDied:
-        """How the process ended that has closed its connection; ends it if it goes on."""
+    def _wait_death(self, because: str) -> ModelProcessDied:
+        """How the process ended with which nothing can be exchanged; ends it if it goes on."""
         try:
             return self.wait(_END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self.end('closed its connection')
+            self.end(because)
             return self.wait()
 
     def _begin(self, what: str, frames: Sequence[Frame], fields: dict[str, Any]) -> None:
@@ -156,10 +153,11 @@ class ModelProcess:
     def _replies(self) -> Iterator[Message | None]:
         while not self._replied:
             reply = self._channel.receive(POLL_S)
-            if reply is not None:
-                self._replied = 'text' not in reply
-                if 'error' in reply:
-                    raise _error(reply['error'])
+            if reply is not None and 'error' in reply:
+                error = _error(reply['error'])
+                self._replied = True
+                raise error
+            self._replied = reply is not None and 'result' in reply
             yield reply
 
     def _send_frames(self, frames: Sequence[Frame]) -> list[list[Any]]:
@@ -189,17 +187,27 @@ class ModelProcess:
         return number
 
 
-def _start(module: str, connection: socket.socket) -> subprocess.Popen[bytes]:
-    """Start Python anew: a forked copy of a process with threads may hang, and CUDA takes none."""
+def _start(module: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start Python anew: a forked copy of a process with threads may hang, and CUDA takes none.
+
+    Returns the process and our end of its connection. Raises OSError.
+    """
     # The child imports what this process would; with -P nothing from the current folder.
     path = os.pathsep.join(os.path.abspath(folder) for folder in sys.path)  # noqa: PTH100
-    descriptor = connection.fileno()
-    return subprocess.Popen(
-        [sys.executable, '-P', '-m', module, str(descriptor), str(os.getpid())],
-        stdin=subprocess.DEVNULL,
-        pass_fds=(descriptor,),
-        env={**os.environ, 'PYTHONPATH': path},
-    )
+    ours, theirs = socket.socketpair()
+    with theirs:
+        descriptor = theirs.fileno()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, '-P', '-m', module, str(descriptor), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(descriptor,),
+                env={**os.environ, 'PYTHONPATH': path},
+            )
+        except OSError:
+            ours.close()
+            raise
+    return process, ours
 
 
 def _error(value: dict[str, Any]) -> GroundError:

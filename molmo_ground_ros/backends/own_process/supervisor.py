@@ -11,7 +11,13 @@ from collections.abc import Callable, Sequence
 from molmo_ground_ros.backends.base import Restarts
 from molmo_ground_ros.backends.own_process.death import ModelProcessDied
 from molmo_ground_ros.backends.own_process.model_process import POLL_S, ModelProcess
-from molmo_ground_ros.errors import Canceled, GroundError, ShuttingDown
+from molmo_ground_ros.errors import (
+    BackendError,
+    Canceled,
+    GroundError,
+    ShuttingDown,
+    describe,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -150,12 +156,13 @@ class Supervisor:
                 process.end('was closed')
         try:
             model = self._load(process)
-        except GroundError as error:
+        except Exception as error:  # noqa: BLE001 - the thread lives on: a child may send anything
+            failure = error if isinstance(error, GroundError) else BackendError(describe(error))
             process.end('could not load the model')
             process.wait()
-            self._note_end(error, is_attempt=True)
+            self._note_end(failure, is_attempt=True)
             process.release()
-            return error
+            return failure
         self._note_loaded(model)
         death = process.wait()
         self._note_end(death, is_attempt=False)

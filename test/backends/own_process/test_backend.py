@@ -279,6 +279,26 @@ def test_on_text_that_raises_costs_the_process_and_the_next_answer_is_right() ->
         assert 'was in a call that was given up' in backend.restarts().reason
 
 
+@pytest.mark.parametrize('words', ['no JSON', '[]', '7', '{"text": 3}', '{"error": {}}'])
+def test_child_that_sends_what_is_no_reply_costs_one_answer(words: str) -> None:
+    with opened() as backend:
+        # A guard above makes an error of ours of it (`grounding.guarded_backend`).
+        with pytest.raises(Exception, match=r'no message|argument after|trace'):
+            ask(backend, f'babble {words}')
+        assert ask(backend, 'hello') == ['hello']
+        assert backend.restarts().count == 1
+
+
+def test_process_that_cannot_be_started_is_an_error_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = len(list(Path('/proc/self/fd').iterdir()))
+    monkeypatch.setattr(sys, 'executable', '/no/python')
+    with pytest.raises(BackendError, match=r"cannot be started: .*'/no/python'"), opened():
+        pass
+    assert len(list(Path('/proc/self/fd').iterdir())) == files
+
+
 @pytest.mark.parametrize(
     ('orders', 'message'),
     [('exit', 'exited with code 7'), ('fail', 'it is bad')],
