@@ -35,7 +35,6 @@
     `-- BadSetting
 
 Errors that are used by a single room live there:
-
     recording.index.SeveralCameras (a BagError)   no topic was named, and there are several cameras
     recording.recording.BadClipSpan (a BagError)  two times that are no span of a recording
     backends.sam2.BadPrompt (a BadArgument)       a box or point that SAM 2 cannot be prompted with
@@ -50,6 +49,9 @@ Errors that are used by a single room live there:
     backends.server.events.BadEvent               an event from a server that cannot be read
     backends.own_process.death.ModelProcessDied (a BackendError)   it crashed, or had to be ended
     backends.own_process.channel.Disconnected     the model's process has closed its connection
+    frames.picture_head.BrokenPicture             the structure of a picture file is broken
+    ros.replies.QuestionFailed                    a node replied with an error, or not at all
+    ros.replies.NodeMissing                       no node of that name offers the service
     grounding.rate_limit.TooManyQueries           more queries come than the settings allow
 
 Errors whose names begin with an underscore never leave their file.
