@@ -23,7 +23,13 @@ from molmo_ground_ros.space.camera_space import nearest, place_points, usual_per
 from molmo_ground_ros.space.depth_image import depth_metres
 from molmo_ground_ros.space.errors import CalibrationError, DepthError, NoTransform
 from molmo_ground_ros.space.locate import DepthFrame
-from molmo_ground_ros.space.topics import calibration_topic, depth_topics, info_topic, is_rectified
+from molmo_ground_ros.space.topics import (
+    calibration_topic,
+    depth_topics,
+    info_topic,
+    is_depth,
+    is_rectified,
+)
 from molmo_ground_ros.types import Point
 
 
@@ -52,7 +58,7 @@ def find_space(recording: Recording, named: SpaceTopics) -> SpaceTopics:
     """
     index, camera = recording.index, recording.topic
     infos = index.companion_topics(CAMERA_INFO)
-    depths = depth_topics(camera, set(index.cameras) - {camera})
+    depths = depth_topics(camera, _depths(index) - {camera})
     _check_named(index, named, infos)
     if not named.depth and len(depths) > 1:
         raise SeveralDepths(index.path, camera, depths)
@@ -66,6 +72,13 @@ def find_space(recording: Recording, named: SpaceTopics) -> SpaceTopics:
     beside = info_topic(depth)
     depth_info = named.depth_info or (beside if beside in infos else '')
     return SpaceTopics(depth, info, depth_info)
+
+
+def _depths(index: RecordingIndex) -> set[str]:
+    """The topics that hold depth: by their first message, or where none tells by their names."""
+    held = {camera.topic for camera in index.cameras.values() if camera.holds_depth}
+    # Other images of 16 bits, as those of a thermal camera, have the encoding of depth.
+    return set(filter(is_depth, held)) or held or set(filter(is_depth, index.cameras))
 
 
 def _check_named(index: RecordingIndex, named: SpaceTopics, infos: Sequence[str]) -> None:

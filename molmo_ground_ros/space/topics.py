@@ -39,12 +39,13 @@ def is_depth(topic: str) -> bool:
 def depth_topics(topic: str, available: Iterable[str]) -> list[str]:
     """The depth topics that may belong to an image topic: one if the names leave no doubt.
 
+    available: the topics that hold depth.
     Those of the deepest namespace that they share with it; of these the ones that were aligned to a
     colour image, if there are any; of one image's transports the first alone.
     """
     # The plain topic is the shortest, so it is taken last and stays.
-    named = sorted(filter(is_depth, available), reverse=True)
-    depths = list({base_topic(name): name for name in named}.values())
+    ordered = sorted(available, reverse=True)
+    depths = list({base_topic(name): name for name in ordered}.values())
     shared = {name: _shared(topic, name) for name in depths}
     near = [name for name in depths if shared[name] == max(shared.values())]
     aligned = [name for name in near if any(word in name for word in _ALIGNED)]

@@ -203,6 +203,19 @@ def test_what_is_not_there_is_named(tmp_path, scene) -> None:
             find_space(recording, SpaceTopics())
 
 
+def test_depth_is_known_by_its_encoding_and_pictures_of_depth_are_none(tmp_path) -> None:
+    messages = spatial.topics()
+    depth = messages.pop(spatial.DEPTH)
+    pictures = messages[spatial.IMAGE]
+    named = {'/cam/range/image': depth, '/cam/depth/preview/compressed': pictures}
+    path = write_bag(tmp_path / 'bag', {**messages, **named})
+    with open_recording(path, spatial.IMAGE) as recording:
+        assert find_space(recording, SpaceTopics()).depth == '/cam/range/image'
+    thermal = write_bag(tmp_path / 'thermal', {**spatial.topics(), '/cam/thermal/image': depth})
+    with open_recording(thermal, spatial.IMAGE) as recording:
+        assert find_space(recording, SpaceTopics()).depth == spatial.DEPTH
+
+
 def test_several_depth_topics_are_named_and_one_is_taken_if_told(tmp_path) -> None:
     messages = spatial.topics()
     path = write_bag(tmp_path / 'bag', {**messages, '/cam/depth2/image': messages[spatial.DEPTH]})

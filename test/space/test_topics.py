@@ -41,13 +41,12 @@ def test_calibration_is_published_beside_the_images(topic, info) -> None:
         pytest.param(
             REALSENSE, [f'{ALIGNED}/compressedDepth'], [f'{ALIGNED}/compressedDepth'], id='packed'
         ),
-        pytest.param(REALSENSE, [f'{ALIGNED}/compressed'], [], id='as JPEG it is no depth'),
         pytest.param(
             '/left/image', ['/left/depth/image', '/right/depth/image'], ['/left/depth/image'],
             id='of the same namespace',
         ),
         pytest.param('/a/image', ['/b/depth', '/c/depth'], ['/b/depth', '/c/depth'], id='unclear'),
-        pytest.param('/a/image', ['/b/image'], [], id='none'),
+        pytest.param('/a/image', [], [], id='none'),
         pytest.param(
             '/zed/zed_node/rgb/image_rect_color', ['/zed/zed_node/depth/depth_registered'],
             ['/zed/zed_node/depth/depth_registered'], id='ZED',
