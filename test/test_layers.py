@@ -47,8 +47,8 @@ ROOMS: Mapping[str, Room] = {
     'frames': Room(
         ('storage',),
         'assignment buffer_stats cdr clip_buffer decoded_cache image masks pinned_window'
-        ' sampled_clip video_file windows',
-        private='compressed_image jpeg picture_head raw_image video_frame',
+        ' sampled_clip video_file video_frame video_packets windows',
+        private='compressed_image jpeg picture_head raw_image',
     ),
     'space': Room(
         (),
@@ -73,9 +73,9 @@ ROOMS: Mapping[str, Room] = {
     'recording': Room(
         ('storage', 'frames', 'space'),
         public='recorded_frames',
-        private='bag_records camera_messages channels files formats index loss mcap metadata pages'
-        ' recorded_space recorded_transforms recording records rosbag1 source sqlite timeline'
-        ' unpack video',
+        private='bag_records camera_messages channels files formats foxglove index loss mcap'
+        ' metadata pages recorded_space recorded_transforms recording records rosbag1 source sqlite'
+        ' timeline unpack video video_topic',
     ),
     'analysis': Room(
         ('storage', 'grounding', 'recording'),
@@ -127,7 +127,7 @@ GRAPH = {
 EVERYWHERE = {'cv2', 'numpy'}
 ONLY_IN = {
     'ament_index_python': {'ros'},
-    'av': {'frames/video_file', 'frames/video_frame'},
+    'av': {'frames/video_file', 'frames/video_frame', 'frames/video_packets'},
     'backports': {'recording/unpack'},
     'builtin_interfaces': {'ros'},
     'compression': {'recording/unpack'},

@@ -17,5 +17,6 @@ buffer_stats.py   what became of the messages of a buffer
 assignment.py     pairs what is in one frame with what is in another
 masks.py          the mask of one object, run-length encoded
 video_file.py     the images of one video file
+video_packets.py  packets of video that come one a message
 video_frame.py    the pixels of a decoded image of a video
 """

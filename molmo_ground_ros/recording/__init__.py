@@ -20,6 +20,8 @@ sqlite.py     SQLite files (.db3), with pages.py: the rows of a damaged one
 video.py      videos
 unpack.py     zstd, LZ4 and bzip2
 formats.py    the messages that hold pictures, by type and encoding
+foxglove.py   Foxglove's messages in protobuf, JSON, FlatBuffers and CDR
+video_topic.py  the images of a topic of video packets
 camera_messages.py  camera_info and transforms as bytes
 recorded_space.py  the depth, calibration and transforms around a camera
 recorded_transforms.py  the transforms at any stamp

@@ -10,13 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.frames import cdr
 from molmo_ground_ros.frames.cdr import COMPRESSED, RAW, ImageMessage
+from molmo_ground_ros.frames.video_packets import codec_of
+from molmo_ground_ros.recording import foxglove
 from molmo_ground_ros.recording.camera_messages import COMPANIONS, TRANSFORMS
+from molmo_ground_ros.types import CompressedImage
 
 Message = bytes | memoryview
+
+FFMPEG_PACKET = 'ffmpeg_image_transport_msgs/msg/FFMPEGPacket'
+_ALL = 1 << 28  # bytes of a message: its stamp may stand anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,46 @@ class MessageFormat:
     stamp: Callable[[Message], int | None]
     # Raises ImageError. The image is a view of the message where that can be.
     read: Callable[[Message], ImageMessage]
+
+
+def _ffmpeg_packet(message: Message) -> ImageMessage:
+    """Read an FFMPEGPacket of the package ffmpeg_image_transport_msgs. Raises ImageError."""
+    stamp_ns = cdr.stamp_of(message[: cdr.STAMP_BYTES])
+    if stamp_ns is None:
+        raise ImageError(f'the message of {len(message)} bytes does not begin as {FFMPEG_PACKET}')
+    reader = cdr.CdrReader(memoryview(message), cdr.STAMP_BYTES)
+    frame_id = reader.text()
+    reader.number(), reader.number()  # width, height
+    encoding = reader.text()
+    reader.doubles(1)  # pts, of eight bytes
+    reader.byte(), reader.byte()  # flags, byte order
+    return ImageMessage(stamp_ns, frame_id, CompressedImage(encoding, reader.data()))
+
+
+def _video(read: Callable[[Message], ImageMessage], message: Message) -> ImageMessage:
+    """Read a message that holds a packet of video. Raises ImageError where it holds none."""
+    found = read(message)
+    if isinstance(found.image, CompressedImage) and not codec_of(found.image):
+        raise ImageError(f"a message of video with the format '{found.image.format}'")
+    return found
+
+
+def _foxglove(kind: str) -> dict[str, MessageFormat]:
+    """The formats of one of Foxglove's types, by kind of topic."""
+    read: dict[str, tuple[int, Callable[..., int | None], Callable[..., ImageMessage]]] = {
+        f'foxglove_msgs/msg/{kind}': (cdr.STAMP_BYTES, cdr.stamp_of, foxglove.cdr_message),
+        f'protobuf foxglove.{kind}': (_ALL, foxglove.protobuf_stamp, foxglove.protobuf_message),
+        f'json foxglove.{kind}': (_ALL, foxglove.json_stamp, foxglove.json_message),
+        f'flatbuffer foxglove.{kind}': (
+            _ALL, foxglove.flatbuffer_stamp, foxglove.flatbuffer_message,
+        ),
+    }  # fmt: skip
+    formats = {}
+    for name, (head_bytes, stamp, of_kind) in read.items():
+        reader = partial(of_kind, kind=kind)
+        reader = partial(_video, reader) if kind == 'CompressedVideo' else reader
+        formats[name] = MessageFormat(head_bytes, stamp, reader)
+    return formats
 
 
 def _cdr(kind: str) -> MessageFormat:
@@ -47,6 +94,8 @@ FORMATS: Mapping[str, MessageFormat] = {
     COMPRESSED: _cdr(COMPRESSED),
     f'ros1 {RAW}': _ros1(RAW),
     f'ros1 {COMPRESSED}': _ros1(COMPRESSED),
+    FFMPEG_PACKET: MessageFormat(cdr.STAMP_BYTES, cdr.stamp_of, partial(_video, _ffmpeg_packet)),
+    **{name: form for kind in foxglove.FIELDS for name, form in _foxglove(kind).items()},
 }
 
 
@@ -71,7 +120,7 @@ def image_message(message: Message, kind: str) -> ImageMessage:
     try:
         return FORMATS[kind].read(message)
     except ImageError:
-        told = cdr.kind_of(message)
-        if told in ('', kind):
+        by_content = cdr.kind_of(message)
+        if by_content in ('', kind):
             raise
-        return cdr.image_message(message, told)
+        return cdr.image_message(message, by_content)

@@ -20,9 +20,11 @@ from molmo_ground_ros.errors import BadSpan, BagError, ImageError, NoFrames, sec
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.cdr import ImageMessage
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
+from molmo_ground_ros.frames.video_packets import codec_of
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 from molmo_ground_ros.recording.index import Camera, Paths, RecordingIndex
 from molmo_ground_ros.recording.loss import Loss
+from molmo_ground_ros.recording.video_topic import VideoTopic
 from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.types import Clip, Frame
 
@@ -47,6 +49,7 @@ class Recording(Closing):
         self._failed = index.undecodable[self.topic]  # the reason, by stamp
         # Frames at the end of the last clip, by stamp: the next window begins with them.
         self._overlap: dict[int, Frame] = {}
+        self._video: VideoTopic | None = None  # made for the first packet of video
 
     def close(self) -> None:
         """Close the files. The other cameras of the same files can no longer be read."""
@@ -162,16 +165,22 @@ class Recording(Closing):
         return self.clip(start_ns, end_ns)
 
     def message(self, stamp_ns: int) -> ImageMessage:
-        """The message with this stamp, undecoded. Raises NoFrames if there is none, ImageError."""
+        """The message with this stamp, undecoded, but that a packet of video is made an image.
+
+        Raises NoFrames if there is none, ImageError.
+        """
         index = bisect_left(self.stamps, stamp_ns)
         if index == len(self.stamps) or self.stamps[index] != stamp_ns:
             raise NoFrames(self.topic, f'none has the stamp {stamp_ns}')
-        number, kind, place = self._timeline.at(index)
-        message = self._index.sources[number].message(place, kind)
+        message = self._stored(index)
         if message.stamp_ns not in (stamp_ns, 0):
             raise ImageError(f'the picture of {seconds(stamp_ns)} has become another')
+        image = message.image
+        if codec := codec_of(image):
+            self._video = self._video or VideoTopic(self._timeline, self._stored)
+            image = self._video.image(index, codec)
         # Without a stamp of its own it has the time at which it was recorded.
-        return replace(message, stamp_ns=stamp_ns)
+        return replace(message, stamp_ns=stamp_ns, image=image)
 
     def messages(self) -> Iterator[ImageMessage]:
         """All messages in the order of their stamps, undecoded.
@@ -183,6 +192,11 @@ class Recording(Closing):
                 yield self.message(stamp_ns)
             except ImageError as err:
                 self.note_undecodable(stamp_ns, str(err))
+
+    def _stored(self, index: int) -> ImageMessage:
+        """A message as it is stored, by its index in the timeline. Raises ImageError."""
+        number, kind, place = self._timeline.at(index)
+        return self._index.sources[number].message(place, kind)
 
     def _frame(self, stamp_ns: int) -> Frame:
         """The decoded message with this stamp. Raises ImageError."""

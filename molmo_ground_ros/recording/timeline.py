@@ -38,6 +38,13 @@ class Timeline:
         """(number of the source, kind, place) of a message."""
         return *self.origins[int(self.parts[index])], int(self.places[index])
 
+    def file_order(self) -> NDArray[np.int64]:
+        """(N,): the messages in the order of the files, which is not always that of stamps."""
+        sources = np.array([source for source, _ in self.origins], np.int64)
+        # Some sources count places down from -1.
+        places = np.where(self.places < 0, ~self.places, self.places)
+        return np.lexsort((places, sources[self.parts]))
+
 
 def timeline(parts: Sequence[Part]) -> Timeline:
     """Join (number of the source, its index, its losses) of one topic.

@@ -43,7 +43,9 @@ def corrupt(seconds: float):
     return MSG['sensor_msgs/msg/CompressedImage'](message.header, 'jpeg', JPEG[:-40])
 
 
-@pytest.mark.parametrize('name', fuzz_bags.SAMPLES)
+@pytest.mark.parametrize(
+    'name', [name for name in fuzz_bags.SAMPLES if name.startswith(('mcap', 'sqlite'))]
+)
 @pytest.mark.parametrize('whole_folder', [True, False], ids=['folder', 'file'])
 def test_sound_recording_reads_as_rosbags_does(samples, name, whole_folder) -> None:
     folder = samples[name]
