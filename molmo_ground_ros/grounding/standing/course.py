@@ -129,8 +129,8 @@ class Course:
         self.period_ns = period_ns
         self.window_ns = window_ns
         self.stitcher.agreement = Agreement(agreement, max(window_ns // period_ns, 1))
-        if self.turns.next_ns:
-            self.turns.align(period_ns)
+        # The next look sets it anew.
+        self.turns.next_ns = 0
 
     def look(self, held_ns: Span, epochs: int, *, is_new: bool = False) -> None:
         """Take note of the stamps that the buffer holds, and of how often it has restarted.
@@ -153,7 +153,8 @@ class Course:
         if not end_ns:
             self.stitcher.covered.begin(since_ns)
         if not self.turns.next_ns:
-            self.turns.begin(end_ns or since_ns, newest_ns, self.period_ns)
+            began_ns = end_ns or since_ns
+            self.turns.begin(began_ns, newest_ns, self.period_ns, self.window_ns)
 
     def reach(self, held_ns: Span) -> Reach | None:
         """Where a window to the newest image may begin; None if no turn or too little has come."""

@@ -25,9 +25,13 @@ class Turns:
     # The stamp of the next turn; 0 before the first.
     next_ns: int = 0
 
-    def begin(self, since_ns: int, newest_ns: int, period_ns: int) -> None:
-        """Set the first turn: one to two periods after `since_ns`, or now if that is over."""
-        first_ns = -(-(since_ns + period_ns) // period_ns) * period_ns
+    def begin(self, since_ns: int, newest_ns: int, period_ns: int, window_ns: int) -> None:
+        """Set the first turn: one to two periods after `since_ns`, or a window after it.
+
+        It is the earlier of these. If it is over by the stamp of the newest image, it is now.
+        """
+        regular_ns = -(-(since_ns + period_ns) // period_ns) * period_ns
+        first_ns = min(regular_ns, since_ns + max(window_ns, 1))
         self.next_ns = max(first_ns, newest_ns // period_ns * period_ns)
 
     def is_due(self, newest_ns: int) -> bool:
@@ -39,11 +43,7 @@ class Turns:
         missed = (newest_ns - self.next_ns) // period_ns
         self.due += missed + 1
         self.skipped += missed
-        self.next_ns += (missed + 1) * period_ns
-
-    def align(self, period_ns: int) -> None:
-        """Go on with another period."""
-        self.next_ns = -(-self.next_ns // period_ns) * period_ns
+        self.next_ns = (newest_ns // period_ns + 1) * period_ns
 
     def state(self) -> dict[str, Any]:
         """The counts as JSON."""

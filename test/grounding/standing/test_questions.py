@@ -180,6 +180,17 @@ def test_setting_it_again_keeps_events_unless_it_asks_something_else() -> None:
     assert (status.total, status.due, status.covered_until_ns) == (0, 0, stamp(60))
 
 
+def test_another_period_is_taken_up_at_once() -> None:
+    lab = day(standing_queries=())
+    lab.standing.set(StandingRequest(QUESTION, id='it', period_ns=3_600_000_000_000))
+    lab.film(30)
+    ends = [end for _, end, _ in lab.backend.calls]
+    assert ends[0] <= 20.25 and len(ends) <= 2
+    lab.standing.set(StandingRequest(QUESTION, id='it', period_ns=2_000_000_000))
+    lab.film(40)
+    assert [end for _, end, _ in lab.backend.calls][-4:] == [34.0, 36.0, 38.0, 40.0]
+
+
 def test_a_removed_question_is_asked_no_more_even_if_it_is_being_answered() -> None:
     lab = day()
     lab.sleep(20)

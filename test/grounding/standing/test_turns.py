@@ -20,7 +20,7 @@ from molmo_ground_ros.grounding.standing.turns import Turns
 def test_first_turn_is_after_a_period_at_least(since: int, newest: int, first: int) -> None:
     turns = Turns()
     assert not turns.is_due(newest)
-    turns.begin(since, newest, 5)
+    turns.begin(since, newest, 5, 20)
     assert turns.next_ns == first
 
 
@@ -34,10 +34,12 @@ def test_turns_that_pass_are_counted_and_do_not_pile_up() -> None:
     assert not turns.is_due(54)
 
 
-def test_another_period_goes_on_with_its_own_turns() -> None:
-    turns = Turns(due=3, next_ns=35)
-    turns.align(10)
-    assert (turns.due, turns.next_ns) == (3, 40)
+def test_a_long_period_begins_with_the_first_window() -> None:
+    turns = Turns()
+    turns.begin(20, 20, 3600, 12)
+    assert turns.next_ns == 32
+    turns.take(33, 3600)
+    assert (turns.due, turns.skipped, turns.next_ns) == (1, 0, 3600)
 
 
 def test_counts_come_back_and_the_next_turn_is_set_anew() -> None:
