@@ -74,8 +74,8 @@ ROOMS: Mapping[str, Room] = {
         ('storage', 'frames', 'space'),
         public='recorded_frames',
         private='bag_records camera_messages channels files formats foxglove index loss mcap'
-        ' metadata pages recorded_space recorded_transforms recording records rosbag1 source sqlite'
-        ' timeline unpack video video_topic',
+        ' metadata pages picture_folder recorded_space recorded_transforms recording records'
+        ' rosbag1 source sqlite timeline unpack video video_topic',
     ),
     'analysis': Room(
         ('storage', 'grounding', 'recording'),

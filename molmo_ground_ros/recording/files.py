@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The files that a path means: those of a rosbag2 folder, or one file, packed or not."""
+"""The files that a path means: those of a rosbag2 folder or of pictures, or one, packed or not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from tempfile import TemporaryDirectory
 from molmo_ground_ros.errors import BagError
 from molmo_ground_ros.recording import mcap, metadata, pages, rosbag1, sqlite, video
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
+from molmo_ground_ros.recording.picture_folder import PictureFolder, picture_folders
 from molmo_ground_ros.recording.source import Source
 from molmo_ground_ros.recording.unpack import unpack_file
 from molmo_ground_ros.storage.lru import LruCache
 
 _MCAP, _SQLITE, _ROSBAG1, _PACKED = '.mcap', '.db3', '.bag', '.zstd'
-_READABLE = 'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd, .bag or a video'
+_READABLE = (
+    'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd, .bag, a video or a folder of pictures'
+)
 
 
 @dataclass(slots=True)
@@ -46,10 +49,10 @@ class SourceFiles:
         if not path.is_dir():
             yield self._file(path)
             return
-        files = self._files(path)
-        if not files:
-            raise BagError(str(path), f'the folder holds no {_MCAP}, {_SQLITE} or {_ROSBAG1} file')
-        for file in files:
+        if not any(file.is_file() and _kind(file) for file in path.iterdir()):
+            yield from _pictures(path)
+            return
+        for file in self._files(path):
             yield self._file(file)
 
     def close(self) -> None:
@@ -104,6 +107,16 @@ class SourceFiles:
         if fault := unpack_file(path, target):
             loss.add(LossKind.BAD_COMPRESSION, detail=fault)
         return target
+
+
+def _pictures(root: Path) -> Iterator[SourceFile]:
+    """Every folder of pictures at or below a folder. Raises BagError where there is none."""
+    folders = picture_folders(root)
+    if not folders:
+        kinds = f'{_MCAP}, {_SQLITE} or {_ROSBAG1}'
+        raise BagError(str(root), f'the folder holds no {kinds} file and no pictures')
+    for folder in folders:
+        yield SourceFile(PictureFolder(folder, root), LossLog(str(folder)))
 
 
 def _kind(path: Path) -> str:
