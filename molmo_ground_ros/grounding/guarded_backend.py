@@ -84,10 +84,12 @@ class GuardedBackend:
         """How often the model was started again. For any thread."""
         return self._restarting.restarts() if self._restarting else Restarts()
 
-    def end(self) -> None:
-        """End the model at once if it can be, and start it no more. From any thread."""
-        if self._restarting:
-            self._restarting.end()
+    def end(self) -> bool:
+        """End the model at once, and start it no more; False if it cannot be. From any thread."""
+        if self._restarting is None:
+            return False
+        self._restarting.end()
+        return True
 
     def generate(
         self, clip: Clip, prompts: Sequence[str], options: GenerateOptions, on_text: OnText

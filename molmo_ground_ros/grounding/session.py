@@ -189,8 +189,7 @@ class Session:
         # The watchdog is in no backend, so it ends at once.
         self._watchdog.join()
         self._worker.join(JOIN_TIMEOUT_S)
-        if self._worker.is_alive() and self._backend is not None:
-            self._backend.end()
+        if self._worker.is_alive() and self._backend is not None and self._backend.end():
             self._worker.join(END_TIMEOUT_S)
         if self._worker.is_alive():
             _log.warning('the backend did not come back within %g s', JOIN_TIMEOUT_S)

@@ -60,7 +60,9 @@ class GroundNode(LifecycleNode):
         except GroundError:
             super().destroy_node()
             raise
-        self._make_backend = load or load_backend
+        self._make_backend = load or self._load_backend
+        # What is being loaded now, where it can be ended.
+        self._loading: OwnProcessBackend | None = None
         # Replaced by transitions, which run one at a time; read by every callback.
         self.session: Session | None = None
         self.cameras: dict[str, CameraInput] = {}
@@ -157,6 +159,8 @@ class GroundNode(LifecycleNode):
             self._places.unsubscribe()
 
     def _clean_up(self) -> None:
+        if self._loading is not None:
+            self._loading.end()
         if self.session is not None:
             self.session.close()
         self._questions.wait_replied()
@@ -182,11 +186,22 @@ class GroundNode(LifecycleNode):
         began_ns = time.monotonic_ns()
         try:
             loaded = self._make_backend(self.settings)
+        except ShuttingDown:
+            self.get_logger().info(f'ended loading {model}')
+            raise
         except BaseException as error:
             self.get_logger().error(f'cannot load {model}: {describe(error)}')
             raise
+        finally:
+            self._loading = None
         self.get_logger().info(f'loaded {model} in {(time.monotonic_ns() - began_ns) / 1e9:.1f} s')
         return loaded
+
+    def _load_backend(self, settings: Settings) -> Backend:
+        return load_backend(settings, self._note_loading)
+
+    def _note_loading(self, backend: OwnProcessBackend) -> None:
+        self._loading = backend
 
     # -- parameters -----------------------------------------------------------------------------
 
@@ -335,8 +350,13 @@ class GroundNode(LifecycleNode):
         super().destroy_node()
 
 
-def load_backend(settings: Settings) -> Backend:
-    """The backend that the settings name, in a process of its own unless they say otherwise."""
+def load_backend(
+    settings: Settings, on_start: Callable[[OwnProcessBackend], None] | None = None
+) -> Backend:
+    """The backend that the settings name, in a process of its own unless they say otherwise.
+
+    on_start: gets a backend with a process of its own before it is loaded.
+    """
     if not settings.own_process:
         return load_by_name(settings.backend, settings_of(settings))
     return OwnProcessBackend(
@@ -344,4 +364,5 @@ def load_backend(settings: Settings) -> Backend:
         settings_of(settings),
         kept_bytes=round(settings.decoded_megabytes * 1e6),
         patience_s=settings.stuck_seconds,
+        on_start=on_start,
     )

@@ -44,7 +44,7 @@ def hang(*_):
     print('hangs', flush=True)
     time.sleep(60)
 
-def load(_):
+def load(*_):
     backend = ReplayBackend(['yes'])
     setattr(backend, sys.argv[1], hang)
     return backend
@@ -135,6 +135,37 @@ def test_model_in_a_process_of_its_own_ends_with_the_node(
         process.send_signal(number)
         began_s = time.monotonic()
         process.communicate(timeout=PATIENCE_S)
+        wait_until(lambda: not is_running(child), "the model's process to end")
+        assert time.monotonic() - began_s < 2.0
+    finally:
+        process.kill()
+
+
+# A node whose model never ends loading, in a process of its own.
+LOADING_NODE = """
+import sys
+from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.backends.own_process import OwnProcessBackend
+from molmo_ground_ros.ros import node, process
+
+node.load_backend = lambda _, on_start: OwnProcessBackend(
+    'obedient', BackendSettings('hang'), kept_bytes=0, patience_s=9.0,
+    module='support.obedient_child', on_start=on_start)
+raise SystemExit(process.main(['--ros-args', '-r', f'__node:={sys.argv[1]}']))
+"""
+
+
+def test_node_whose_model_is_loading_in_its_own_process_ends_within_two_seconds() -> None:
+    path = os.pathsep.join([str(ROOT / 'test'), *sys.path])
+    command = [sys.executable, '-c', LOADING_NODE, f'loads_{os.getpid()}']
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, 'PYTHONPATH': path})
+    try:
+        wait_until(lambda: bool(children(process.pid)), "the model's process")
+        (child,) = children(process.pid)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        began_s = time.monotonic()
+        assert process.wait(PATIENCE_S) == 0
         wait_until(lambda: not is_running(child), "the model's process to end")
         assert time.monotonic() - began_s < 2.0
     finally:

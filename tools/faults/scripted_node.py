@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from molmo_ground_ros.backends import Backend, OwnProcessBackend, settings_of
 from molmo_ground_ros.config import Settings
@@ -15,7 +16,9 @@ from molmo_ground_ros.ros import node, process
 from tools.faults import scripted_model
 
 
-def load_backend(settings: Settings) -> Backend:
+def load_backend(
+    settings: Settings, on_start: Callable[[OwnProcessBackend], None] | None = None
+) -> Backend:
     """As the node's own, but with scripted models beside the real ones."""
     if not settings.own_process:
         return scripted_model.load(settings.backend, settings_of(settings))
@@ -25,6 +28,7 @@ def load_backend(settings: Settings) -> Backend:
         kept_bytes=round(settings.decoded_megabytes * 1e6),
         patience_s=settings.stuck_seconds,
         module=scripted_model.__name__,
+        on_start=on_start,
     )
 
 

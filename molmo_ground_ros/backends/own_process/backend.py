@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,12 +38,14 @@ class OwnProcessBackend:
         patience_s: float,
         pauses_s: Sequence[float] = PAUSES_S,
         module: str = CHILD,
+        on_start: Callable[[OwnProcessBackend], None] | None = None,
     ) -> None:
         """Start the child and load the backend `name` there. Raises what loading raises.
 
         kept_bytes: of images that the child keeps for further calls. patience_s: how long the child
         may go on with a call that was stopped, and with one frame to prepare, before it is ended
         and started again. pauses_s: before restarts in a row. module: what the child runs.
+        on_start: called before this waits for the load, which `end` ends then.
         """
         self._fallback_name = settings.model
         self._patience_s = patience_s
@@ -52,6 +54,9 @@ class OwnProcessBackend:
             lambda process: process.load(name, settings),
             pauses_s,
         )
+        if on_start is not None:
+            on_start(self)
+        self._supervisor.wait_first_attempt()
 
     @property
     def model(self) -> str:

@@ -36,10 +36,9 @@ class Supervisor:
         load: Callable[[ModelProcess], str],
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
-        """Start the first process and wait until it is loaded or has failed.
+        """Start the first process.
 
-        start: starts a process. load: loads the model there and returns its name. Raises the error
-        of the first load. A process that dies of its first load is started again.
+        start: starts a process. load: loads the model there and returns its name.
         """
         self._start, self._load, self._pauses_s = start, load, tuple(pauses_s)
         self._changed = threading.Condition()
@@ -57,7 +56,6 @@ class Supervisor:
         # A child ends with the thread that started it, so this one lives as long as a child may.
         self._thread = threading.Thread(target=self._run, name='model process', daemon=True)
         self._thread.start()
-        self._wait_first_attempt()
 
     @property
     def model(self) -> str:
@@ -118,10 +116,18 @@ class Supervisor:
         # A process may have ended a moment before the thread that waits for that says so.
         return self._loaded and self._process is not None and not self._process.has_ended
 
-    def _wait_first_attempt(self) -> None:
+    def wait_first_attempt(self) -> None:
+        """Wait until the first process is loaded or has failed; raises its error.
+
+        A process that died of its first load raises none: it is started again. Raises ShuttingDown
+        if `end` was called meanwhile.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._attempts)
-            failure = self._failure
+            failure, closed = self._failure, self._closed
+        if closed:
+            self._thread.join()
+            raise ShuttingDown
         if failure is not None and not isinstance(failure, ModelProcessDied):
             self._thread.join()
             raise failure

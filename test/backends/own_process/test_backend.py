@@ -328,6 +328,19 @@ def test_load_that_fails_after_a_crash_costs_one_answer_each(
         assert time.monotonic() - began_s < 0.4
 
 
+def test_load_that_takes_long_is_ended_from_another_thread() -> None:
+    started: list[OwnProcessBackend] = []
+
+    def end_soon(backend: OwnProcessBackend) -> None:
+        started.append(backend)
+        threading.Timer(0.2, backend.end).start()
+
+    before = children(), threads()
+    with pytest.raises(ShuttingDown), opened('hang', on_start=end_soon):
+        pass
+    assert (len(started), children(), threads()) == (1, *before)
+
+
 def test_first_load_that_fails_raises_its_error_and_leaves_nothing() -> None:
     before = children(), threads()
     with pytest.raises(BadModel, match="model 'fail': it is bad"):
