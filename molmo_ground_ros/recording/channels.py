@@ -48,17 +48,23 @@ class Scan:
     indexed: Counter[int] = field(default_factory=Counter)
     stated: dict[int, int] = field(default_factory=dict)
     cut_at: int = -1  # the end of a file that was not closed, else -1
+    # What `kind` gave since the last record that may change it.
+    kinds: dict[int, tuple[str, bool]] = field(default_factory=dict)
 
     def kind(self, channel: int) -> tuple[str, bool]:
         """(kind of its messages, whether the records that say so are intact).
 
         The kind is '' where it is none that is read, or not known so far.
         """
+        if (answer := self.kinds.get(channel)) is not None:
+            return answer
         record = self.channels.get(channel)
         if record is None:
             return '', False
         name, is_intact = self.schemas.get(record.schema, ('', False))
-        return kind_of_type(name, record.encoding), is_intact and record.is_intact
+        kind = kind_of_type(name, record.encoding)
+        self.kinds[channel] = kind, is_intact and record.is_intact
+        return self.kinds[channel]
 
     def unread(self) -> Iterator[UnreadTopic]:
         """The topics whose records say that their messages are not read."""
@@ -103,13 +109,16 @@ def _read_message(data: records.Bytes, record: records.Record, scan: Scan, place
     scan.messages[channel] += 1
     kind, is_intact = scan.kind(channel)
     if kind in COMPANIONS:
-        companion = scan.companions.setdefault(
-            channel, MessageIndex(scan.channels[channel].topic, kind)
-        )
+        companion = scan.companions.get(channel)
+        if companion is None:
+            companion = MessageIndex(scan.channels[channel].topic, kind)
+            scan.companions[channel] = companion
         companion.add_companion(_head(data, at, record.end, HEAD_BYTES), place)
     elif kind or not is_intact:
         # Where its records are damaged or still to come, it may be an image topic.
-        index = scan.images.setdefault(channel, MessageIndex('', ''))
+        index = scan.images.get(channel)
+        if index is None:
+            index = scan.images[channel] = MessageIndex('', '')
         form = FORMATS.get(kind)
         count, stamp = (form.head_bytes, form.stamp) if form else (STAMP_BYTES, stamp_of)
         index.add(stamp(_head(data, at, record.end, count)), place, log_ns)
@@ -128,6 +137,7 @@ def _read_schema(raw: bytes, scan: Scan, *, is_intact: bool) -> None:
     number = int.from_bytes(raw[:2], 'little')
     if number not in scan.schemas or (is_intact and not scan.schemas[number][1]):
         scan.schemas[number] = (name, is_intact)
+        scan.kinds.clear()
 
 
 def _read_channel(raw: bytes, scan: Scan, *, is_intact: bool) -> None:
@@ -138,6 +148,7 @@ def _read_channel(raw: bytes, scan: Scan, *, is_intact: bool) -> None:
     if number not in scan.channels or (is_intact and not scan.channels[number].is_intact):
         encoding = _text(raw, 8 + len(topic.encode())) or ''
         scan.channels[number] = Channel(topic, schema, encoding, is_intact)
+        scan.kinds.clear()
 
 
 def _text(raw: bytes, at: int) -> str | None:

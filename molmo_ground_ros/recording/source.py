@@ -47,21 +47,20 @@ class MessageIndex:
 
         log_ns: when it was recorded; 0 where that is not known.
         """
-        if stamp_ns is None:
+        if stamp_ns:
+            distance, least = abs(log_ns - stamp_ns), self.log_distance_ns
+            if log_ns and (least is None or distance < least):
+                self.log_distance_ns = distance
+            self.stamps.append(stamp_ns)
+            self.places.append(place)
+        elif stamp_ns is None:
             self.broken += 1
-            return
-        has_log = 0 < log_ns < _LATEST_NS
-        if stamp_ns == 0 and not has_log:
-            self.zero += 1
-            return
-        if stamp_ns == 0:
+        elif 0 < log_ns < _LATEST_NS:
             self.unstamped.append(len(self.stamps))
-        elif has_log:
-            distance = abs(log_ns - stamp_ns)
-            before = self.log_distance_ns
-            self.log_distance_ns = distance if before is None else min(distance, before)
-        self.stamps.append(stamp_ns or log_ns)
-        self.places.append(place)
+            self.stamps.append(log_ns)
+            self.places.append(place)
+        else:
+            self.zero += 1
 
     def add_companion(self, head: bytes | memoryview, place: Place) -> None:
         """Add a message of COMPANIONS by its first HEAD_BYTES, if that is what it is.

@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 
-from tools import fuzz_bags
+from tools import fuzz_bags, fuzz_samples
 
-CASES = 360  # `python -m tools.fuzz_bags` runs more, and bounds memory
+CASES = 380  # `python -m tools.fuzz_bags` runs more, and bounds memory
 
 
 def test_damaged_recordings_never_crash_and_tell_what_is_missing(samples, tmp_path: Path) -> None:
@@ -22,11 +22,11 @@ def test_damaged_recordings_never_crash_and_tell_what_is_missing(samples, tmp_pa
         if wrong := fuzz_bags.verdict(outcome, case.sample):
             bad.append(f'case {number} ({case.sample}, {case.damages}): {wrong}')
     assert not bad
-    assert found > CASES * fuzz_bags.PICTURES // 3  # of those damaged this badly
+    assert found > CASES * fuzz_samples.PICTURES // 3  # of those damaged this badly
 
 
 def test_loss_that_is_not_told_is_found(samples) -> None:
-    silent = fuzz_bags.Outcome(fuzz_bags.PICTURES - 1, 1, (), '')
+    silent = fuzz_bags.Outcome(fuzz_samples.PICTURES - 1, 1, (), '')
     assert fuzz_bags.verdict(silent)
     assert not fuzz_bags.verdict(fuzz_bags.read(samples['mcap']))
 

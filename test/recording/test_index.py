@@ -29,7 +29,7 @@ from molmo_ground_ros.recording import (
     open_recording,
 )
 from molmo_ground_ros.types import CompressedImage, RawImage
-from tools import fuzz_bags
+from tools import fuzz_samples
 
 
 def test_cameras_are_listed_and_one_is_chosen(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_unreadable_file_among_several_is_told(samples, tmp_path: Path) -> None:
     broken = tmp_path / 'broken.mcap'
     broken.write_bytes(b'neither of the two')
     with open_recording([broken, samples['mcap']]) as recording:
-        assert len(recording.stamps) == fuzz_bags.PICTURES
+        assert len(recording.stamps) == fuzz_samples.PICTURES
         assert LossKind.UNREADABLE in kinds(recording)
     with pytest.raises(BagError, match=r'broken\.mcap'):
         open_recording(broken)
