@@ -234,15 +234,24 @@ class GroundClient:
             if on_progress is not None:
                 on_progress(message.feedback.stage, message.feedback.tokens)
 
-        handle = self._waited(self._action.send_goal_async(goal, feedback), APPEAR_S)
+        accepted = self._in_executor(self._action.send_goal_async, goal, feedback)
+        handle = self._waited(accepted, APPEAR_S)
         if not handle.accepted:
             raise QuestionFailed(ErrorCode.BUSY, 'the goal was rejected')
-        ended = handle.get_result_async()
         try:
+            ended = self._in_executor(handle.get_result_async)
             return self._waited(ended, timeout_s + GRACE_S, stop).result
         except QuestionFailed:
             handle.cancel_goal_async()
             raise
+
+    def _in_executor(self, send: Callable[..., Any], *arguments: Any) -> Any:
+        """The future of a request of the action that the executor's thread sends.
+
+        rclpy drops a reply that comes before it has noted the request, as it can where another
+        thread sends it. Raises QuestionFailed.
+        """
+        return self._waited(self._executor.create_task(send, *arguments), APPEAR_S)
 
     def _waited(self, future: Any, timeout_s: float, stop: threading.Event | None = None) -> Any:
         """What a future of the middleware gives. Raises QuestionFailed if it does not come."""

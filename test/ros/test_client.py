@@ -69,6 +69,32 @@ def test_answer_has_count_stamps_pixels_and_scores(client: GroundClient) -> None
     assert answer.text == GRASPS
 
 
+class _SlowToNote:
+    """rclpy's handle of an action client, whose caller notes a request late."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handle, name)
+
+    def send_goal_request(self, request: Any) -> int:
+        return self._late(self._handle.send_goal_request(request))
+
+    def send_result_request(self, request: Any) -> int:
+        return self._late(self._handle.send_result_request(request))
+
+    @staticmethod
+    def _late(number: int) -> int:
+        time.sleep(0.3)
+        return number
+
+
+def test_reply_that_comes_before_its_request_is_noted_is_not_dropped(client: GroundClient) -> None:
+    client._action._client_handle = _SlowToNote(client._action._client_handle)
+    assert client.ask(QUESTION).count == 2
+
+
 def test_error_of_the_node_is_raised_with_its_code(client: GroundClient) -> None:
     with pytest.raises(QuestionFailed, match="unknown camera 'roof'") as caught:
         client.ask(QUESTION, camera='roof')
