@@ -57,6 +57,22 @@ def wait_done(future: Any, what: str, patience_s: float = PATIENCE_S) -> None:
         raise NoSign(f'no sign of {what} within {patience_s:g} s')
 
 
+class SentGoal:
+    """A goal that was accepted."""
+
+    def __init__(self, planner: Planner, handle: Any) -> None:
+        """Take rclpy's handle of it."""
+        self._planner, self._handle = planner, handle
+
+    def get_result_async(self) -> Any:
+        """The future of its result."""
+        return self._planner.in_executor(self._handle.get_result_async)
+
+    def cancel_goal_async(self) -> Any:
+        """Ask for its end; the future of the reply."""
+        return self._planner.in_executor(self._handle.cancel_goal_async)
+
+
 class Planner:
     """A client node with an executor of its own, for one node at a time."""
 
@@ -106,13 +122,22 @@ class Planner:
         wait_done(future, f'a reply to {text[:40]!r}', patience_s)
         return future.result()
 
-    def send_goal(self, text: str, timeout_s: float = 0.0, on_feedback: Any = None) -> Any:
-        """Send a goal; returns its handle once it is accepted."""
-        future = self.actions.send_goal_async(
-            action.Ground.Goal(query=text, timeout=duration(timeout_s)), on_feedback
-        )
+    def send_goal(self, text: str, timeout_s: float = 0.0, on_feedback: Any = None) -> SentGoal:
+        """Send a goal; returns it once it is accepted. Raises NoSign."""
+        goal = action.Ground.Goal(query=text, timeout=duration(timeout_s))
+        future = self.in_executor(self.actions.send_goal_async, goal, on_feedback)
         wait_done(future, 'the goal to be accepted')
-        return future.result()
+        return SentGoal(self, future.result())
+
+    def in_executor(self, act: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function returns that the client's executor runs. Raises NoSign.
+
+        rclpy's action client drops a reply that comes before it has noted the request, which can be
+        where another thread sends it.
+        """
+        task = self._executor.create_task(act, *arguments)
+        wait_done(task, 'the executor')
+        return task.result()
 
     @property
     def actions(self) -> ActionClient:

@@ -34,7 +34,13 @@ from tools.soak.trouble import Film, Trouble
 CLIENTS = 8
 CAMERAS = ['/soak/left', '/soak/right']
 STANDING = 2
-SETTINGS: Mapping[str, Any] = {'image_topics': CAMERAS, 'queue_size': 8, 'buffer_seconds': 10.0}
+SETTINGS: Mapping[str, Any] = {
+    'image_topics': CAMERAS,
+    'queue_size': 8,
+    'buffer_seconds': 10.0,
+    # Full within seconds, so that memory which grows is not that of the cache.
+    'decoded_megabytes': 0.2,
+}
 # Memory counts from here on: before, caches fill.
 WARM_S = 5.0
 # Threads and files that may be there at one time and not at another.
