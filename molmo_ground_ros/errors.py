@@ -36,6 +36,7 @@
 
 Errors that are used by a single room live there:
     recording.index.SeveralCameras (a BagError)   no topic was named, and there are several cameras
+    recording.source.EmptyRecording (a BagError)  a file without a byte
     recording.recording.BadClipSpan (a BagError)  two times that are no span of a recording
     backends.sam2.BadPrompt (a BadArgument)       a box or point that SAM 2 cannot be prompted with
     benchmarks.datasets.png.BadIndexedImage (an ImageError)  a PNG without readable numbers

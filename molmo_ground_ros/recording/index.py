@@ -16,7 +16,7 @@ from molmo_ground_ros.frames.image import DEPTH_ENCODINGS
 from molmo_ground_ros.recording.camera_messages import COMPANIONS
 from molmo_ground_ros.recording.files import SourceFiles
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
-from molmo_ground_ros.recording.source import MessageIndex, Source
+from molmo_ground_ros.recording.source import EmptyRecording, MessageIndex, Source
 from molmo_ground_ros.recording.timeline import Part, Timeline, companion_timeline, timeline
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import RawImage
@@ -207,7 +207,10 @@ class RecordingIndex:
                 indexes += [(number, index) for index in file.source.index(file.loss)]
                 _tell_unread(file.source, file.loss)
             except BagError as err:
-                file.loss.add(LossKind.UNREADABLE, detail=str(err))
+                # The last file of a recorder that was ended may hold nothing: no picture is lost.
+                is_empty = isinstance(err, EmptyRecording)
+                kind = LossKind.NOT_CLOSED if is_empty else LossKind.UNREADABLE
+                file.loss.add(kind, detail=str(err))
                 errors.append(err)
             except OSError as err:
                 # EIO is damage of the medium. Anything else, as a full disk, is not the file's

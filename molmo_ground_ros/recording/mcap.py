@@ -27,7 +27,7 @@ from molmo_ground_ros.recording.channels import (
 )
 from molmo_ground_ros.recording.formats import FORMATS, image_message
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
+from molmo_ground_ros.recording.source import EmptyRecording, MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack
 from molmo_ground_ros.storage.lru import LruCache
 
@@ -72,7 +72,11 @@ class McapSource:
             self.unread = list(scan.unread())
         if not closed or last != data.size:
             loss.add(LossKind.NOT_CLOSED, at_byte=size)
-        if not indexes and not scan.channels and not scan.messages:
+        if not size:
+            raise EmptyRecording(self._name)
+        # A recorder that closed the file before anything came has lost nothing.
+        is_empty = not indexes and not scan.channels and not scan.messages
+        if is_empty and (not closed or last != data.size or loss.losses):
             raise BagError(self._name, 'it cannot be read: no record of an MCAP file is in it')
         return indexes
 

@@ -31,7 +31,7 @@ from molmo_ground_ros.recording.camera_messages import COMPANIONS, HEAD_BYTES
 from molmo_ground_ros.recording.formats import image_message, kind_of_type
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.records import Bytes, BytesReader, OpenFile
-from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
+from molmo_ground_ros.recording.source import EmptyRecording, MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.recording.unpack import unpack
 from molmo_ground_ros.storage.lru import LruCache
 
@@ -74,6 +74,8 @@ class Rosbag1Source:
         scan = _BagScan(loss)
         with self._path.open('rb', buffering=0) as file:
             data = OpenFile(file.fileno(), os.fstat(file.fileno()).st_size)
+            if not data.size:
+                raise EmptyRecording(self._name)
             if data.read(0, len(MAGIC)) != MAGIC:
                 raise BagError(self._name, f'it does not begin with {MAGIC!r}')
 
@@ -89,7 +91,7 @@ class Rosbag1Source:
                     _read_record(data, record, scan, ~record.at)
         if not scan.is_closed:
             loss.add(LossKind.NOT_CLOSED)
-        if not scan.topics:
+        if not scan.topics and (not scan.is_closed or loss.losses):
             raise BagError(self._name, 'it cannot be read: no topic of a ROS 1 bag is in it')
         self.unread = [
             UnreadTopic(topic, kind, 'ros1', scan.messages[number])

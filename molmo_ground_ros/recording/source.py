@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from molmo_ground_ros.errors import BagError
 from molmo_ground_ros.frames.cdr import ImageMessage
 from molmo_ground_ros.recording.camera_messages import first_stamp
 from molmo_ground_ros.recording.loss import LossLog
@@ -105,6 +106,13 @@ _OF_PICTURES = ('image', 'video', 'ffmpeg', 'theora', 'h264', 'picture', 'photo'
 _ABOUT_PICTURES = ('annotation', 'marker', 'info', 'metadata', 'detection')
 
 
+class EmptyRecording(BagError):
+    """A file without a byte: a recorder that was ended had made it and written nothing yet."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, 'it cannot be read: it is empty')
+
+
 class Source(Protocol):
     """One file of a recording."""
 
@@ -114,7 +122,7 @@ class Source(Protocol):
     def index(self, loss: LossLog) -> list[MessageIndex]:
         """Read the file once, as far as it can be read, and log what is lost. Decodes no image.
 
-        Raises BagError where nothing of it can be read, MissingPackage.
+        Raises BagError (EmptyRecording) where nothing of it can be read, MissingPackage.
         """
         ...
 

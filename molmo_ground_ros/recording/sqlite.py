@@ -25,7 +25,7 @@ from molmo_ground_ros.recording.formats import FORMATS, image_message, kind_of_t
 from molmo_ground_ros.recording.loss import LossKind, LossLog
 from molmo_ground_ros.recording.pages import Pages, SqliteRow, Value
 from molmo_ground_ros.recording.records import OpenFile
-from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
+from molmo_ground_ros.recording.source import EmptyRecording, MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.recording.unpack import ZSTD_MAGIC, unpack, zstd_head
 
 MESSAGE_LIMIT = 1 << 28  # bytes of a message
@@ -53,6 +53,8 @@ class SqliteSource:
 
     def index(self, loss: LossLog) -> list[MessageIndex]:
         """See Source."""
+        if not self._path.stat().st_size:
+            raise EmptyRecording(self._name)
         self._apply_journal(loss)
         try:
             return self._by_rows(loss)

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 
+from mcap.writer import Writer
 from rosbags.rosbag2 import StoragePlugin
 from support.bags import MSG, jpeg_message, raw_message, write_bag
 from support.clips import stamp
@@ -238,3 +239,33 @@ def test_what_is_no_recording_is_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(BagError) as caught:
         open_recording(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize('suffix', ['.mcap', '.db3', '.bag'])
+def test_empty_last_part_is_no_loss(samples, suffix: str, tmp_path: Path) -> None:
+    name = {'.mcap': 'mcap_crc', '.db3': 'sqlite', '.bag': 'rosbag1'}[suffix]
+    part = next(path for path in samples[name].iterdir() if path.suffix == suffix)
+    (tmp_path / f'run_0{suffix}').write_bytes(part.read_bytes())
+    (tmp_path / f'run_1{suffix}').write_bytes(b'')
+    if suffix == '.mcap':
+        with (tmp_path / 'run_2.mcap').open('wb') as file:
+            writer = Writer(file)
+            writer.start()
+            writer.finish()
+    with open_recording(tmp_path) as recording:
+        assert len(recording.stamps) == fuzz_samples.PICTURES
+        assert {loss.kind for loss in recording.loss} == {
+            LossKind.NO_METADATA,
+            LossKind.NOT_CLOSED,
+        }
+        assert all(loss.harmless for loss in recording.loss)
+        (empty,) = [loss for loss in recording.loss if loss.kind is LossKind.NOT_CLOSED]
+        assert empty.path.endswith(f'run_1{suffix}')
+
+
+@pytest.mark.parametrize('suffix', ['.mcap', '.db3', '.bag'])
+def test_file_without_a_byte_alone_is_refused_as_empty(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f'run{suffix}'
+    path.write_bytes(b'')
+    with pytest.raises(BagError, match='it is empty'):
+        open_recording(path)

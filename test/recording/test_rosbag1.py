@@ -90,7 +90,7 @@ def test_bag_that_was_not_closed_is_told(samples, tmp_path: Path) -> None:
     [
         pytest.param(b'#ROSBAG V1.2\n' + bytes(99), 'it does not begin with', id='older'),
         pytest.param(b'#ROSBAG V2.0\n' + bytes(99), 'no topic of a ROS 1 bag', id='empty'),
-        pytest.param(b'', 'it does not begin with', id='no bytes'),
+        pytest.param(b'', 'it is empty', id='no bytes'),
     ],
 )
 def test_what_is_no_bag_is_refused(data, why, tmp_path: Path) -> None:
