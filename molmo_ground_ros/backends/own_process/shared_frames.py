@@ -22,18 +22,21 @@ from numpy.typing import NDArray
 
 # The child keeps at most so many. Each is an open file of it; a process may open 1024 by default.
 MOST_FRAMES = 512
-# A file that cannot change any more may be mapped without fear of a signal (SIGBUS).
-_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
 def memory_file(image: NDArray[np.uint8]) -> int:
-    """A sealed file in memory with the pixels of an image; its descriptor. Raises OSError."""
+    """A sealed file in memory with the pixels of an image; its descriptor. Raises OSError.
+
+    Linux alone has such files; everything else in this package can be imported elsewhere.
+    """
     file = os.memfd_create('molmo_ground_frame', os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         pixels = np.ascontiguousarray(image).reshape(-1).data
         while pixels:
             pixels = pixels[os.write(file, pixels) :]
-        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALS)
+        # A file that cannot change any more may be mapped without fear of a signal (SIGBUS).
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
     except BaseException:
         os.close(file)
         raise
