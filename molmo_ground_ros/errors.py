@@ -34,7 +34,7 @@
     |-- BadArgument
     `-- BadSetting
 
-Errors that are used by a single room live there:
+Errors that are used by a single room live there; those with an underscore never leave their file:
     recording.index.SeveralCameras (a BagError)   no topic was named, and there are several cameras
     recording.source.EmptyRecording (a BagError)  a file without a byte
     recording.recording.BadClipSpan (a BagError)  two times that are no span of a recording
@@ -54,8 +54,6 @@ Errors that are used by a single room live there:
     ros.replies.QuestionFailed                    a node replied with an error, or not at all
     ros.replies.NodeMissing                       no node of that name offers the service
     grounding.rate_limit.TooManyQueries           more queries come than the settings allow
-
-Errors whose names begin with an underscore never leave their file.
 """
 
 from __future__ import annotations
