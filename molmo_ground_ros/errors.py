@@ -19,7 +19,6 @@
     |-- NotActive
     |-- BackendError
     |   |-- ModelStuck
-    |   |-- WorkerEnded
     |   |-- UnknownBackend
     |   |-- MissingPackage
     |   |-- DoesNotFit
@@ -53,6 +52,7 @@ Errors that are used by a single room live there; those with an underscore never
     frames.picture_head.BrokenPicture             the structure of a picture file is broken
     ros.replies.QuestionFailed                    a node replied with an error, or not at all
     ros.replies.NodeMissing                       no node of that name offers the service
+    grounding.guarded_backend.WorkerEnded (a BackendError)  the thread that asks the model ended
     grounding.rate_limit.TooManyQueries           more queries come than the settings allow
 """
 
@@ -272,14 +272,6 @@ class ModelStuck(BackendError):
             f'the model has not come back from {doing} for {seconds(overdue_ns)}, over the limit '
             f'of {limit_ns / 1e9:g} s; no question is taken until it does'
         )
-
-
-class WorkerEnded(BackendError):
-    """The thread that asks the model has ended, so that the node must be started again."""
-
-    def __init__(self, why: str) -> None:
-        self.why = why
-        super().__init__(f'the thread that asks the model has ended ({why}): restart the node')
 
 
 class UnknownBackend(BackendError):
