@@ -52,7 +52,7 @@ Errors that are used by a single room live there; those with an underscore never
     frames.picture_head.BrokenPicture             the structure of a picture file is broken
     ros.replies.QuestionFailed                    a node replied with an error, or not at all
     ros.replies.NodeMissing                       no node of that name offers the service
-    grounding.guarded_backend.WorkerEnded (a BackendError)  the thread that asks the model ended
+    grounding.job.WorkerEnded (a BackendError)    the thread that asks the model ended
     grounding.rate_limit.TooManyQueries           more queries come than the settings allow
 """
 

@@ -61,14 +61,6 @@ def stuck(call: Call | None, resolved_ns: int | None, limit_ns: int) -> ModelStu
     return ModelStuck(call.purpose.value, overdue_ns, limit_ns) if overdue_ns > limit_ns else None
 
 
-class WorkerEnded(BackendError):
-    """The thread that asks the model has ended, so that the node must be started again."""
-
-    def __init__(self, why: str) -> None:
-        self.why = why
-        super().__init__(f'the thread that asks the model has ended ({why}): restart the node')
-
-
 class GuardedBackend:
     """Wraps a backend for the worker's thread; `call` may be read by any thread.
 

@@ -30,6 +30,14 @@ _log = logging.getLogger(__name__)
 TOGETHER_NS = 100_000_000
 
 
+class WorkerEnded(BackendError):
+    """The thread that asks the model has ended, so that the node must be started again."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f'the thread that asks the model has ended ({why}): restart the node')
+
+
 class Job:
     """One accepted question. Made by `Session.submit`; safe to use from any thread."""
 

@@ -40,14 +40,8 @@ from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.grounding.ahead import FramePreparer
 from molmo_ground_ros.grounding.calibration import Calibration, read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
-from molmo_ground_ros.grounding.guarded_backend import (
-    Call,
-    GuardedBackend,
-    Purpose,
-    WorkerEnded,
-    stuck,
-)
-from molmo_ground_ros.grounding.job import Job, run_job, shared
+from molmo_ground_ros.grounding.guarded_backend import Call, GuardedBackend, Purpose, stuck
+from molmo_ground_ros.grounding.job import Job, WorkerEnded, run_job, shared
 from molmo_ground_ros.grounding.session_settings import SessionSettings
 from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats, running_job
 from molmo_ground_ros.grounding.standing import StandingPass, StandingQuestions, run_pass

@@ -23,7 +23,7 @@ from molmo_ground_ros.errors import (
 )
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
 from molmo_ground_ros.grounding import session as sessions
-from molmo_ground_ros.grounding.guarded_backend import WorkerEnded
+from molmo_ground_ros.grounding.job import WorkerEnded
 from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.grounding.session_stats import ModelState
 from molmo_ground_ros.types import Frame, Query
