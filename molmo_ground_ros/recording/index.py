@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from molmo_ground_ros.recording.files import SourceFiles
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
 from molmo_ground_ros.recording.source import EmptyRecording, MessageIndex, Source
 from molmo_ground_ros.recording.timeline import Part, Timeline, companion_timeline, timeline
+from molmo_ground_ros.recording.video import VideoSource
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import RawImage
 
@@ -87,6 +89,9 @@ class RecordingIndex:
         for source in self.sources:
             source.close()
         self._files.close()
+        if any(isinstance(source, VideoSource) for source in self.sources):
+            # PyAV's containers are in circles with their streams, whose decoders have threads.
+            gc.collect()
 
     @property
     def loss(self) -> tuple[Loss, ...]:

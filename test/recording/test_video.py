@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+import gc
 from pathlib import Path
 
 import cv2
@@ -105,6 +106,22 @@ def test_video_and_bag_may_be_one_recording(video: Path, tmp_path: Path) -> None
     with open_recording([video, other]) as recording:
         assert len(recording.stamps) == COUNT
         assert [loss.kind for loss in recording.loss] == [LossKind.DUPLICATE]
+
+
+def test_threads_of_a_decoder_end_with_its_recording(video: Path) -> None:
+    def threads() -> int:
+        return len(list(Path('/proc/self/task').iterdir()))
+
+    counts = list[int]()
+    gc.disable()
+    try:
+        for _ in range(5):
+            with open_recording(video) as recording:
+                assert len(recording.clip(0, 1_000_000_000).frames) == 3
+            counts.append(threads())
+    finally:
+        gc.enable()
+    assert counts[-1] <= counts[0]
 
 
 def test_times_before_the_epoch_are_no_stamps(video: Path) -> None:
