@@ -132,7 +132,8 @@ class Episodes:
                 return
 
     def draw(self, count: int, mix: int = 24) -> Batch:
-        """A random batch from `mix` episodes, half of it mirrored."""
+        """A random batch of about `count` frames from `mix` episodes, half of it mirrored."""
+        mix = min(mix, count)
         free = POOL - sum(len(frames) for frames, _ in self._pool)
         if free > 0 and len(self._pool) < len(self._paths):
             self._fill(free)
