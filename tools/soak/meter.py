@@ -39,9 +39,14 @@ def sample(pid: int) -> Sample:
 
 
 def shared_memory(pid: int) -> set[Path]:
-    """The files of shared memory that a process has mapped."""
+    """The files of shared memory that a process has mapped for itself.
+
+    Ports of Fast DDS are left out: all participants of the machine share them, and whoever closes
+    one last deletes it.
+    """
     maps = Path(f'/proc/{pid}/maps').read_text()
-    return {Path(path) for path in re.findall(rf'{_SHARED}/\S+', maps)}
+    paths = {Path(path) for path in re.findall(rf'{_SHARED}/\S+', maps)}
+    return {path for path in paths if not path.name.startswith('fastrtps_port')}
 
 
 def is_mapped(path: Path) -> bool:
