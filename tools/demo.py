@@ -50,7 +50,7 @@ QUESTION = 'how many times was the red block grasped?'
 START_TIMEOUT_S = 120.0  # for the node to appear and load its model
 ANSWER_TIMEOUT_S = 120
 # Of the standing question, in the recording's own time.
-LIVE_PERIOD_S, LIVE_WINDOW_S = 2.0, 20.0
+LIVE_PERIOD_S, LIVE_WINDOW_S = 2.0, 8.0
 PLACE_HEADER = ('id', 'point', 'middle of the block', 'apart')
 MATCH_S = 0.5  # a grasp is found if a point lies this close to it in time
 
