@@ -172,6 +172,41 @@ def test_coroutines_of_asyncio_are_answered_side_by_side(client: GroundClient) -
     assert [answer.count for answer in asyncio.run(both())] == [2, 2]
 
 
+def test_error_of_asyncios_own_kind_reaches_the_coroutine(
+    client: GroundClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError('the middleware is gone')
+
+    monkeypatch.setattr(client, '_result', fail)
+    with pytest.raises(RuntimeError, match='the middleware is gone'):
+        asyncio.run(client.ask_async(QUESTION))
+
+
+def test_closing_does_not_wait_for_a_node_that_there_is_not(world: World) -> None:
+    client = GroundClient(world.client, '/nobody')
+    future = client.submit(QUESTION)
+    began = time.monotonic()
+    client.close()
+    assert time.monotonic() - began < 5.0
+    with pytest.raises(QuestionFailed) as caught:
+        future.result()
+    assert caught.value.code is ErrorCode.CANCELED
+
+
+def test_node_that_is_gone_hides_no_error_of_the_caller(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_the_node_while_watching() -> None:
+        with GroundClient(world.client) as client, client.watch(QUESTION):
+            monkeypatch.setattr('molmo_ground_ros.ros.client.APPEAR_S', 0.2)
+            client.target = '/nobody'
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        lose_the_node_while_watching()
+
+
 def test_progress_is_reported(client: GroundClient) -> None:
     stages: list[str] = []
     client.ask(QUESTION, on_progress=lambda stage, _: stages.append(stage))
