@@ -173,10 +173,14 @@ class GroundNode(LifecycleNode):
         self._clean_up()
 
     def _make_cameras(self, settings: Settings) -> dict[str, CameraInput]:
-        return {
-            name: CameraInput(self, self._receiver, name, topic, settings, self._decoded)
-            for name, topic in zip(settings.cameras, settings.image_topics, strict=True)
-        }
+        """The cameras of the settings. One that there is already stays, with its buffer."""
+        cameras = {}
+        for name, topic in zip(settings.cameras, settings.image_topics, strict=True):
+            camera = self.cameras.get(name)
+            if camera is None or camera.source != (name, topic):
+                camera = CameraInput(self, self._receiver, name, topic, settings, self._decoded)
+            cameras[name] = camera
+        return cameras
 
     def _load(self) -> Backend:
         """Load the model, in the session's worker, and log how that went."""
@@ -208,32 +212,27 @@ class GroundNode(LifecycleNode):
     def _apply(self, changes: dict[str, object]) -> None:
         """Take changed settings; raises BadSetting for those that this state does not take."""
         settings = dataclasses.replace(self.settings, **changes)  # type: ignore[arg-type]
-        if self.session is not None:
-            params.check_live(changes, self.settings)
-            self._change_cameras(settings)
-            self.session.configure(settings)
-        if self._places is not None:
-            self._places.configure(settings)
-        self.settings = settings
+        # A transition that runs meanwhile would subscribe to cameras that are replaced here.
+        with self._transition:
+            if self.session is not None:
+                params.check_live(changes, self.settings)
+                self._change_cameras(self.session, settings)
+                self.session.configure(settings)
+            if self._places is not None:
+                self._places.configure(settings)
+            self.settings = settings
 
-    def _change_cameras(self, settings: Settings) -> None:
+    def _change_cameras(self, session: Session, settings: Settings) -> None:
         """Add and remove cameras while the node runs; a camera that stays keeps its buffer."""
-        made = self._make_cameras(settings)
-        cameras = {}
-        for name, camera in made.items():
-            kept = self.cameras.get(name)
-            same = kept is not None and kept.source == camera.source
-            cameras[name] = kept if same and kept is not None else camera
-        added = [camera for name, camera in cameras.items() if self.cameras.get(name) != camera]
-        removed = [camera for name, camera in self.cameras.items() if cameras.get(name) != camera]
+        before, self.cameras = self.cameras, self._make_cameras(settings)
         if self._is_active:
-            for camera in removed:
-                camera.unsubscribe()
-            for camera in added:
-                camera.subscribe()
-        self.cameras = cameras
-        if self.session is not None:
-            self.session.set_buffers({name: camera.buffer for name, camera in cameras.items()})
+            for camera in before.values():
+                if camera not in self.cameras.values():
+                    camera.unsubscribe()
+            for camera in self.cameras.values():
+                if camera not in before.values():
+                    camera.subscribe()
+        session.set_buffers({name: camera.buffer for name, camera in self.cameras.items()})
 
     # -- while it runs --------------------------------------------------------------------------
 
