@@ -177,7 +177,7 @@ class Point:
     id: int
     x: float  # source pixels
     y: float
-    # The model's own probability, nan if unknown.
+    # The model's own probability, calibrated where its folder has a curve; nan if unknown.
     score: float = math.nan
     frame_id: str = ''
     # None if nobody asked for it.

@@ -156,10 +156,11 @@ def _watched(node: Node, question: str, zero_ns: int) -> Iterator[None]:
 
 def _print_live(events: Iterator[GroundedEvent], zero_ns: int) -> None:
     for event in events:
-        point, place = event.point, metres(event.point.position)
+        point = event.point
         at_s = (point.stamp_ns - zero_ns) / 1e9
+        place = f', place [m] {metres(point.position)}' if point.position else ''
         pixel = f'pixel ({point.x:.0f}, {point.y:.0f})'
-        print(f'  live: number {event.total} at {at_s:.2f} s,', pixel, place, flush=True)
+        print(f'  live: number {event.total} at {at_s:.2f} s, {pixel}{place}', flush=True)
 
 
 def _play(

@@ -24,7 +24,7 @@ from tools.faults.node_process import NodeSetup
 from tools.faults.planner import wait_until
 from tools.faults.trial import Trial
 
-# The node knows the topics of depth when it is configured.
+# Set before the node is configured, so that it subscribes to them from the start.
 IMAGE, DEPTH, INFO = '/fault/image', '/fault/depth', '/fault/camera_info'
 DEPTH_INFO = '/fault/depth_info'
 MAP = 'map'
