@@ -191,6 +191,9 @@ def test_state_that_cannot_be_joined_does_not_end_the_worker(lab, monkeypatch) -
     monkeypatch.setattr('molmo_ground_ros.grounding.stitch.RunningStitcher.add', fail)
     made.film(0, 20)
     made.wait(lambda: made.standing.statuses()[0].failed)
+    assert 'odd' in made.standing.statuses()[0].last_error
+    assert made.deliveries == []
     monkeypatch.undo()
     made.film(20, 30)
     made.wait(lambda: made.deliveries)
+    assert made.standing.statuses()[0].last_error == ''

@@ -81,6 +81,12 @@ def test_letters_without_a_glyph_are_question_marks(text):
     assert (image != 200).any()
 
 
-@pytest.mark.parametrize('at', [(-50, -50), (399, 299), (5000, 100)])
-def test_what_lies_outside_of_the_image_is_cut_off(at):
-    draw_ring(blank(), at, 1, '#1 a very long name of an object', radius=14, thickness=3)
+@pytest.mark.parametrize(
+    ('at', 'is_seen'), [((-50, -50), False), ((399, 299), True), ((5000, 100), False)]
+)
+def test_what_lies_outside_of_the_image_is_cut_off(at, is_seen):
+    image = blank()
+    draw_ring(image, at, 1, '#1 a very long name of an object', radius=14, thickness=3)
+    assert (image != 200).any() == is_seen
+    # Of a ring in the corner a quarter lies inside, and its name beside it.
+    assert (image[:240] == 200).all()

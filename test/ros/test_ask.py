@@ -11,13 +11,11 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 from support.clips import stamp
 from support.world import World
 
 from molmo_ground_ros.backends.replay import ReplayBackend
-from molmo_ground_ros.ros import ask, convert
+from molmo_ground_ros.ros import ask
 
 Start = Callable[..., World]
 QUESTION = 'How many times was the red block grasped?'
@@ -32,12 +30,7 @@ def answering(start: Start) -> Callable[[str], World]:
 
     def make(text: str) -> World:
         world = start(ReplayBackend([text], repeat=True))
-        publisher = world.publisher(Image, 'image')
-        for number in range(6):
-            header = Header(stamp=convert.time_msg(stamp(number / 4)), frame_id='optical')
-            message = Image(header=header, width=16, height=12, encoding='rgb8', step=48)
-            message.data = bytes(16 * 12 * 3)
-            world.send(publisher, 'image', message)
+        world.film(1.25, rate_hz=4.0)
         return world
 
     return make

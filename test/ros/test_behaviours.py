@@ -15,15 +15,11 @@ pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUT
 py_trees = pytest.importorskip('py_trees', reason="needs pip install '.[planners]'")
 
 from py_trees.common import Access, Status
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
-from support.clips import stamp
 from support.world import World, wait_until
 
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.client import GroundClient
 from molmo_ground_ros.client.behaviours import AskQuestion, count_at_least, has_point
-from molmo_ground_ros.ros import convert
 
 Start = Callable[..., World]
 QUESTION = 'How many times was the red block grasped?'
@@ -32,16 +28,6 @@ QUESTION = 'How many times was the red block grasped?'
 def grasps(count: int) -> str:
     rows = ';'.join(f'{number / 2} {number + 1} 500 250' for number in range(count))
     return f'Counting the <points coords="{rows}">grasp</points> shows a total of {count}.'
-
-
-def filmed(world: World) -> World:
-    publisher = world.publisher(Image, 'image')
-    for number in range(9):
-        header = Header(stamp=convert.time_msg(stamp(number / 4)), frame_id='optical')
-        message = Image(header=header, width=16, height=12, encoding='rgb8', step=48)
-        message.data = bytes(16 * 12 * 3)
-        world.send(publisher, 'image', message)
-    return world
 
 
 @pytest.fixture
@@ -82,7 +68,8 @@ def ticked(behaviour: Any) -> Status:
 def test_status_says_whether_the_condition_holds(
     start: Start, client_of: Any, text: str, condition: Any, status: Status
 ) -> None:
-    world = filmed(start(ReplayBackend([text])))
+    world = start(ReplayBackend([text]))
+    world.film(2.0, rate_hz=4.0)
     behaviour = AskQuestion('grasped', client_of(world), QUESTION, condition, key='/grasps')
     behaviour.tick_once()
     assert behaviour.status == Status.RUNNING
@@ -96,7 +83,8 @@ def test_status_says_whether_the_condition_holds(
 def test_tree_places_again_until_the_block_was_grasped_three_times(
     start: Start, client_of: Any
 ) -> None:
-    world = filmed(start(ReplayBackend([grasps(1), grasps(2), grasps(3)])))
+    world = start(ReplayBackend([grasps(1), grasps(2), grasps(3)]))
+    world.film(2.0, rate_hz=4.0)
     placed: list[int] = []
 
     class Place(py_trees.behaviour.Behaviour):  # type: ignore[misc]
@@ -113,7 +101,8 @@ def test_tree_places_again_until_the_block_was_grasped_three_times(
 
 
 def test_error_of_the_node_is_a_failure_with_its_words(start: Start, client_of: Any) -> None:
-    world = filmed(start(ReplayBackend([grasps(1)])))
+    world = start(ReplayBackend([grasps(1)]))
+    world.film(2.0, rate_hz=4.0)
     behaviour = AskQuestion('grasped', client_of(world), QUESTION, camera='roof')
     assert ticked(behaviour) == Status.FAILURE
     assert "unknown camera 'roof'" in behaviour.feedback_message
@@ -128,7 +117,7 @@ def test_question_is_asked_again_while_the_model_loads(start: Start, client_of: 
 
     world = start(load, ready=False)
     behaviour = AskQuestion('grasped', client_of(world), QUESTION, count_at_least(3))
-    filmed(world)
+    world.film(2.0, rate_hz=4.0)
     for _ in range(20):
         behaviour.tick_once()
         assert behaviour.status == Status.RUNNING
@@ -138,7 +127,8 @@ def test_question_is_asked_again_while_the_model_loads(start: Start, client_of: 
 
 
 def test_leaving_the_behaviour_cancels_the_question(start: Start, client_of: Any) -> None:
-    world = filmed(start(ReplayBackend([grasps(3)], delay=lambda: time.sleep(0.2))))
+    world = start(ReplayBackend([grasps(3)], delay=lambda: time.sleep(0.2)))
+    world.film(2.0, rate_hz=4.0)
     behaviour = AskQuestion('grasped', client_of(world), QUESTION)
     behaviour.tick_once()
     wait_until(lambda: world.node.session.stats().running_s > 0, 'the question to run')

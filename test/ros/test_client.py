@@ -17,16 +17,14 @@ pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUT
 
 import rclpy
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from support.clips import stamp
-from support.world import World, wait_until
+from support.world import World, image, wait_until
 
 from molmo_ground_ros import srv
 from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend
 from molmo_ground_ros.client import GroundClient, NodeMissing, QuestionFailed
 from molmo_ground_ros.errors import BadRequest, BadSpan, ErrorCode
-from molmo_ground_ros.ros import convert
 from molmo_ground_ros.types import Answer, Task
 
 Start = Callable[..., World]
@@ -36,19 +34,10 @@ GRASPS = (
 )
 
 
-def film(world: World, camera: str = 'image') -> None:
-    publisher = world.publisher(Image, camera)
-    for number in range(6):
-        header = Header(stamp=convert.time_msg(stamp(number / 4)), frame_id='optical')
-        message = Image(header=header, width=16, height=12, encoding='rgb8', step=48)
-        message.data = bytes(16 * 12 * 3)
-        world.send(publisher, camera, message)
-
-
 @pytest.fixture
 def world(start: Start) -> World:
     world = start(ReplayBackend([RecordedAnswer(GRASPS, logprobs=(-0.01,))], repeat=True))
-    film(world)
+    world.film(1.25, rate_hz=4.0)
     return world
 
 
@@ -216,7 +205,7 @@ def test_progress_is_reported(client: GroundClient) -> None:
 def test_several_cameras_answer_each_for_itself(start: Start) -> None:
     backend = ReplayBackend([GRASPS], repeat=True)
     world = start(backend, image_topics=['front', 'roof'])
-    film(world, 'front')
+    world.film(1.25, 'front', rate_hz=4.0)
     with GroundClient(world.client) as client:
         outcomes = client.ask_cameras(QUESTION)
         assert list(outcomes) == ['front', 'roof']
@@ -229,7 +218,7 @@ def test_several_cameras_answer_each_for_itself(start: Start) -> None:
 def test_leaving_the_with_cancels_what_is_open(start: Start) -> None:
     hold = threading.Event()
     world = start(ReplayBackend([GRASPS], delay=lambda: hold.wait(0.05) and None, repeat=True))
-    film(world)
+    world.film(1.25, rate_hz=4.0)
     with GroundClient(world.client) as client:
         future = client.submit(QUESTION * 3)
         wait_until(lambda: world.node.session.stats().running_s > 0, 'the question to run')
@@ -269,10 +258,7 @@ def test_standing_question_gives_its_events_and_is_removed_at_the_end(start: Sta
         feeder = threading.Thread(target=lambda: found.append(next(events)), daemon=True)
         feeder.start()
         for number in range(400):
-            header = Header(stamp=convert.time_msg(stamp(number / 4)), frame_id='optical')
-            message = Image(header=header, width=16, height=12, encoding='rgb8', step=48)
-            message.data = bytes(16 * 12 * 3)
-            world.send(publisher, 'image', message)
+            world.send(publisher, 'image', image(number / 4))
             if found:
                 break
             time.sleep(0.02)

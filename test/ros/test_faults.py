@@ -16,14 +16,11 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionClient
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
-from support.clips import stamp
-from support.world import World, wait_until
+from support.world import World, image, wait_until
 
 from molmo_ground_ros.action import Ground as GroundAction
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.msg import PointArray
-from molmo_ground_ros.ros import convert
 from molmo_ground_ros.srv import Ground
 from molmo_ground_ros.types import Frame
 
@@ -31,18 +28,6 @@ Start = Callable[..., World]
 LONE = '\ud83d'
 CLEANED = '\ufffd'
 PATIENCE_S = 20.0
-
-
-def image(seconds: float) -> Image:
-    header = Header(stamp=convert.time_msg(stamp(seconds)), frame_id='optical')
-    pixels = bytes(16 * 12 * 3)
-    return Image(header=header, width=16, height=12, encoding='rgb8', step=48, data=pixels)
-
-
-def film(world: World) -> None:
-    publisher = world.publisher(Image, 'image')
-    for i in range(6):
-        world.send(publisher, 'image', image(i / 10))
 
 
 def next_status(arrays: list[Any], index: int) -> DiagnosticStatus:
@@ -70,7 +55,7 @@ def test_answer_with_a_lone_surrogate_reaches_client_and_topic(start: Start) -> 
     text = f'<points coords="0.5 1 500 250">red {LONE}\0block</points>'
     world = start(ReplayBackend([text]))
     arrays = world.listen(PointArray, '/molmo_ground/points')
-    film(world)
+    world.film(0.5)
     reply = world.ask(query='Where is the red block?')
     assert (reply.error_code, reply.error_msg) == (Ground.Response.OK, '')
     assert reply.points.label == f'red {CLEANED}{CLEANED}block'
@@ -80,7 +65,7 @@ def test_answer_with_a_lone_surrogate_reaches_client_and_topic(start: Start) -> 
 
 def test_goal_whose_answer_has_a_lone_surrogate_succeeds(start: Start) -> None:
     world = start(ReplayBackend([f'<points coords="0.5 1 500 250">{LONE}</points>']))
-    film(world)
+    world.film(0.5)
     client = ActionClient(world.client, GroundAction, '/molmo_ground/ground')
     wait_until(client.server_is_ready, 'the action server')
     accepted = client.send_goal_async(GroundAction.Goal(query='Where is it?'))
@@ -108,7 +93,7 @@ def test_error_with_a_lone_surrogate_is_replied_and_diagnostics_go_on(start: Sta
     step = raise_once(RuntimeError(f'cannot decode {LONE}'))
     world = start(ReplayBackend(['yes'], repeat=True, delay=step), diagnostics_period_seconds=0.1)
     arrays = world.listen(DiagnosticArray, '/diagnostics')
-    film(world)
+    world.film(0.5)
     reply = world.ask(query='Is it there?')
     assert reply.error_code == Ground.Response.BACKEND_FAILED
     assert reply.error_msg == f'RuntimeError: cannot decode {CLEANED}'
@@ -120,7 +105,7 @@ def test_backend_that_exits_is_told_until_the_next_answer(start: Start) -> None:
     step = raise_once(SystemExit('the driver is gone'))
     world = start(ReplayBackend(['yes'], repeat=True, delay=step), diagnostics_period_seconds=0.1)
     arrays = world.listen(DiagnosticArray, '/diagnostics')
-    film(world)
+    world.film(0.5)
     reply = world.ask(query='Is it there?')
     assert reply.error_code == Ground.Response.BACKEND_FAILED
     assert reply.error_msg == 'SystemExit: the driver is gone'
@@ -141,7 +126,7 @@ def test_backend_that_hangs_in_prepare_is_told_and_questions_are_refused(start: 
     settings = {'diagnostics_period_seconds': 0.1, 'stuck_seconds': 0.1}
     world = start(Hanging(['yes'], repeat=True), **settings)
     arrays = world.listen(DiagnosticArray, '/diagnostics')
-    film(world)
+    world.film(0.5)
     wait_until(lambda: world.node.session.stats().stuck != '', 'the model to be stuck')
     reply = world.ask(query='Is it there?')
     assert reply.error_code == Ground.Response.BACKEND_FAILED
@@ -158,7 +143,7 @@ def test_backend_that_hangs_in_prepare_is_told_and_questions_are_refused(start: 
 def test_camera_that_falls_silent_is_told_and_so_is_its_return(start: Start) -> None:
     world = start(ReplayBackend([]), diagnostics_period_seconds=0.1)
     arrays = world.listen(DiagnosticArray, '/diagnostics')
-    film(world)
+    world.film(0.5)
     assert next_status(arrays, 1).level == DiagnosticStatus.OK
     wait_until(lambda: arrays[-1].status[1].message.startswith('no image for 2.'), 'the silence')
     assert arrays[-1].status[1].level == DiagnosticStatus.WARN

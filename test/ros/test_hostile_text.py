@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from support.clips import stamp
-from support.world import World, wait_until
+from support.world import World, image, wait_until
 
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.msg import PointArray, StandingQuery
@@ -32,21 +31,6 @@ HOSTILE = (
 )
 # A line of rcutils: [LEVEL] [time] [name]: text.
 LOG_LINE = re.compile(r'\[(DEBUG|INFO|WARN|ERROR|FATAL)\] \[\d+\.\d+\] \[')
-
-
-def image(seconds: float, **changes: Any) -> Image:
-    header = Header(stamp=convert.time_msg(stamp(seconds)), frame_id='optical')
-    fields = {
-        'header': header, 'width': 16, 'height': 12, 'encoding': 'rgb8', 'step': 48,
-        'data': bytes(16 * 12 * 3),
-    }  # fmt: skip
-    return Image(**{**fields, **changes})
-
-
-def film(world: World, **changes: Any) -> None:
-    publisher = world.publisher(Image, 'image')
-    for i in range(6):
-        world.send(publisher, 'image', image(i / 10, **changes))
 
 
 @pytest.fixture
@@ -79,7 +63,7 @@ def test_model_that_writes_hostile_text_is_quoted(start: Start, written: Callabl
     answer = f'<points coords="0.5 1 500 250">{HOSTILE}</points>'
     world = start(ReplayBackend([answer, HOSTILE]))
     arrays = world.listen(PointArray, '/molmo_ground/points')
-    film(world)
+    world.film(0.5)
     reply = world.ask(query='Where is the red block?')
     assert reply.error_code == Ground.Response.OK
     assert reply.answer == answer  # unchanged: it is the asker's to judge
@@ -90,7 +74,7 @@ def test_model_that_writes_hostile_text_is_quoted(start: Start, written: Callabl
 
 def test_asker_that_writes_hostile_text_is_quoted(start: Start, written: Callable[[], str]) -> None:
     world = start(ReplayBackend(['There are none.'], repeat=True))
-    film(world)
+    world.film(0.5)
     assert world.ask(query=HOSTILE).error_code == Ground.Response.OK
     for fields in ({'camera': HOSTILE}, {'cameras': [HOSTILE]}, {'camera': 'x' * 100_000}):
         reply = world.ask(query=HOSTILE, **fields)
@@ -107,7 +91,7 @@ def test_standing_question_with_hostile_text_is_quoted(
 ) -> None:
     world = start(ReplayBackend(['There are none.'], repeat=True), diagnostics_period_seconds=0.1)
     received = world.listen(DiagnosticArray, '/diagnostics')
-    film(world)
+    world.film(0.5)
     client = world.client.create_client(SetQuery, '/molmo_ground/set_query')
     wait_until(client.service_is_ready, 'the service')
     for fields in (
@@ -131,8 +115,8 @@ def test_camera_that_writes_hostile_text_is_quoted(
 ) -> None:
     world = start(ReplayBackend(['There are none.'], repeat=True), diagnostics_period_seconds=0.1)
     received = world.listen(DiagnosticArray, '/diagnostics')
-    film(
-        world, encoding=HOSTILE, header=Header(stamp=convert.time_msg(stamp(0.0)), frame_id=HOSTILE)
+    world.film(
+        0.5, encoding=HOSTILE, header=Header(stamp=convert.time_msg(stamp(0.0)), frame_id=HOSTILE)
     )
     reply = world.ask(query='How many?')
     assert reply.error_code == Ground.Response.NO_FRAMES
@@ -153,7 +137,7 @@ def test_backend_that_raises_hostile_text_is_quoted(
         raise RuntimeError(HOSTILE)
 
     world = start(ReplayBackend(['yes'], repeat=True, delay=fail))
-    film(world)
+    world.film(0.5)
     reply = world.ask(query='How many?')
     assert reply.error_code == Ground.Response.BACKEND_FAILED
     assert reply.error_msg.isprintable()
@@ -164,7 +148,7 @@ def test_flood_of_queries_is_busy_and_no_flood_of_lines(
     start: Start, written: Callable[[], str]
 ) -> None:
     world = start(ReplayBackend(['There are none.'], repeat=True), queries_per_minute=5)
-    film(world)
+    world.film(0.5)
     replies = [world.ask(query='How many?') for _ in range(25)]
     assert [reply.error_code for reply in replies[:5]] == [Ground.Response.OK] * 5
     assert {reply.error_code for reply in replies[6:]} == {Ground.Response.BUSY}

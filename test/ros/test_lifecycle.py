@@ -16,14 +16,10 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
-from support.clips import stamp
 from support.world import World, wait_until
 
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.errors import BadModel
-from molmo_ground_ros.ros import convert
 from molmo_ground_ros.srv import Ground
 
 Start = Callable[..., World]
@@ -52,15 +48,6 @@ def set_parameters(world: World, **values: Any) -> Any:
     parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
     request = SetParametersAtomically.Request(parameters=parameters)
     return call(world, SetParametersAtomically, 'set_parameters_atomically', request).result
-
-
-def film(world: World, topic: str = 'image', camera: str = 'image', first_s: float = 0.0) -> None:
-    publisher = world.publisher(Image, topic)
-    for number in range(8):
-        header = Header(stamp=convert.time_msg(stamp(first_s + number / 4)), frame_id='optical')
-        message = Image(header=header, width=16, height=12, encoding='rgb8', step=48)
-        message.data = bytes(16 * 12 * 3)
-        world.send(publisher, camera, message)
 
 
 class Backends:
@@ -92,7 +79,7 @@ def test_node_goes_through_its_states_and_answers_only_when_active(start: Start)
     assert world.node.session is not None
     world.node.session.wait_ready(20.0)
     assert change(world, ACTIVATE)
-    film(world)
+    world.film(1.75, rate_hz=4.0)
     assert world.ask(query='Is it there?').error_code == Ground.Response.OK
     assert change(world, DEACTIVATE)
     assert world.client.count_subscribers('/image') == 0
@@ -114,7 +101,7 @@ def test_transition_that_the_state_does_not_allow_is_refused(start: Start, trans
     world = start(ReplayBackend(['There are none.']))
     assert not change(world, transition)
     assert state(world) == 'active'
-    film(world)
+    world.film(1.75, rate_hz=4.0)
     assert world.ask(query='Is it there?').error_code == Ground.Response.OK
 
 
@@ -137,7 +124,7 @@ def test_configuring_does_not_wait_for_the_model(start: Start) -> None:
     assert change(world, ACTIVATE)
     assert world.ask(query='Is it there?').error_code == Ground.Response.MODEL_LOADING
     release.set()
-    film(world)
+    world.film(1.75, rate_hz=4.0)
     assert world.node.session.wait_ready(20.0)
     assert world.ask(query='Is it there?').error_code == Ground.Response.OK
 
@@ -154,14 +141,14 @@ def test_node_whose_model_cannot_be_loaded_can_be_cleaned_up_and_configured(star
     world = start(load, ready=False)
     reply = None
     wait_until(lambda: not backends[:-1], 'the first model')
-    film(world)
+    world.film(1.75, rate_hz=4.0)
     reply = world.ask(query='Is it there?')
     assert reply.error_code == Ground.Response.BACKEND_FAILED
     assert 'it is broken' in reply.error_msg
     for transition in (DEACTIVATE, CLEAN_UP, CONFIGURE, ACTIVATE):
         assert change(world, transition)
     assert world.node.session.wait_ready(20.0)
-    film(world)
+    world.film(1.75, rate_hz=4.0)
     assert world.ask(query='Is it there?').error_code == Ground.Response.OK
 
 
@@ -177,9 +164,9 @@ def test_fixed_setting_changes_while_the_node_is_unconfigured(start: Start) -> N
 
 def test_cameras_are_added_and_removed_while_the_node_runs(start: Start) -> None:
     world = start(ReplayBackend(['There are none.'], repeat=True))
-    film(world)
+    world.film(1.75, rate_hz=4.0)
     assert set_parameters(world, image_topics=['image', 'wrist']).successful
-    film(world, 'wrist', 'wrist')
+    world.film(1.75, 'wrist', rate_hz=4.0)
     for camera in ('image', 'wrist'):
         reply = world.ask(query='Is it there?', camera=camera)
         assert (reply.error_code, reply.points.camera) == (Ground.Response.OK, camera)
@@ -207,5 +194,5 @@ def test_topic_that_ros_does_not_take_is_refused_and_the_cameras_stay(start: Sta
     assert not refused.successful
     assert "image_topics = 'no such/name'" in refused.reason
     assert list(world.node.cameras) == ['image']
-    film(world)
+    world.film(1.75, rate_hz=4.0)
     assert world.ask(query='Is it there?').error_code == Ground.Response.OK

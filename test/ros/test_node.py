@@ -24,7 +24,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from support.clips import ZERO_NS, stamp
-from support.world import World, wait_until
+from support.world import World, image, wait_until
 
 from molmo_ground_ros import config
 from molmo_ground_ros.action import Ground as GroundAction
@@ -48,31 +48,15 @@ def time_msg(seconds: float) -> Time:
     return convert.time_msg(stamp(seconds))
 
 
-def image(seconds: float, **changes: Any) -> Image:
-    """A 16x12 rgb8 picture stamped `seconds` after the tests' zero."""
-    fields = {
-        'header': Header(stamp=time_msg(seconds), frame_id='optical'),
-        'width': 16, 'height': 12, 'encoding': 'rgb8', 'step': 48, 'data': bytes(16 * 12 * 3),
-    }  # fmt: skip
-    return Image(**{**fields, **changes})
-
-
 def jpeg(seconds: float) -> CompressedImage:
     data = cv2.imencode('.jpg', np.zeros((12, 16, 3), np.uint8))[1].tobytes()
     header = Header(stamp=time_msg(seconds), frame_id='optical')
     return CompressedImage(header=header, format='jpeg', data=data)
 
 
-def film(world: World, seconds: float = 2.5, topic: str = 'image', camera: str = 'image') -> None:
-    """Publish 10 pictures a second, reliably paced: each is taken in before the next is sent."""
-    publisher = world.publisher(Image, topic)
-    for i in range(round(seconds * 10) + 1):
-        world.send(publisher, camera, image(i / 10))
-
-
 def test_question_about_a_topic_returns_count_stamps_and_pixels(start: Start) -> None:
     world = start(ReplayBackend([RecordedAnswer(GRASPS, logprobs=(-0.01,))]))
-    film(world)
+    world.film()
     reply = world.ask(query=QUESTION)
     assert (reply.error_code, reply.error_msg) == (Ground.Response.OK, '')
     assert reply.answer == GRASPS
@@ -95,7 +79,7 @@ def test_answers_are_published_too(start: Start) -> None:
     world = start(ReplayBackend([GRASPS, TRACKS]))
     points = world.listen(PointArray, '/molmo_ground/points')
     tracks = world.listen(TrackArray, '/molmo_ground/tracks')
-    film(world)
+    world.film()
     counted = world.ask(query=QUESTION)
     tracked = world.ask(query='Track the blocks')
     wait_until(lambda: len(points) == 1 and len(tracks) == 1, 'both messages')
@@ -130,8 +114,8 @@ def test_two_cameras_are_told_apart(start: Start) -> None:
         image_topics=['/left/image', '/right/image'],
         camera_names=['left', 'right'],
     )
-    film(world, 1.0, '/left/image', 'left')
-    film(world, 2.0, '/right/image', 'right')
+    world.film(1.0, '/left/image', 'left')
+    world.film(2.0, '/right/image', 'right')
     assert world.ask(query=QUESTION).points.camera == 'left'
     right = world.ask(query=QUESTION, camera='right')
     assert (right.points.camera, right.frames_used) == ('right', 5)
@@ -169,7 +153,7 @@ def test_bad_request_is_refused_with_its_values(
     start: Start, request_fields: dict[str, Any], code: str, message: str
 ) -> None:
     world = start(ReplayBackend([]))
-    film(world)
+    world.film()
     reply = world.ask(**{'query': QUESTION, **request_fields})
     assert reply.error_code == getattr(Ground.Response, code), reply.error_msg
     assert message in reply.error_msg
@@ -178,7 +162,7 @@ def test_bad_request_is_refused_with_its_values(
 
 def test_span_of_the_past_is_answered_from_its_own_frames(start: Start) -> None:
     world = start(ReplayBackend(['<points coords="0.5 1 100 100">x</points>']))
-    film(world)
+    world.film()
     reply = world.ask(query='Point to x', start=time_msg(1.0), end=time_msg(2.0))
     assert reply.points.points[0].stamp == time_msg(1.5)
     assert reply.frames_used == 3
@@ -213,7 +197,7 @@ def test_over_the_queue_is_busy_and_nothing_is_lost(start: Start) -> None:
     gate = threading.Event()
     backend = ReplayBackend(['yes'], repeat=True, delay=lambda: _hold(gate))
     world = start(backend, queue_size=1)
-    film(world, 1.0)
+    world.film(1.0)
     first = world.ask_async(query=QUESTION)
     wait_until(lambda: bool(backend.prompts), 'the first question to start')
     second = world.ask_async(query=QUESTION)
@@ -231,7 +215,7 @@ def _hold(gate: threading.Event) -> None:
 def test_each_of_many_requests_at_once_gets_its_reply(start: Start) -> None:
     gate = threading.Event()
     world = start(ReplayBackend(['yes'], repeat=True, delay=lambda: _hold(gate)))
-    film(world, 0.5)
+    world.film(0.5)
     # A client's reader gets the replies to all clients of a service, and keeps the last `depth`.
     qos = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
     clients = [
@@ -275,7 +259,7 @@ def test_raising_backend_gives_the_cause_and_the_next_question_works(start: Star
             raise RuntimeError('CUDA error: out of memory')
 
     world = start(ReplayBackend(['yes'], repeat=True, delay=fail_once))
-    film(world, 0.5)
+    world.film(0.5)
     failed = world.ask(query=QUESTION)
     assert failed.error_code == Ground.Response.BACKEND_FAILED
     assert 'CUDA error: out of memory' in failed.error_msg
@@ -290,7 +274,7 @@ def test_loading_and_failed_loading_are_answers_too(start: Start) -> None:
         raise BadModel('somewhere', 'config.json is missing')
 
     world = start(load, ready=False)
-    film(world, 0.5)
+    world.film(0.5)
     assert world.ask(query=QUESTION).error_code == Ground.Response.MODEL_LOADING
     loaded.set()
     with pytest.raises(BadModel):
@@ -304,7 +288,7 @@ def test_closing_the_node_answers_open_questions(start: Start) -> None:
     gate = threading.Event()
     backend = ReplayBackend(['yes'], delay=lambda: _hold(gate))
     world = start(backend)
-    film(world, 0.5)
+    world.film(0.5)
     waiting = world.ask_async(query=QUESTION)
     wait_until(lambda: bool(backend.prompts), 'the question to start')
     closer = threading.Thread(target=world.node.close)
@@ -338,7 +322,7 @@ def test_action_reports_progress_and_succeeds(start: Start) -> None:
         assert steps.acquire(timeout=PATIENCE_S)
 
     world = start(ReplayBackend([GRASPS], delay=step))
-    film(world)
+    world.film()
     feedback: list[Any] = []
     handle = send_goal(world, feedback, query=QUESTION)
     for _ in range(GRASPS.index(';') + 2):
@@ -360,7 +344,7 @@ def test_cancel_stops_the_model_at_the_next_token(start: Start) -> None:
     steps = threading.Semaphore(0)
     backend = ReplayBackend([GRASPS, 'yes'], delay=lambda: _hold_step(steps))
     world = start(backend)
-    film(world, 0.5)
+    world.film(0.5)
     handle = send_goal(world, query=QUESTION)
     wait_until(lambda: bool(backend.prompts), 'the model to start')
     canceling = handle.cancel_goal_async()
@@ -401,7 +385,7 @@ def set_parameter(world: World, name: str, value: Any) -> Any:
 
 def test_live_parameter_changes_what_comes_after(start: Start) -> None:
     world = start(ReplayBackend(['There are none.'], repeat=True))
-    film(world, 0.5)
+    world.film(0.5)
     assert set_parameter(world, 'max_new_tokens', 2).successful
     assert world.ask(query=QUESTION).truncated
 
@@ -462,7 +446,7 @@ def test_simulated_time_that_jumps_back_clears_the_buffer(start: Start) -> None:
     clock = world.publisher(Clock, '/clock')
     clock.publish(Clock(clock=time_msg(10)))
     wait_until(lambda: world.node.get_clock().now().nanoseconds > ZERO_NS, 'simulated time')
-    film(world, 1.0)
+    world.film(1.0)
     assert world.ask(query=QUESTION).frames_used == 3
     clock.publish(Clock(clock=time_msg(0)))
     wait_until(
@@ -484,7 +468,7 @@ def test_looped_recording_starts_over(start: Start) -> None:
 def test_diagnostics_tell_model_and_cameras(start: Start) -> None:
     world = start(ReplayBackend(['yes']), diagnostics_period_seconds=0.1)
     received = world.listen(DiagnosticArray, '/diagnostics')
-    film(world, 0.5)
+    world.film(0.5)
     world.ask(query=QUESTION)
 
     def values() -> dict[str, str]:
@@ -502,7 +486,7 @@ def test_diagnostics_tell_what_the_model_is_busy_with(start: Start) -> None:
     backend = ReplayBackend([GRASPS], delay=lambda: _hold_step(steps))
     world = start(backend, diagnostics_period_seconds=0.1)
     received = world.listen(DiagnosticArray, '/diagnostics')
-    film(world, 0.5)
+    world.film(0.5)
 
     def values() -> dict[str, str]:
         return {v.key: v.value for v in received[-1].status[0].values} if received else {}
@@ -532,7 +516,7 @@ def test_diagnostics_tell_rate_gaps_and_age_of_a_camera(start: Start) -> None:
 
     wait_until(lambda: values().get('rate_hz') == '0.00', 'a camera without images')
     assert (values()['silent_s'], values()['newest_age_s']) == ('nan', 'nan')
-    film(world, 0.5)
+    world.film(0.5)
     world.send(world.publisher(Image, 'image'), 'image', image(3.0))
     clock.publish(Clock(clock=time_msg(4.5)))
     wait_until(lambda: values().get('newest_age_s') == '1.500', 'the age of the newest image')

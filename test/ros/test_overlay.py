@@ -71,6 +71,9 @@ def test_question_and_count_stand_below():
 def test_image_of_any_size_is_drawn_on(size):
     image = np.zeros((*size, 3), np.uint8)
     overlay.draw(scene_of_points(point_array(grounded(3.0, 1, 5, 5))), image)
+    assert image.shape == (*size, 3)
+    # The point lies in the larger ones, and in none of the smallest one's pixels.
+    assert image.any() == (size != (1, 1))
 
 
 def test_message_is_the_image_stamped_with_its_frame():

@@ -252,5 +252,23 @@ def test_demo_prints_the_answer_beside_the_truth(tmp_path: Path) -> None:
     assert (tmp_path / 'sheet.png').stat().st_size > 10_000
 
 
+def test_demo_counts_grasps_as_they_happen(tmp_path: Path) -> None:
+    pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
+    done = subprocess.run(
+        [sys.executable, '-m', 'tools.demo', '--sheet', str(tmp_path / 'sheet.png')],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, done.stderr
+    live = [line.split() for line in done.stdout.splitlines() if 'live: number' in line]
+    assert [words[2] for words in live] == ['1', '2', '3'][: len(live)]
+    # The third may come too late on a machine that is busy.
+    assert len(live) >= 2, done.stdout
+    for words, grasp_s in zip(live, (5.86, 9.32, 15.81), strict=False):
+        assert abs(float(words[4]) - grasp_s) <= 0.5
+
+
 def test_demo_fails_where_no_count_comes_back(tmp_path: Path) -> None:
     assert demo('I see a robot.', tmp_path).returncode == 1

@@ -12,15 +12,11 @@ pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUT
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
-from support.clips import stamp
 from support.world import World, wait_until
 
 from molmo_ground_ros.action import Ground as GroundAction
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.msg import PointArray
-from molmo_ground_ros.ros import convert
 from molmo_ground_ros.srv import Ground
 
 Start = Callable[..., World]
@@ -33,12 +29,7 @@ def world(start: Start) -> World:
     """Three cameras, of which the roof's has sent nothing."""
     world = start(ReplayBackend([ONE], repeat=True), image_topics=CAMERAS)
     for camera in CAMERAS[:2]:
-        publisher = world.publisher(Image, camera)
-        for number in range(5):
-            header = Header(stamp=convert.time_msg(stamp(number / 4)), frame_id=f'{camera}_optical')
-            message = Image(header=header, width=16, height=12, encoding='rgb8', step=48)
-            message.data = bytes(16 * 12 * 3)
-            world.send(publisher, camera, message)
+        world.film(1.0, camera, rate_hz=4.0, frame_id=f'{camera}_optical')
     return world
 
 

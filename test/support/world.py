@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from support import domain  # noqa: F401 - sets the domain before rclpy reads it
+from support.clips import stamp
 
 rclpy = pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 
@@ -27,6 +28,23 @@ def wait_until(ready: Callable[[], bool], what: str = 'condition') -> None:
     while not ready():
         assert time.monotonic() < deadline, f'timed out waiting for {what}'
         time.sleep(0.001)
+
+
+def image(seconds: float, frame_id: str = 'optical', **changes: Any) -> Any:
+    """A black rgb8 image of 16x12 pixels as a message, stamped `seconds` after the tests' zero.
+
+    changes: fields that differ.
+    """
+    from sensor_msgs.msg import Image
+    from std_msgs.msg import Header
+
+    from molmo_ground_ros.ros import convert
+
+    fields = {
+        'header': Header(stamp=convert.time_msg(stamp(seconds)), frame_id=frame_id),
+        'width': 16, 'height': 12, 'encoding': 'rgb8', 'step': 48, 'data': bytes(16 * 12 * 3),
+    }  # fmt: skip
+    return Image(**{**fields, **changes})
 
 
 @dataclass
@@ -74,6 +92,24 @@ class World:
             return future.result()
 
         return reply
+
+    def film(
+        self,
+        seconds: float = 2.5,
+        topic: str = 'image',
+        camera: str = '',
+        rate_hz: float = 10.0,
+        **changes: Any,
+    ) -> None:
+        """Publish images from the tests' zero on; each is taken in before the next is sent.
+
+        camera: its name, if that is not the topic. changes: as `image` takes them.
+        """
+        from sensor_msgs.msg import Image
+
+        publisher = self.publisher(Image, topic)
+        for number in range(round(seconds * rate_hz) + 1):
+            self.send(publisher, camera or topic, image(number / rate_hz, **changes))
 
     def send(self, publisher: Any, camera: str, message: Any) -> None:
         """Publish an image, once, and wait until the node has taken it in."""
