@@ -18,8 +18,8 @@ from pathlib import Path
 from tools.setup.steps import ROOT, SetupError, Stamp, reported, require_compiler, run
 
 PACKAGE = 'molmo_ground_ros'
-# What no wheel holds, and is built first.
-TF2_MSGS = ROOT / 'tools' / 'setup' / 'tf2_msgs'
+# Packages of messages that no wheel holds, and that are built first: a folder for each.
+MESSAGES = ROOT / 'tools' / 'setup' / 'messages'
 SOURCES = ('CMakeLists.txt', 'package.xml', 'msg/*.msg', 'srv/*.srv', 'action/*.action')
 # The wheels were built in /opt/python/cp311-cp311 or the like, and their CMake files still say so.
 WHEEL_BUILDER = re.compile(
@@ -105,7 +105,7 @@ def main() -> None:
     work = prefix / 'setup'
     purelib = Path(sysconfig.get_path('purelib'))
     sources = [path for pattern in SOURCES for path in ROOT.glob(pattern)]
-    sources += [*TF2_MSGS.rglob('*.*'), Path(__file__), ROOT / 'requirements' / 'ros2-jazzy.txt']
+    sources += [*MESSAGES.rglob('*.*'), Path(__file__), ROOT / 'requirements' / 'ros2-jazzy.txt']
     stamp = Stamp(
         work / 'interfaces.stamp',
         sources,
@@ -119,7 +119,8 @@ def main() -> None:
         require_compiler()
         stamp.clear()
         point_to_own_headers(prefix / 'share')
-        build(TF2_MSGS, prefix, work / 'tf2_msgs')
+        for package in sorted(MESSAGES.iterdir()):
+            build(package, prefix, work / package.name)
         build(ROOT, prefix, work)
         join_with_source(purelib)
         stamp.write()
