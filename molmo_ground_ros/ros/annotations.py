@@ -25,12 +25,12 @@ from molmo_ground_ros.ros.scene import Scene
 
 
 def foxglove_types() -> Mapping[str, Any] | None:
-    """Foxglove's message types by name; None where foxglove_msgs is not installed."""
+    """Foxglove's message types by name; None where foxglove_msgs does not have all of them."""
     try:
         module = importlib.import_module('foxglove_msgs.msg')
-    except ModuleNotFoundError:
+        types = {name: getattr(module, name.rpartition('/')[2]) for name in TYPES if name != TIME}
+    except (ModuleNotFoundError, AttributeError):
         return None
-    types = {name: getattr(module, name.rpartition('/')[2]) for name in TYPES if name != TIME}
     return {**types, TIME: Time}
 
 

@@ -115,3 +115,11 @@ def test_types_come_from_ros_where_foxglove_msgs_is_installed(monkeypatch):
 def test_without_foxglove_msgs_there_are_no_types(monkeypatch):
     monkeypatch.setitem(sys.modules, 'foxglove_msgs.msg', None)
     assert foxglove_types() is None
+
+
+def test_a_foxglove_msgs_that_lacks_a_type_counts_as_none(monkeypatch):
+    # As the one that the set-up builds: it holds no more than the message of video topics.
+    module = ModuleType('foxglove_msgs.msg')
+    module.CompressedVideo = type('CompressedVideo', (), {})
+    monkeypatch.setitem(sys.modules, 'foxglove_msgs.msg', module)
+    assert foxglove_types() is None
