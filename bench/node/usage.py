@@ -62,7 +62,6 @@ class MemoryWatch:
 
     def slope_mb_per_10min(self) -> float | None:
         """How fast memory grew after WARM_UP_S; None where less than as long again was measured."""
-        began_s = self._samples[0][0]
         began_s = min((seconds for seconds, _ in self._samples), default=0.0)
         warm = [sample for sample in self._samples if sample[0] - began_s > WARM_UP_S]
         if not warm or warm[-1][0] - warm[0][0] < WARM_UP_S:
