@@ -208,6 +208,10 @@ class Settings:
     state_file: str = _setting(
         '', 'File that standing questions are remembered in, with their events; empty: none.'
     )
+    events_json: bool = _setting(
+        False, 'Publish the events of standing questions on ~/events_json as well: JSON in a '
+        'std_msgs/String, for rosbridge, MQTT and their kind.',
+    )  # fmt: skip
     diagnostics_period_seconds: float = _setting(
         1.0, 'Time between two messages on /diagnostics.', lowest=0.1, highest=60.0
     )

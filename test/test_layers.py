@@ -105,8 +105,8 @@ ROOMS: Mapping[str, Room] = {
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),
         public='behaviours client replies',
-        private='annotations ask camera_input camera_watch convert depth_buffer depth_input'
-        ' diagnostics'
+        private='annotations ask camera_input camera_watch common_topics convert depth_buffer'
+        ' depth_input detections diagnostics event_bridge'
         ' executor image_bridge image_receiver markers node overlay pairing params places process'
         ' question_server scene standing_server transform_input transitions views',
     ),

@@ -34,10 +34,12 @@ CONFIGURATIONS: tuple[Mapping[str, object], ...] = (
     {'image_transport': 'compressed'},
     {'depth_topics': ['depth/image'], 'target_frame': 'base_link'},
     {'depth_topics': ['depth/image/compressedDepth']},
+    {'events_json': True},
 )
-# What the node uses only where foxglove_msgs and tf2_ros are installed: annotations are published,
-# and tf2_ros offers a picture of the frames that it knows.
-OPTIONAL_TOPIC, OPTIONAL_SERVICE = '~/annotations', 'tf2_frames'
+# What the node uses only where foxglove_msgs, vision_msgs and tf2_ros are installed: it publishes
+# annotations and detections, and tf2_ros offers a picture of the frames that it knows.
+OPTIONAL_TOPICS = {'~/annotations', '~/detections', '~/detections_3d'}
+OPTIONAL_SERVICE = 'tf2_frames'
 # What an asker has no business with.
 NOT_FOR_ASKERS = {'~/transition_event'}
 PACKAGE = 'molmo_ground_ros/'
@@ -108,7 +110,7 @@ def stated(name: str, node: str, namespace: str) -> str:
 
 def names_in_use() -> NamesInUse:
     """What the node uses in any of CONFIGURATIONS."""
-    names = NamesInUse(publish={OPTIONAL_TOPIC}, reply={OPTIONAL_SERVICE})
+    names = NamesInUse(publish=set(OPTIONAL_TOPICS), reply={OPTIONAL_SERVICE})
     for number, settings in enumerate(CONFIGURATIONS):
         context = rclpy.Context()
         rclpy.init(context=context)

@@ -21,6 +21,9 @@ scene         what one answer or event has to show
 overlay       a scene as an image
 markers       a scene in 3-D, for RViz
 annotations   a scene as Foxglove's image annotations
+common_topics a scene in messages that other packages know
+detections    a scene as detections of vision_msgs
+event_bridge  events as JSON, for bridges
 image_bridge  cv_bridge for encodings that we do not know
 places        positions in metres for answers
 depth_input   the depth of one camera: its subscriptions

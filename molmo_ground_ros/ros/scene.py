@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer or an event has to show: the same for overlay, markers and annotations."""
+"""What an answer or an event has to show: the same for every topic that shows it."""
 
 from __future__ import annotations
 
@@ -42,17 +42,20 @@ class Scene:
 
     def stamps_ns(self) -> list[int]:
         """The stamps of all its points, ascending, each once."""
-        return sorted({convert.stamp_ns(point.stamp) for point in self._all_points()})
+        return sorted({convert.stamp_ns(point.stamp) for point, _ in self.labelled()})
 
     def names(self) -> Iterator[tuple[GroundedPoint, str]]:
         """Each of its points that is no track's, with the name it is shown by."""
         for point in self.points:
             yield point, f'#{point.id} {self.label}'.rstrip()
 
-    def _all_points(self) -> Iterator[GroundedPoint]:
-        yield from self.points
+    def labelled(self) -> Iterator[tuple[GroundedPoint, str]]:
+        """All its points, those of tracks included, each with the label it stands under."""
+        for point in self.points:
+            yield point, self.label
         for track in self.tracks:
-            yield from track.points
+            for point in track.points:
+                yield point, track.label
 
 
 def scene_of_points(array: PointArray) -> Scene:

@@ -18,6 +18,7 @@ from molmo_ground_ros.frames.clip_buffer import ClipBuffer
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.standing import Delivery, StandingQuestions, StandingStatus
 from molmo_ground_ros.ros import convert
+from molmo_ground_ros.ros.event_bridge import EventBridge
 from molmo_ground_ros.types import Answer
 
 # Events that may wait in the middleware.
@@ -67,9 +68,11 @@ class StandingServer:
             node.create_service(kind, f'~/{name}', callback, callback_group=group)
         qos = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.RELIABLE)
         self._events = node.create_publisher(msg.Event, '~/events', qos)
+        self._bridge = EventBridge(node)
 
     def questions(self, settings: Settings, buffers: Mapping[str, ClipBuffer]) -> StandingQuestions:
         """The questions of the settings and the state file. Raises BadSetting, BadRequest."""
+        self._bridge.configure(settings.events_json)
         return StandingQuestions(settings, buffers, self)
 
     def hold(self, window: PinnedWindow) -> None:
@@ -87,6 +90,7 @@ class StandingServer:
         for event in delivery.events:
             message = convert.event(delivery, event)
             self._events.publish(message)
+            self._bridge.publish(message)
             self._publishing.show_event(message, window)
 
     def _on_set(self, request: Any, response: Any) -> Any:

@@ -3,7 +3,8 @@
 """What people look at: `~/overlay`, `~/markers` and `~/annotations`, drawn in a thread of its own.
 
 Each is made only while someone subscribes to it. The thread that publishes an answer only puts a
-scene into a queue. Where drawing is slower than the answers, the oldest scenes are left out.
+scene into a queue. Where drawing is slower than the answers, the oldest scenes are left out. The
+messages that programs know (common_topics.py) are made of the same scenes, and none is left out.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from molmo_ground_ros.frames.pinned_window import Decode, PinnedWindow, StoredMe
 from molmo_ground_ros.msg import Event, PointArray, TrackArray
 from molmo_ground_ros.ros import convert, markers, overlay
 from molmo_ground_ros.ros.annotations import SceneAnnotations, foxglove_types
+from molmo_ground_ros.ros.common_topics import CommonTopics
 from molmo_ground_ros.ros.scene import Scene, scene_of_event, scene_of_points, scene_of_tracks
 
 # Scenes that may wait to be drawn.
@@ -56,6 +58,7 @@ class Views:
             self._make_annotations = SceneAnnotations(types)
             kind = type(self._make_annotations.empty())
             self._annotations = node.create_publisher(kind, '~/annotations', ANNOTATIONS_DEPTH)
+        self._common = CommonTopics(node)
         self._changed = threading.Condition()
         # Guarded by _changed. A frame is held with its scene, so that it is not evicted meanwhile.
         self._waiting: deque[tuple[Scene, _HeldFrame | None]] = deque(maxlen=MOST_WAITING)
@@ -94,9 +97,11 @@ class Views:
         self._thread.join(JOIN_TIMEOUT_S)
 
     def _is_watched(self) -> bool:
-        return any(_has_subscribers(p) for p in (self._overlay, self._markers, self._annotations))
+        views = self._overlay, self._markers, self._annotations
+        return self._common.is_watched() or any(_has_subscribers(view) for view in views)
 
     def _show(self, scene: Scene, window: PinnedWindow | None) -> None:
+        self._tried(lambda: self._common.publish(scene))
         frame = self._frame(scene, window) if _has_subscribers(self._overlay) else None
         with self._changed:
             self._waiting.append((scene, frame))
@@ -124,12 +129,15 @@ class Views:
             if self._closed:
                 return False
             scene, frame = self._waiting.popleft()
+        self._tried(lambda: self._publish(scene, frame))
+        return True
+
+    def _tried(self, publish: Callable[[], None]) -> None:
         try:
-            self._publish(scene, frame)
+            publish()
         except Exception as error:  # noqa: BLE001 - the node lives on without a picture
             text = f'cannot show an answer: {describe(error)}'
             self._node.get_logger().error(text, throttle_duration_sec=5.0)
-        return True
 
     def _publish(self, scene: Scene, frame: _HeldFrame | None) -> None:
         if _has_subscribers(self._markers):

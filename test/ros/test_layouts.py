@@ -129,6 +129,7 @@ def test_foxglove_shows_topics_that_the_node_publishes(published: dict[str, str]
         assert kind in (None, known[topic]), topic
     ours = {topic for topic in published if topic.startswith('/molmo_ground/')}
     not_for_people = {topic for topic in ours if '/_action/' in topic}
-    not_for_people.add('/molmo_ground/transition_event')
+    for_programs = 'transition_event', 'point', 'detections', 'detections_3d'
+    not_for_people |= {f'/molmo_ground/{name}' for name in for_programs}
     assert ours - not_for_people - {topic for topic, _ in shown} == set()
     assert '/diagnostics' in {topic for topic, _ in shown}
