@@ -66,7 +66,7 @@ KEYS = (
     'marks',
     # The window's words.
     'text',
-    # null. A person may write 'confirmed', 'wrong', or the right place: 'x y'.
+    # null. A person may write 'confirmed', 'wrong', or the right place: 'x y' or 'x y stamp_ns'.
     'verdict',
 )
 

@@ -128,8 +128,26 @@ def test_table_for_people_has_models_as_rows_and_names_the_rules(pointed, evalua
     assert lines[1].split() == ['Model', 'n', 'F1', 'Recall', 'Precision']
     assert lines[3].split()[:3] == ['right', '4', '100.0']
     assert lines[4].split()[:3] == ['half', '4', '50.0']
-    assert any(line.startswith('GPT-5 (published: article') for line in lines)
+    title = lines.index(
+        'published for Molmo2-VP: measured by others, and of another data set unless yours is '
+        'Molmo2-VP itself'
+    )
+    assert lines[title - 1] == ''
+    published = [place for place, line in enumerate(lines) if line.startswith('GPT-5 (published:')]
+    assert published and min(published) > title
     assert 'Scored by the default rules' in lines[-1]
+
+
+def test_published_rows_are_on_the_page_only_where_they_were_asked_for(pointed, evaluate, tmp_path):
+    path = predictions_file(tmp_path / 'said.jsonl', {f'{v}_red cup': POINTS for v in 'abcd'})
+    page = tmp_path / 'out.html'
+    options = '--data', pointed, '--format', 'videopointeval', '--predictions', path
+    evaluate(*options, '--html', page)
+    assert 'published for' not in page.read_text() and 'GPT-5' not in page.read_text()
+    evaluate(*options, '--html', page, '--published')
+    own, others = page.read_text().split('<h3>published for Molmo2-VP: measured by others, and of')
+    assert 'GPT-5' in others and 'GPT-5' not in own
+    assert '<td>said</td>' in own
 
 
 def test_several_models_are_an_object_by_name(pointed, evaluate, tmp_path):

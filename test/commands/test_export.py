@@ -94,6 +94,15 @@ def test_confirmed_corrected_and_wrong_answers_of_a_file(tmp_path, capsys):
     assert captured.err == ''
 
 
+def test_event_moved_to_another_image_is_exported_with_its_time(tmp_path):
+    moved = record(3, 1, f'320 240 {START + 5 * S}')
+    _, out = export(tmp_path, write_jsonl(tmp_path / 'run1.jsonl', moved, record(4, 2)))
+    (points,), (clip,) = (read(out / name) for name in ('videopoint.jsonl', 'clips.jsonl'))
+    assert points['points'] == [[{'x': 10.0, 'y': 10.0}], [{'x': 50.0, 'y': 50.0}]]
+    assert points['two_fps_timestamps'] == [4.0, 5.0]
+    assert clip['stamps'][1] == {'frame': 10, 'stamp_ns': START + 5 * S}
+
+
 def test_csv_gives_what_json_lines_give(tmp_path):
     records = [record(3, 1), record(4.5, 2, '320 240'), record(6, 3, 'wrong'), track_point(5, 1)]
     _, out = export(tmp_path, write_jsonl(tmp_path / 'run1.jsonl', *records))

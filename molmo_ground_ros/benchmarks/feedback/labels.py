@@ -44,11 +44,13 @@ _TASKS = tuple(task.name.lower() for task in Task)
 # The states of a window that has points.
 _STATES = ('answered', 'truncated')
 _INTEGER = re.compile(r'[-+]?[0-9]{1,20}')
-_VERDICTS = "neither empty, 'confirmed', 'wrong' nor a corrected 'x y' in pixels"
+_VERDICTS = (
+    "neither empty, 'confirmed', 'wrong' nor a corrected place in pixels: 'x y', or 'x y stamp_ns'"
+)
 
 
 class Verdict(enum.Enum):
-    """What a person says about a point. A corrected point is RIGHT, at its new place."""
+    """What a person says about a point. A corrected point is RIGHT, at its new place and stamp."""
 
     UNSEEN = enum.auto()  # nobody has looked at it
     RIGHT = enum.auto()
@@ -66,13 +68,22 @@ class QuestionKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """The right place of a point."""
+
+    x: float  # source pixels
+    y: float
+    stamp_ns: int | None = None  # of the right image; None if it is that of the record
+
+
+@dataclass(frozen=True, slots=True)
 class LabelRow:
     """One event, or one point of a track, as corrected by the person."""
 
     question: QuestionKey
     query: str
     task: str  # small letters
-    stamp_ns: int
+    stamp_ns: int  # after the person's correction
     id: int  # of the event or the track
     label: str
     x: float  # source pixels, after the person's correction
@@ -102,15 +113,15 @@ def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
     """A checked row. source: the recording that the record is of.
 
     Raises BadField with the column and its value: a missing column; no number, or not a finite one;
-    a stamp outside its window; a window that is empty or longer than 63 s; an unknown verdict; a
-    point outside its image, unless it is marked as wrong. Raises BadQuestion for a query or label
-    that cannot be asked.
+    a stamp outside its window, also a corrected one; a window that is empty or longer than 63 s; an
+    unknown verdict; a point outside its image, unless it is marked as wrong. Raises BadQuestion for
+    a query or label that cannot be asked.
     """
     question = _question(record, source)
-    stamp_ns, start_ns, end_ns = _window(record)
+    start_ns, end_ns = _window(record)
     width, height = _positive(record, 'image_width'), _positive(record, 'image_height')
-    verdict, place = _verdict(record)
-    x, y = place or (_number(record, 'x'), _number(record, 'y'))
+    verdict, right = _verdict(record)
+    x, y = (right.x, right.y) if right else (_number(record, 'x'), _number(record, 'y'))
     is_inside = 0 <= x <= width and 0 <= y <= height
     if verdict is not Verdict.WRONG and not is_inside:
         raise BadField('x y', f'{x:g} {y:g}', f'is outside the image of {width} x {height}')
@@ -122,7 +133,7 @@ def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
         question=question,
         query=query,
         task=_choice(record, 'task', _TASKS),
-        stamp_ns=stamp_ns,
+        stamp_ns=_stamp(record, right, start_ns, end_ns),
         id=_integer(record, 'id'),
         label=label,
         x=x,
@@ -136,15 +147,24 @@ def read_row(record: Mapping[str, Any], source: str) -> LabelRow:
     )
 
 
-def _window(record: Mapping[str, Any]) -> tuple[int, int, int]:
-    """The stamp, and the start and end of its window, nanoseconds."""
-    stamp_ns = _integer(record, 'stamp_ns')
+def _window(record: Mapping[str, Any]) -> tuple[int, int]:
+    """The start and end of the window, nanoseconds."""
     start_ns, end_ns = _integer(record, 'window_start_ns'), _integer(record, 'window_end_ns')
     if not 0 < end_ns - start_ns <= MAX_WINDOW_NS:
         raise BadField('window_end_ns', end_ns, 'is not within 63 s after window_start_ns')
+    return start_ns, end_ns
+
+
+def _stamp(record: Mapping[str, Any], right: Correction | None, start_ns: int, end_ns: int) -> int:
+    """The stamp of the point, or the one that the person gave in its place; both in the window."""
+    stamp_ns = _integer(record, 'stamp_ns')
     if not start_ns <= stamp_ns <= end_ns:
         raise BadField('stamp_ns', stamp_ns, 'is not in its window')
-    return stamp_ns, start_ns, end_ns
+    if right is None or right.stamp_ns is None:
+        return stamp_ns
+    if not start_ns <= right.stamp_ns <= end_ns:
+        raise BadField('verdict', record['verdict'], 'its stamp is not in the window')
+    return right.stamp_ns
 
 
 def read_unreadable(record: Mapping[str, Any], source: str) -> UnreadableRow | None:
@@ -165,8 +185,8 @@ def _question(record: Mapping[str, Any], source: str) -> QuestionKey:
     )
 
 
-def _verdict(record: Mapping[str, Any]) -> tuple[Verdict, tuple[float, float] | None]:
-    """The verdict, and the corrected place in pixels if the person gave one."""
+def _verdict(record: Mapping[str, Any]) -> tuple[Verdict, Correction | None]:
+    """The verdict, and the right place if the person gave one."""
     value = _value(record, 'verdict')
     words = '' if value is None else value
     if not isinstance(words, str):
@@ -178,14 +198,24 @@ def _verdict(record: Mapping[str, Any]) -> tuple[Verdict, tuple[float, float] | 
             return Verdict.RIGHT, None
         case ['wrong']:
             return Verdict.WRONG, None
-        case [x, y]:
-            try:
-                place = float(x), float(y)
-            except ValueError:
-                place = math.nan, math.nan
-            if all(math.isfinite(coordinate) for coordinate in place):
-                return Verdict.RIGHT, place
+        case [x, y, *stamps] if len(stamps) <= 1:
+            right = _correction(x, y, *stamps)
+            if right is not None:
+                return Verdict.RIGHT, right
     raise BadField('verdict', value, _VERDICTS)
+
+
+def _correction(x: str, y: str, stamp: str = '') -> Correction | None:
+    """The place that a person wrote; None where it is none."""
+    if stamp and not _INTEGER.fullmatch(stamp):
+        return None
+    try:
+        place = float(x), float(y)
+    except ValueError:
+        return None
+    if not all(math.isfinite(coordinate) for coordinate in place):
+        return None
+    return Correction(*place, int(stamp) if stamp else None)
 
 
 def _value(record: Mapping[str, Any], column: str) -> Any:

@@ -32,6 +32,7 @@ _PERCENT = 100.0
 class PublishedRow:
     """The scores of one model on one benchmark, from one source."""
 
+    benchmark: str
     model: str
     group: str  # as the source groups it, e.g. 'API Only'
     source: str  # e.g. 'paper, Table 4'
@@ -77,4 +78,5 @@ def _row(table: Mapping[str, Any], row: list[Any], benchmark: str, where: str) -
         for (name, metric), value in zip(table['columns'], values, strict=True)
         if name == benchmark
     }
-    return PublishedRow(model, group, f'{table["source"]}, {table["table"]}', where, scores)
+    source = f'{table["source"]}, {table["table"]}'
+    return PublishedRow(benchmark, model, group, source, where, scores)

@@ -36,6 +36,8 @@ TITLES = {
 _Line = tuple[str, str, Mapping[str, str]]  # name, number of examples, cells by metric
 
 _NONE = '-'
+# What published rows are, beside rows that were measured.
+_ELSEWHERE = 'measured by others, and of another data set unless yours is'
 _TALLY = {
     'unanswered': 'unanswered, and counted as wrong',
     'truncated': 'cut off by the limit of tokens',
@@ -78,10 +80,15 @@ def tables(
 ) -> list[Table]:
     """One table of all models, then for each model one by category and one by true count.
 
-    name: of the data. beside: published rows, which are marked and stand below the others.
+    name: of the data. beside: published rows, which are marked and stand in a table of their own,
+    because they are of the benchmark's data and not of what was scored here.
     """
     models = [_line(result.name, result.summary.all) for result in results]
-    all_tables = [_table(name, 'Model', [*models, *map(_published, beside)])]
+    all_tables = [_table(name, 'Model', models)]
+    if beside:
+        benchmark = beside[0].benchmark
+        title = f'{MARK} for {benchmark}: {_ELSEWHERE} {benchmark} itself'
+        all_tables.append(_table(title, 'Model', [_published(row) for row in beside]))
     for result in results:
         if result.summary.categories:
             categories = [_line(row.name, row) for row in result.summary.categories]

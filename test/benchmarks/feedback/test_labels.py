@@ -60,6 +60,13 @@ def test_verdict_is_what_a_person_wrote(verdict, expected, place):
     assert (checked.x, checked.y) == place
 
 
+def test_corrected_place_may_be_in_another_image_of_the_window():
+    checked = row(verdict=f'320.5 100 {4 * S + 1}')
+    assert (checked.x, checked.y, checked.stamp_ns) == (320.5, 100, 4 * S + 1)
+    assert checked.verdict is Verdict.RIGHT
+    assert row(verdict='320.5 100').stamp_ns == 3 * S
+
+
 def test_cells_of_a_csv_are_read_as_json_values_are():
     cells = {name: str(value) for name, value in RECORD.items()}
     assert read_row(cells, 'run1') == read_row(RECORD, 'run1')
@@ -81,7 +88,13 @@ def test_missing_column_is_named(column):
         pytest.param({'x': 10**400}, 'x = 1000', id='a number beyond a float'),
         pytest.param({'verdict': 'maybe'}, "verdict = 'maybe'", id='unknown verdict'),
         pytest.param({'verdict': 'nan 3'}, "verdict = 'nan 3'", id='a correction that is NaN'),
-        pytest.param({'verdict': '3 4 5'}, "verdict = '3 4 5'", id='three numbers'),
+        pytest.param({'verdict': '3 4 5 6'}, "verdict = '3 4 5 6'", id='four numbers'),
+        pytest.param({'verdict': '3 4 5e9'}, "verdict = '3 4 5e9'", id='a stamp that is rounded'),
+        pytest.param(
+            {'verdict': '3 4 60000000001'},
+            "verdict = '3 4 60000000001': its stamp is not in the window",
+            id='moved out of the window',
+        ),
         pytest.param({'verdict': 1}, 'verdict = 1', id='a verdict that is a number'),
         pytest.param({'x': 640.5}, 'outside the image of 640 x 480', id='point off the image'),
         pytest.param({'verdict': '-1 5'}, "'-1 5': is outside", id='corrected off the image'),
