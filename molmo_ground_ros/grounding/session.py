@@ -212,6 +212,8 @@ class Session:
             self._check_open()
             job = Job(question, shared(window, query, self._open_jobs()), timeout_ns)
             self._queue.append(job)
+            if self._pass is not None:
+                self._pass.give_way()
             self._changed.notify_all()
         return job
 

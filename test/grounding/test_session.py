@@ -207,8 +207,8 @@ def test_full_queue_is_busy_at_once(open_session: Opened) -> None:
 def test_deadline_answers_while_the_backend_hangs(open_session: Opened) -> None:
     gate = Gate()
     session = open_session(gate, queue_size=1)
-    hanging = session.submit(QUESTION, 50_000_000)
-    queued = session.submit(QUESTION, 60_000_000)
+    hanging = session.submit(QUESTION, 500_000_000)
+    queued = session.submit(QUESTION, 600_000_000)
     for job, stage in ((hanging, 'generating'), (queued, 'queued')):
         with pytest.raises(TimedOut, match=stage):
             job.result()
@@ -220,7 +220,7 @@ def test_deadline_answers_while_the_backend_hangs(open_session: Opened) -> None:
 def test_timed_out_job_stops_at_the_next_token(open_session: Opened) -> None:
     gate = Gate()
     session = open_session(gate)
-    job = session.submit(QUESTION, 50_000_000)
+    job = session.submit(QUESTION, 500_000_000)
     with pytest.raises(TimedOut):
         job.result()
     gate.open.set()

@@ -12,6 +12,7 @@ import pytest
 from support.clips import empty_buffer, raw, stamp
 from support.standing import PLAIN, QUESTION, Collector, TruthfulBackend
 
+from molmo_ground_ros.backends.base import Generation
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import BackendError, ModelStuck, WindowNotCovered
 from molmo_ground_ros.grounding import session as sessions
@@ -101,9 +102,52 @@ def test_callers_go_first_and_a_pass_takes_no_place_in_the_queue(lab) -> None:
     gate.closed = False
     gate.open.set()
     assert all(isinstance(job.result(), Answer) for job in jobs)
-    made.wait(lambda: len(made.deliveries) == 2)
+    # The pass that was under way gave way, and is made again with what came since.
+    made.wait(lambda: made.deliveries)
     order = [prompts[0] for *_, prompts in gate.calls]
     assert ['cups' in prompt for prompt in order] == [False, True, True, False]
+
+
+class Slow(TruthfulBackend):
+    """Answers standing questions token by token, until it is stopped or `done` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(GRASPS)
+        self.begun, self.done = [], threading.Event()
+
+    def generate(self, clip, prompts, options, on_text):
+        if 'cups' not in prompts[0]:
+            self.begun.append(clip.frames[-1].stamp_ns)
+            while not self.done.wait(0.002):
+                if not on_text(0, ' '):
+                    return [Generation('', stopped=True) for _ in prompts]
+        return super().generate(clip, prompts, options, on_text)
+
+
+def test_a_pass_gives_way_to_a_caller_once_and_is_asked_again(lab) -> None:
+    slow = Slow()
+    made = lab(slow, prepare=False)
+    made.film(0, 20)
+    made.wait(lambda: len(slow.begun) == 1)
+    first = made.session.submit(Query('How many cups are there?'))
+    assert isinstance(first.result(), Answer)
+    made.wait(lambda: len(slow.begun) == 2)
+    # So callers who never pause do not keep it from its answer.
+    second = made.session.submit(Query('How many cups are there?'))
+    assert not second.wait(0.05)
+    slow.done.set()
+    assert isinstance(second.result(), Answer)
+    made.wait(lambda: made.deliveries)
+    status = made.standing.statuses()[0]
+    assert (len(slow.begun), status.failed, status.skipped) == (2, 0, 0)
+    assert [event.point.stamp_ns for event in made.deliveries[0].events] == [stamp(6), stamp(13)]
+    # The next turn gives way again.
+    slow.done.clear()
+    made.film(20, 30)
+    made.wait(lambda: len(slow.begun) == 3)
+    assert isinstance(made.session.submit(Query('How many cups?')).result(), Answer)
+    slow.done.set()
+    made.wait(lambda: len(made.deliveries) == 2)
 
 
 def test_a_pass_that_takes_too_long_ends_and_its_turn_failed(lab) -> None:

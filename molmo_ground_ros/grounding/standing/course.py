@@ -173,6 +173,10 @@ class Course:
         self.turns.take(newest_ns, self.period_ns)
         self.is_behind = self.turns.skipped > skipped
 
+    def give_way(self) -> None:
+        """Give the turn back: the question was stopped for a caller's."""
+        self.turns.give_back(self.period_ns)
+
     def deliver(self, answer: Answer, now_ns: int) -> tuple[Answer, list[Event]]:
         """Join an answer; returns it with the numbers of objects as ids, and the new events.
 
@@ -187,6 +191,7 @@ class Course:
             self.stamps_period_ns = max(answer.end_ns - end_ns, 0)
         self._answered_ns = now_ns
         self.answered += 1
+        self.turns.gave_way = False
         self.last_error = ''
         self.source = AnswerSource(
             label=answer.label,
@@ -202,6 +207,7 @@ class Course:
     def fail(self, error: Exception) -> None:
         """Note that the question was asked and not answered."""
         self.failed += 1
+        self.turns.gave_way = False
         self.last_error = self._why = describe(error)
 
     def numbered(self, event: Event, total: int) -> NumberedEvent:

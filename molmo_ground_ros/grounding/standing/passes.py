@@ -20,6 +20,10 @@ _log = logging.getLogger(__name__)
 Outcome = Answer | GroundError
 
 
+class GaveWay(Canceled):
+    """A standing question was stopped for a caller's, and is asked again after it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StandingPass:
     """One turn of several questions. Its job has the deadline, and is resolved like any other."""
@@ -29,6 +33,11 @@ class StandingPass:
     # As they were when the pass was made.
     questions: tuple[Question, ...]
     job: Job
+
+    def give_way(self) -> None:
+        """Stop at the next token for a caller's question, once for each turn."""
+        if not any(course.turns.gave_way for course in self.courses):
+            self.job.resolve(GaveWay(self.job.progress.stage))
 
 
 def run_pass(grounder: Grounder, due: StandingPass) -> Sequence[Outcome]:

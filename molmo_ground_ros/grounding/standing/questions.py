@@ -17,7 +17,7 @@ from molmo_ground_ros.frames.pinned_window import PinnedWindow
 from molmo_ground_ros.grounding.session_settings import StandingSettings
 from molmo_ground_ros.grounding.standing.course import Course, NumberedEvent, StandingStatus
 from molmo_ground_ros.grounding.standing.entries import Entry, EntryMaker, Remembered
-from molmo_ground_ros.grounding.standing.passes import Outcome, StandingPass
+from molmo_ground_ros.grounding.standing.passes import GaveWay, Outcome, StandingPass
 from molmo_ground_ros.grounding.standing.recall import recall
 from molmo_ground_ros.grounding.standing.request import (
     BadStanding,
@@ -240,6 +240,9 @@ class StandingQuestions:
         """Take an outcome, unless its question was removed or replaced since."""
         owners = [e for e in self._entries.values() if e.courses.get(course.camera) is course]
         if not owners or isinstance(outcome, ShuttingDown):
+            return []
+        if isinstance(outcome, GaveWay):
+            course.give_way()
             return []
         if not isinstance(outcome, Answer):
             course.fail(outcome)

@@ -24,6 +24,8 @@ class Turns:
     skipped: int = 0
     # The stamp of the next turn; 0 before the first.
     next_ns: int = 0
+    # The newest turn was given back, so that it is not given back again.
+    gave_way: bool = False
 
     def begin(self, since_ns: int, newest_ns: int, period_ns: int, window_ns: int) -> None:
         """Set the first turn: one to two periods after `since_ns`, or a window after it.
@@ -44,6 +46,12 @@ class Turns:
         self.due += missed + 1
         self.skipped += missed
         self.next_ns = (newest_ns // period_ns + 1) * period_ns
+
+    def give_back(self, period_ns: int) -> None:
+        """Let the turn that was taken be due again."""
+        self.due -= 1
+        self.next_ns -= period_ns
+        self.gave_way = True
 
     def state(self) -> dict[str, Any]:
         """The counts as JSON."""
