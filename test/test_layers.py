@@ -47,8 +47,9 @@ ROOMS: Mapping[str, Room] = {
     'frames': Room(
         ('storage',),
         'assignment buffer_stats cdr clip_buffer decoded_cache image masks pinned_window'
-        ' sampled_clip video_file video_frame video_packets windows',
-        private='compressed_image jpeg picture_head raw_image',
+        ' h264_order sampled_clip video_file video_frame video_packets windows',
+        private='compressed_image group_decoder held_messages jpeg packet_group'
+        ' picture_head raw_image video_groups',
     ),
     'space': Room(
         (),
@@ -127,7 +128,9 @@ GRAPH = {
 EVERYWHERE = {'cv2', 'numpy'}
 ONLY_IN = {
     'ament_index_python': {'ros'},
-    'av': {'frames/video_file', 'frames/video_frame', 'frames/video_packets'},
+    'av': {
+        f'frames/{name}' for name in ('group_decoder', 'video_file', 'video_frame', 'video_packets')
+    },
     'backports': {'recording/unpack'},
     'builtin_interfaces': {'ros'},
     'compression': {'recording/unpack'},

@@ -21,6 +21,8 @@ class PushOutcome(enum.Enum):
     ZERO_STAMP = 'zero_stamp'
     # Dropped, because it is larger than the buffer.
     TOO_LARGE = 'too_large'
+    # Dropped, a packet of video: no keyframe came before it, or a packet since that was lost.
+    NO_KEYFRAME = 'no_keyframe'
     # Far ahead: held back until the next message shows whether it is an outlier or time jumped.
     FAR_FUTURE = 'far_future'
     # The same, far in the past.
@@ -33,8 +35,8 @@ class PushOutcome(enum.Enum):
 class BufferStats:
     """Counts since construction, and what is held now.
 
-    received = kept + decimated + duplicate + zero_stamp + too_large + far_future + stale +
-    held_back.
+    received = kept + decimated + duplicate + zero_stamp + too_large + no_keyframe +
+    far_future + stale + held_back.
     """
 
     received: int
@@ -43,6 +45,7 @@ class BufferStats:
     duplicate: int
     zero_stamp: int
     too_large: int
+    no_keyframe: int
     # Single messages far ahead, dropped.
     far_future: int
     # Single messages far behind, dropped.
@@ -64,10 +67,12 @@ class BufferStats:
     newest_ns: int
     # Why the newest decoding failed; '' if every frame could be decoded.
     last_error: str
+    # Why packets of video are dropped until a keyframe comes; '' while they are taken.
+    waits_for_keyframe: str
 
 
 COUNTED = (
-    'received', 'kept', 'decimated', 'duplicate', 'zero_stamp', 'too_large', 'far_future', 'stale',
-    'out_of_order', 'gaps', 'evicted', 'undecodable', 'epochs',
+    'received', 'kept', 'decimated', 'duplicate', 'zero_stamp', 'too_large', 'no_keyframe',
+    'far_future', 'stale',    'out_of_order', 'gaps', 'evicted', 'undecodable', 'epochs',
 )  # fmt: skip
 """The fields of BufferStats that count events. The others say what is held now."""

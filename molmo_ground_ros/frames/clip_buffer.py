@@ -14,15 +14,18 @@ from collections import Counter
 
 from molmo_ground_ros.errors import BadArgument, NoFrames, WindowNotCovered, seconds
 from molmo_ground_ros.frames.buffer_stats import COUNTED, BufferStats, PushOutcome
+from molmo_ground_ros.frames.held_messages import HeldMessages
 from molmo_ground_ros.frames.image import decode as decode_image
 from molmo_ground_ros.frames.pinned_window import Decode, PinnedWindow, StoredMessage
+from molmo_ground_ros.frames.video_groups import VideoGroups
+from molmo_ground_ros.frames.video_packets import codec_of
 from molmo_ground_ros.frames.windows import (
     MAX_WINDOW_NS,
     SAMPLE_PERIOD_NS,
     check_span,
     first_full_slot,
 )
-from molmo_ground_ros.types import Clip, EncodedImage
+from molmo_ground_ros.types import Clip, CompressedImage, EncodedImage
 
 # How far a window may reach past the messages that are held.
 SLACK_NS = SAMPLE_PERIOD_NS
@@ -51,6 +54,11 @@ class ClipBuffer:
 
     Windows of one epoch share one sampling grid, which passes through the epoch's first message, so
     that windows which slide over it show the same frames (`windows.sample`).
+
+    Video: packets are put into groups, from a keyframe to before the next (`video_groups`). An
+    image holds its group, so all that it is decoded from stays as long as it does. Decimation and
+    age take images; the bytes of a group count as long as one image of it is held. Packets before
+    the first keyframe, and from a lost one to the next keyframe, are dropped.
 
     Memory: the buffer holds the data object that it is given and copies nothing. Do not change the
     data afterwards.
@@ -86,14 +94,14 @@ class ClipBuffer:
         self.decode = decode
         self._lock = threading.Lock()
         # All fields below are guarded by _lock.
-        self._stamps: list[int] = []  # strictly ascending
-        self._stored: list[StoredMessage] = []  # by the same index as _stamps
+        self._held = HeldMessages()
+        self._stamps, self._stored = self._held.stamps, self._held.stored
+        self._groups = VideoGroups(max_bytes, self._cell_ns)
         # Whether the newest message is dropped when a newer one comes.
         self._newest_is_spare = False
         # The message that is held back, and what it counts as if the next one is not near it.
         self._suspect: StoredMessage | None = None
         self._suspect_outcome = PushOutcome.STALE
-        self._nbytes = 0  # of _stored
         self._counts: Counter[str] = Counter()
         self._last_error = ''
         self._why_empty = 'none has arrived yet'
@@ -101,11 +109,25 @@ class ClipBuffer:
         self._anchor_ns = 0
 
     def push(self, stamp_ns: int, image: EncodedImage, frame_id: str = '') -> PushOutcome:
-        """Take one message, whatever its stamp. Decodes nothing; time does not grow with use."""
-        new = StoredMessage(stamp_ns, frame_id, image)
+        """Take one message, whatever its stamp. Decodes nothing; time does not grow with use.
+
+        Packets of video must come in the order of their decoding.
+        """
+        codec = codec_of(image)
         with self._lock:
             self._counts['received'] += 1
-            return self._admit(new)
+            if codec and isinstance(image, CompressedImage):
+                packet = self._groups.admit(image, codec, stamp_ns)
+                if packet is None:
+                    return self._count(PushOutcome.NO_KEYFRAME)
+                self._held.note_packet(packet)
+                image = packet
+            return self._admit(StoredMessage(stamp_ns, frame_id, image))
+
+    def note_lost(self) -> None:
+        """Take it that the middleware has just lost a message: later packets may build on it."""
+        with self._lock:
+            self._groups.note_lost()
 
     def span(self) -> tuple[int, int] | None:
         """Stamps of the oldest and the newest message held; None where there is none."""
@@ -145,16 +167,18 @@ class ClipBuffer:
                 **{name: self._counts[name] for name in COUNTED},
                 held_back=int(self._suspect is not None),
                 frames=len(self._stamps),
-                nbytes=self._nbytes,
+                nbytes=self._held.nbytes,
                 oldest_ns=self._stamps[0] if self._stamps else 0,
                 newest_ns=self._stamps[-1] if self._stamps else 0,
                 last_error=self._last_error,
+                waits_for_keyframe=self._groups.waits,
             )
 
     def clear(self, why: str = 'the buffer was cleared') -> None:
         """Forget all messages and start a new epoch; `why` is in the error of the next reader."""
         with self._lock:
             self._drop_suspect()
+            self._groups.break_off(why)
             self._restart(why)
 
     # All methods below but _drop are called with the lock held.
@@ -202,10 +226,8 @@ class ClipBuffer:
 
     def _restart(self, why: str) -> None:
         self._counts['epochs'] += 1
-        self._stamps.clear()
-        self._stored.clear()
+        self._held.clear()
         self._newest_is_spare = False
-        self._nbytes = 0
         self._why_empty = why
 
     def _place(self, new: StoredMessage) -> PushOutcome:
@@ -220,11 +242,11 @@ class ClipBuffer:
         if self._stamps and new.stamp_ns - self._stamps[-1] > GAP_NS:
             self._counts['gaps'] += 1
         if self._newest_is_spare:
-            self._remove(len(self._stamps) - 1)
+            self._held.remove(len(self._stamps) - 1)
         self._newest_is_spare = bool(self._stamps) and self._same_cell(
             self._stamps[-1], new.stamp_ns
         )
-        self._add(len(self._stamps), new)
+        self._held.add(len(self._stamps), new)
         return PushOutcome.DECIMATED if self._newest_is_spare else PushOutcome.KEPT
 
     def _insert(self, new: StoredMessage) -> PushOutcome:
@@ -235,7 +257,7 @@ class ClipBuffer:
         around = self._stamps[max(at - 1, 0) : at + 1]
         if any(self._same_cell(stamp_ns, new.stamp_ns) for stamp_ns in around):
             return PushOutcome.DECIMATED
-        self._add(at, new)
+        self._held.add(at, new)
         if at == 0:
             self._anchor_ns = new.stamp_ns
         return PushOutcome.KEPT
@@ -245,18 +267,9 @@ class ClipBuffer:
 
     def _evict(self) -> None:
         oldest_ns = self._stamps[-1] - self._horizon_ns
-        while self._stamps[0] < oldest_ns or self._nbytes > self._max_bytes:
-            self._remove(0)
+        while self._stamps[0] < oldest_ns or self._held.nbytes > self._max_bytes:
+            self._held.remove(0)
             self._counts['evicted'] += 1
-
-    def _add(self, at: int, new: StoredMessage) -> None:
-        self._stamps.insert(at, new.stamp_ns)
-        self._stored.insert(at, new)
-        self._nbytes += new.image.nbytes
-
-    def _remove(self, at: int) -> None:
-        del self._stamps[at]
-        self._nbytes -= self._stored.pop(at).image.nbytes
 
     def _count(self, outcome: PushOutcome) -> PushOutcome:
         self._counts[outcome.value] += 1
@@ -289,6 +302,6 @@ class ClipBuffer:
                     # It was evicted since, or dropped by another reader.
                     continue
                 self._newest_is_spare = self._newest_is_spare and at < len(self._stamps) - 1
-                self._remove(at)
+                self._held.remove(at)
                 self._counts['undecodable'] += 1
                 self._why_empty = f'the last one could not be decoded: {error}'

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.frames.image import decode as decode_image
+from molmo_ground_ros.frames.packet_group import VideoImage
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import EncodedImage
 
@@ -19,7 +20,7 @@ from molmo_ground_ros.types import EncodedImage
 @dataclass(frozen=True, slots=True)
 class _Decoded:
     # Held, so that no other message can get the same identity.
-    encoded: EncodedImage
+    identity: object
     pixels: NDArray[np.uint8]
 
     @property
@@ -47,12 +48,13 @@ class DecodedCache:
 
     def decode(self, encoded: EncodedImage) -> NDArray[np.uint8]:
         """(H, W, 3) RGB, not to be written to. Raises ImageError."""
+        identity = encoded.identity if isinstance(encoded, VideoImage) else encoded
         with self._lock:
-            held = self._held.get(id(encoded))
+            held = self._held.get(id(identity))
         if held is not None:
             return held.pixels
         pixels = self._decode(encoded)
         pixels.flags.writeable = False
         with self._lock:
-            self._held.put(id(encoded), _Decoded(encoded, pixels))
+            self._held.put(id(identity), _Decoded(identity, pixels))
         return pixels

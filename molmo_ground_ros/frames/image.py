@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.frames.compressed_image import MAX_PIXELS, decode_compressed
+from molmo_ground_ros.frames.packet_group import VideoImage
 from molmo_ground_ros.frames.raw_image import DEPTH_ENCODINGS, ENCODINGS, decode_raw
 from molmo_ground_ros.types import EncodedImage, RawImage
 
@@ -35,6 +36,9 @@ def decode(image: EncodedImage) -> NDArray[np.uint8]:
     by their own first bytes. Of `format` only two things matter: `compressedDepth`, which is
     refused, and a mosaic's encoding that was not converted (`bayer_rggb8; jpeg compressed `). A
     JPEG without the marker of its end is read if all its pixels are there.
-    Raises ImageError.
+    A packet of video in its group: see group_decoder.
+    Raises ImageError, and MissingPackage where video cannot be decoded.
     """
+    if isinstance(image, VideoImage):
+        return image.decode()
     return decode_raw(image) if isinstance(image, RawImage) else decode_compressed(image)

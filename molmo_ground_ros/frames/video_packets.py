@@ -33,17 +33,23 @@ _H264_IDR, _H264_SLICES = 5, range(1, 6)
 _HEVC_IRAP, _HEVC_SLICES = range(16, 24), range(32)
 _SEQUENCE_HEADER = 1
 _THREADS = 2
+# First units of packets: the parameters, the access unit delimiter, and slices and messages (SEI).
+_H264_FIRST = (1, 5, 6, 7, 8, 9)
+_HEVC_FIRST = (0, 1, 19, 20, 21, 32, 33, 34, 35, 39)
 
 
 def codec_of(image: EncodedImage) -> str:
-    """FFmpeg's name of the decoder if the image is a packet of video, else ''."""
+    """FFmpeg's name of the decoder if the image is a packet of video, else ''.
+
+    By the format; where that names no codec, H.264 and H.265 by their first bytes.
+    """
     if not isinstance(image, CompressedImage):
         return ''
-    head = bytes(memoryview(image.data)[:4])  # type: ignore[arg-type]
+    head = bytes(memoryview(image.data)[:6])  # type: ignore[arg-type]
     if head.startswith(_PICTURES):
         return ''
     form = image.format.lower()
-    return next((name for said, name in _CODECS if said.search(form)), '')
+    return next((name for pattern, name in _CODECS if pattern.search(form)), _by_bytes(head))
 
 
 def is_keyframe(codec: str, data: bytes | memoryview) -> bool:
@@ -64,8 +70,11 @@ def is_keyframe(codec: str, data: bytes | memoryview) -> bool:
 class PacketDecoder:
     """Decodes packets in their order, from a keyframe on. For one thread."""
 
-    def __init__(self, codec: str) -> None:
-        """Raises ImageError where there is no such decoder, MissingPackage."""
+    def __init__(self, codec: str, threads: int = _THREADS) -> None:
+        """Raises ImageError where there is no such decoder, MissingPackage.
+
+        threads: with one, an image comes out with its packet unless the video itself delays it.
+        """
         try:
             import av
         except ImportError as err:
@@ -74,7 +83,7 @@ class PacketDecoder:
             context: Any = av.CodecContext.create(codec, 'r')
         except errors() as err:
             raise ImageError(f'there is no decoder {codec} here') from err
-        context.thread_type, context.thread_count = 'AUTO', _THREADS
+        context.thread_type, context.thread_count = 'AUTO', threads
         self._context: VideoCodecContext = context
         self._is_drained = False
 
@@ -112,6 +121,17 @@ class PacketDecoder:
         except errors() as err:
             raise ImageError(f'a packet of video is damaged: {err}') from err
         return [(frame.pts, frame) for frame in frames if frame.pts is not None]
+
+
+def _by_bytes(head: bytes) -> str:
+    """See codec_of; head: the first bytes of a packet."""
+    unit = head[4:] if head.startswith(b'\0' + _START) else head[3:]
+    if not head.startswith((_START, b'\0' + _START)) or len(unit) < 2 or unit[0] & 0x80:
+        return ''
+    # The head of H.265 has two bytes: layer 0, and temporal layer 0 plus 1.
+    if unit[1] == 1 and not unit[0] & 1 and unit[0] >> 1 in _HEVC_FIRST:
+        return 'hevc'
+    return 'h264' if unit[0] & 0x1F in _H264_FIRST else ''
 
 
 def _first_slice(packet: memoryview, slices: range, mask: int, shift: int) -> int | None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.errors import ImageError, seconds
 from molmo_ground_ros.frames.cdr import ImageMessage
+from molmo_ground_ros.frames.h264_order import FrameNumbers
 from molmo_ground_ros.frames.video_frame import errors, pixels
 from molmo_ground_ros.frames.video_packets import PacketDecoder, codec_of, is_keyframe
 from molmo_ground_ros.recording.timeline import Timeline
@@ -37,6 +38,7 @@ class VideoTopic:
         self._ranks[self._order] = np.arange(len(self._order))
         self._codec = ''
         self._decoder: PacketDecoder | None = None
+        self._numbers = FrameNumbers()  # of the packets that were decoded, if they are H.264
         self._next = 0  # rank of the next packet to decode
         self._ready: dict[int, _Decoded] = {}  # decoded images that follow, by stamp
 
@@ -73,10 +75,16 @@ class VideoTopic:
         at_ns = int(self._stamps[index])
         try:
             data = _packet(self._read(index))
+            if self._codec == 'h264' and not self._numbers.follows(data):
+                # The images before it may still be in the decoder.
+                self._keep(decoder.drain(), stamp_ns)
+                raise ImageError('one before it is missing')
             images = decoder.decode(data, at_ns, is_needed=at_ns >= stamp_ns)
         except ImageError as err:
             # All that follows up to the next keyframe builds on it.
             self._decoder = None
+            if stamp_ns in self._ready:
+                return
             raise ImageError(f'it needs the packet of {seconds(at_ns)}: {err}') from err
         self._next += 1
         self._keep(images, stamp_ns)

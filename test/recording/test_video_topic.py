@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,17 @@ import pytest
 pytest.importorskip('rosbags', reason="needs rosbags: pip install 'molmo_ground_ros[bag]'")
 pytest.importorskip('av', reason="needs PyAV: pip install 'molmo_ground_ros[bag]'")
 
-import av
 import numpy as np
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-from support.films import number_of, picture
+from support.films import number_of
+from support.packets import COUNT, ENCODERS, GOP, Packet, packets
 
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.video_packets import is_keyframe
 from molmo_ground_ros.recording import COMPRESSED, LossKind, open_recording
 
-COUNT = 45
-GOP = 15
 PERIOD_NS = 100_000_000
 START_NS = 1_700_000_000_000_000_000
 VIDEO = 'foxglove_msgs/msg/CompressedVideo'
@@ -39,30 +36,6 @@ TYPES.register(get_types_from_msg(
     'std_msgs/Header header\nint32 width\nint32 height\nstring encoding\nuint64 pts\nuint8 flags\n'
     'bool is_bigendian\nuint8[] data', FFMPEG,
 ))  # fmt: skip
-ENCODERS = {
-    'h264': ('libx264', {'tune': 'zerolatency', 'preset': 'ultrafast'}, 'h264'),
-    'h264 with B-frames': ('libx264', {'preset': 'fast', 'x264-params': 'scenecut=0'}, 'h264'),
-    'h265': ('libx265', {'tune': 'zerolatency', 'x265-params': 'log-level=none'}, 'hevc'),
-    'vp9': ('libvpx-vp9', {'deadline': 'realtime', 'cpu-used': '8', 'lag-in-frames': '0'}, 'vp9'),
-    'av1': ('libsvtav1', {'preset': '12', 'svtav1-params': 'pred-struct=1'}, 'libdav1d'),
-}
-Packet = tuple[int, bytes]  # (number of the image, data)
-
-
-def packets(name: str) -> list[Packet]:
-    """COUNT images, each with its number, in the order of the encoder."""
-    codec, options, _ = ENCODERS[name]
-    context: Any = av.CodecContext.create(codec, 'w')
-    context.width, context.height, context.pix_fmt = 64, 64, 'yuv420p'
-    context.time_base, context.framerate = Fraction(1, 10), Fraction(10)
-    context.gop_size, context.options = GOP, options
-    made = list[Packet]()
-    for number in range(COUNT):
-        frame = av.VideoFrame.from_ndarray(picture(number, (64, 64)), format='rgb24')
-        frame = frame.reformat(format='yuv420p')
-        frame.pts = number
-        made += [(packet.pts, bytes(packet)) for packet in context.encode(frame)]
-    return made + [(packet.pts, bytes(packet)) for packet in context.encode(None)]
 
 
 def message(kind: str, number: int, data: bytes, form: str) -> Any:
@@ -141,6 +114,17 @@ def test_damaged_packet_costs_its_own_group_alone(tmp_path: Path) -> None:
     with open_recording(write(tmp_path / 'a', made, VIDEO, 'h264')) as recording:
         for number in (GOP - 1, GOP + 2, 2 * GOP, COUNT - 1):
             assert shown(recording, number) == number
+
+
+def test_missing_packet_of_h264_costs_what_builds_on_it_alone(tmp_path: Path) -> None:
+    made = packets('h264')
+    del made[GOP + 3]
+    with open_recording(write(tmp_path / 'a', made, VIDEO, 'h264')) as recording:
+        for number in (GOP + 2, 2 * GOP, COUNT - 1):
+            assert shown(recording, number) == number
+        for number in (GOP + 4, 2 * GOP - 1):
+            with pytest.raises(ImageError, match='one before it is missing'):
+                shown(recording, number)
 
 
 @pytest.mark.parametrize('name', ENCODERS)
