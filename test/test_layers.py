@@ -73,20 +73,20 @@ ROOMS: Mapping[str, Room] = {
     ),
     'recording': Room(
         ('storage', 'frames', 'space'),
-        public='recorded_frames',
+        public='below recorded_frames',
         private='bag_records camera_messages channels files formats foxglove index loss mcap'
         ' metadata pages picture_folder recorded_space recorded_transforms recording records'
         ' rosbag1 source sqlite timeline unpack video video_topic',
     ),
     'analysis': Room(
         ('storage', 'grounding', 'recording'),
-        public='findings positions ray/cluster ray/workers records run store window',
+        public='findings moments positions ray/cluster ray/workers records run store window',
         private='ray',
     ),
     'reports': Room(
         ('storage', 'analysis'),
         public='annotations answer_record answer_table bag colours contact_sheet drawing figures'
-        ' html page table video words',
+        ' html moments page table video words',
         private='message_definitions timeline',
     ),
     'benchmarks': Room(
@@ -100,8 +100,8 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='analyze build checks convert doctor estimate evaluate exit_codes export positions'
-        ' probes progress questions settings',
+        private='analyze build checks convert doctor estimate evaluate exit_codes export find index'
+        ' positions probes progress questions settings',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),

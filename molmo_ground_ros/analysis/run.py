@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from molmo_ground_ros.analysis.findings import Analysis, Finding
-from molmo_ground_ros.analysis.store import Key, Store, StoredAnswer
+from molmo_ground_ros.analysis.store import AnswerKeeper, Key, StoredAnswer
 from molmo_ground_ros.analysis.window import Failure, Span, WindowAnswers, WindowRunner, Work
 from molmo_ground_ros.errors import BadSetting, GroundError, NoFrames
 from molmo_ground_ros.grounding.stitch import Stitcher
@@ -90,7 +90,7 @@ def make_plan(
     return AnalysisPlan(tuple(sources), tuple(questions), (from_ns, to_ns), windows, dict(settings))
 
 
-def unanswered(plan: AnalysisPlan, store: Store | None = None) -> list[Work]:
+def unanswered(plan: AnalysisPlan, store: AnswerKeeper | None = None) -> list[Work]:
     """The windows with questions that `store` has no answer to, by camera, then by time."""
     answered = store.answers if store else {}
     works = []
@@ -110,7 +110,7 @@ def analyze(
     plan: AnalysisPlan,
     recordings: Mapping[str, Recording],
     runner: WindowRunner,
-    store: Store | None = None,
+    store: AnswerKeeper | None = None,
     on_window: OnWindow = _ignore,
 ) -> Analysis:
     """Ask the questions of a plan, and merge the answers. Ctrl-C ends the asking, not the merging.
@@ -165,7 +165,7 @@ class _Run:
 
     plan: AnalysisPlan
     recordings: Mapping[str, Recording]
-    store: Store | None
+    store: AnswerKeeper | None
     answers: dict[Key, Answer] = field(default_factory=dict)
     failed: dict[Key, GroundError] = field(default_factory=dict)
     # How many frames were decoded, by window.

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from molmo_ground_ros.analysis.window import Span
 from molmo_ground_ros.errors import BadSetting
@@ -38,6 +38,19 @@ class StoredAnswer:
     frames: int
     # (stamp, why) of the images that were first found undecodable in this window.
     undecodable: tuple[tuple[int, str], ...]
+
+
+class AnswerKeeper(Protocol):
+    """Where a run keeps its answers as they come, and finds those of earlier runs."""
+
+    @property
+    def answers(self) -> Mapping[Key, StoredAnswer]:
+        """All answers so far."""
+        ...
+
+    def add(self, key: Key, stored: StoredAnswer) -> None:
+        """Keep an answer. Raises OSError or a GroundError; the answers before it stay."""
+        ...
 
 
 class Store(Closing):
@@ -72,14 +85,7 @@ class Store(Closing):
     def add(self, key: Key, stored: StoredAnswer) -> None:
         """Add an answer. Raises OSError; the answers before it stay."""
         camera, window, question = key
-        line = {
-            'camera': camera,
-            'window': window,
-            'question': question,
-            'frames': stored.frames,
-            'undecodable': stored.undecodable,
-            'answer': answer_json(stored.answer),
-        }
+        line = {'camera': camera, 'window': window, 'question': question, **stored_json(stored)}
         self._lines.add(line)
         self.answers[key] = stored
 
@@ -87,8 +93,7 @@ class Store(Closing):
         try:
             start_ns, end_ns = entry['window']
             key = entry['camera'], (start_ns, end_ns), entry['question']
-            undecodable = tuple((stamp_ns, why) for stamp_ns, why in entry['undecodable'])
-            stored = StoredAnswer(answer_of(entry['answer']), entry['frames'], undecodable)
+            stored = stored_of(entry)
         except (ValueError, TypeError, KeyError):
             return
         self.answers[key] = stored
@@ -114,6 +119,21 @@ def digest(
         'windows': {camera: list(spans) for camera, spans in windows.items()},
     }
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
+
+
+def stored_json(stored: StoredAnswer) -> dict[str, Any]:
+    """A stored answer as JSON, without loss."""
+    return {
+        'frames': stored.frames,
+        'undecodable': stored.undecodable,
+        'answer': answer_json(stored.answer),
+    }
+
+
+def stored_of(entry: Mapping[str, Any]) -> StoredAnswer:
+    """The answer of `stored_json`. Raises ValueError, TypeError or KeyError for anything else."""
+    undecodable = tuple((stamp_ns, why) for stamp_ns, why in entry['undecodable'])
+    return StoredAnswer(answer_of(entry['answer']), entry['frames'], undecodable)
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:

@@ -28,4 +28,6 @@ COMMANDS = {
     'doctor': 'say what this machine can run, and what is missing',
     'evaluate': 'measure what models say on a data set',
     'export': 'turn answers that a person looked at into training data for Molmo2',
+    'find': 'list the moments of an index, by words, time and camera',
+    'index': 'keep the answers to questions about all recordings below a folder',
 }

@@ -5,13 +5,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.grounding.calibration import read_calibration
+from molmo_ground_ros.backends.checkpoint import find_folder
+from molmo_ground_ros.grounding.calibration import FILE, read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language import grammar
 from molmo_ground_ros.types import Query, Question
+
+# The files of a checkpoint. Graphs and engines beside them are made from these.
+_CHECKPOINT = frozenset({'.jinja', '.json', '.safetensors', '.txt'})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,23 @@ class GrounderLoader:
         calibration = read_calibration(self.settings.model)
         loaded = backends.load(self.backend, self.settings)
         return Grounder(loaded, self.max_new_tokens, self.answer_format, calibration)
+
+    def files(self) -> list[Path]:
+        """The files that decide what the model says, in order; none of a model on a server.
+
+        The files of a checkpoint, or all of a folder without weights. A model that is named by a
+        hub id is fetched. Raises BadModel.
+        """
+        if self.chosen().backend == 'server':
+            return []
+        path = Path(self.settings.model).expanduser()
+        if path.is_file():
+            return [path]
+        files = [
+            file for file in sorted(find_folder(self.settings.model).iterdir()) if file.is_file()
+        ]
+        parts = [file for file in files if file.suffix in _CHECKPOINT and file.name != FILE]
+        return parts if any(file.suffix == '.safetensors' for file in parts) else files
 
     def chosen(self) -> GrounderLoader:
         """The same with the backend that 'auto' stands for on this machine."""
