@@ -76,7 +76,8 @@ class Settings:
         'not the node.',
     )
     image_topics: tuple[str, ...] = _setting(
-        ('image',), 'Camera topics, relative or absolute; one ending in /compressed is compressed.',
+        ('image',), 'Camera topics, relative or absolute; names that end in /compressed, /foxglove '
+        'or /ffmpeg have the types of those transports.',
         live=True,
     )  # fmt: skip
     camera_names: tuple[str, ...] = _setting(
@@ -86,8 +87,10 @@ class Settings:
     image_transport: str = _setting(
         'raw',
         'raw subscribes to sensor_msgs/Image on each topic, compressed to '
-        'sensor_msgs/CompressedImage on <topic>/compressed.',
-        choices=('raw', 'compressed'),
+        'sensor_msgs/CompressedImage (pictures or video) on <topic>/compressed, foxglove_video to '
+        'foxglove_msgs/CompressedVideo on each topic, ffmpeg to '
+        'ffmpeg_image_transport_msgs/FFMPEGPacket on <topic>/ffmpeg.',
+        choices=('raw', 'compressed', 'foxglove_video', 'ffmpeg'),
     )
     depth_topics: tuple[str, ...] = _setting(
         (), "Depth topic of each image topic, in their order, '' for a camera without; one ending"

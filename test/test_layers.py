@@ -109,7 +109,7 @@ ROOMS: Mapping[str, Room] = {
         private='annotations ask camera_input camera_watch common_topics convert depth_buffer'
         ' depth_input detections diagnostics event_bridge'
         ' executor image_bridge image_receiver markers node overlay pairing params places process'
-        ' question_server scene standing_server transform_input transitions views',
+        ' question_server scene standing_server transform_input transitions transports views',
     ),
     'client': Room(('ros',), public='behaviours', private=''),
 }

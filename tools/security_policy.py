@@ -32,6 +32,7 @@ CONFIGURATIONS: tuple[Mapping[str, object], ...] = (
     {},
     {'use_sim_time': True},
     {'image_transport': 'compressed'},
+    {'image_transport': 'ffmpeg'},
     {'depth_topics': ['depth/image'], 'target_frame': 'base_link'},
     {'depth_topics': ['depth/image/compressedDepth']},
     {'events_json': True},

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages as bytes, and the two image messages as they lie in a recording or come from a topic.
 
-Restates CDR (OMG Common Data Representation) for `sensor_msgs/Image` and `CompressedImage`, and for
-the messages of `recording/camera_messages.py`. It is ours because a library needs the definitions
-that a recording carries, which may be missing or damaged; these have the same fields in every
-ROS 2. A stamp is read from the first 12 bytes of a message, and an image is a view of the message:
-no byte is copied.
+Restates CDR (OMG Common Data Representation) for `sensor_msgs/Image` and `CompressedImage`, for two
+messages that hold packets of video, and for those of `recording/camera_messages.py`. It is ours
+because a library needs the definitions that a recording carries, which may be missing or damaged;
+these have the same fields in every ROS 2. A stamp is read from the first 12 bytes of a message, and
+an image is a view of the message: no byte is copied.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ from dataclasses import dataclass
 
 from molmo_ground_ros.errors import ImageError, clean
 from molmo_ground_ros.frames.image import ENCODINGS
+from molmo_ground_ros.frames.video_packets import codec_of
 from molmo_ground_ros.types import CompressedImage, EncodedImage, RawImage
 
 RAW = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
+# Each message of these holds a packet of video.
+FOXGLOVE_VIDEO = 'foxglove_msgs/msg/CompressedVideo'
+FFMPEG_PACKET = 'ffmpeg_image_transport_msgs/msg/FFMPEGPacket'
 STAMP_BYTES = 12  # from the start of a message to the end of its stamp
 _ENCAPSULATION_BYTES = 4
 
@@ -66,7 +70,7 @@ def ros1_stamp_of(head: bytes | memoryview) -> int | None:
 
 
 def image_message(message: bytes | memoryview, kind: str) -> ImageMessage:
-    """Read a recorded message of type `kind`, RAW or COMPRESSED. Raises ImageError.
+    """Read a recorded message of type `kind`: one of the four above. Raises ImageError.
 
     Its image is a view of `message`. A stamp that is no time is taken for damage.
     """
@@ -99,12 +103,30 @@ def _message(reader: CdrReader, stamp_ns: int, kind: str) -> ImageMessage:
     frame_id = reader.text()
     if kind == COMPRESSED:
         return ImageMessage(stamp_ns, frame_id, CompressedImage(reader.text(), reader.data()))
+    if kind in (FOXGLOVE_VIDEO, FFMPEG_PACKET):
+        return ImageMessage(stamp_ns, frame_id, _packet(reader, kind))
     height, width = reader.number(), reader.number()
     encoding = reader.text()
     is_bigendian = bool(reader.byte())
     step = reader.number()
     image = RawImage(width, height, encoding, step, reader.data(), is_bigendian)
     return ImageMessage(stamp_ns, frame_id, image)
+
+
+def _packet(reader: CdrReader, kind: str) -> CompressedImage:
+    """The packet of video that follows a header."""
+    if kind == FOXGLOVE_VIDEO:
+        data = reader.data()
+        packet = CompressedImage(reader.text(), data)
+    else:
+        reader.number(), reader.number()  # width, height
+        encoding = reader.text()
+        reader.doubles(1)  # pts, of eight bytes
+        reader.byte(), reader.byte()  # flags, byte order
+        packet = CompressedImage(encoding, reader.data())
+    if not codec_of(packet):
+        raise ImageError(f"a message of video with the format '{packet.format}'")
+    return packet
 
 
 def kind_of(message: bytes | memoryview) -> str:

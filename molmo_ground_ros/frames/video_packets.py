@@ -67,6 +67,14 @@ def is_keyframe(codec: str, data: bytes | memoryview) -> bool:
     return len(packet) > 0 and not packet[0] & 1
 
 
+def require_decoders() -> None:
+    """Raise MissingPackage where PyAV is not installed."""
+    try:
+        import av  # noqa: F401
+    except ImportError as err:
+        raise MissingPackage('av', 'bag') from err
+
+
 class PacketDecoder:
     """Decodes packets in their order, from a keyframe on. For one thread."""
 
@@ -75,10 +83,9 @@ class PacketDecoder:
 
         threads: with one, an image comes out with its packet unless the video itself delays it.
         """
-        try:
-            import av
-        except ImportError as err:
-            raise MissingPackage('av', 'bag') from err
+        require_decoders()
+        import av
+
         try:
             context: Any = av.CodecContext.create(codec, 'r')
         except errors() as err:

@@ -14,7 +14,7 @@ from functools import partial
 
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.frames import cdr
-from molmo_ground_ros.frames.cdr import COMPRESSED, RAW, ImageMessage
+from molmo_ground_ros.frames.cdr import COMPRESSED, FFMPEG_PACKET, RAW, ImageMessage
 from molmo_ground_ros.frames.video_packets import codec_of
 from molmo_ground_ros.recording import foxglove
 from molmo_ground_ros.recording.camera_messages import COMPANIONS, TRANSFORMS
@@ -22,7 +22,6 @@ from molmo_ground_ros.types import CompressedImage
 
 Message = bytes | memoryview
 
-FFMPEG_PACKET = 'ffmpeg_image_transport_msgs/msg/FFMPEGPacket'
 _ALL = 1 << 28  # bytes of a message: its stamp may stand anywhere
 
 
@@ -35,20 +34,6 @@ class MessageFormat:
     stamp: Callable[[Message], int | None]
     # Raises ImageError. The image is a view of the message where that can be.
     read: Callable[[Message], ImageMessage]
-
-
-def _ffmpeg_packet(message: Message) -> ImageMessage:
-    """Read an FFMPEGPacket of the package ffmpeg_image_transport_msgs. Raises ImageError."""
-    stamp_ns = cdr.stamp_of(message[: cdr.STAMP_BYTES])
-    if stamp_ns is None:
-        raise ImageError(f'the message of {len(message)} bytes does not begin as {FFMPEG_PACKET}')
-    reader = cdr.CdrReader(memoryview(message), cdr.STAMP_BYTES)
-    frame_id = reader.text()
-    reader.number(), reader.number()  # width, height
-    encoding = reader.text()
-    reader.doubles(1)  # pts, of eight bytes
-    reader.byte(), reader.byte()  # flags, byte order
-    return ImageMessage(stamp_ns, frame_id, CompressedImage(encoding, reader.data()))
 
 
 def _video(read: Callable[[Message], ImageMessage], message: Message) -> ImageMessage:
@@ -94,7 +79,7 @@ FORMATS: Mapping[str, MessageFormat] = {
     COMPRESSED: _cdr(COMPRESSED),
     f'ros1 {RAW}': _ros1(RAW),
     f'ros1 {COMPRESSED}': _ros1(COMPRESSED),
-    FFMPEG_PACKET: MessageFormat(cdr.STAMP_BYTES, cdr.stamp_of, partial(_video, _ffmpeg_packet)),
+    FFMPEG_PACKET: _cdr(FFMPEG_PACKET),
     **{name: form for kind in foxglove.FIELDS for name, form in _foxglove(kind).items()},
 }
 

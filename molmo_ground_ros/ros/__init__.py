@@ -5,6 +5,7 @@
 process       starts and ends it as a process of its own
 node          the node: puts the parts below together
 camera_input  one camera: its subscription and its buffer
+transports    the type of a camera's messages, by name and setting
 image_receiver  takes the images of all cameras, past the executor
 standing_server  the services and the topic of standing questions
 question_server  its service and its action

@@ -13,7 +13,6 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CompressedImage, Image
 
 from molmo_ground_ros.config import Settings
 from molmo_ground_ros.errors import describe
@@ -23,6 +22,10 @@ from molmo_ground_ros.frames.decoded_cache import DecodedCache
 from molmo_ground_ros.ros import diagnostics
 from molmo_ground_ros.ros.camera_watch import CameraWatch, Reception
 from molmo_ground_ros.ros.image_receiver import ImageReceiver, OutsideExecutor
+from molmo_ground_ros.ros.transports import VIDEO, transport_of
+
+# Packets of video that may wait in the middleware: one too many costs a second of images or more.
+PACKETS_WAITING = 60
 
 
 class CameraInput:
@@ -37,7 +40,10 @@ class CameraInput:
         settings: Settings,
         decoded: DecodedCache,
     ) -> None:
-        """Make the buffer; nothing is received before `subscribe`. camera: its name."""
+        """Make the buffer; nothing is received before `subscribe`. camera: its name.
+
+        Raises BadSetting where the type of the topic is not installed.
+        """
         self.name = camera
         self.buffer = _buffer(camera, settings, decoded)
         self.reception = Reception()
@@ -45,6 +51,7 @@ class CameraInput:
         self.topic = topic
         # What it was made from.
         self.source = (camera, topic)
+        self._transport = transport_of(topic, settings.image_transport)
         self._node = node
         self._receiver = receiver
         self._settings = settings
@@ -53,15 +60,15 @@ class CameraInput:
 
     def subscribe(self) -> None:
         """Begin to receive images."""
-        topic = self.source[1]
-        compressed = topic.endswith('/compressed')
-        if self._settings.image_transport == 'compressed' and not compressed:
-            topic, compressed = f'{topic}/compressed', True
+        transport = self._transport
+        qos = image_qos(self._settings)
+        if transport.kind in VIDEO:
+            qos.depth = max(qos.depth, PACKETS_WAITING)
         self._subscription = self._node.create_subscription(
-            CompressedImage if compressed else Image,
-            topic,
-            functools.partial(self.on_image, cdr.COMPRESSED if compressed else cdr.RAW),
-            image_qos(self._settings),
+            transport.message,
+            transport.topic,
+            functools.partial(self.on_image, transport.kind),
+            qos,
             # As bytes: rclpy would make a Python message of each, and most are never looked at.
             raw=True,
             callback_group=OutsideExecutor(),
@@ -82,7 +89,7 @@ class CameraInput:
             self._subscription = None
 
     def on_image(self, kind: str, serialized: bytes) -> None:
-        """Put one message into the buffer, as it came. kind: cdr.RAW or cdr.COMPRESSED."""
+        """Put one message into the buffer, as it came. kind: the name of its type, for `cdr`."""
         self.reception.note_arrival(time.monotonic_ns())
         try:
             message = cdr.received_message(serialized, kind)
@@ -117,6 +124,7 @@ class CameraInput:
 
     def _on_lost(self, event: Any) -> None:
         self.reception.note_lost(event.total_count_change)
+        self.buffer.note_lost()
 
 
 def _buffer(camera: str, settings: Settings, decoded: DecodedCache) -> ClipBuffer:

@@ -81,6 +81,9 @@ def camera_status(
         level, message = DiagnosticStatus.WARN, f'no image received on {topic}'
         if reception.incompatible_qos:
             level, message = DiagnosticStatus.ERROR, f'{topic}: a publisher has incompatible QoS'
+    elif stats.waits_for_keyframe:
+        level = DiagnosticStatus.WARN
+        message = f'waits for a keyframe: {stats.waits_for_keyframe}'
     elif stats.last_error:
         level, message = DiagnosticStatus.WARN, stats.last_error
     values = {

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable
 
 _INFO = 'camera_info'
 # image_transport appends the name of the transport to that of the image topic.
-_TRANSPORTS = ('/compressed', '/compressedDepth', '/theora', '/zstd', '/ffmpeg')
+_TRANSPORTS = ('/compressed', '/compressedDepth', '/theora', '/zstd', '/ffmpeg', '/foxglove')
+_LOSSY = ('/compressed', '/theora', '/ffmpeg', '/foxglove')
 # Depth that was already moved under the colour image (realsense2_camera, depth_image_proc).
 _ALIGNED = ('aligned_depth', 'depth_registered', 'depth_to_rgb', 'depth_to_color')
 
@@ -33,7 +34,7 @@ def is_rectified(topic: str) -> bool:
 
 def is_depth(topic: str) -> bool:
     """Whether a topic's name says that it is depth, in a form that keeps the measurements."""
-    return 'depth' in topic.lower() and not topic.endswith(('/compressed', '/theora', '/ffmpeg'))
+    return 'depth' in topic.lower() and not topic.endswith(_LOSSY)
 
 
 def depth_topics(topic: str, available: Iterable[str]) -> list[str]:

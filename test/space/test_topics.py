@@ -22,6 +22,7 @@ ALIGNED = '/camera/camera/aligned_depth_to_color/image_raw'
     [
         ('/camera/image_raw', '/camera/camera_info'),
         ('/camera/image/compressed', '/camera/camera_info'),
+        ('/camera/image/foxglove', '/camera/camera_info'),
         (f'{ALIGNED}/compressedDepth', '/camera/camera/aligned_depth_to_color/camera_info'),
         ('image', 'camera_info'),
         ('cam/image', 'cam/camera_info'),
