@@ -96,8 +96,8 @@ def test_growth_of_memory_is_told_after_a_warm_up(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(MemoryWatch, '_watch', lambda _: None)
     watch = MemoryWatch(os.getpid())
     watch.end()
-    # It grows fast for two minutes, then by 0.001 MB a second.
-    watch._samples = [(s, 100 + min(s, 120) + 0.001 * s) for s in map(float, range(300))]
+    # It grows fast for three minutes, then by 0.001 MB a second.
+    watch._samples = [(s, 100 + min(s, 180) + 0.001 * s) for s in map(float, range(440))]
     assert watch.slope_mb_per_10min() == pytest.approx(0.6)
-    watch._samples = watch._samples[:200]
+    watch._samples = watch._samples[:400]
     assert watch.slope_mb_per_10min() is None

@@ -9,7 +9,7 @@ kinds of images:
 lost                   images that reached our node's middleware and not its buffers
 callback_p99_ms        of our image callbacks
 cpu_ratio              time of processors an image, ours / plain; the model's process apart
-rss_slope_mb_per_10min growth of our node's memory after two minutes; null in a short run
+rss_slope_mb_per_10min growth of our node's memory after five minutes; null in a short run
 answer_p95_ms          from question to reply
 """
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 _TICKS = os.sysconf('SC_CLK_TCK')
-# Memory is judged after buffers and caches have filled.
-WARM_UP_S = 120.0
+# Memory is judged after buffers and caches have filled, which takes four cameras 200 s.
+WARM_UP_S, LEAST_S = 300.0, 120.0
 
 
 def cpu_s(pid: int) -> float:
@@ -61,10 +61,10 @@ class MemoryWatch:
         return max((megabytes for _, megabytes in self._samples), default=0.0)
 
     def slope_mb_per_10min(self) -> float | None:
-        """How fast memory grew after WARM_UP_S; None where less than as long again was measured."""
+        """How fast memory grew after WARM_UP_S; None where less than LEAST_S were measured then."""
         began_s = min((seconds for seconds, _ in self._samples), default=0.0)
         warm = [sample for sample in self._samples if sample[0] - began_s > WARM_UP_S]
-        if not warm or warm[-1][0] - warm[0][0] < WARM_UP_S:
+        if not warm or warm[-1][0] - warm[0][0] < LEAST_S:
             return None
         seconds, megabytes = np.array(warm).T
         return float(np.polyfit(seconds, megabytes, 1)[0]) * 600
