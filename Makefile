@@ -18,7 +18,7 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-node faults soak engines tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench bench-node faults soak sources engines tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
@@ -45,6 +45,9 @@ faults: setup ## Try faults of models, cameras, clocks, clients and disks on the
 
 soak: setup ## Soak one node for MINUTES (60): questions of eight clients, cancels, kills of the model, faults of cameras
 	@$(IN_ENV) python -m tools.soak $(if $(MINUTES),--minutes $(MINUTES))
+
+sources: setup ## Read synthetic copies of all sources of data, and compare their scores with the truth's
+	@$(IN_ENV) python -m tools.sources
 
 engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs that are not here
 	@$(IN_ENV) python -m tools.engines

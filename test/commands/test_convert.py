@@ -227,7 +227,7 @@ def test_boxes_that_sam2_follows_become_records(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ('pictures', 'message'),
     [
-        pytest.param(5, 'street: frame = 7: of object 1: there are 5', id='fewer than boxes'),
+        pytest.param(5, 'pictures, seqLength = [5, 8]: differ', id='fewer than boxes'),
         pytest.param(0, 'street', id='none'),
     ],
 )
@@ -259,7 +259,7 @@ def test_missing_pictures_cost_their_video(pictures, message, tmp_path, capsys):
         pytest.param(
             ['boxes', '--to', 'videopoint', '--sam2', '/nowhere'], 'no such folder', id='no model'
         ),
-        pytest.param(['masks', '--to', 'videopoint'], 'no JSON file', id='no data'),
+        pytest.param(['masks', '--to', 'videopoint'], 'is not laid out as coco', id='no data'),
     ],
 )
 def test_settings_that_do_not_go_together_are_named(arguments, message, tmp_path, capsys):

@@ -8,10 +8,17 @@
     field_checks.py          checks the values of a row
     expression_examples.py   annotated videos to examples
     video_points.py  video_tracks.py  academic.py  pointbench.py   Molmo2's and PointArena's sets
-    coco.py  davis.py  mot.py  lasot.py                            plain masks and boxes
+    sources/                 the table of sources: what each is, and which of the layouts it has
+    davis.py  object_masks.py  mask_lists.py  burst.py             the layouts of masks
+    coco.py  coco_frames.py                                        of masks or boxes
+    lasot.py  mot.py  box_records.py                               of boxes
+    video_words.py           words for the objects of videos, from the files beside masks
+    json_members.py          the records of a JSON file of any size; coco_content.py those of COCO
+    frame_files.py           the pictures of a video's folder, and their size
     png.py                   numbers of objects in PNG files
     queries.py               the prompts of the reference's evaluation
     media.py                 finds videos and folders of images by name, and cuts clips
+    image_sequence.py        the images of a video, a folder or a list of files
     file_order.py            the order of numbered files
     write.py                 writes records to parquet or JSON Lines
 

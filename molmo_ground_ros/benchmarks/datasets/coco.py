@@ -2,22 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """COCO's JSON: the objects of images, and of videos as YouTube-VIS writes them.
 
-A file is one JSON value, so it is read as a whole. Objects that are crowds (`iscrowd`) are left
-out. An image or video with a broken object is a BadRecord: without that object its truth would be
-wrong.
+A file is scanned once, and the objects of one image or video are in memory (`json_members`).
+Objects that are crowds (`iscrowd`) are left out. An image or video with a broken object is a
+BadRecord: without that object its truth would be wrong.
 Sources: cocodataset.org, format of data; YouTube-VIS 2019, format of annotations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets.coco_content import CocoContent, coco_content
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack, MaskTrack, Media
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
-from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record, read_json
+from molmo_ground_ros.benchmarks.datasets.json_members import JsonFile
+from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 from molmo_ground_ros.frames.masks import Mask, mask_of_polygons
 
@@ -26,71 +29,65 @@ VIDEO_FPS = 6.0
 # The files of objects. Captions and keypoints of the same images may lie beside them.
 _OBJECTS = 'instances*.json'
 
-_Box = tuple[float, float, float, float]
+Box = tuple[float, float, float, float]
 
 
-def coco(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
-    """Every image or video of one JSON file, or of those in a folder or its `annotations`.
+@dataclass(frozen=True, slots=True)
+class CocoFiles:
+    """Where a source of images, or of videos with lists by frame, has its files."""
 
-    Raises BadSetting if there is no file.
-    """
-    for file in _files(path):
-        try:
-            yield from _videos(file)
-        except (BadField, BadRecord, BadSetting) as error:
-            yield error if isinstance(error, BadRecord) else bad_record(str(file), 0, error)
+    fps: float = VIDEO_FPS  # of a video whose record holds none
+    # Patterns of its files; the first that has any is used.
+    files: tuple[str, ...] = (_OBJECTS, f'annotations/{_OBJECTS}', '*.json', 'annotations/*.json')
+
+    def videos(self, path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
+        """Every image or video of one JSON file, or of those in a folder.
+
+        Raises BadSetting if there is no file.
+        """
+        for file in coco_files(path, self.files):
+            try:
+                with JsonFile(file) as content:
+                    yield from _videos(self, coco_content(content))
+            except (BadField, BadRecord, BadSetting) as error:
+                yield error if isinstance(error, BadRecord) else bad_record(str(file), 0, error)
 
 
-def _files(path: Path) -> list[Path]:
+def coco_files(path: Path, patterns: tuple[str, ...]) -> list[Path]:
+    """The file itself, or those of the first pattern that has any. Raises BadSetting."""
     if path.is_file():
         return [path]
-    for pattern in (_OBJECTS, f'annotations/{_OBJECTS}', '*.json', 'annotations/*.json'):
+    for pattern in patterns:
         files = sorted(path.glob(pattern))
         if files:
             return files
-    raise BadSetting('data', str(path), 'holds no JSON file')
+    raise BadSetting('data', str(path), f'holds no JSON file: {" or ".join(patterns)}')
 
 
-def _videos(file: Path) -> Iterator[AnnotatedVideo | BadRecord]:
-    content = fields.mapping(read_json(file), 'file')
-    kind = 'videos' if 'videos' in content else 'images'
-    labels = _labels(content)
-    of_media: dict[str, list[Mapping[str, Any]]] = {}
-    media = list(fields.numbered(fields.field(content, kind), kind))
-    media_ids = {str(item.get('id')) for _, item in media if isinstance(item, Mapping)}
-    for name, item in fields.numbered(fields.field(content, 'annotations'), 'annotations'):
-        target = item.get(f'{kind[:-1]}_id') if isinstance(item, Mapping) else None
-        if str(target) not in media_ids:
-            why = f'{kind[:-1]}_id = {target!r} is none of {kind}'
-            yield bad_record(str(file), 0, f'{name}: {why}')
-        else:
-            of_media.setdefault(str(target), []).append(item)
+def _videos(layout: CocoFiles, content: CocoContent) -> Iterator[AnnotatedVideo | BadRecord]:
+    kind = content.kind
+    yield from content.strays()
+    of_media, faults = content.annotations_of(f'{kind[:-1]}_id', content.ids())
+    yield from faults
     names: set[str] = set()
     ids: set[str] = set()
-    for row, (name, item) in enumerate(media, start=1):
+    file = str(content.file.path)
+    for row, place in enumerate(content.places[kind], start=1):
+        name = f'{kind}[{row - 1}]'
         try:
-            record = fields.mapping(item, name)
+            record = fields.mapping(content.file.read(place), name)
             number = fields.key(fields.field(record, 'id', f'{name}.'), f'{name}.id')
-            objects = of_media.get(number, [])
+            objects = [content.file.read(member) for member in of_media.get(number, ())]
             read = _video if kind == 'videos' else _image
-            video = read(record, name, objects, labels, str(file), row)
+            video = read(record, name, objects, content.labels, file, row, layout.fps)
             if video.name in names or number in ids:
                 raise fields.bad_field('id', number, f"or '{video.name}' was there before")
         except (BadField, BadSetting) as error:
-            yield bad_record(str(file), row, error)
+            yield bad_record(file, row, error)
             continue
         names.add(video.name)
         ids.add(number)
         yield video
-
-
-def _labels(content: Mapping[str, Any]) -> dict[str, str]:
-    labels = {}
-    for name, item in fields.numbered(fields.field(content, 'categories'), 'categories'):
-        record = fields.mapping(item, name)
-        number = fields.key(fields.field(record, 'id', f'{name}.'), f'{name}.id')
-        labels[number] = fields.text(fields.field(record, 'name', f'{name}.'), f'{name}.name')
-    return labels
 
 
 def _image(
@@ -100,7 +97,10 @@ def _image(
     labels: Mapping[str, str],
     file: str,
     row: int,
+    fps: float,
 ) -> AnnotatedVideo:
+    """An image. fps: of no use here."""
+    del fps
     width, height = fields.size(record)
     tracks: list[MaskTrack | BoxTrack] = []
     for item, at, number, label in _objects(objects, labels):
@@ -108,7 +108,7 @@ def _image(
         if mask is not None:
             tracks.append(MaskTrack(number, label, {0: mask}))
         else:
-            tracks.append(BoxTrack(number, label, {0: _box(fields.field(item, 'bbox', at), at)}))
+            tracks.append(BoxTrack(number, label, {0: box_of(fields.field(item, 'bbox', at), at)}))
     file_name = fields.text(fields.field(record, 'file_name', f'{name}.'), f'{name}.file_name')
     return _annotated(file_name, Media(file_name), (width, height), 1, 1.0, tracks, file, row)
 
@@ -120,12 +120,14 @@ def _video(
     labels: Mapping[str, str],
     file: str,
     row: int,
+    fps: float,
 ) -> AnnotatedVideo:
+    """A video. fps: if its record holds none."""
     width, height = fields.size(record)
     file_names = fields.items(fields.field(record, 'file_names', f'{name}.'), f'{name}.file_names')
     if not file_names:
         raise fields.bad_field(f'{name}.file_names', file_names, 'is an empty video')
-    fps = fields.rate(record.get('fps', VIDEO_FPS), f'{name}.fps')
+    fps = fields.rate(record.get('fps', fps), f'{name}.fps')
     tracks: list[MaskTrack | BoxTrack] = []
     for item, at, number, label in _objects(objects, labels):
         if item.get('segmentations') is not None:
@@ -141,7 +143,7 @@ def _video(
             of_frame = fields.items(fields.field(item, 'bboxes', f'{at}.'), f'{at}.bboxes')
             fields.same_length({f'{name}.file_names': len(file_names), at: len(of_frame)})
             boxes = {
-                k: _box(value, f'{at}.bboxes[{k}]') for k, value in enumerate(of_frame) if value
+                k: box_of(value, f'{at}.bboxes[{k}]') for k, value in enumerate(of_frame) if value
             }
             tracks.append(BoxTrack(number, label, boxes))
     video = PurePosixPath(fields.text(file_names[0], f'{name}.file_names[0]')).parent.as_posix()
@@ -201,7 +203,8 @@ def _mask(value: object, name: str, width: int, height: int) -> Mask | None:
     return mask_of_polygons(outlines, height, width)
 
 
-def _box(value: object, name: str) -> _Box:
+def box_of(value: object, name: str) -> Box:
+    """Left, top, width and height of a box that is not empty. Raises BadField."""
     sides = [fields.number(side, name, -1e7, 1e7) for side in fields.items(value, name)]
     if len(sides) != 4 or sides[2] <= 0 or sides[3] <= 0:
         raise fields.bad_field(name, value, 'is no x, y, width and height')

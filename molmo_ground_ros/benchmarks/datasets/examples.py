@@ -25,6 +25,8 @@ class Media:
     start_s: float = 0.0  # the clip's start in the video
     end_s: float | None = None  # None: to the end
     fps: float | None = None  # of a folder of frames; None for a video, whose file has it
+    # The names of the frames where those of several videos lie in one folder; else empty.
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class Expression:
 
     text: str
     ids: tuple[int, ...]
+    # Its name in the data, which its example's id ends in; '': its number in the video.
+    key: str = field(default='', compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,19 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Boxes of LaSOT: one object for each video, one line for each frame.
+"""Boxes of one object for each video, one line for each frame: LaSOT, GOT-10k and others.
 
-VIDEO/groundtruth.txt holds left, top, width and height. full_occlusion.txt and out_of_view.txt hold
-a 1 for each frame on which the object is hidden, nlp.txt a sentence, and img/ the images. Boxes are
-used as they are written: the data set does not say whether its first pixel is 0 or 1. A video has
-the size of its first image, and 0 x 0 if its images are missing.
+LaSOT's VIDEO/groundtruth.txt holds left, top, width and height. full_occlusion.txt and
+out_of_view.txt hold a 1 for each frame on which the object is hidden, nlp.txt a sentence, and img/
+the images. Boxes are used as they are written: the data sets do not say whether the first pixel is
+0 or 1. A video has the size of its first image.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-import cv2
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets.examples import (
@@ -23,50 +22,91 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     Expression,
     Media,
 )
+from molmo_ground_ros.benchmarks.datasets.frame_files import check_count, frame_files
 from molmo_ground_ros.benchmarks.datasets.mot import Box, numbers_of, text_lines
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
-FPS = 30.0  # LaSOT, arXiv:1809.07845, section 3
-_TRUTH = 'groundtruth.txt'
-_HIDDEN = ('full_occlusion.txt', 'out_of_view.txt')
-_WORDS = 'nlp.txt'
-_IMAGES = ('*.jpg', '*.png')
+# Where videos begin: the folder itself, and folders of splits and of categories in it.
+_WAYS = ('', '*/', '*/*/', '*/*/*/')
 _NUMBER = re.compile(r'-\d+\Z')
+_RATE = re.compile(r'\s*([0-9.]+)')
 # The largest side and coordinate of a box in pixels. Larger ones are damage.
 _FAR = 1e6
 
 
-def lasot(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
-    """Every video: the folder itself, those in it, and those in its folders of categories.
+@dataclass(frozen=True, slots=True)
+class SingleBoxes:
+    """Where a source with one object for each video has its files."""
 
-    A broken line is a BadRecord, and the object is hidden on that frame. If a list of hidden frames
-    has another length, the video is a BadRecord. Raises BadSetting if there is no video.
-    """
-    truths = sorted({truth for way in ('', '*/', '*/*/') for truth in path.glob(way + _TRUTH)})
-    if not truths:
-        raise BadSetting('data', str(path), f'holds no {_TRUTH}')
-    names: set[str] = set()
-    for truth in truths:
-        faults: list[BadRecord] = []
-        try:
-            if truth.parent.name in names:
-                raise BadField('video', truth.parent.name, 'was there before')
-            annotated = _video(truth, faults)
-        except (BadField, OSError) as error:
-            yield bad_record(str(truth), 0, error)
-            continue
-        names.add(annotated.name)
-        yield from faults
-        yield annotated
+    fps: float | None = 30.0  # None: `info` has it
+    truth: str = 'groundtruth.txt'  # with a `*` for the name of a video, else in a folder of it
+    frames: str = 'img'  # folder of images beside the truth; {name} is that of the video
+    hidden: tuple[str, ...] = ()  # files with a 1 for each frame on which the object is hidden
+    words: str = ''  # the file of a sentence; '': the object is called by its class
+    called: str = ''  # the class of every object, if neither `info` nor the name has it
+    named: bool = False  # a video is named by its class and a number
+    info: str = ''  # GOT-10k's file of a video's class and rate
+
+    def videos(self, path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
+        """Every video: the folder itself, those in it, and those in its folders of categories.
+
+        A broken line is a BadRecord, and the object is hidden on that frame. A video is a BadRecord
+        if its words or images are missing, or if a list of frames has another length. Raises
+        BadSetting if there is no video.
+        """
+        truths = sorted({truth for way in _WAYS for truth in path.glob(way + self.truth)})
+        if not truths:
+            raise BadSetting('data', str(path), f'holds no {self.truth}')
+        names: set[str] = set()
+        for truth in truths:
+            faults: list[BadRecord] = []
+            try:
+                if _name(self, truth) in names:
+                    raise BadField('video', _name(self, truth), 'was there before')
+                annotated = _video(self, truth, faults)
+            except (BadField, OSError) as error:
+                yield bad_record(str(truth), 0, error)
+                continue
+            names.add(annotated.name)
+            yield from faults
+            yield annotated
 
 
-def _video(truth: Path, faults: list[BadRecord]) -> AnnotatedVideo:
-    folder = truth.parent
+def _name(layout: SingleBoxes, truth: Path) -> str:
+    return truth.stem if '*' in layout.truth else truth.parent.name
+
+
+def _video(layout: SingleBoxes, truth: Path, faults: list[BadRecord]) -> AnnotatedVideo:
+    folder, name = truth.parent, _name(layout, truth)
     lines = text_lines(truth)
     if not lines:
-        raise BadField('video', folder.name, 'is an empty video')
-    hidden = {k for name in _HIDDEN for k in _flagged(folder / name, len(lines))}
+        raise BadField('video', name, 'is an empty video')
+    hidden = {k for file in layout.hidden for k in _flagged(folder / file, truth, len(lines))}
+    facts = _facts(folder / layout.info) if layout.info else {}
+    label = facts.get('object_class', '') or (_NUMBER.sub('', name) if layout.named else '')
+    label = label or layout.called
+    words = _text(folder / layout.words) if layout.words else label
+    fps = _rate(facts) if layout.fps is None else layout.fps
+    frames = folder / layout.frames.format(name=name)
+    files = frame_files([frames, folder / f'{name}.mp4'])
+    check_count(files, len(lines), truth)
+    return AnnotatedVideo(
+        name,
+        Media(name, fps=fps),
+        files.width,
+        files.height,
+        len(lines),
+        fps,
+        (BoxTrack(1, label, _boxes(lines, hidden, truth, faults)),),
+        (Expression(words, (1,)),),
+        str(truth),
+    )
+
+
+def _boxes(
+    lines: list[str], hidden: set[int], truth: Path, faults: list[BadRecord]
+) -> dict[int, Box]:
     boxes: dict[int, Box] = {}
     for number, line in enumerate(lines):
         try:
@@ -76,20 +116,7 @@ def _video(truth: Path, faults: list[BadRecord]) -> AnnotatedVideo:
             continue
         if box is not None and number not in hidden:
             boxes[number] = box
-    label = _NUMBER.sub('', folder.name)
-    words = _text(folder / _WORDS) or label
-    width, height = _size(folder / 'img')
-    return AnnotatedVideo(
-        folder.name,
-        Media(folder.name, fps=FPS),
-        width,
-        height,
-        len(lines),
-        FPS,
-        (BoxTrack(1, label, boxes),),
-        (Expression(words, (1,)),),
-        str(truth),
-    )
+    return boxes
 
 
 def _box(line: str) -> Box | None:
@@ -100,23 +127,29 @@ def _box(line: str) -> Box | None:
     return (left, top, width, height) if width and height else None
 
 
-def _flagged(path: Path, frames: int) -> list[int]:
-    """The frames that a file marks with 1; none if there is no such file."""
-    if not path.is_file():
-        return []
+def _flagged(path: Path, truth: Path, frames: int) -> list[int]:
+    """The frames that a file marks with 1. Raises BadField, OSError if there is no such file."""
     flags = numbers_of(' '.join(text_lines(path)), path.name, 0)
-    fields.same_length({_TRUTH: frames, path.name: len(flags)})
+    fields.same_length({truth.name: frames, path.name: len(flags)})
     return [k for k, flag in enumerate(flags) if flag]
 
 
+def _facts(path: Path) -> dict[str, str]:
+    """The lines `name: value` of GOT-10k's meta_info.ini."""
+    pairs = (line.partition(':') for line in text_lines(path))
+    return {name.strip(): value.strip() for name, colon, value in pairs if colon}
+
+
+def _rate(facts: dict[str, str]) -> float:
+    """The rate at which images and boxes are given: `anno_fps: 10Hz`."""
+    value = facts.get('anno_fps', '')
+    match = _RATE.match(value)
+    return fields.rate(float(match[1]) if match else None, 'anno_fps')
+
+
 def _text(path: Path) -> str:
-    """The words of a file on one line; '' if there is no such file."""
-    return ' '.join(' '.join(text_lines(path)).split()) if path.is_file() else ''
-
-
-def _size(folder: Path) -> tuple[int, int]:
-    first = min((path for pattern in _IMAGES for path in folder.glob(pattern)), default=None)
-    image = cv2.imread(str(first)) if first else None
-    if image is None:
-        return 0, 0
-    return image.shape[1], image.shape[0]
+    """The words of a file on one line. Raises BadField for a file without any, OSError."""
+    text = ' '.join(' '.join(text_lines(path)).split()) if path.is_file() else ''
+    if not text:
+        raise BadField('words', str(path), 'is missing' if not path.is_file() else 'has no word')
+    return text

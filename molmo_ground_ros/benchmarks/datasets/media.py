@@ -12,32 +12,39 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example, ImageTruth, Media, TrackTruth
-from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
-from molmo_ground_ros.errors import BadSetting, ImageError, NoFrames
+from molmo_ground_ros.benchmarks.datasets.frame_files import PICTURES
+from molmo_ground_ros.benchmarks.datasets.image_sequence import (
+    INNER,
+    ImageSequence,
+    OpenMedia,
+    image_files,
+)
+from molmo_ground_ros.errors import BadSetting, NoFrames
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
-from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
+from molmo_ground_ros.frames.video_file import SUFFIXES
 from molmo_ground_ros.frames.windows import MAX_FRAMES, MAX_WINDOW_NS
-from molmo_ground_ros.types import Clip, Frame
+from molmo_ground_ros.types import Clip
 
 MOST_TRACK_FPS = 10  # molmo2 f3cb108, olmo/data/academic_video_track_datasets.py:78
-IMAGE_SUFFIXES = frozenset({'.bmp', '.jpeg', '.jpg', '.png', '.webp'})
 _NAMED_FIRST = 5  # missing media that a message names
 # Follows the name of a video at 2 frames a second; its folder's name is followed by `-2fps`.
 _TWO_FPS = '_2fps'
-_INNER = frozenset({'img', 'img1', 'imgs'})  # folders of images inside a video's folder
 # Folders of the reference's downloads that are skipped: the videos that clips were cut from, and
 # truth that is stored as images.
-_PASSED_OVER = frozenset({'Annotations', 'MasksRLE', 'full_videos', 'gt', 'selected_masks'})
+_PASSED_OVER = frozenset(
+    {
+        *('Annotations', 'Annotations_6fps', 'MasksRLE', 'full_videos', 'gt', 'panomasks'),
+        *('pseudo_masks', 'selected_masks'),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +72,6 @@ class MissingMedia:
         )
 
 
-class _ImageSequence(Protocol):
-    """Images by number from 0: of a video, or of a folder."""
-
-    stamps: Sequence[int]  # ns from the start, strictly ascending
-
-    def frame(self, number: int) -> Frame:
-        """The frame with that index in `stamps`. Raises ImageError."""
-        ...
-
-    def close(self) -> None:
-        """Close the file, if one is open."""
-        ...
-
-
 class MediaFolder:
     """Finds media below a folder. The names in it are read once. For one thread."""
 
@@ -96,13 +89,15 @@ class MediaFolder:
         the name of the source in them, then videos at 2 frames a second. Raises NoFrames if none
         is left, or more than one; the message says where they were searched.
         """
+        if media.files:
+            return self._holding(media)
         name = PurePosixPath(media.name)
         if name.is_absolute() or '..' in name.parts or not name.name:
             raise NoFrames(media.name, 'is no name of a video')
         for place in (self.folder / name, *sorted(self.folder.glob(f'*/{_escaped(name)}'))):
-            if place.is_file() or (place.is_dir() and _image_files(place)):
+            if place.is_file() or (place.is_dir() and image_files(place)):
                 return place
-        return self._choose(self._named(_stem(name.name)), media, name)
+        return self._choose(self._by_stem().get(_stem(name.name), []), media, name)
 
     def missing(self, examples: Iterable[Example]) -> MissingMedia:
         """The media that are missing, or that are found twice."""
@@ -111,7 +106,7 @@ class MediaFolder:
         for example in examples:
             key = example.media.name, example.media.source
             if key not in is_present:
-                is_present[key] = self._is_present(example.media)
+                is_present[key] = self._is_present(example)
             lost += not is_present[key]
             count += 1
         names = tuple(
@@ -159,25 +154,38 @@ class MediaFolder:
 
         Raises NoFrames, ImageError.
         """
-        with _OpenMedia(self.find(media), media.fps) as images:
+        with OpenMedia(self.find(media), media.fps, media.files) as images:
             for number in range(len(images.stamps)):
                 yield images.frame(number).image
 
-    def _is_present(self, media: Media) -> bool:
+    def _is_present(self, example: Example) -> bool:
+        """Whether the media of an example are there, with all the frames that its tracks have."""
         try:
-            self.find(media)
+            path = self.find(example.media)
         except NoFrames:
             return False
-        return True
+        if not isinstance(example.truth, TrackTruth) or not path.is_dir():
+            return True
+        return len(image_files(path, example.media.files)) >= example.truth.frames
 
-    def _named(self, stem: str) -> list[Path]:
+    def _holding(self, media: Media) -> Path:
+        """The folder that holds the files of a video. Raises NoFrames."""
+        stem = _stem(PurePosixPath(media.files[0]).name)
+        paths = {path for of_name in self._by_stem().values() for path in of_name if path.is_dir()}
+        holding = [path for path in sorted(paths) if any(path.glob(f'{stem}.*'))]
+        if len(holding) != 1:
+            why = f'{len(holding)} folders below {self.folder} hold its frame {media.files[0]}'
+            raise NoFrames(media.name, why)
+        return holding[0]
+
+    def _by_stem(self) -> dict[str, list[Path]]:
         if self._index is None:
             self._index = {}
             for name, path in _media_below(self.folder):
                 of_name = self._index.setdefault(_stem(name), [])
                 if path not in of_name:
                     of_name.append(path)
-        return self._index.get(stem, [])
+        return self._index
 
     def _choose(self, paths: list[Path], media: Media, name: PurePosixPath) -> Path:
         for likely in (
@@ -204,10 +212,8 @@ def _media_below(folder: Path) -> Iterator[tuple[str, Path]]:
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
         folder_path = Path(place)
-        if folder_path != folder and any(
-            Path(name).suffix.lower() in IMAGE_SUFFIXES for name in files
-        ):
-            named = folder_path.parent if folder_path.name in _INNER else folder_path
+        if folder_path != folder and any(Path(name).suffix.lower() in PICTURES for name in files):
+            named = folder_path.parent if folder_path.name in INNER else folder_path
             yield named.name, named
         videos = sorted(name for name in files if Path(name).suffix.lower() in SUFFIXES)
         for name in videos:
@@ -232,7 +238,7 @@ def _plain(name: str) -> str:
 def _stem(name: str) -> str:
     """The name without a suffix and without `_2fps`."""
     path = PurePosixPath(name)
-    has_suffix = path.suffix.lower() in SUFFIXES | IMAGE_SUFFIXES
+    has_suffix = path.suffix.lower() in SUFFIXES | PICTURES
     return (path.stem if has_suffix else name).removesuffix(_TWO_FPS)
 
 
@@ -240,89 +246,15 @@ def _escaped(name: PurePosixPath) -> str:
     return re.sub(r'([*?[])', r'[\1]', name.as_posix())
 
 
-def _image_files(folder: Path) -> list[Path]:
-    """The numbered images of a folder, or of an `img`, `imgs` or `img1` in it, in order."""
-    for place in (folder, *(folder / name for name in sorted(_INNER))):
-        if place.is_dir():
-            files = [file for file in place.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
-            if files:
-                return sorted(files, key=lambda path: numeric_order(path.stem))
-    return []
-
-
-class _ImageFiles:
-    """Images in files. Satisfies _ImageSequence."""
-
-    def __init__(self, files: list[Path], fps: float) -> None:
-        self._files = files
-        self.stamps: Sequence[int] = [round(k * 1e9 / fps) for k in range(len(files))]
-
-    def frame(self, number: int) -> Frame:
-        pixels = cv2.imread(str(self._files[number]), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise ImageError(f'{self._files[number]}: cannot be decoded')
-        return _frame(self.stamps[number], np.asarray(pixels[:, :, ::-1], np.uint8))
-
-    def close(self) -> None:
-        pass
-
-
-class _VideoImages:
-    """Images of a video, whose times begin at 0. Satisfies _ImageSequence."""
-
-    def __init__(self, path: Path) -> None:
-        self._video = VideoFile(path, str(path))
-        self._times, _ = self._video.times()
-        first = self._times[0] if self._times else 0
-        self.stamps: Sequence[int] = [time_ns - first for time_ns in self._times]
-
-    def frame(self, number: int) -> Frame:
-        return _frame(self.stamps[number], self._video.image(self._times[number]))
-
-    def close(self) -> None:
-        self._video.close()
-
-
-class _OpenMedia:
-    """Opens media in a `with` statement."""
-
-    def __init__(self, path: Path, fps: float | None) -> None:
-        self._path = path
-        self._fps = fps
-        self._images: _ImageSequence | None = None
-
-    def __enter__(self) -> _ImageSequence:
-        if self._path.suffix.lower() in SUFFIXES and self._path.is_file():
-            self._images = _VideoImages(self._path)
-        elif self._path.is_file():
-            self._images = _ImageFiles([self._path], 1.0)
-        elif self._fps is None:
-            raise NoFrames(str(self._path), 'a folder of pictures, and the data tells no rate')
-        else:
-            self._images = _ImageFiles(_image_files(self._path), self._fps)
-        if not self._images.stamps:
-            raise NoFrames(str(self._path), 'there is no picture in it')
-        return self._images
-
-    def __exit__(self, *error: object) -> None:
-        if self._images is not None:
-            self._images.close()
-
-
-def _opened(path: Path, example: Example) -> _OpenMedia:
+def _opened(path: Path, example: Example) -> OpenMedia:
     truth = example.truth
-    return _OpenMedia(path, truth.fps if isinstance(truth, TrackTruth) else example.media.fps)
-
-
-def _frame(stamp_ns: int, pixels: NDArray[np.uint8]) -> Frame:
-    """pixels: (H, W, 3) RGB."""
-    image = np.ascontiguousarray(pixels)
-    image.flags.writeable = False
-    return Frame(stamp_ns, image)
+    media = example.media
+    fps = truth.fps if isinstance(truth, TrackTruth) else media.fps
+    return OpenMedia(path, fps, media.files)
 
 
 def _clip_of(
-    example: Example, images: _ImageSequence, numbers: list[int], labels: list[float]
+    example: Example, images: ImageSequence, numbers: list[int], labels: list[float]
 ) -> Clip:
     frames = tuple(images.frame(number) for number in numbers)
     return Clip(
@@ -335,7 +267,7 @@ def _clip_of(
     )
 
 
-def _point_clip(example: Example, images: _ImageSequence) -> Clip:
+def _point_clip(example: Example, images: ImageSequence) -> Clip:
     media = example.media
     start_ns = round(media.start_s * 1e9)
     last_ns = images.stamps[-1]
@@ -357,7 +289,7 @@ def _point_clip(example: Example, images: _ImageSequence) -> Clip:
     )
 
 
-def _even_clip(example: Example, images: _ImageSequence, numbers: list[int], start_ns: int) -> Clip:
+def _even_clip(example: Example, images: ImageSequence, numbers: list[int], start_ns: int) -> Clip:
     spaced = np.linspace(0, len(numbers) - 1, min(MAX_FRAMES, len(numbers))).astype(int)
     by_label = {
         round((images.stamps[numbers[k]] - start_ns) / 1e9, 1): numbers[k]
@@ -367,7 +299,7 @@ def _even_clip(example: Example, images: _ImageSequence, numbers: list[int], sta
     return _clip_of(example, images, [by_label[label] for label in labels], labels)
 
 
-def _track_clip(example: Example, images: _ImageSequence, truth: TrackTruth) -> Clip:
+def _track_clip(example: Example, images: ImageSequence, truth: TrackTruth) -> Clip:
     count = min(len(images.stamps), truth.frames)
     step = track_step(truth.fps, truth.query_fps, count)
     numbers = list(range(0, count, step))[:MAX_FRAMES]

@@ -1,30 +1,34 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Boxes of MOTChallenge: SEQUENCE/seqinfo.ini and SEQUENCE/gt/gt.txt.
+"""Boxes of many objects, a line for each box: MOTChallenge and what is written like it.
 
-A line holds frame, id, left, top, width, height, whether it counts, class and visibility. Frames
-and pixels are numbered from 1 there and from 0 here (motchallenge.net, instructions, data format).
-Lines that do not count are left out. A broken line is a BadRecord, and its object is hidden on that
-frame.
+MOTChallenge has SEQUENCE/seqinfo.ini and SEQUENCE/gt/gt.txt. A line holds frame, id, left, top,
+width, height, whether it counts, class and visibility. Frames and pixels are numbered from 1 there
+and from 0 here (motchallenge.net, instructions, data format). Lines that do not count are left out.
+A broken line is a BadRecord, and its object is hidden on that frame. Other sources have no
+seqinfo.ini, and the truth of all sequences in one folder.
 """
 
 from __future__ import annotations
 
 import configparser
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack, Media
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
+from molmo_ground_ros.benchmarks.datasets.frame_files import FrameFiles, frame_files, pictures
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
 Box = tuple[float, float, float, float]
 
-_TRUTH = 'gt/gt.txt'
 _INFO = 'seqinfo.ini'
-_CLASSES = {
+_WAYS = ('', '*/', '*/*/', '*/*/*/')
+MOT_CLASSES = {
     1: 'pedestrian',
     2: 'person on vehicle',
     3: 'car',
@@ -41,48 +45,102 @@ _CLASSES = {
 }
 # The largest side and coordinate of a box in pixels. Larger ones are damage.
 _FAR = 1e6
+_COUNTS, _CLASS = 6, 7  # columns of MOTChallenge, from 0
 
 
-def mot(path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
-    """Every sequence: the folder itself, those in it, and those in its folders of splits.
+@dataclass(frozen=True, slots=True)
+class SequenceBoxes:
+    """Where a source with lines of boxes has its files, and what its columns mean."""
 
-    Raises BadSetting if there is none.
-    """
-    truths = sorted({truth for way in ('', '*/', '*/*/') for truth in path.glob(way + _TRUTH)})
-    if not truths:
-        raise BadSetting('data', str(path), f'holds no {_TRUTH}')
-    names: set[str] = set()
-    for truth in truths:
-        folder = truth.parent.parent
-        try:
-            fps, frames, width, height = _info(folder / _INFO)
-            if folder.name in names:
-                raise BadField('sequence', folder.name, 'was there before')
-        except (BadField, OSError) as error:
-            yield bad_record(str(folder / _INFO), 0, error)
-            continue
-        names.add(folder.name)
-        faults, tracks = _tracks(truth, frames)
-        yield from faults
-        yield AnnotatedVideo(
-            folder.name,
-            Media(folder.name, fps=fps),
-            width,
-            height,
-            frames,
-            fps,
-            tracks,
-            label_expressions(tracks),
-            str(truth),
-        )
+    fps: float | None = None  # None: seqinfo.ini has it
+    truth: str = 'gt/gt.txt'  # with a `*` and what follows it for the name of a sequence
+    # Where the frames of a sequence are, from the folder of its truth; {name} is the sequence
+    # and {split} the folder of its truth.
+    frames: tuple[str, ...] = ()  # (): beside seqinfo.ini
+    classes: Mapping[int, str] = field(default_factory=dict)  # by the number in `class_column`
+    class_column: int = _CLASS
+    called: str = ''  # the class of every object, if there are no `classes`
+    named: str = ''  # a pattern of a sequence's name, whose first group is the class
+    counts_column: int | None = _COUNTS  # of a 0 for boxes that do not count; None: all count
+    origin: int = 1  # the number of the first column and row of pixels
+
+    def videos(self, path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
+        """Every sequence: the folder itself, those in it, and those in its folders of splits.
+
+        Raises BadSetting if there is none.
+        """
+        truths = sorted({truth for way in _WAYS for truth in path.glob(way + self.truth)})
+        if not truths:
+            raise BadSetting('data', str(path), f'holds no {self.truth}')
+        names: set[str] = set()
+        for truth in truths:
+            name = _sequence(self, truth)
+            try:
+                if name in names:
+                    raise BadField('sequence', name, 'was there before')
+                annotated, faults = _annotated(self, name, truth)
+            except (BadField, OSError) as error:
+                yield bad_record(_blamed(self, truth), 0, error)
+                continue
+            names.add(name)
+            yield from faults
+            yield annotated
 
 
-def _tracks(truth: Path, frames: int) -> tuple[list[BadRecord], tuple[BoxTrack, ...]]:
+def _blamed(layout: SequenceBoxes, truth: Path) -> str:
+    """The file that is named where a sequence cannot be used."""
+    return str(truth if layout.frames else truth.parent.parent / _INFO)
+
+
+def _sequence(layout: SequenceBoxes, truth: Path) -> str:
+    """The name of a sequence."""
+    _, star, ending = layout.truth.rpartition('*')
+    return truth.name.removesuffix(ending) if star else truth.parent.parent.name
+
+
+def _annotated(
+    layout: SequenceBoxes, name: str, truth: Path
+) -> tuple[AnnotatedVideo, list[BadRecord]]:
+    fps, files = _facts(layout, name, truth)
+    faults, tracks = _tracks(layout, name, truth, files.frames)
+    video = AnnotatedVideo(
+        name,
+        Media(name, fps=fps),
+        files.width,
+        files.height,
+        files.frames,
+        fps,
+        tracks,
+        label_expressions(tracks),
+        str(truth),
+    )
+    return video, faults
+
+
+def _facts(layout: SequenceBoxes, name: str, truth: Path) -> tuple[float, FrameFiles]:
+    """The rate of a sequence, and its frames. Raises BadField, OSError."""
+    if layout.frames:
+        places = [
+            truth.parent / place.format(name=name, split=truth.parent.name)
+            for place in layout.frames
+        ]
+        return fields.rate(layout.fps, 'fps'), frame_files(places)
+    info = truth.parent.parent / _INFO
+    fps, frames, width, height = _info(info)
+    images = len(pictures(info.parent / 'img1'))
+    if images:
+        fields.same_length({'pictures': images, 'seqLength': frames})
+    return fps, FrameFiles(frames, width, height)
+
+
+def _tracks(
+    layout: SequenceBoxes, name: str, truth: Path, frames: int
+) -> tuple[list[BadRecord], tuple[BoxTrack, ...]]:
     """The tracks in a gt.txt in the order of their ids, and an error for each broken line."""
     faults: list[BadRecord] = []
     labels: dict[int, str] = {}
     boxes: dict[int, dict[int, Box]] = {}
-    for line in _lines(truth, frames):
+    for line in _lines(layout, name, truth, frames):
         if isinstance(line, BadRecord):
             faults.append(line)
             continue
@@ -139,7 +197,9 @@ def _info(path: Path) -> tuple[float, int, int, int]:
 _STATED = ('frameRate', 'seqLength', 'imWidth', 'imHeight')
 
 
-def _lines(path: Path, frames: int) -> Iterator[tuple[int, int, int, str, Box] | BadRecord]:
+def _lines(
+    layout: SequenceBoxes, name: str, path: Path, frames: int
+) -> Iterator[tuple[int, int, int, str, Box] | BadRecord]:
     """(line, frame, id, label, box) of each line that counts."""
     try:
         lines = text_lines(path)
@@ -149,7 +209,7 @@ def _lines(path: Path, frames: int) -> Iterator[tuple[int, int, int, str, Box] |
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                annotation = _line(line, frames)
+                annotation = _line(layout, name, line, frames)
             except BadField as error:
                 yield bad_record(str(path), number, error)
                 continue
@@ -157,21 +217,34 @@ def _lines(path: Path, frames: int) -> Iterator[tuple[int, int, int, str, Box] |
                 yield number, *annotation
 
 
-def _line(line: str, frames: int) -> tuple[int, int, str, Box] | None:
+def _line(
+    layout: SequenceBoxes, name: str, line: str, frames: int
+) -> tuple[int, int, str, Box] | None:
     """(frame, id, label, box) of a line; None if it does not count."""
     numbers = numbers_of(line, 'line', 6)
     frame = fields.integer(numbers[0], 'frame', 1, frames) - 1
     number = fields.integer(numbers[1], 'id', 0, 2**53)
-    left, top = (fields.number(value, 'box', -_FAR, _FAR) - 1 for value in numbers[2:4])
+    left, top = (fields.number(value, 'box', -_FAR, _FAR) - layout.origin for value in numbers[2:4])
     width, height = (fields.number(value, 'box', 0, _FAR) for value in numbers[4:6])
     if not width or not height:
         raise fields.bad_field('box', numbers[2:6], 'is empty')
-    if len(numbers) > 6 and not numbers[6]:
+    column = layout.counts_column
+    if column is not None and len(numbers) > column and not numbers[column]:
         return None
-    kind = fields.integer(numbers[7], 'class', -1, 10**6) if len(numbers) > 7 else 1
-    return (
-        frame,
-        number,
-        _CLASSES.get(kind, _CLASSES[1] if kind < 0 else f'class {kind}'),
-        (left, top, width, height),
-    )
+    return frame, number, _label(layout, name, numbers), (left, top, width, height)
+
+
+def _label(layout: SequenceBoxes, name: str, numbers: list[float]) -> str:
+    """The class of the object of a line. Raises BadField for a number that is no class."""
+    if layout.named:
+        match = re.match(layout.named, name)
+        if match is None:
+            raise BadField('sequence', name, f'does not begin with its class: {layout.named}')
+        return match[1].replace('_', ' ')
+    if not layout.classes:
+        return layout.called
+    column = layout.class_column
+    kind = fields.integer(numbers[column], 'class', -1, 10**6) if len(numbers) > column else -1
+    if kind < 0:
+        return next(iter(layout.classes.values()))
+    return layout.classes.get(kind, f'class {kind}')

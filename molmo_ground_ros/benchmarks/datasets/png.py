@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ _HEADER = struct.Struct('>IIBBBBB')
 _GREY, _PALETTE = 0, 3  # kinds of colour
 _FRAME = 12  # bytes of a chunk besides its content
 _MOST = 255  # the largest pixel value of 8 bits
+_DEEP = 16  # bits of grey that VIPSeg has
 
 
 class BadIndexedImage(ImageError):
@@ -42,12 +44,12 @@ class BadIndexedImage(ImageError):
 class IndexedImage:
     """The numbers in a PNG."""
 
-    pixels: NDArray[np.uint8]  # (H, W)
+    pixels: NDArray[np.uint8] | NDArray[np.uint16]  # (H, W)
     palette: bool  # False: they are grey values
 
 
 def read_indices(path: Path) -> IndexedImage:
-    """Read a PNG with a palette or in grey, of at most 8 bits a pixel.
+    """Read a PNG with a palette or in grey, of at most 8 bits a pixel, or of 16 bits in grey.
 
     Raises BadIndexedImage for every other file and a damaged one, MissingPackage, OSError.
     """
@@ -59,18 +61,20 @@ def read_indices(path: Path) -> IndexedImage:
     width, height, depth, colour, *_ = _HEADER.unpack(header)
     if not 0 < width * height <= MAX_PIXELS:
         raise BadIndexedImage(str(path), f'is {width} x {height} pixels')
-    if colour not in (_GREY, _PALETTE) or depth > 8:
+    if colour not in (_GREY, _PALETTE) or (depth > 8 and (colour, depth) != (_GREY, _DEEP)):
         raise BadIndexedImage(str(path), 'holds colours, not numbers of objects')
     if all(kind != b'IDAT' for kind, _ in chunks):
         raise BadIndexedImage(str(path), 'is a PNG that cannot be decoded')
-    pixels = _decoded(data, path)
+    pixels = _decoded(data, path, np.uint16 if depth == _DEEP else np.uint8)
     if colour == _GREY and 1 < depth < 8:
         # Pillow stretches grey values of 2 and 4 bits to the range of 8 bits.
         pixels //= _MOST // (2**depth - 1)
     return IndexedImage(pixels, colour == _PALETTE)
 
 
-def _decoded(data: bytes, path: Path) -> NDArray[np.uint8]:
+def _decoded(
+    data: bytes, path: Path, kind: type[np.uint8 | np.uint16]
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """(H, W) the pixels as Pillow gives them; of 1 bit in grey they are 0 and 1."""
     try:
         from PIL import Image
@@ -78,7 +82,9 @@ def _decoded(data: bytes, path: Path) -> NDArray[np.uint8]:
         raise MissingPackage('pillow', 'eval') from err
     try:
         with Image.open(BytesIO(data), formats=('PNG',)) as image:
-            return np.array(image).astype(np.uint8)
+            array: Any = np.array(image).astype(kind)
+            pixels: NDArray[np.uint8] | NDArray[np.uint16] = array
+            return pixels
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as err:
         raise BadIndexedImage(str(path), 'is a PNG that cannot be decoded') from err
 

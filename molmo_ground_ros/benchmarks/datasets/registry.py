@@ -12,13 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from molmo_ground_ros.benchmarks.datasets import academic, pointbench, video_points, video_tracks
-from molmo_ground_ros.benchmarks.datasets.coco import coco
-from molmo_ground_ros.benchmarks.datasets.davis import davis
+from molmo_ground_ros.benchmarks.datasets.burst import burst_counts
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, Example
 from molmo_ground_ros.benchmarks.datasets.expression_examples import example_of
-from molmo_ground_ros.benchmarks.datasets.lasot import lasot
-from molmo_ground_ros.benchmarks.datasets.mot import mot
-from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow, rows
+from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow, bad_record, rows
+from molmo_ground_ros.benchmarks.datasets.sources import source_readers
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
 Examples = Iterator[Example | BadRecord]
@@ -29,14 +27,18 @@ _PendingExample = tuple[DatasetRow, Callable[[], Example]] | BadRecord
 _HUB = 'molmo2-'  # the hub's names begin with it, and ours do not
 
 
-def read(name: str, folder: str | Path) -> Examples:
+def read(name: str, folder: str | Path, *, in_boxes: bool = False) -> Examples:
     """The examples of a data set in its order, one in memory at a time.
 
     name: one of FORMATS, or the hub's name (`allenai/Molmo2-VideoPointEval`). folder: see
-    `row_reader.rows`. A record or file that cannot be used is yielded as a BadRecord in its place.
-    Raises BadSetting for an unknown name and if there is no data, MissingPackage.
+    `row_reader.rows`. in_boxes: see `example_of`. A record or file that cannot be used is yielded
+    as a BadRecord in its place. Raises BadSetting for an unknown name and if there is no data,
+    MissingPackage.
     """
-    return FORMATS[format_name(name, FORMATS)](Path(folder))
+    plain = format_name(name, FORMATS)
+    if plain in ANNOTATED:
+        return _of_annotated(ANNOTATED[plain], in_boxes)(Path(folder))
+    return FORMATS[plain](Path(folder))
 
 
 def format_name(name: str, formats: Mapping[str, object]) -> str:
@@ -110,7 +112,9 @@ def _examples(pending: Iterator[_PendingExample], own_id: bool) -> Examples:
         yield example if unique == example.id else replace(example, id=unique)
 
 
-def _of_annotated(reader: Callable[[Path], Iterator[AnnotatedVideo | BadRecord]]) -> Reader:
+def _of_annotated(
+    reader: Callable[[Path], Iterator[AnnotatedVideo | BadRecord]], in_boxes: bool = False
+) -> Reader:
     """A reader of annotated videos or images: one example for each of their expressions."""
 
     def read_expressions(folder: Path) -> Examples:
@@ -119,8 +123,11 @@ def _of_annotated(reader: Callable[[Path], Iterator[AnnotatedVideo | BadRecord]]
             if isinstance(video, BadRecord):
                 yield video
                 continue
+            if video.tracks and not video.expressions:
+                why = f'{video.name}: there are no words for its objects'
+                yield bad_record(video.file, video.row, why)
             for expression in video.expressions:
-                yield example_of(video, expression, index)
+                yield example_of(video, expression, index, in_boxes=in_boxes)
                 index += 1
 
     return read_expressions
@@ -156,13 +163,7 @@ class _UniqueIds:
         return unique
 
 
-ANNOTATED: dict[str, Callable[[Path], Iterator[AnnotatedVideo | BadRecord]]] = {
-    'coco': coco,
-    'davis': davis,
-    'youtube-vos': davis,
-    'mot': mot,
-    'lasot': lasot,
-}
+ANNOTATED: dict[str, Callable[[Path], Iterator[AnnotatedVideo | BadRecord]]] = source_readers()
 FORMATS: dict[str, Reader] = {
     'videopoint': _of_rows(video_points.videopoint),
     'videopointeval': _of_rows(video_points.videopointeval),
@@ -171,6 +172,7 @@ FORMATS: dict[str, Reader] = {
     'videotrackeval': _of_rows(video_tracks.videotrackeval, own_id=True),
     'academic-points': _of_rows(academic.points),
     'academic-tracks': _academic_tracks,
+    'burst-videocount': burst_counts,
     'pointbench': _pointbench,
     **{name: _of_annotated(reader) for name, reader in ANNOTATED.items()},
 }

@@ -24,6 +24,7 @@ class EvaluationData:
     folder: str
     limit: int = 0  # the number of examples, from the first on; 0 means all
     ignored: frozenset[Path] = frozenset()  # files in the folder that are no data, resolved
+    in_boxes: bool = False  # a point in the box of an object is right, if it has no masks
 
     def __post_init__(self) -> None:
         """Raise BadSetting for a limit below 0."""
@@ -41,7 +42,7 @@ class EvaluationData:
         Raises as `datasets.read` and `on_bad` do.
         """
         remaining = self.limit or -1
-        for example in datasets.read(self.format, self.folder):
+        for example in datasets.read(self.format, self.folder, in_boxes=self.in_boxes):
             if isinstance(example, BadRecord):
                 if Path(example.file).resolve() not in self.ignored:
                     on_bad(example)

@@ -62,9 +62,9 @@ def test_masks_in_a_palette_are_objects_with_words(tmp_path):
     )
     assert dog.expressions == ()
 
-    examples, faults = read_all('davis', tmp_path)
+    examples, (fault,) = read_all('davis', tmp_path)
 
-    assert not faults
+    assert fault.why == 'dog: there are no words for its objects'
     assert [(one.id, one.label) for one in examples] == [
         ('bear_0', 'a brown bear'),
         ('bear_1', 'both bears'),

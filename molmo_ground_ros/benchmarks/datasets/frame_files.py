@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The pictures of a video's folder, and the size of its frames. Decodes one frame at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+
+from molmo_ground_ros.benchmarks.datasets import field_checks as fields
+from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
+from molmo_ground_ros.errors import BadField, ImageError
+from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
+
+PICTURES = frozenset({'.bmp', '.jpeg', '.jpg', '.png', '.webp'})
+
+
+class FrameFiles(NamedTuple):
+    """What the frames of a video are."""
+
+    frames: int
+    width: int  # pixels
+    height: int
+
+
+def pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder in the order of their numbers; none if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    files = [file for file in folder.iterdir() if file.suffix.lower() in PICTURES]
+    return sorted(files, key=lambda file: numeric_order(file.stem))
+
+
+def frame_files(places: Iterable[Path]) -> FrameFiles:
+    """The frames of a video: of the first place that is a folder of pictures, or a video file.
+
+    Raises BadField if no place has frames, and for a first frame that cannot be decoded.
+    """
+    tried = list(places)
+    for place in tried:
+        if place.suffix.lower() in SUFFIXES and place.is_file():
+            return _of_video(place)
+        files = pictures(place)
+        if files:
+            return FrameFiles(len(files), *_size(files[0]))
+    named = ', '.join(str(place) for place in tried)
+    raise BadField('frames', named, 'holds no pictures, so their number and size are not known')
+
+
+def check_count(files: FrameFiles, frames: int, truth: Path) -> None:
+    """Raise BadField where there are not as many pictures as the truth has frames."""
+    fields.same_length({'pictures': files.frames, truth.name: frames})
+
+
+def check_consecutive(folder: Path) -> None:
+    """Raise BadField where a number is missing between the pictures of a folder."""
+    numbers = [int(file.stem) for file in pictures(folder) if file.stem.isdecimal()]
+    missing = set(range(numbers[0], numbers[-1] + 1)).difference(numbers) if numbers else set()
+    if missing:
+        raise BadField('frames', str(folder), f'lacks picture {min(missing)} of its numbers')
+
+
+def _size(picture: Path) -> tuple[int, int]:
+    image = cv2.imread(str(picture))
+    if image is None:
+        raise BadField('frames', str(picture), 'cannot be decoded')
+    return image.shape[1], image.shape[0]
+
+
+def _of_video(path: Path) -> FrameFiles:
+    video = VideoFile(path, str(path))
+    try:
+        times, _ = video.times()
+        image = video.image(times[0]) if times else None
+    except ImageError as error:
+        raise BadField('frames', str(path), str(error)) from error
+    finally:
+        video.close()
+    if image is None:
+        raise BadField('frames', str(path), 'holds no picture')
+    return FrameFiles(len(times), image.shape[1], image.shape[0])

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Tells by the names of files which sources a folder may be. Opens no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from molmo_ground_ros.benchmarks.datasets.sources.source import DataSource
+from molmo_ground_ros.errors import BadSetting, listed
+
+# How far below the folder its videos may begin, and how many folders of one folder are looked at.
+_DEPTH = 4
+_MOST = 12
+
+
+def check_source(path: Path, source: DataSource, sources: Mapping[str, DataSource]) -> None:
+    """Raise BadSetting for a folder that does not look like a source, with those it looks like."""
+    if not path.is_dir() or _has_signs(path, source):
+        return
+    others = [name for name, other in sources.items() if _has_signs(path, other)]
+    lacks = ' and '.join(sign.replace('|', ' or ') for sign in source.signs)
+    why = f'is not laid out as {source.name}, which has {lacks}'
+    if others:
+        why += f'; it looks like {listed(others)}'
+    raise BadSetting('data', str(path), why)
+
+
+def _has_signs(path: Path, source: DataSource) -> bool:
+    """Whether a folder, or one of the first below it, has the signs of a source."""
+    return any(
+        all(_is_in(folder, sign) for sign in source.signs)
+        and not any(_is_in(folder, sign) for sign in source.never)
+        for folder in _folders(path, _DEPTH)
+    )
+
+
+def _is_in(folder: Path, sign: str) -> bool:
+    return any(next(folder.glob(pattern), None) is not None for pattern in sign.split('|'))
+
+
+def _folders(path: Path, depth: int) -> Iterator[Path]:
+    """The folder itself, then the first folders below it, level by level."""
+    level = [path]
+    for _ in range(depth):
+        yield from level
+        level = [below for folder in level for below in _first_folders(folder)]
+
+
+def _first_folders(folder: Path) -> list[Path]:
+    folders = (Path(entry) for entry in sorted(folder.iterdir()) if entry.is_dir())
+    return [below for _, below in zip(range(_MOST), folders, strict=False)]
