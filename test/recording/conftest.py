@@ -8,7 +8,9 @@ import pytest
 @pytest.fixture(scope='session')
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A small sound recording of every kind, by name; not to be changed."""
-    from tools import fuzz_samples  # needs rosbags and mcap, without which its users are skipped
+    from tools.fuzz_recordings.samples import (
+        write_samples,
+    )  # needs rosbags and mcap, without which its users are skipped
 
-    written = fuzz_samples.write_samples(tmp_path_factory.mktemp('samples'))
+    written = write_samples(tmp_path_factory.mktemp('samples'))
     return {path.name: path for path in written}

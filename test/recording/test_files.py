@@ -24,7 +24,7 @@ from molmo_ground_ros.recording import (
     LossKind,
     open_recording,
 )
-from tools import fuzz_samples
+from tools.fuzz_recordings import bags
 
 
 @pytest.mark.parametrize('storage', list(StoragePlugin))
@@ -64,7 +64,7 @@ def test_file_without_a_suffix_is_known_by_its_first_bytes(samples, tmp_path: Pa
     for name in ('mcap', 'sqlite'):
         (tmp_path / name).write_bytes(storage_file(samples[name]).read_bytes())
         with open_recording(tmp_path / name) as recording:
-            assert len(recording.stamps) == fuzz_samples.PICTURES
+            assert len(recording.stamps) == bags.PICTURES
 
 
 @pytest.mark.parametrize('name', ['mcap_file_zstd', 'sqlite_file_zstd'])

@@ -30,7 +30,7 @@ from molmo_ground_ros.recording import (
     open_recording,
 )
 from molmo_ground_ros.types import CompressedImage, RawImage
-from tools import fuzz_samples
+from tools.fuzz_recordings import bags
 
 
 def test_cameras_are_listed_and_one_is_chosen(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_unreadable_file_among_several_is_told(samples, tmp_path: Path) -> None:
     broken = tmp_path / 'broken.mcap'
     broken.write_bytes(b'neither of the two')
     with open_recording([broken, samples['mcap']]) as recording:
-        assert len(recording.stamps) == fuzz_samples.PICTURES
+        assert len(recording.stamps) == bags.PICTURES
         assert LossKind.UNREADABLE in kinds(recording)
     with pytest.raises(BagError, match=r'broken\.mcap'):
         open_recording(broken)
@@ -253,7 +253,7 @@ def test_empty_last_part_is_no_loss(samples, suffix: str, tmp_path: Path) -> Non
             writer.start()
             writer.finish()
     with open_recording(tmp_path) as recording:
-        assert len(recording.stamps) == fuzz_samples.PICTURES
+        assert len(recording.stamps) == bags.PICTURES
         assert {loss.kind for loss in recording.loss} == {
             LossKind.NO_METADATA,
             LossKind.NOT_CLOSED,

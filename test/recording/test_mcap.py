@@ -14,8 +14,8 @@ from mcap.writer import CompressionType, IndexType, Writer
 
 from molmo_ground_ros.errors import BagError, MissingPackage
 from molmo_ground_ros.recording import COMPRESSED, Loss, LossKind, open_recording
-from tools import fuzz_samples
-from tools.fuzz_samples import PERIOD_NS, PICTURES, TOPIC, ZERO_NS
+from tools.fuzz_recordings import bags
+from tools.fuzz_recordings.bags import PERIOD_NS, PICTURES, TOPIC, ZERO_NS
 
 CHUNKED = ['mcap_crc', 'mcap_crc_lz4', 'mcap_crc_zstd']
 UNPACKED = ['mcap', 'mcap_crc', 'mcap_unchunked']
@@ -154,7 +154,7 @@ def test_index_and_summary_are_not_needed(samples, tmp_path: Path) -> None:
         'use_statistics': False,
         'use_summary_offsets': False,
     }
-    data = data_of(fuzz_samples.write_mcap(tmp_path / 'bare', **options))
+    data = data_of(bags.write_mcap(tmp_path / 'bare', **options))
     assert read(tmp_path / 'a.mcap', data) == (list(range(PICTURES)), {})
     # Without the trailing magic and the footer, as a recorder that was killed leaves it:
     numbers, told = read(tmp_path / 'a.mcap', data[:-37])
@@ -177,7 +177,7 @@ def test_topic_without_a_name_gets_one_and_its_type_is_told_by_its_messages(tmp_
         writer = Writer(file, use_chunking=False, repeat_channels=False)
         writer.start()
         channel = writer.register_channel(TOPIC, 'cdr', 0)  # no schema
-        for topic, _, log_ns, message in fuzz_samples.messages():
+        for topic, _, log_ns, message in bags.messages():
             if topic == TOPIC:
                 writer.add_message(channel, log_ns, message, log_ns)
         writer.finish()
@@ -202,7 +202,7 @@ def test_stamps_of_zero_are_told(tmp_path: Path) -> None:
         writer.start()
         schema = writer.register_schema(COMPRESSED, 'ros2msg', b'what was this')
         channel = writer.register_channel(TOPIC, 'cdr', schema)
-        for topic, _, log_ns, message in fuzz_samples.messages():
+        for topic, _, log_ns, message in bags.messages():
             if topic == TOPIC:
                 writer.add_message(channel, log_ns, message[:4] + bytes(8) + message[12:], log_ns)
         writer.add_message(channel, log_ns, b'short', log_ns)

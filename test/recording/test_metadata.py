@@ -14,7 +14,7 @@ from molmo_ground_ros.recording import (
     metadata,
     open_recording,
 )
-from tools import fuzz_samples
+from tools.fuzz_recordings import bags
 
 COUNT = """rosbag2_bagfile_information:
   relative_file_paths:
@@ -45,7 +45,7 @@ def test_metadata_that_cannot_be_understood_is_told(samples, tmp_path: Path, tex
     (folder / 'bag.mcap').write_bytes(storage_file(samples['mcap']).read_bytes())
     (folder / 'metadata.yaml').write_bytes(text)
     with open_recording(folder) as recording:
-        assert len(recording.stamps) == fuzz_samples.PICTURES
+        assert len(recording.stamps) == bags.PICTURES
         assert kinds(recording) == {LossKind.BAD_METADATA}
 
 

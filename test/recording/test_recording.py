@@ -26,7 +26,8 @@ from molmo_ground_ros.recording import (
 )
 from molmo_ground_ros.recording.recording import BadClipSpan
 from molmo_ground_ros.types import Clip
-from tools import fuzz_samples
+from tools.fuzz_recordings import bags
+from tools.fuzz_recordings.samples import SAMPLES
 
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 
@@ -45,11 +46,7 @@ def corrupt(seconds: float):
 
 @pytest.mark.parametrize(
     'name',
-    [
-        name
-        for name in fuzz_samples.SAMPLES
-        if name.startswith(('mcap', 'sqlite')) and name != 'mcap_packets'
-    ],
+    [name for name in SAMPLES if name.startswith(('mcap', 'sqlite')) and name != 'mcap_packets'],
 )
 @pytest.mark.parametrize('whole_folder', [True, False], ids=['folder', 'file'])
 def test_sound_recording_reads_as_rosbags_does(samples, name, whole_folder) -> None:
@@ -57,7 +54,7 @@ def test_sound_recording_reads_as_rosbags_does(samples, name, whole_folder) -> N
     path = folder if whole_folder else storage_file(folder)
     # rosbags needs metadata.yaml for a folder.
     with Reader(folder if (folder / 'metadata.yaml').exists() else storage_file(folder)) as reader:
-        links = [link for link in reader.connections if link.topic == fuzz_samples.TOPIC]
+        links = [link for link in reader.connections if link.topic == bags.TOPIC]
         wanted = [
             TYPES.deserialize_cdr(data, link.msgtype) for link, _, data in reader.messages(links)
         ]
@@ -70,7 +67,7 @@ def test_sound_recording_reads_as_rosbags_does(samples, name, whole_folder) -> N
         ]
         assert found[0].frame_id == 'optical'
         assert kinds(recording) <= {LossKind.NO_METADATA}
-        assert set(recording.cameras) == {fuzz_samples.TOPIC, fuzz_samples.RAW_TOPIC}
+        assert set(recording.cameras) == {bags.TOPIC, bags.RAW_TOPIC}
 
 
 def test_clip_is_what_a_buffer_would_have_cut(samples) -> None:

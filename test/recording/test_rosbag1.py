@@ -12,7 +12,7 @@ from rosbags.rosbag1 import Reader
 
 from molmo_ground_ros.errors import BagError
 from molmo_ground_ros.recording import LossKind, open_recording
-from tools.fuzz_samples import PERIOD_NS, PICTURES, RAW_TOPIC, TOPIC, ZERO_NS
+from tools.fuzz_recordings.bags import PERIOD_NS, PICTURES, RAW_TOPIC, TOPIC, ZERO_NS
 
 NAMES = ['rosbag1', 'rosbag1_bz2', 'rosbag1_lz4']
 
