@@ -180,10 +180,15 @@ class VideoFile:
         """The packets of the video, as far as the file can be read."""
         if self._container is None or self._stream is None:
             return
-        packets = self._container.demux(self._stream)
-        while (packet := _next(packets)) is not None:
-            if packet.size:
-                yield packet
+        is_readable = True
+        while is_readable:
+            is_readable = False
+            packets = self._container.demux(self._stream)
+            try:
+                yield from (packet for packet in _readable(packets) if packet.size)
+            except IndexError:
+                # Damage may let a stream begin later, for which PyAV (18.1) has no place.
+                is_readable = True
 
     def _decoded(self) -> Iterator[tuple[int, VideoFrame]]:
         """(time, image) in the order of showing. What a damaged packet holds is left out."""
@@ -231,12 +236,12 @@ def _opened(path: Path) -> InputContainer:
         raise ImageError(f'it cannot be read: FFmpeg finds no video: {why}') from err
 
 
-def _next(packets: Iterator[Any]) -> Any:
-    """The next packet; None at the end, or where the file cannot be read any further."""
+def _readable(packets: Iterator[Any]) -> Iterator[Any]:
+    """The packets up to the end, or to where the file cannot be read any further."""
     try:
-        return next(packets, None)
+        yield from packets
     except errors():
-        return None
+        return
 
 
 def _decode(decode: Callable[[], list[VideoFrame]]) -> list[VideoFrame]:

@@ -190,3 +190,31 @@ def test_damaged_packets_cost_no_other_image(folder: Path) -> None:
             continue
     assert len(numbers) == COUNT - 1
     assert numbers == sorted(set(numbers))
+
+
+class Surprised:
+    """A container in which a stream begins that PyAV has no place for, after three packets."""
+
+    def __init__(self, container) -> None:
+        self.container = container
+        self.calls = 0
+
+    def demux(self, stream):
+        self.calls += 1
+        for count, packet in enumerate(self.container.demux(stream)):
+            yield packet
+            if self.calls == 1 and count == 2:
+                raise IndexError('list index out of range')
+
+    def __getattr__(self, name: str):
+        return getattr(self.container, name)
+
+
+def test_stream_that_begins_later_ends_no_video(tmp_path: Path) -> None:
+    film = write_film(tmp_path / 'a.ts', Film('mpeg2video', '.ts', {}), COUNT)
+    video = VideoFile(film, 'a.ts')
+    video._open()
+    video._container = surprised = Surprised(video._container)
+    assert sum(1 for _ in video._packets()) == COUNT
+    assert surprised.calls == 2
+    video.close()
