@@ -85,9 +85,9 @@ ROOMS: Mapping[str, Room] = {
     ),
     'reports': Room(
         ('storage', 'analysis'),
-        public='agent_record annotations answer_record answer_table bag colours contact_sheet'
-        ' drawing figures html moments page table video words',
-        private='message_definitions timeline',
+        public='annotations answer_record answer_table bag colours contact_sheet drawing figures'
+        ' html moments page table video words',
+        private='message_definitions page_data page_video timeline',
     ),
     'benchmarks': Room(
         ('storage', 'frames', 'language', 'reports'),
@@ -100,19 +100,18 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='agents analyze build checks convert doctor estimate evaluate exit_codes export'
-        ' find index mcp'
+        private='analyze build checks convert doctor estimate evaluate exit_codes export find index'
         ' positions probes progress questions settings',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),
-        public='agent_source behaviours client event_stream replies',
-        private='annotations ask camera_input camera_watch common_topics convert'
-        ' depth_buffer depth_input detections diagnostics event_bridge'
+        public='behaviours client replies',
+        private='annotations ask camera_input camera_watch common_topics convert depth_buffer'
+        ' depth_input detections diagnostics event_bridge'
         ' executor image_bridge image_receiver markers node overlay pairing params places process'
         ' question_server scene standing_server transform_input transitions transports views',
     ),
-    'client': Room(('ros',), public='agents behaviours', private=''),
+    'client': Room(('ros',), public='behaviours', private=''),
 }
 # On top of the rooms: the command, which may import every one but the node.
 TOP: Mapping[str, tuple[str, ...]] = {'cli': ('commands',)}
@@ -130,7 +129,11 @@ EVERYWHERE = {'cv2', 'numpy'}
 ONLY_IN = {
     'ament_index_python': {'ros'},
     'av': {
-        f'frames/{name}' for name in ('group_decoder', 'video_file', 'video_frame', 'video_packets')
+        *(
+            f'frames/{name}'
+            for name in ('group_decoder', 'video_file', 'video_frame', 'video_packets')
+        ),
+        'reports/page_video',
     },
     'backports': {'recording/unpack'},
     'builtin_interfaces': {'ros'},
@@ -144,9 +147,6 @@ ONLY_IN = {
     'jinja2': {'reports/html'},
     'lz4': {'recording/unpack'},
     'markupsafe': {'reports/html'},
-    'anyio': {'commands/agents/server'},
-    'mcp': {'commands/agents/server'},
-    'mcp_types': {'commands/agents/server'},
     'message_filters': {'ros'},
     'ml_dtypes': {'backends/molmo2/codes'},
     'onnx_ir': {

@@ -203,10 +203,11 @@ def _write_files(
     read_frame = frame_reader(recordings)
     records.write_jsonl(analysis, folder / RECORDS)
     write_csv(analysis, folder / TABLE)
-    write_page(analysis, read_frame, folder / PAGE)
+    sampled = sampled_stamps(plan.windows, recordings)
+    write_page(analysis, read_frame, folder / PAGE, sampled)
     write_bag(analysis, folder / OVERLAY)
     if video:
-        write_video(analysis, read_frame, sampled_stamps(plan.windows, recordings), folder / VIDEO)
+        write_video(analysis, read_frame, sampled, folder / VIDEO)
 
 
 def _questions(arguments: argparse.Namespace, loader: GrounderLoader) -> list[Question]:

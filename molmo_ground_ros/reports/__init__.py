@@ -4,11 +4,13 @@
 
 Each file is replaced completely, or what was there stays.
 
-page.py           an analysis as one HTML page: question, answer, evidence
+page.py           an analysis as one HTML page: question, answer, evidence, labels
+page_data.py      for the page: what its scripts read
+page_video.py     for the page: the images around the events as a video that plays in it
 timeline.py       for the page: stamps to places on its timeline
 figures.py        for the page: the frame of each event and trajectory, and what is drawn on it
 html.py           templates to pages
-templates/        the pages' HTML, style sheets and script
+templates/        the pages' HTML, style sheets and scripts
 words.py          stamps, scores and doubts in words
 colours.py        one colour for each id, the same in page, bag and video, and in the node's views
 drawing.py        rings, names, trails and text on an image

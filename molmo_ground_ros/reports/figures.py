@@ -17,8 +17,8 @@ from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.reports.colours import hexadecimal
 from molmo_ground_ros.reports.words import doubts, place_words, score
 
-# The page holds no more images than this, each no longer and no larger: 16 MB of base64.
-MOST_IMAGES = 200
+# The page holds no more images than this, each no longer and no larger: 8 MB of base64.
+MOST_IMAGES = 100
 LONGEST_SIDE = 800  # pixels
 MOST_BYTES = 60_000  # of a JPEG
 MOST_PATH_POINTS = 400  # drawn of a trajectory
@@ -122,22 +122,19 @@ def share_images(counts: Sequence[int], most: int = MOST_IMAGES) -> list[set[int
     ]
 
 
-def figure(
-    frame: EvidenceFrame, finding: Finding, read_frame: FrameReader, *, with_image: bool
-) -> Figure:
-    """The figure of a frame. Its image is decoded only where `with_image` is true."""
+def figure(frame: EvidenceFrame, finding: Finding, read_frame: FrameReader) -> Figure:
+    """The figure of a frame, whose image is decoded."""
     sighting = frame.track.points[-1] if frame.track else frame.events[0].sighting
     window = finding.windows[sighting.window]
     width, height, data = window.image_width, window.image_height, ''
-    missing = f'Left out: the page holds {MOST_IMAGES} frames at most.'
-    if with_image:
-        try:
-            image = read_frame(finding.camera, frame.stamp_ns).image
-        except (ImageError, NoFrames) as err:
-            missing = f'The frame cannot be shown: {err}'
-        else:
-            height, width = image.shape[:2]
-            data = base64.b64encode(jpeg(image)).decode()
+    missing = ''
+    try:
+        image = read_frame(finding.camera, frame.stamp_ns).image
+    except (ImageError, NoFrames) as err:
+        missing = f'The frame cannot be shown: {err}'
+    else:
+        height, width = image.shape[:2]
+        data = base64.b64encode(jpeg(image)).decode()
     radius = max(width, height) * _RADIUS
     return Figure(
         frame.stamp_ns,
@@ -152,14 +149,12 @@ def figure(
     )
 
 
-def jpeg(
-    image: NDArray[np.uint8], longest_side: int = LONGEST_SIDE, most_bytes: int = MOST_BYTES
-) -> bytes:
-    """An (H, W, 3) RGB image as JPEG of at most so many bytes, and so many pixels a side.
+def jpeg(image: NDArray[np.uint8]) -> bytes:
+    """An (H, W, 3) RGB image as JPEG of at most MOST_BYTES and LONGEST_SIDE pixels a side.
 
     An image that is too large is written with less quality, and then smaller.
     """
-    shrink = min(1.0, longest_side / max(image.shape[:2]))
+    shrink = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
     while True:
         height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
         small: cv2.typing.MatLike = image
@@ -168,7 +163,7 @@ def jpeg(
         bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         for quality in _QUALITIES:
             data = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-            if len(data) <= most_bytes:
+            if len(data) <= MOST_BYTES:
                 return data
         shrink /= 2
 

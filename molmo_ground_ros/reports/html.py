@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,25 +25,29 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / 'templates'
 
 
-def write_html(path: Path, template: str, *styles: str, script: str = '', **values: object) -> None:
+def write_html(
+    path: Path, template: str, *styles: str, scripts: Sequence[str] = (), **values: object
+) -> None:
     """Write a page through `atomic_file`, a piece at a time.
 
-    template, styles, script: names of files in `templates/`. values: what the template reads;
-    iterators among them are read when the template comes to them.
-    Raises OSError, and MissingPackage where Jinja2 is not installed.
+    template, styles, scripts: names of files in `templates/`; the scripts become a single one, in
+    their order. values: what the template reads; iterators among them are read when the template
+    comes to them. Raises OSError, and MissingPackage where Jinja2 is not installed.
     """
-    pieces = render(template, *styles, script=script, **values)
+    pieces = render(template, *styles, scripts=scripts, **values)
     with atomic_file(path) as unfinished, unfinished.open('w', encoding='utf-8') as file:
         file.writelines(pieces)
 
 
-def render(template: str, *styles: str, script: str = '', **values: object) -> Iterator[str]:
+def render(
+    template: str, *styles: str, scripts: Sequence[str] = (), **values: object
+) -> Iterator[str]:
     """The page that `write_html` writes, in pieces. Raises MissingPackage."""
     environment = _environment()
     # Style and script are ours: they are the only texts that are not escaped.
     from markupsafe import Markup
 
-    code = (TEMPLATES / script).read_text('utf-8') if script else ''
+    code = '\n'.join((TEMPLATES / script).read_text('utf-8') for script in scripts)
     return environment.get_template(template).generate(
         style=Markup(''.join((TEMPLATES / style).read_text('utf-8') for style in styles)),
         script=Markup(code),

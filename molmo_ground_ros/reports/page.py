@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """An analysis as one HTML page that holds all it needs and asks nothing of any network.
 
-Its size is limited however long the recording is: see figures.MOST_IMAGES. What it looks like is
-`templates/analysis.html`.
+It stays below 25 MB: of base64, pictures take 8 MB at most (figures.MOST_IMAGES) and videos 7.4 MB
+(page_video.MOST_BYTES); of text, the windows' words take MOST_WORDS, and an event 1 kB. What it
+looks like is `templates/analysis.html`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from molmo_ground_ros.analysis.findings import Analysis, AnsweredWindow, Event, Finding, FrameReader
-from molmo_ground_ros.reports import timeline
-from molmo_ground_ros.reports.colours import hexadecimal
+from molmo_ground_ros.reports import page_data, timeline
+from molmo_ground_ros.reports.colours import PALETTE, hexadecimal
 from molmo_ground_ros.reports.figures import (
     MOST_IMAGES,
     Figure,
@@ -25,10 +28,24 @@ from molmo_ground_ros.reports.figures import (
     track_name,
 )
 from molmo_ground_ros.reports.html import write_html
+from molmo_ground_ros.reports.page_video import (
+    FRAMES_A_SECOND,
+    PageVideo,
+    event_stamps,
+    page_videos,
+)
 from molmo_ground_ros.reports.words import doubts, metres, plural
 
 MOST_STATED = 16  # totals of windows beside the merged number; the table of windows has them all
+MOST_WORDS = 3_000_000  # characters of all windows' words
+_LEAST_WORDS = 300  # characters of one window's words
 _FEW_STATED = 5  # so many totals are printed large
+# Later ones use what earlier ones define.
+SCRIPTS = (
+    *('items.js', 'labels.js', 'choose.js', 'overlay.js', 'player.js', 'stage.js'),
+    *('timeline.js', 'zoom.js', 'pager.js', 'filters.js', 'move.js', 'about.js', 'copy.js'),
+    *('keys.js', 'page.js'),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +54,53 @@ class FindingSection:
 
     index: int
     finding: Finding
-    frames: int  # how many figures there are
     figures: Iterator[Figure]  # can be read once: it decodes their images
+    left_out: int  # events and trajectories without a figure
+    video: PageVideo
+    width: int  # of the camera's images, pixels
+    height: int
+    data: Mapping[str, Any]  # what the scripts read
 
 
-def write_page(analysis: Analysis, read_frame: FrameReader, path: str | Path) -> None:
+def write_page(
+    analysis: Analysis,
+    read_frame: FrameReader,
+    path: str | Path,
+    stamps: Mapping[str, Sequence[int]] | None = None,
+) -> None:
     """Write the page. A frame that cannot be decoded is a message in its place.
 
-    One frame is decoded at a time. Raises OSError, which leaves an older file as it was, and
-    MissingPackage.
+    stamps: those of the frames that the model saw, ns, ascending, by camera. The page's videos are
+    made of them, and without them there is no video. One frame is decoded at a time. Raises
+    OSError, which leaves an older file as it was, and MissingPackage.
     """
     title = ', '.join(dict.fromkeys(finding.question.query.text for finding in analysis.findings))
     timing = [(name, f'{seconds:.2f} s') for name, seconds in analysis.timing_s.items()]
+    stamps = stamps or {}
+    videos = list(page_videos(analysis, read_frame, stamps))
+    lines = page_data.label_lines(analysis)
     write_html(
         Path(path),
         'analysis.html',
         'page.css',
-        script='page.js',
+        'report.css',
+        scripts=SCRIPTS,
         title=title or 'analysis',
         analysis=analysis,
-        sections=_sections(analysis, read_frame),
+        sections=_sections(analysis, read_frame, videos, lines),
+        report_data=_report_data(analysis, videos, stamps, lines),
+        videos=videos,
         scale=timeline.TimeScale(analysis.span_ns),
         timing=[*timing, ('frames decoded for the model', str(analysis.frames))],
+        frames_a_second=FRAMES_A_SECOND,
         most_images=MOST_IMAGES,
-        most_numbered=timeline.MOST_NUMBERED,
+        most_marks=timeline.MOST_MARKS,
         most_paths=timeline.MOST_PATHS,
         most_stated=MOST_STATED,
+        most_words=_most_words(analysis),
         few_stated=_FEW_STATED,
         answer_words=answer_words,
+        base64_text=base64_text,
         doubts=doubts,
         event_name=event_name,
         hexadecimal=hexadecimal,
@@ -76,18 +112,70 @@ def write_page(analysis: Analysis, read_frame: FrameReader, path: str | Path) ->
     )
 
 
-def _sections(analysis: Analysis, read_frame: FrameReader) -> list[FindingSection]:
+def _sections(
+    analysis: Analysis,
+    read_frame: FrameReader,
+    videos: Sequence[PageVideo],
+    lines: Sequence[Sequence[str]],
+) -> list[FindingSection]:
     frames = [evidence_frames(*numbered) for numbered in enumerate(analysis.findings)]
     with_image = share_images([len(of_finding) for of_finding in frames])
 
     def figures(index: int, finding: Finding) -> Iterator[Figure]:
-        for place, frame in enumerate(frames[index]):
-            yield figure(frame, finding, read_frame, with_image=place in with_image[index])
+        for place in sorted(with_image[index]):
+            yield figure(frames[index][place], finding, read_frame)
 
-    return [
-        FindingSection(index, finding, len(frames[index]), figures(index, finding))
-        for index, finding in enumerate(analysis.findings)
-    ]
+    sections = []
+    for index, finding in enumerate(analysis.findings):
+        camera = analysis.cameras.index(finding.camera)
+        paths = page_data.path_data(finding, videos[camera], timeline.MOST_PATHS)
+        window = finding.windows[0] if finding.windows else None
+        sections.append(
+            FindingSection(
+                index,
+                finding,
+                figures(index, finding),
+                len(frames[index]) - len(with_image[index]),
+                videos[camera],
+                max(1, window.image_width) if window else 1,
+                max(1, window.image_height) if window else 1,
+                {'index': index, 'camera': camera, 'lines': lines[index], 'paths': paths},
+            )
+        )
+    return sections
+
+
+def _report_data(
+    analysis: Analysis,
+    videos: Sequence[PageVideo],
+    stamps: Mapping[str, Sequence[int]],
+    lines: Sequence[Sequence[str]],
+) -> dict[str, Any]:
+    """What the scripts read of the analysis as such."""
+    return {
+        'length_s': (analysis.span_ns[1] - analysis.span_ns[0]) / 1e9,
+        'start_ns': str(analysis.span_ns[0]),
+        'digest': page_data.digest(lines),
+        'labels_name': page_data.labels_name(analysis.sources),
+        'inks': [hexadecimal(number + 1) for number in range(len(PALETTE))],
+        'cameras': [
+            page_data.camera_data(
+                video, stamps.get(video.camera) or event_stamps(analysis, video.camera)
+            )
+            for video in videos
+        ],
+    }
+
+
+def _most_words(analysis: Analysis) -> int:
+    """How many characters of a window's words are printed."""
+    windows = sum(len(finding.windows) for finding in analysis.findings)
+    return max(_LEAST_WORDS, MOST_WORDS // max(1, windows))
+
+
+def base64_text(data: bytes) -> str:
+    """The bytes as base64."""
+    return base64.b64encode(data).decode()
 
 
 def answer_words(finding: Finding) -> str:

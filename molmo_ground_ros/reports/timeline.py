@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from molmo_ground_ros.reports.words import clock
 
-MOST_NUMBERED = 40  # events; if there are more, they are drawn without their number
+MOST_MARKS = 2000  # events of a finding that are drawn without a script
 MOST_PATHS = 60  # trajectories with a lane of their own
 _TICKS = 8  # at most
 _STEPS_S = (

@@ -187,7 +187,7 @@ def test_wheel_holds_the_package_alone(wheel):
     assert {name.partition('/')[0] for name in names} == {PACKAGE, f'{PACKAGE}-0.1.0.dist-info'}
     assert f'{PACKAGE}/py.typed' in names
     templates = {path.name for path in (ROOT / PACKAGE / 'reports' / 'templates').iterdir()}
-    assert {'analysis.html', 'evaluation.html', 'page.css', 'page.js'} <= templates
+    assert {'analysis.html', 'evaluation.html', 'page.css', 'report.css', 'page.js'} <= templates
     assert {f'{PACKAGE}/reports/templates/{name}' for name in templates} <= set(names)
     needed = [line for line in metadata.splitlines() if line.startswith('Requires-Dist')]
     assert {line.split()[1].partition('>')[0] for line in needed if 'extra ==' not in line} == {

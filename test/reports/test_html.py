@@ -53,13 +53,22 @@ def test_every_text_is_escaped_in_tags_and_attributes(templates, text, printed):
 
 
 def test_style_and_script_stand_on_the_page_as_they_are(templates):
-    text = ''.join(render('one.html', 'own.css', script='own.js', title='', text='', numbers=[]))
+    text = ''.join(render('one.html', 'own.css', scripts=['own.js'], title='', text='', numbers=[]))
     assert 'a > b { color: red }' in text
     assert '<script>if (1 < 2 && "x") {}</script>' in text
 
 
+def test_several_scripts_become_one_in_their_order(templates):
+    (templates / 'later.js').write_text('later();')
+    scripts = ['own.js', 'later.js']
+    text = ''.join(render('one.html', scripts=scripts, title='', text='', numbers=[]))
+    assert '<script>if (1 < 2 && "x") {}\nlater();</script>' in text
+    digest = hashlib.sha256(b'if (1 < 2 && "x") {}\nlater();').digest()
+    assert f"script-src 'sha256-{base64.b64encode(digest).decode()}';" in text
+
+
 def test_policy_allows_the_script_of_the_page_and_no_other(templates):
-    text = ''.join(render('one.html', script='own.js', title='', text='', numbers=[]))
+    text = ''.join(render('one.html', scripts=['own.js'], title='', text='', numbers=[]))
     digest = base64.b64encode(hashlib.sha256(b'if (1 < 2 && "x") {}').digest()).decode()
     assert f"script-src 'sha256-{digest}';" in text
     assert "script-src 'none';" in page()

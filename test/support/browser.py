@@ -21,7 +21,7 @@ CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 WHY_NOT = 'needs Chromium: apt-get install chromium'
 
 _PATIENCE_S = 30.0
-_KEYS = {'ArrowRight': 39, 'Enter': 13, 'Tab': 9}
+_KEYS = {'ArrowRight': 39, 'ArrowLeft': 37, 'Enter': 13, 'Escape': 27, 'Tab': 9}
 
 
 class Page:
@@ -58,23 +58,59 @@ class Page:
             assert time.monotonic() < end, f'never true: {script}'
             time.sleep(0.02)
 
-    def click(self, selector: str) -> None:
-        """Click in the middle of an element, as a mouse does."""
-        box = self.run(
-            f'(() => {{ const one = document.querySelector({json.dumps(selector)});'
-            'one.scrollIntoView({block: "center"}); const box = one.getBoundingClientRect();'
-            'return [box.x + box.width / 2, box.y + box.height / 2]; })()'
-        )
+    def click(self, selector: str, at: tuple[float, float] = (0.5, 0.5)) -> None:
+        """Click in an element, as a mouse does. at: where, in parts of its width and height."""
+        x, y = self._place(selector, at)
         for kind in ('mousePressed', 'mouseReleased'):
-            self._call('Input.dispatchMouseEvent', type=kind, x=box[0], y=box[1], button='left',
-                       clickCount=1)  # fmt: skip
+            self._mouse(kind, x, y, button='left', clickCount=1)
+
+    def drag(self, selector: str, start: float, end: float) -> None:
+        """Draw over an element from left to right, between two parts of its width."""
+        x, y = self._place(selector, (start, 0.5))
+        to = self._place(selector, (end, 0.5))[0]
+        self._mouse('mousePressed', x, y, button='left', clickCount=1)
+        for share in (0.5, 1.0):
+            self._mouse('mouseMoved', x + (to - x) * share, y, button='left', buttons=1)
+        self._mouse('mouseReleased', to, y, button='left', clickCount=1)
+
+    def wheel(self, selector: str, pixels: float, at: float = 0.5) -> None:
+        """Turn the wheel over an element; negative pixels are away from oneself."""
+        x, y = self._place(selector, (at, 0.5))
+        self._mouse('mouseWheel', x, y, deltaX=0, deltaY=pixels)
 
     def press(self, key: str) -> None:
         """Press a key."""
-        code = _KEYS[key]
-        for kind in ('rawKeyDown', 'keyUp'):
-            self._call('Input.dispatchKeyEvent', type=kind, key=key, code=key,
-                       windowsVirtualKeyCode=code)  # fmt: skip
+        code = _KEYS.get(key) or ord(key.upper())
+        text = {'text': key} if len(key) == 1 else {}
+        self._call('Input.dispatchKeyEvent', type='keyDown' if text else 'rawKeyDown', key=key,
+                   code=key, windowsVirtualKeyCode=code, **text)  # fmt: skip
+        self._call('Input.dispatchKeyEvent', type='keyUp', key=key, code=key,
+                   windowsVirtualKeyCode=code)  # fmt: skip
+
+    def be_dark(self, *, dark: bool) -> None:
+        """Let the system be dark, or light."""
+        scheme = {'name': 'prefers-color-scheme', 'value': 'dark' if dark else 'light'}
+        self._call('Emulation.setEmulatedMedia', features=[scheme])
+
+    def save_to(self, folder: Path) -> None:
+        """Downloads go to a folder, without asking."""
+        self._call('Browser.setDownloadBehavior', behavior='allow', downloadPath=str(folder))
+
+    def wait_for_file(self, path: Path) -> None:
+        """Wait for a download to be complete."""
+        end = time.monotonic() + _PATIENCE_S
+        while not path.exists() or path.with_name(f'{path.name}.crdownload').exists():
+            assert time.monotonic() < end, f'never saved: {sorted(path.parent.iterdir())}'
+            self.run('0')
+            time.sleep(0.02)
+
+    def paste(self) -> str:
+        """The text that was copied last."""
+        self._call('Browser.grantPermissions', permissions=['clipboardReadWrite'])
+        got = self._call('Runtime.evaluate', expression='navigator.clipboard.readText()',
+                         awaitPromise=True, returnByValue=True)  # fmt: skip
+        assert 'exceptionDetails' not in got, got['exceptionDetails']
+        return got['result']['value']
 
     def print(self) -> bytes:
         """The page as PDF, as a printer gets it."""
@@ -88,6 +124,18 @@ class Page:
         """Ask it to end."""
         self._session = ''
         self._call('Browser.close')
+
+    def _place(self, selector: str, at: tuple[float, float]) -> tuple[float, float]:
+        """A place in an element, in pixels of the window; the element is brought into view."""
+        box = self.run(
+            f'(() => {{ const one = document.querySelector({json.dumps(selector)});'
+            'one.scrollIntoView({block: "center"}); const box = one.getBoundingClientRect();'
+            'return [box.x, box.y, box.width, box.height]; })()'
+        )
+        return box[0] + at[0] * box[2], box[1] + at[1] * box[3]
+
+    def _mouse(self, kind: str, x: float, y: float, **details: Any) -> None:
+        self._call('Input.dispatchMouseEvent', type=kind, x=x, y=y, **details)
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._calls += 1

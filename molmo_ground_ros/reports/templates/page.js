@@ -1,47 +1,62 @@
-// Chooses which figure is shown. It holds no data. Without it, and in print, all are shown.
+// Puts the parts of the page together. It runs last. Without scripts, and in print, everything that
+// is in the page is shown: all pictures and all rows.
 'use strict';
+
 document.documentElement.classList.add('js');
-for (const finding of document.querySelectorAll('.finding')) {
-  const picks = [...finding.querySelectorAll('.timeline .pick')];
-  const links = [...finding.querySelectorAll('a[data-shows]')];
-  let current = 0;
-  const choose = (name) => {
-    const place = document.getElementById(name);
-    if (!place) return;
-    for (const chosen of finding.querySelectorAll('.chosen')) chosen.classList.remove('chosen');
-    place.closest('.shot').classList.add('chosen');
-    place.classList.add('chosen');
-    for (const link of links) {
-      if (link.dataset.shows === name) link.setAttribute('aria-current', 'true');
-      else link.removeAttribute('aria-current');
-    }
-    current = Math.max(0, picks.findIndex((pick) => pick.dataset.shows === name));
-  };
-  const step = (by) => {
-    if (!picks.length) return null;
-    const next = picks[(current + by + picks.length) % picks.length];
-    choose(next.dataset.shows);
-    return next;
-  };
-  for (const link of links) {
-    link.addEventListener('click', (event) => {
-      event.preventDefault();
-      choose(link.dataset.shows);
-      if (!link.classList.contains('pick')) {
-        finding.querySelector('.shots').scrollIntoView({ block: 'nearest' });
-      }
-    });
-  }
-  for (const button of finding.querySelectorAll('.steps button')) {
-    button.addEventListener('click', () => step(Number(button.dataset.by)));
-  }
-  const timeline = finding.querySelector('.timeline');
-  if (timeline) {
-    timeline.addEventListener('keydown', (event) => {
-      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      const next = by && step(by);
-      if (next) { event.preventDefault(); next.focus(); }
-    });
-  }
-  if (picks.length) choose(picks[0].dataset.shows);
+const report = readReport();
+const labels = new Labels(report);
+
+function makeParts(finding) {
+  const sized = finding.events[0] ?? { width: 4, height: 3 };
+  const svgBox = finding.section.querySelector('.player svg').viewBox.baseVal;
+  finding.size = finding.events.length ? sized : { width: svgBox.width, height: svgBox.height };
+  const player = new Player(report, finding, labels);
+  const stage = new Stage(report, finding, player, labels);
+  const move = new Move(report, finding, stage, labels);
+  const about = new About(report, finding, labels, move);
+  const timeline = new Timeline(report, finding, (seconds) => stage.showTime(seconds));
+  for (const listen of [zoomByWheel, zoomByButtons, zoomByDrag]) listen(timeline);
+  return { player, stage, move, about, timeline, pager: new Pager(finding) };
 }
+
+const partsOf = new Map(report.findings.map((finding) => [finding, makeParts(finding)]));
+const parts = (item) => partsOf.get(item.finding);
+
+showLabels(report, labels);
+const filters = new Filters(report, labels);
+report.on('chosen', (item) => {
+  const { move, stage, about, timeline, pager } = parts(item);
+  move.end();
+  stage.show(item);
+  about.show(item);
+  pager.reveal(item);
+  timeline.setCursor(item.seconds);
+  for (const other of partsOf.values()) if (other.timeline !== timeline) other.timeline.draw();
+  timeline.reveal(item);
+});
+report.on('labelled', (item) => {
+  if (!item) return;
+  const { stage, about, timeline } = parts(item);
+  writeVerdicts(report, labels, [item]);
+  about.showVerdict(item.finding.current);
+  stage.redraw();
+  timeline.draw();
+});
+report.on('filtered', () => {
+  for (const { timeline, pager } of partsOf.values()) {
+    timeline.draw();
+    pager.show(0);
+  }
+});
+report.on('frame', (player) => {
+  const { timeline, move } = partsOf.get(player.finding);
+  timeline.setCursor(report.secondsOf(player.stamp));
+  if (!player.isPlaying) move.follow(player.stamp);
+});
+report.on('playing', (player) => {
+  partsOf.get(player.finding).stage.playButton.textContent = player.isPlaying ? 'Pause' : 'Play';
+});
+writeVerdicts(report, labels, report.events);
+followLinks(report);
+listenToKeys(report, parts);
+chooseFirst(report);
