@@ -85,8 +85,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     'reports': Room(
         ('storage', 'analysis'),
-        public='annotations answer_record answer_table bag colours contact_sheet drawing figures'
-        ' html moments page table video words',
+        public='agent_record annotations answer_record answer_table bag colours contact_sheet'
+        ' drawing figures html moments page table video words',
         private='message_definitions page_data page_video timeline',
     ),
     'benchmarks': Room(
@@ -100,18 +100,19 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='analyze build checks convert doctor estimate evaluate exit_codes export find index'
+        private='agents analyze build checks convert doctor estimate evaluate exit_codes export'
+        ' find index mcp'
         ' positions probes progress questions settings',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),
-        public='behaviours client replies',
-        private='annotations ask camera_input camera_watch common_topics convert depth_buffer'
-        ' depth_input detections diagnostics event_bridge'
+        public='agent_source behaviours client event_stream replies',
+        private='annotations ask camera_input camera_watch common_topics convert'
+        ' depth_buffer depth_input detections diagnostics event_bridge'
         ' executor image_bridge image_receiver markers node overlay pairing params places process'
         ' question_server scene standing_server transform_input transitions transports views',
     ),
-    'client': Room(('ros',), public='behaviours', private=''),
+    'client': Room(('ros',), public='agents behaviours', private=''),
 }
 # On top of the rooms: the command, which may import every one but the node.
 TOP: Mapping[str, tuple[str, ...]] = {'cli': ('commands',)}
@@ -147,6 +148,9 @@ ONLY_IN = {
     'jinja2': {'reports/html'},
     'lz4': {'recording/unpack'},
     'markupsafe': {'reports/html'},
+    'anyio': {'commands/agents/server'},
+    'mcp': {'commands/agents/server'},
+    'mcp_types': {'commands/agents/server'},
     'message_filters': {'ros'},
     'ml_dtypes': {'backends/molmo2/codes'},
     'onnx_ir': {

@@ -3,6 +3,14 @@
 """For programs that ask a running node: `from molmo_ground_ros.client import GroundClient`."""
 
 from molmo_ground_ros.ros.client import GroundClient
-from molmo_ground_ros.ros.replies import GroundedEvent, NodeMissing, QuestionFailed
+from molmo_ground_ros.ros.event_stream import EventStream
+from molmo_ground_ros.ros.replies import GroundedEvent, NodeMissing, QuestionFailed, WatchState
 
-__all__ = ['GroundClient', 'GroundedEvent', 'NodeMissing', 'QuestionFailed']
+__all__ = [
+    'EventStream',
+    'GroundClient',
+    'GroundedEvent',
+    'NodeMissing',
+    'QuestionFailed',
+    'WatchState',
+]

@@ -16,6 +16,7 @@ The file of a command is imported only when that command is chosen. Other files 
     progress    shows how far a command has come
     estimate    guesses the time and the disk space that a build takes
     checks      the checks of `doctor`
+    agents      what `mcp` serves
     probes      programs that these checks run in another process
 """
 
@@ -30,4 +31,5 @@ COMMANDS = {
     'export': 'turn answers that a person looked at into training data for Molmo2',
     'find': 'list the moments of an index, by words, time and camera',
     'index': 'keep the answers to questions about all recordings below a folder',
+    'mcp': 'serve a running node and recordings to agents, by the Model Context Protocol',
 }

@@ -149,12 +149,14 @@ def figure(frame: EvidenceFrame, finding: Finding, read_frame: FrameReader) -> F
     )
 
 
-def jpeg(image: NDArray[np.uint8]) -> bytes:
-    """An (H, W, 3) RGB image as JPEG of at most MOST_BYTES and LONGEST_SIDE pixels a side.
+def jpeg(
+    image: NDArray[np.uint8], longest_side: int = LONGEST_SIDE, most_bytes: int = MOST_BYTES
+) -> bytes:
+    """An (H, W, 3) RGB image as JPEG of at most so many bytes, and so many pixels a side.
 
     An image that is too large is written with less quality, and then smaller.
     """
-    shrink = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
+    shrink = min(1.0, longest_side / max(image.shape[:2]))
     while True:
         height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
         small: cv2.typing.MatLike = image
@@ -163,7 +165,7 @@ def jpeg(image: NDArray[np.uint8]) -> bytes:
         bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         for quality in _QUALITIES:
             data = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-            if len(data) <= MOST_BYTES:
+            if len(data) <= most_bytes:
                 return data
         shrink /= 2
 

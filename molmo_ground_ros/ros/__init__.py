@@ -11,6 +11,8 @@ standing_server  the services and the topic of standing questions
 question_server  its service and its action
 client        asks a running node, from a program
 replies       its replies as values
+event_stream  the events of a standing question, for a client
+agent_source  a running node as agents ask it
 behaviours    questions in trees of py_trees
 ask           the command that asks a running node
 executor      runs its callbacks

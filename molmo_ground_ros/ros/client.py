@@ -31,13 +31,18 @@ from molmo_ground_ros.errors import ErrorCode, GroundError
 from molmo_ground_ros.msg import Event as EventMsg
 from molmo_ground_ros.msg import StandingQuery
 from molmo_ground_ros.ros import replies
-from molmo_ground_ros.ros.replies import GroundedEvent, NodeMissing, QuestionFailed
+from molmo_ground_ros.ros.event_stream import EventStream
+from molmo_ground_ros.ros.replies import NodeMissing, QuestionFailed, WatchState
 from molmo_ground_ros.types import Answer, Task
 
 TARGET = '/molmo_ground'
 # How long the node may take to appear, and to reply beyond a question's own timeout.
 APPEAR_S = 10.0
 GRACE_S = 10.0
+# The node's own timeout is no longer.
+LONGEST_S = 3600.0
+# How long the node may be out of reach while a question is open.
+LOST_S = 5.0
 # Questions that one client may have open.
 MOST_OPEN = 16
 # Events that may wait in the middleware.
@@ -103,10 +108,18 @@ class GroundClient:
         return self.submit(text, **options).result()
 
     async def ask_async(self, text: str, **options: Any) -> Answer:
-        """`ask` for a coroutine, of asyncio or of an rclpy executor."""
+        """`ask` for a coroutine, of asyncio or of an rclpy executor.
+
+        Where asyncio cancels the coroutine, the question is withdrawn from the node too.
+        """
+        stop = options.setdefault('stop', threading.Event())
         future = self.submit(text, **options)
         if _is_in_asyncio():
-            return await asyncio.wrap_future(future)
+            try:
+                return await asyncio.wrap_future(future)
+            except asyncio.CancelledError:
+                stop.set()
+                raise
         bridge: Any = RosFuture()
         future.add_done_callback(lambda _: self._wake(bridge))
         await bridge
@@ -134,8 +147,10 @@ class GroundClient:
         """Ask one question; the future holds the answer, or the error that `ask` raises.
 
         camera: '' = the only or first one. span_ns: header stamps, both ends in it; (0, 0) = all
-        that is held. timeout_s: for the answer, by the steady clock. stop: cancels the question
-        once it is set; the future then holds a QuestionFailed with CANCELED.
+        that is held. timeout_s: for the answer, by the steady clock; 0 = the node's default.
+        on_progress: called in a thread of the client's, where it may ask too; what it raises
+        withdraws the question, and is raised. stop: withdraws the question once it is set; the
+        future then holds a QuestionFailed with CANCELED.
         """
         goal = replies.goal(text, task, span_ns, timeout_s)
         goal.camera = camera
@@ -169,10 +184,12 @@ class GroundClient:
         window_s: float = 0.0,
         priority: int = 0,
         query_id: str = '',
-    ) -> Iterator[Iterator[GroundedEvent]]:
+    ) -> Iterator[EventStream]:
         """Set a standing question for the length of a `with`; gives an iterator over its events.
 
-        The iterator waits for the next event and ends where the client is closed. period_s,
+        The iterator waits for the next event and ends where the client is closed; its
+        `next_within` waits for no longer than it is told, and its `state` says how much of the time
+        the answers speak for. A node that was started again is told the question again. period_s,
         window_s: 0 leaves them to the node. query_id: '' lets the node make one. Raises
         QuestionFailed where the node refuses, and NodeMissing.
         """
@@ -187,9 +204,9 @@ class GroundClient:
             EventMsg, f'{self.target}/events', events.put, qos
         )
         try:
-            replies.check(self._call(srv.SetQuery, 'set_query', query=request))
+            self.set_query(request)
             try:
-                yield self._events(events, query_id)
+                yield EventStream(request, events, self)
             finally:
                 self._remove(query_id)
         finally:
@@ -202,14 +219,25 @@ class GroundClient:
         except GroundError as error:
             self._caller.get_logger().warning(f"standing question '{query_id}' may go on: {error}")
 
-    def _events(self, events: queue.Queue[EventMsg], query_id: str) -> Iterator[GroundedEvent]:
-        while not self._closed.is_set():
-            try:
-                message = events.get(timeout=0.1)
-            except queue.Empty:
-                continue
-            if message.query_id == query_id:
-                yield replies.event(message)
+    def set_query(self, query: StandingQuery) -> None:
+        """Set a standing question that stays. Raises QuestionFailed, NodeMissing."""
+        replies.check(self._call(srv.SetQuery, 'set_query', query=query))
+
+    def watch_state(self, query_id: str) -> WatchState:
+        """How far a standing question is. Raises QuestionFailed, NodeMissing."""
+        for query in self._call(srv.ListQueries, 'list_queries').queries:
+            if query.id == query_id:
+                return replies.watch_state(query)
+        raise QuestionFailed(ErrorCode.BAD_REQUEST, f"no standing question '{query_id}'")
+
+    def is_closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._closed.is_set()
+
+    def incarnation(self) -> object:
+        """What tells one run of the node from the next; None while it is not there."""
+        publishers = self._node.get_publishers_info_by_topic(f'{self.target}/events')
+        return bytes(publishers[0].endpoint_gid) if publishers else None
 
     # -- the middleware -------------------------------------------------------------------------
 
@@ -237,20 +265,32 @@ class GroundClient:
     ) -> Any:
         """Send a goal and wait for its result, or cancel it where the client is closed."""
         self._wait_for(self._action.server_is_ready, stop)
-
-        def feedback(message: Any) -> None:
-            if on_progress is not None:
-                on_progress(message.feedback.stage, message.feedback.tokens)
-
+        # Handed over to this thread: whatever `on_progress` does, the executor goes on.
+        progress: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        feedback = None if on_progress is None else progress.put
         accepted = self._in_executor(self._action.send_goal_async, goal, feedback)
         # The node accepts at once. Only a goal that is known to be accepted can be cancelled.
         handle = self._waited(accepted, APPEAR_S, withdrawn=_never)
         if not handle.accepted:
             raise QuestionFailed(ErrorCode.BUSY, 'the goal was rejected')
         ended = self._in_executor(handle.get_result_async)
+
+        seen_s = time.monotonic()
+
+        def tell() -> None:
+            nonlocal seen_s
+            if self._action.server_is_ready():
+                seen_s = time.monotonic()
+            elif time.monotonic() - seen_s > LOST_S:
+                raise NodeMissing(self.target, LOST_S)
+            while on_progress is not None and not progress.empty():
+                feedback = progress.get().feedback
+                on_progress(feedback.stage, feedback.tokens)
+
+        limit_s = GRACE_S + (timeout_s or LONGEST_S)
         try:
-            return self._waited(ended, timeout_s + GRACE_S, self._withdrawn(stop)).result
-        except QuestionFailed:
+            return self._waited(ended, limit_s, self._withdrawn(stop), tell).result
+        except BaseException:
             handle.cancel_goal_async()
             raise
 
@@ -283,14 +323,21 @@ class GroundClient:
                 raise NodeMissing(self.target, APPEAR_S)
             time.sleep(POLL_S)
 
-    def _waited(self, future: Any, timeout_s: float, withdrawn: Callable[[], str]) -> Any:
+    def _waited(
+        self,
+        future: Any,
+        timeout_s: float,
+        withdrawn: Callable[[], str],
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Any:
         """What a future of the middleware gives. Raises QuestionFailed if it does not come.
 
-        withdrawn: why it is not waited for any more, or ''.
+        withdrawn: why it is not waited for any more, or ''. meanwhile: called again and again.
         """
         done, deadline = threading.Event(), time.monotonic() + timeout_s
         future.add_done_callback(lambda _: done.set())
         while not done.wait(POLL_S):
+            meanwhile()
             if why := withdrawn():
                 raise QuestionFailed(ErrorCode.CANCELED, why)
             if time.monotonic() > deadline:

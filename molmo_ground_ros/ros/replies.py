@@ -26,6 +26,8 @@ class QuestionFailed(GroundError):
 class NodeMissing(GroundError):
     """No node of that name offers the service or action."""
 
+    code = ErrorCode.NOT_ACTIVE
+
     def __init__(self, target: str, waited_s: float) -> None:
         self.target = target
         super().__init__(f"no node '{target}' within {waited_s:g} s: is it running and in reach?")
@@ -46,6 +48,25 @@ class GroundedEvent:
     # Share of the time since the question was set that its answers speak for.
     coverage: float
     doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchState:
+    """How far a standing question is."""
+
+    # Events so far, over all cameras.
+    total: int
+    # How often an answer was due, came, was left out since the model could not keep up, and failed.
+    due: int
+    answered: int
+    skipped: int
+    failed: int
+    # Share of the time since it was set that answers speak for, of the camera with the least.
+    coverage: float
+    # Stamp up to which answers speak; 0 before the first.
+    covered_until_ns: int
+    # Why it was last not answered; '' if it never failed.
+    last_error: str
 
 
 def goal(text: str, task: Task, span_ns: tuple[int, int], timeout_s: float) -> Any:
@@ -138,6 +159,20 @@ def event(message: Any) -> GroundedEvent:
         point=point(message.point, message.target_frame),
         coverage=message.coverage,
         doubts=tuple(message.doubts),
+    )
+
+
+def watch_state(message: Any) -> WatchState:
+    """How far a StandingQuery is."""
+    return WatchState(
+        total=message.total,
+        due=message.due,
+        answered=message.answered,
+        skipped=message.skipped,
+        failed=message.failed,
+        coverage=message.coverage,
+        covered_until_ns=convert.stamp_ns(message.covered_until),
+        last_error=message.last_error,
     )
 
 

@@ -202,6 +202,76 @@ def test_progress_is_reported(client: GroundClient) -> None:
     assert set(stages) <= {'queued', 'decoding', 'generating'}
 
 
+def hanging(hold: threading.Event) -> ReplayBackend:
+    """A model that does not come to an end of its own."""
+    return ReplayBackend([GRASPS], delay=lambda: hold.wait(0.05) and None, repeat=True)
+
+
+def test_what_the_progress_raises_withdraws_the_question_and_harms_no_other(start: Start) -> None:
+    hold = threading.Event()
+    world = start(hanging(hold))
+    world.film(1.25, rate_hz=4.0)
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with GroundClient(world.client) as client:
+        with pytest.raises(ZeroDivisionError):
+            client.ask(QUESTION, on_progress=fail)
+        wait_until(lambda: world.node.session.stats().running_s == 0, 'the question to end')
+        hold.set()
+        assert client.ask(QUESTION).count == 2
+
+
+def test_progress_may_ask_itself(start: Start) -> None:
+    hold = threading.Event()
+    world = start(hanging(hold))
+    world.film(1.25, rate_hz=4.0)
+    errors: list[ErrorCode] = []
+
+    def ask_too(*_: object) -> None:
+        if not errors:
+            with pytest.raises(QuestionFailed) as caught:
+                client.ask(QUESTION, camera='roof')
+            errors.append(caught.value.code)
+            hold.set()
+
+    with GroundClient(world.client) as client:
+        assert client.ask(QUESTION, on_progress=ask_too).count == 2
+    assert errors == [ErrorCode.BAD_REQUEST]
+
+
+def test_coroutine_that_asyncio_cancels_withdraws_its_question(start: Start) -> None:
+    world = start(hanging(threading.Event()))
+    world.film(1.25, rate_hz=4.0)
+
+    async def impatient() -> None:
+        await asyncio.wait_for(client.ask_async(QUESTION), 0.5)
+
+    with GroundClient(world.client) as client:
+        with pytest.raises(TimeoutError):
+            asyncio.run(impatient())
+        wait_until(lambda: world.node.session.stats().running_s == 0, 'the question to end')
+
+
+def test_timeout_of_zero_is_the_nodes_own(client: GroundClient) -> None:
+    assert client.ask(QUESTION, timeout_s=0.0).count == 2
+
+
+def test_node_that_goes_away_is_missed_before_the_timeout(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('molmo_ground_ros.ros.client.LOST_S', 0.2)
+    world = start(hanging(threading.Event()))
+    world.film(1.25, rate_hz=4.0)
+    with GroundClient(world.client) as client:
+        future = client.submit(QUESTION)
+        wait_until(lambda: world.node.session.stats().running_s > 0, 'the question to run')
+        monkeypatch.setattr(client._action, 'server_is_ready', lambda: False)
+        with pytest.raises(NodeMissing):
+            future.result(10.0)
+
+
 def test_several_cameras_answer_each_for_itself(start: Start) -> None:
     backend = ReplayBackend([GRASPS], repeat=True)
     world = start(backend, image_topics=['front', 'roof'])
@@ -267,6 +337,33 @@ def test_standing_question_gives_its_events_and_is_removed_at_the_end(start: Sta
         assert found[0].point.frame_id == 'optical'
     with GroundClient(world.client) as client:
         assert client._call(srv.ListQueries, 'list_queries').queries == []
+
+
+def test_node_that_was_started_again_is_told_the_standing_question_again(
+    world: World, client: GroundClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('molmo_ground_ros.ros.event_stream.LOOK_S', 0.05)
+    with client.watch(QUESTION, query_id='grasps') as events:
+        assert events.state().total == 0
+        # As a node forgets it that ends without a state file.
+        client._remove('grasps')
+        with pytest.raises(QuestionFailed, match="no standing question 'grasps'"):
+            events.state()
+        monkeypatch.setattr(client, 'incarnation', lambda: b'another run')
+        assert events.next_within(0.3) is None
+        assert events.state().last_error == ''
+
+
+def test_node_that_stays_away_ends_the_events(
+    client: GroundClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('molmo_ground_ros.ros.event_stream.LOOK_S', 0.05)
+    monkeypatch.setattr('molmo_ground_ros.ros.event_stream.AWAY_S', 0.1)
+    with client.watch(QUESTION) as events:
+        assert client.incarnation()
+        monkeypatch.setattr(client, 'incarnation', lambda: None)
+        with pytest.raises(NodeMissing):
+            next(events)
 
 
 def clients_threads() -> list[str]:
