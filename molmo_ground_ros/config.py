@@ -54,6 +54,14 @@ class Settings:
         'server (docs/server.md).',
         choices=('molmo2', 'qwen3-vl', 'gemini'),
     )
+    calibration: str = _setting(
+        '',
+        'File of molmo-ground calibrate, which gives points a probability; empty: '
+        "calibration.json in the model's folder, if there is one.",
+    )
+    abstain: bool = _setting(
+        True, "Withhold points whose score is below the calibration's threshold, and say so."
+    )
     device: str = _setting('auto', 'Where the model runs: auto, cpu, cuda, cuda:0 ...')
     dtype: str = _setting(
         'auto',

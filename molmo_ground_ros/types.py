@@ -177,11 +177,18 @@ class Point:
     id: int
     x: float  # source pixels
     y: float
-    # The model's own probability, calibrated where its folder has a curve; nan if unknown.
+    # The model's own probability; nan if unknown.
     score: float = math.nan
     frame_id: str = ''
     # None if nobody asked for it.
     position: Position | None = None
+    # The share of points with such a score that were right; nan without a calibration of the task.
+    probability: float = math.nan
+
+    @property
+    def trust(self) -> float:
+        """The probability where there is one, else the score: what messages call score."""
+        return self.score if math.isnan(self.probability) else self.probability
 
 
 @dataclass(frozen=True, slots=True)

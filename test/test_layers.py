@@ -80,7 +80,8 @@ ROOMS: Mapping[str, Room] = {
     ),
     'analysis': Room(
         ('storage', 'grounding', 'recording'),
-        public='findings moments positions ray/cluster ray/workers records run store window',
+        public='calibrated findings moments positions ray/cluster ray/workers records run store'
+        ' window',
         private='ray',
     ),
     'reports': Room(
@@ -100,9 +101,8 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='agents analyze build checks convert doctor estimate evaluate exit_codes export'
-        ' find index mcp'
-        ' positions probes progress questions settings',
+        private='agents analyze build calibrate checks convert doctor estimate evaluate exit_codes'
+        ' export find index loading mcp positions probes progress questions settings',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),

@@ -7,6 +7,7 @@ window.py           one window: its frames read, all questions asked
 ray/                windows asked by workers on Ray
 store.py            answers on disk, so that an interrupted analysis goes on
 findings.py         what an analysis gives
+calibrated.py       probabilities for the points, and what is withheld
 moments/            the answers about many recordings in one file, and looking them up there
 records.py          events and track points as JSON records
 """

@@ -41,6 +41,8 @@ KEYS = (
     'y',
     # The model's own probability, null if unknown.
     'score',
+    # The share of points with such a score that are right, null without a calibration.
+    'probability',
     # Whether there is a position, and why not: names of types.PositionStatus, in small letters.
     'position_status',
     # Metres in `target_frame`; null unless position_status is 'ok'.
@@ -99,7 +101,7 @@ def records(analysis: Analysis) -> Iterator[Record]:
             sighting.label,
             point.x,
             point.y,
-            _number(point.score),
+            *map(_number, (point.score, point.probability)),
             *_position_values(point),
             _number(speed),
             window.image_width,

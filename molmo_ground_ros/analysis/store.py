@@ -141,7 +141,8 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     entry = dataclasses.asdict(answer)
     for group in (entry['points'], *(track['points'] for track in entry['tracks'])):
         for point in group:
-            point['score'] = None if math.isnan(point['score']) else point['score']
+            for name in ('score', 'probability'):
+                point[name] = None if math.isnan(point[name]) else point[name]
     return entry
 
 
@@ -164,7 +165,10 @@ def answer_of(entry: Mapping[str, Any]) -> Answer:
 
 
 def _points(entries: Sequence[Mapping[str, Any]]) -> tuple[Point, ...]:
-    return tuple(
-        Point(**{**point, 'score': math.nan if point['score'] is None else point['score']})
+    """Points; a number that is null, or that an older run did not write, is unknown."""
+    names = 'score', 'probability'
+    known = [
+        {name: value for name, value in point.items() if name not in names or value is not None}
         for point in entries
-    )
+    ]
+    return tuple(Point(**point) for point in known)

@@ -11,6 +11,7 @@ The file of a command is imported only when that command is chosen. Other files 
 
     settings    options that stand for settings, and the older spelling of options
     exit_codes  the exit code of an error
+    loading     the options of the model that recordings are asked with
     positions   the options of positions in metres
     questions   reads the questions of `analyze --questions` from a file
     progress    shows how far a command has come
@@ -25,6 +26,7 @@ from __future__ import annotations
 COMMANDS = {
     'analyze': 'ask a question about a recording',
     'build': 'write the graphs or engines that a backend runs',
+    'calibrate': 'make scores probabilities, from answers that somebody has judged',
     'convert': 'turn masks or boxes into pointing and tracking data for Molmo2',
     'doctor': 'say what this machine can run, and what is missing',
     'evaluate': 'measure what models say on a data set',

@@ -13,19 +13,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from molmo_ground_ros import backends, config
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
+from molmo_ground_ros.analysis.calibrated import with_probabilities
 from molmo_ground_ros.analysis.findings import Analysis, Finding, Mark
 from molmo_ground_ros.analysis.positions import with_positions
 from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
+from molmo_ground_ros.commands.loading import MODEL_SETTINGS, add_model, loader_of
 from molmo_ground_ros.commands.positions import add_positions, open_spaces
 from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
-from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, BagError, one_line, visible
 from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.recording import (
@@ -53,10 +53,6 @@ MOST_REJECTED = 20
 MOST_POINTS = 200
 # The exit code that shells give a command that SIGINT ended.
 INTERRUPTED = 130
-
-_SETTINGS = (
-    *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,20 +104,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--threads CPUs',
     )  # fmt: skip
     add_positions(parser)
+    parser.add_argument(
+        '--no-abstain', action='store_true', help='give what the calibration would withhold'
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--sheet', default='', metavar='PNG', help='write a contact sheet')
-    add_settings(parser, _SETTINGS)
+    add_model(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer the questions, print the answers, write the files."""
-    settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
-    loader = GrounderLoader(
-        settings.backend,
-        backends.settings_of(settings),
-        settings.max_new_tokens,
-        settings.answer_format,
-    )
+    loader, settings = loader_of(arguments)
+    # A bad file is told before the model is asked.
+    calibration = loader.calibration()
     questions = _questions(arguments, loader)
     span_ns = _span(arguments)
     if not math.isfinite(arguments.window):
@@ -134,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
         stack.callback(next(iter(recordings.values())).close)
         if arguments.sheet and len(questions) * len(recordings) > 1:
             raise BadSetting('sheet', arguments.sheet, 'is of one question about one camera')
-        named = {name: str(getattr(settings, name)) for name in _SETTINGS}
+        named = {name: str(getattr(settings, name)) for name in MODEL_SETTINGS}
         plan = windows_of.make_plan(
             arguments.bag, recordings, questions, named, *span_ns, length_ns
         )
@@ -144,7 +139,10 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.out:
             name = digest(plan.sources, plan.settings, plan.questions, plan.windows)
             store = stack.enter_context(Store(arguments.out, name, resume=arguments.resume))
-        analysis = with_positions(_analyze(plan, recordings, asker, store), around)
+        analysis = with_probabilities(
+            _analyze(plan, recordings, asker, store), calibration, abstain=not arguments.no_abstain
+        )
+        analysis = with_positions(analysis, around)
         if arguments.out:
             _write_files(analysis, plan, recordings, Path(arguments.out), arguments.video)
         if arguments.sheet:

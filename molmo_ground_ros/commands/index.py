@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from molmo_ground_ros import backends, config
 from molmo_ground_ros.analysis.moments.database import NAME, Database
 from molmo_ground_ros.analysis.moments.identity import fingerprint
 from molmo_ground_ros.analysis.moments.indexing import (
@@ -29,16 +28,13 @@ from molmo_ground_ros.analysis.moments.indexing import (
     drop_query,
     standing_queries,
 )
+from molmo_ground_ros.commands.loading import add_model, loader_of
 from molmo_ground_ros.commands.questions import read_questions
-from molmo_ground_ros.commands.settings import add_settings
 from molmo_ground_ros.errors import BadSetting, one_line
 from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.recording import MAX_WINDOW_NS
 from molmo_ground_ros.types import Query, Question, Task
 
-_SETTINGS = (
-    *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
-)
 _INTERRUPTED = 130
 
 
@@ -78,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--no-positions', action='store_true', help='compute none')
     parser.add_argument('--no-thumbnails', action='store_true', help='store none')
     parser.add_argument('--json', action='store_true', help='print one JSON object a recording')
-    add_settings(parser, _SETTINGS)
+    add_model(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,13 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     if not folder.exists():
         raise BadSetting('folder', str(folder), 'there is no such folder or file')
-    settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
-    loader = GrounderLoader(
-        settings.backend,
-        backends.settings_of(settings),
-        settings.max_new_tokens,
-        settings.answer_format,
-    )
+    loader, _ = loader_of(arguments)
     options = _options(arguments)
     path = arguments.index or (folder if folder.is_dir() else folder.parent) / NAME
     outcomes: Counter[str] = Counter()

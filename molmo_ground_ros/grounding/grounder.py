@@ -46,16 +46,20 @@ class Grounder:
         max_new_tokens: int = 0,
         answer_format: str = 'molmo2',
         calibration: Calibration | None = None,
+        *,
+        abstain: bool = False,
     ) -> None:
         """Take a backend, which `close` closes.
 
         max_new_tokens: of the questions that `question` makes; 0 leaves each task its own limit.
         answer_format: what the model is asked for and answers in, a name of `grammar.FORMATS`.
-        calibration: makes the model's scores probabilities; without it they stay the model's own.
+        calibration: gives points a probability beside their score. abstain: whether points below
+        its threshold are withheld, see `Calibration.without_unsure`.
         Raises BadSetting for another name of a format.
         """
         self._backend = backend
         self._calibration = calibration or Calibration({})
+        self._abstain = abstain
         self._format = grammar.format_of(answer_format)
         self._max_new_tokens = max_new_tokens
 
@@ -146,19 +150,21 @@ class Grounder:
         if any(generation.stopped for generation in generations):
             raise Canceled('generating')
         latency_ns = time.monotonic_ns() - began_ns
-        return [
-            self._calibration.applied(
-                answer_of(
-                    clip,
-                    question,
-                    self._format.parse(generation.text, task=question.task),
-                    generation,
-                    self.model,
-                    latency_ns,
-                )
+        answers = [
+            answer_of(
+                clip,
+                question,
+                self._format.parse(generation.text, task=question.task),
+                generation,
+                self.model,
+                latency_ns,
             )
             for question, generation in zip(questions, generations, strict=True)
         ]
+        calibrated = [self._calibration.applied(answer) for answer in answers]
+        if self._abstain:
+            return [self._calibration.without_unsure(answer) for answer in calibrated]
+        return calibrated
 
 
 class _Stream:

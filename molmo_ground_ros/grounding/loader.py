@@ -10,7 +10,7 @@ from pathlib import Path
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.checkpoint import find_folder
-from molmo_ground_ros.grounding.calibration import FILE, read_calibration
+from molmo_ground_ros.grounding.calibration import FILE, Calibration, read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language import grammar
 from molmo_ground_ros.types import Query, Question
@@ -28,6 +28,8 @@ class GrounderLoader:
     settings: BackendSettings
     max_new_tokens: int = 0
     answer_format: str = 'molmo2'
+    # A file; '' for the one in the model's folder, if there is one.
+    calibration_file: str = ''
 
     def question(self, query: Query) -> Question:
         """Make a query into a question for this model, before it is loaded.
@@ -38,9 +40,13 @@ class GrounderLoader:
 
     def load(self) -> Grounder:
         """Load the model, which may take minutes. Raises as `backends.load`, and BadSetting."""
-        calibration = read_calibration(self.settings.model)
+        calibration = self.calibration()
         loaded = backends.load(self.backend, self.settings)
         return Grounder(loaded, self.max_new_tokens, self.answer_format, calibration)
+
+    def calibration(self) -> Calibration | None:
+        """What gives points a probability. Raises BadModel, BadSetting."""
+        return read_calibration(self.settings.model, self.calibration_file)
 
     def files(self) -> list[Path]:
         """The files that decide what the model says, in order; none of a model on a server.

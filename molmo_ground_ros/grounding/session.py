@@ -315,6 +315,7 @@ class Session:
             backend,
             answer_format=self._settings.answer_format,
             calibration=self._calibration,
+            abstain=self._settings.abstain,
         )
         if self._settings.prepare:
             self._preparer = FramePreparer(backend, self._buffers)
@@ -341,7 +342,7 @@ class Session:
         backend: GuardedBackend | None = None
         error: GroundError | None = None
         try:
-            self._calibration = read_calibration(self._settings.model)
+            self._calibration = read_calibration(self._settings.model, self._settings.calibration)
             backend = GuardedBackend(self._load())
         except GroundError as err:
             error = err

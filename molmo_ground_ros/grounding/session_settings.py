@@ -26,6 +26,16 @@ class SessionSettings(Protocol):
         ...
 
     @property
+    def calibration(self) -> str:
+        """A file; '' for the one in the model's folder, if there is one."""
+        ...
+
+    @property
+    def abstain(self) -> bool:
+        """Whether points below the calibration's threshold are withheld."""
+        ...
+
+    @property
     def prepare(self) -> bool:
         """Whether frames are encoded as they arrive."""
         ...

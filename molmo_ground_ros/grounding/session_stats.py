@@ -66,6 +66,8 @@ class SessionStats:
     # Of the newest question that reached the model; '' if it was answered.
     backend_error: str
     last_error: str
+    # Points that the calibration withheld.
+    withheld: int
 
 
 def running_job(job: Job | None) -> RunningJob | None:

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from typing import Any
 
 from molmo_ground_ros.errors import BackendError, ErrorCode, GroundError
+from molmo_ground_ros.grounding.calibration import WITHHELD
 from molmo_ground_ros.grounding.session_stats import quantiles
 from molmo_ground_ros.types import Answer
 
@@ -24,6 +25,7 @@ class Tally:
         self._latencies_s: deque[float] = deque(maxlen=MOST_LATENCIES)
         self._last_error = ''
         self._backend_error = ''
+        self._withheld = 0
 
     def count(self, outcome: Answer | GroundError, latency_ns: int | None = None) -> None:
         """Count an outcome. latency_ns: from asking to an answer, if a caller waited for it."""
@@ -42,6 +44,8 @@ class Tally:
         """Take note of how the newest question ended that reached the model."""
         if isinstance(outcome, Answer | BackendError):
             self._backend_error = '' if isinstance(outcome, Answer) else str(outcome)
+        if isinstance(outcome, Answer):
+            self._withheld += sum(rejection.reason == WITHHELD for rejection in outcome.rejected)
 
     def values(self) -> dict[str, Any]:
         """The fields of `SessionStats` that are counted here, by name."""
@@ -52,5 +56,6 @@ class Tally:
             'latency_p50_s': p50_s,
             'latency_p95_s': p95_s,
             'backend_error': self._backend_error,
+            'withheld': self._withheld,
             'last_error': self._last_error,
         }

@@ -13,7 +13,7 @@ from molmo_ground_ros.types import Point, Position, PositionStatus
 
 
 def point_record(point: Point, camera: str) -> dict[str, Any]:
-    """A point as a JSON object. An unknown score is null, because JSON has no NaN."""
+    """A point as a JSON object. An unknown number is null, because JSON has no NaN."""
     return {
         'stamp_ns': point.stamp_ns,
         'camera': camera,
@@ -21,9 +21,14 @@ def point_record(point: Point, camera: str) -> dict[str, Any]:
         'id': point.id,
         'x': round(point.x, 3),
         'y': round(point.y, 3),
-        'score': None if math.isnan(point.score) else round(point.score, 6),
+        'score': _rounded(point.score),
+        'probability': _rounded(point.probability),
         'position': _position_record(point.position),
     }
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 6)
 
 
 def _position_record(position: Position | None) -> dict[str, Any] | None:

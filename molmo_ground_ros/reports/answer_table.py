@@ -12,7 +12,8 @@ from molmo_ground_ros.reports.words import metres
 from molmo_ground_ros.types import Point, Task
 
 POINT_HEADER = ('id', 'time', 'stamp [ns]', 'pixel', 'score')
-# The column after those of POINT_HEADER where points have positions.
+# The columns after those of POINT_HEADER where points have probabilities, and positions.
+PROBABILITY_HEADER = 'probability'
 POSITION_HEADER = 'position [m]'
 
 
@@ -67,6 +68,10 @@ def score_text(score: float) -> str:
 def point_table(points: Sequence[Point], zero_ns: int) -> tuple[list[str], list[list[str]]]:
     """The header and the cells of a table of points, with positions where some have one."""
     header, rows = list(POINT_HEADER), [list(row) for row in point_rows(points, zero_ns)]
+    if any(not math.isnan(point.probability) for point in points):
+        header.append(PROBABILITY_HEADER)
+        for row, point in zip(rows, points, strict=True):
+            row.append(score_text(point.probability))
     if any(point.position is not None for point in points):
         header.append(POSITION_HEADER)
         for row, point in zip(rows, points, strict=True):

@@ -304,7 +304,7 @@ class _MessageFactory:
             id=number,
             x=point.x,
             y=point.y,
-            score=point.score,
+            score=point.trust,
             **self._position_fields(point.position or Position(PositionStatus.NONE)),
         )
 

@@ -207,7 +207,7 @@ def point_msg(value: Point) -> GroundedPoint:
         id=value.id,
         x=value.x,
         y=value.y,
-        score=value.score,
+        score=value.trust,
         position_status=int(position.status),
         depth_spread=position.spread_m,
     )

@@ -46,6 +46,7 @@ def model_status(name: str, model: str, stats: SessionStats) -> DiagnosticStatus
         **_running_values(stats.running),
         'preparing_s': f'{stats.preparing_s:.3f}',
         'late': stats.late,
+        'withheld': stats.withheld,
         'latency_p50_s': f'{stats.latency_p50_s:.3f}',
         'latency_p95_s': f'{stats.latency_p95_s:.3f}',
         'restarts': stats.restarts,

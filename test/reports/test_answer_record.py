@@ -15,7 +15,7 @@ def test_record_is_json_with_stamps_as_whole_numbers_and_no_nan() -> None:
     assert (record['count'], record['task'], record['model']) == (2, 'count', 'replay')
     assert record['points'][0] == {
         'stamp_ns': stamp(0.5) + 1000, 'camera': 'front', 'frame_id': 'optical',
-        'id': 1, 'x': 320.0, 'y': 120.0, 'score': None, 'position': None,
+        'id': 1, 'x': 320.0, 'y': 120.0, 'score': None, 'probability': None, 'position': None,
     }  # fmt: skip
     assert (record['frames_used'], record['frames_expected']) == (8, 8)
     assert record['truncated'] is False

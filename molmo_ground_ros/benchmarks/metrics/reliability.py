@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether scores are probabilities: the calibration error, and a curve that mends it."""
+"""Whether scores are probabilities, curves that mend them, and how risk falls with coverage."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ BINS = 10
 # Points that a knot of a fitted curve stands for, at least, and how many knots there are at most.
 LEAST_POINTS = 25
 MOST_KNOTS = 16
+# Scores nearer to 0 and 1 than this count as this near.
+_EDGE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,15 @@ class Bin:
     points: int
     stated: float  # NaN without points
     right: float  # NaN without points
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a threshold keeps. share: of all points. risk: the share of those that are wrong."""
+
+    share: float
+    risk: float
+    threshold: float  # the least score that is kept
 
 
 def reliability(scores: Sequence[float], right: Sequence[bool], bins: int = BINS) -> list[Bin]:
@@ -84,6 +95,69 @@ def fitted_knots(scores: Sequence[float], right: Sequence[bool]) -> list[tuple[f
     joined = isotonic_regression(shares, weights=weights).x
     knots = dict(zip(means.tolist(), joined.tolist(), strict=True))
     return sorted(knots.items())
+
+
+def platt_knots(scores: Sequence[float], right: Sequence[bool]) -> list[tuple[float, float]]:
+    """A curve with two parameters, for few points: a logistic function of the score's logit.
+
+    Targets are those of Platt, (right + 1) / (right + 2) and 1 / (wrong + 2), so that no
+    probability is 0 or 1. The knots lie on the curve, at evenly spaced logits from 0.001 to 0.999;
+    where higher scores are right less often it is level. Raises as `fitted_knots`, for fewer than
+    LEAST_POINTS points.
+    Source: Platt, Probabilistic Outputs for Support Vector Machines, 1999, section 2.2; Guo et al.,
+    arXiv:1706.04599, section 4.1.
+    """
+    values, truth = _checked(scores, right)
+    if len(values) < LEAST_POINTS:
+        raise BadArgument('scores', len(values), f'a curve needs {LEAST_POINTS} points or more')
+    try:
+        from scipy.optimize import minimize
+    except ImportError as err:
+        raise MissingPackage('scipy', 'eval') from err
+    hits = truth.sum()
+    targets = np.where(truth > 0, (hits + 1) / (hits + 2), 1 / (len(truth) - hits + 2))
+    logits = _logit(values)
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        """The negative log-likelihood of the targets."""
+        margin = parameters[0] * logits + parameters[1]
+        # log(1 + exp(margin)), without overflow.
+        wrong = np.logaddexp(0, margin)
+        return float((wrong - targets * margin).sum())
+
+    slope, offset = minimize(loss, (1.0, 0.0), bounds=[(0.0, None), (None, None)]).x
+    low, high = _logit(np.array([0.0, 1.0])).tolist()
+    at = np.linspace(low, high, MOST_KNOTS)
+    curve = zip(_logistic(at).tolist(), _logistic(slope * at + offset).tolist(), strict=True)
+    return list(curve)
+
+
+def risk_coverage(scores: Sequence[float], right: Sequence[bool]) -> list[Coverage]:
+    """How often the points with the highest scores are wrong, by how many of them are kept.
+
+    A step for each score that occurs, from the highest: what a threshold at it keeps. Raises as
+    `reliability`.
+    """
+    values, truth = _checked(scores, right)
+    order = np.argsort(-values, kind='stable')
+    falling = values[order]
+    wrong = np.cumsum(1 - truth[order])
+    last_of_score = np.flatnonzero(np.append(np.diff(falling) < 0, True))
+    return [
+        Coverage(float((k + 1) / len(values)), float(wrong[k] / (k + 1)), float(falling[k]))
+        for k in last_of_score
+    ]
+
+
+def _logit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    inside = np.clip(values, _EDGE, 1 - _EDGE)
+    logits: NDArray[np.float64] = np.log(inside / (1 - inside))
+    return logits
+
+
+def _logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = 1 / (1 + np.exp(-values))
+    return shares
 
 
 def _checked(

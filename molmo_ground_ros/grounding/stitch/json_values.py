@@ -51,13 +51,16 @@ def point_json(point: Point) -> list[Any]:
     if point.position is not None:
         status, *numbers, reason, frame_id = dataclasses.astuple(point.position)
         position = [int(status), *map(_known, numbers), reason, frame_id]
-    score = _known(point.score)
-    return [point.stamp_ns, point.id, point.x, point.y, score, point.frame_id, position]
+    score, probability = _known(point.score), _known(point.probability)
+    place = point.stamp_ns, point.id, point.x, point.y
+    return [*place, score, point.frame_id, position, probability]
 
 
 def point_of(value: Any) -> Point:
     """The point of `point_json`."""
-    stamp_ns, identity, x, y, score, frame_id, position = value
+    # Older files have no probability.
+    stamp_ns, identity, x, y, score, frame_id, position, *more = value
+    (probability,) = more or (None,)
     return Point(
         stamp_ns=integer(stamp_ns),
         id=integer(identity),
@@ -66,6 +69,7 @@ def point_of(value: Any) -> Point:
         score=_real_or_nan(score),
         frame_id=words(frame_id),
         position=None if position is None else _position_of(position),
+        probability=_real_or_nan(probability),
     )
 
 

@@ -11,9 +11,12 @@ import pytest
 
 from molmo_ground_ros.benchmarks.metrics.reliability import (
     BINS,
+    Coverage,
     calibration_error,
     fitted_knots,
+    platt_knots,
     reliability,
+    risk_coverage,
 )
 from molmo_ground_ros.errors import BadArgument
 
@@ -68,3 +71,32 @@ def test_curve_never_says_certainly() -> None:
 def test_too_few_points_give_no_curve() -> None:
     with pytest.raises(BadArgument, match='scores = 49: a curve needs 50 points'):
         fitted_knots([0.5] * 49, [True] * 49)
+
+
+def test_platt_finds_a_logistic_curve_from_few_points() -> None:
+    chance = np.random.default_rng(5)
+    scores = chance.uniform(0, 1, 300)
+    logits = np.log(scores / (1 - scores))
+    true = 1 / (1 + np.exp(-(0.5 * logits - 1)))
+    right = chance.random(300) < true
+    knots = platt_knots(scores.tolist(), right.tolist())
+    at, probabilities = zip(*knots, strict=True)
+    assert np.abs(np.interp(scores, at, probabilities) - true).max() < 0.1
+    assert list(at) == sorted(at)
+    assert list(probabilities) == sorted(probabilities)
+
+
+def test_platt_is_level_where_higher_scores_are_right_less_often() -> None:
+    scores = [0.1] * 30 + [0.9] * 30
+    probabilities = [p for _, p in platt_knots(scores, [True] * 30 + [False] * 30)]
+    assert probabilities == pytest.approx([0.5] * len(probabilities), abs=0.01)
+
+
+def test_platt_needs_some_points() -> None:
+    with pytest.raises(BadArgument, match='25 points or more'):
+        platt_knots([0.5] * 24, [True] * 24)
+
+
+def test_risk_falls_with_coverage_and_equal_scores_are_one_step() -> None:
+    curve = risk_coverage([0.9, 0.4, 0.4, 0.8], [True, False, True, False])
+    assert curve == [Coverage(0.25, 0.0, 0.9), Coverage(0.5, 0.5, 0.8), Coverage(1.0, 0.5, 0.4)]
