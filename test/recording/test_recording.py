@@ -27,7 +27,6 @@ from molmo_ground_ros.recording import (
 from molmo_ground_ros.recording.recording import BadClipSpan
 from molmo_ground_ros.types import Clip
 from tools.fuzz_recordings import bags
-from tools.fuzz_recordings.samples import SAMPLES
 
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 
@@ -46,7 +45,7 @@ def corrupt(seconds: float):
 
 @pytest.mark.parametrize(
     'name',
-    [name for name in SAMPLES if name.startswith(('mcap', 'sqlite')) and name != 'mcap_packets'],
+    [name for name in bags.WRITERS if name.startswith(('mcap', 'sqlite'))],
 )
 @pytest.mark.parametrize('whole_folder', [True, False], ids=['folder', 'file'])
 def test_sound_recording_reads_as_rosbags_does(samples, name, whole_folder) -> None:
