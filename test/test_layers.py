@@ -73,10 +73,10 @@ ROOMS: Mapping[str, Room] = {
     ),
     'recording': Room(
         ('storage', 'frames', 'space'),
-        public='below recorded_frames',
-        private='bag_records camera_messages channels files formats foxglove index loss mcap'
-        ' metadata pages picture_folder recorded_space recorded_transforms recording records'
-        ' rosbag1 source sqlite timeline unpack video video_topic',
+        public='below recorded_frames lerobot/notes lerobot/choice lerobot/copy',
+        private='bag_records camera_messages channels files formats foxglove index lerobot loss'
+        ' mcap metadata open_videos pages picture_folder recorded_space recorded_transforms'
+        ' recording records rosbag1 source sqlite timeline unpack video video_topic',
     ),
     'analysis': Room(
         ('storage', 'grounding', 'recording'),
@@ -101,8 +101,8 @@ ROOMS: Mapping[str, Room] = {
             *('recording', 'analysis', 'reports', 'benchmarks'),
         ),
         public='',
-        private='agents analyze build calibrate checks convert doctor estimate evaluate exit_codes'
-        ' export find index loading mcp positions probes progress questions settings',
+        private='agents analyze build calibrate checks convert doctor episodes estimate evaluate'
+        ' exit_codes export find index loading mcp positions probes progress questions settings',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),
@@ -161,7 +161,10 @@ ONLY_IN = {
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'py_trees': {'ros/behaviours'},
-    'pyarrow': {'benchmarks/datasets/row_reader', 'benchmarks/datasets/write'},
+    'pyarrow': {
+        *('benchmarks/datasets/row_reader', 'benchmarks/datasets/write'),
+        'recording/lerobot/tables',
+    },
     'pycocotools': {'frames/masks'},
     'pytransform3d': {'space/transforms'},
     'ray': {'analysis/ray'},

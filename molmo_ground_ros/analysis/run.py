@@ -155,7 +155,9 @@ def analyze(
 
 def losses(recordings: Mapping[str, Recording]) -> tuple[str, ...]:
     """What is missing of the recordings, as far as they were read; each as a line for a person."""
-    every_loss = (loss for recording in recordings.values() for loss in recording.loss)
+    # Many cameras share an index: it is asked once.
+    indexes = dict.fromkeys(recording.index for recording in recordings.values())
+    every_loss = (loss for index in indexes for loss in index.loss)
     return tuple(dict.fromkeys(str(loss) for loss in every_loss))
 
 

@@ -22,6 +22,7 @@ from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
+from molmo_ground_ros.commands import episodes
 from molmo_ground_ros.commands.loading import MODEL_SETTINGS, add_model, loader_of
 from molmo_ground_ros.commands.positions import add_positions, open_spaces
 from molmo_ground_ros.commands.progress import ProgressLine
@@ -59,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments and options of the command."""
     parser.add_argument(
         'bag', metavar='BAG', nargs='+',
-        help='rosbag2 folder, .mcap or .db3 file, or a video; several are one recording, by stamp',
+        help='rosbag2 folder, .mcap, .db3 or .bag file, video, folder of pictures or LeRobot data '
+        'set; several are one recording, by stamp',
     )  # fmt: skip
     parser.add_argument(
         '--query', action='append', default=[], help='a question; may be given several times'
@@ -103,6 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='workers on Ray, each with the model loaded. Default: one a GPU, or one for each '
         '--threads CPUs',
     )  # fmt: skip
+    episodes.add_episodes(parser)
     add_positions(parser)
     parser.add_argument(
         '--no-abstain', action='store_true', help='give what the calibration would withhold'
@@ -124,8 +127,9 @@ def run(arguments: argparse.Namespace) -> int:
     length_ns = round(arguments.window * 1e9)
     _check_out(arguments)
     _check_ray(arguments)
+    topics = episodes.topics_of(arguments)
     with ExitStack() as stack:
-        recordings = _open(arguments.bag, arguments.topic)
+        recordings = _open(arguments.bag, topics)
         stack.callback(next(iter(recordings.values())).close)
         if arguments.sheet and len(questions) * len(recordings) > 1:
             raise BadSetting('sheet', arguments.sheet, 'is of one question about one camera')
@@ -147,6 +151,8 @@ def run(arguments: argparse.Namespace) -> int:
             _write_files(analysis, plan, recordings, Path(arguments.out), arguments.video)
         if arguments.sheet:
             _write_sheet(analysis, recordings, arguments.sheet)
+        if analysis.complete:
+            episodes.write_annotations(analysis, arguments)
     if arguments.json:
         print(json.dumps(_record(analysis)))
     else:
@@ -154,7 +160,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not analysis.complete:
         hint = '; --resume goes on from them' if arguments.out else ''
         print(f'molmo-ground: interrupted; finished windows were kept{hint}', file=sys.stderr)
-    return 0 if analysis.complete else INTERRUPTED
+        return INTERRUPTED
+    return episodes.judged(analysis, arguments.expect)
 
 
 def _check_ray(arguments: argparse.Namespace) -> None:
@@ -320,6 +327,7 @@ def _print(analysis: Analysis) -> None:
         if number:
             _say('')
         _print_finding(finding, analysis.model, zero_ns, len(analysis.cameras) > 1)
+    episodes.print_counts(analysis)
     for loss in analysis.losses:
         _say(f'lost: {loss}')
 

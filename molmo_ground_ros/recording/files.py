@@ -1,18 +1,21 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The files that a path means: those of a rosbag2 folder or of pictures, or one, packed or not."""
+"""The files that a path means: those of a folder of some kind, or one, packed or not."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from molmo_ground_ros.errors import BagError
 from molmo_ground_ros.recording import mcap, metadata, pages, rosbag1, sqlite, video
+from molmo_ground_ros.recording.lerobot.dataset import is_dataset
+from molmo_ground_ros.recording.lerobot.episodes import dataset_sources
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
+from molmo_ground_ros.recording.open_videos import OpenVideos
 from molmo_ground_ros.recording.picture_folder import PictureFolder, picture_folders
 from molmo_ground_ros.recording.source import Source
 from molmo_ground_ros.recording.unpack import unpack_file
@@ -20,7 +23,8 @@ from molmo_ground_ros.storage.lru import LruCache
 
 _MCAP, _SQLITE, _ROSBAG1, _PACKED = '.mcap', '.db3', '.bag', '.zstd'
 _READABLE = (
-    'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd, .bag, a video or a folder of pictures'
+    'a rosbag2 folder, .mcap, .db3, .mcap.zstd, .db3.zstd, .bag, a video, a LeRobot data set or a '
+    'folder of pictures'
 )
 
 
@@ -38,9 +42,12 @@ class SourceFiles:
 
     cache: LruCache[tuple[str, int], memoryview]  # of unpacked chunks, for MCAP files
     epoch_ns: int  # the stamp of a video's time 0
+    # The cameras of data sets that are wanted; all if there are none.
+    topics: Collection[str] = ()
     losses: list[Loss] = field(default_factory=list)  # of folders, not of one file
     counted: dict[Path, dict[str, int]] = field(default_factory=dict)  # messages, by metadata.yaml
     _unpacked: TemporaryDirectory[str] | None = None
+    _opened: OpenVideos = field(default_factory=OpenVideos)
 
     def open(self, path: Path) -> Iterator[SourceFile]:
         """Every file that `path` means. Raises BagError, OSError, MissingPackage."""
@@ -49,6 +56,9 @@ class SourceFiles:
         if not path.is_dir():
             yield self._file(path)
             return
+        if is_dataset(path):
+            yield from self._dataset(path)
+            return
         if not any(file.is_file() and _kind(file) for file in path.iterdir()):
             yield from _pictures(path)
             return
@@ -56,10 +66,17 @@ class SourceFiles:
             yield self._file(file)
 
     def close(self) -> None:
-        """Delete what was unpacked."""
+        """Close videos, and delete what was unpacked."""
+        self._opened.close()
         if self._unpacked is not None:
             self._unpacked.cleanup()
             self._unpacked = None
+
+    def _dataset(self, root: Path) -> Iterator[SourceFile]:
+        sources, losses = dataset_sources(root, self.topics, self._opened)
+        self.losses += losses
+        for path, source in sources:
+            yield SourceFile(source, LossLog(str(path)))
 
     def _files(self, folder: Path) -> list[Path]:
         """The files that are in the folder, in the order of their numbers.
@@ -95,7 +112,9 @@ class SourceFiles:
         if kind == _ROSBAG1:
             return SourceFile(rosbag1.Rosbag1Source(inner, str(path), self.cache), loss)
         if kind:
-            return SourceFile(video.VideoSource(inner, str(path), self.epoch_ns), loss)
+            return SourceFile(
+                video.VideoSource(inner, str(path), self.epoch_ns, self._opened), loss
+            )
         raise BagError(str(path), f'its name and first bytes are not those of {_READABLE}')
 
     def _unpack(self, path: Path, loss: LossLog) -> Path:

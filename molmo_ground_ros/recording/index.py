@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from molmo_ground_ros.recording.files import SourceFiles
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
 from molmo_ground_ros.recording.source import EmptyRecording, MessageIndex, Source
 from molmo_ground_ros.recording.timeline import Part, Timeline, companion_timeline, timeline
-from molmo_ground_ros.recording.video import VideoSource
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import RawImage
 
@@ -64,8 +62,11 @@ class RecordingIndex:
     It holds 20 bytes for a message, and at most CACHE_BYTES of chunks that were unpacked.
     """
 
-    def __init__(self, paths: Paths, *, epoch_ns: int = 0) -> None:
-        """Read every file once. Raises BagError, MissingPackage, OSError: see open_recording."""
+    def __init__(self, paths: Paths, *, epoch_ns: int = 0, topics: Sequence[str] = ()) -> None:
+        """Read every file once. Raises BagError, MissingPackage, OSError: see open_recording.
+
+        topics: of a data set only these cameras are read; all if there are none.
+        """
         listed = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
         if not listed:
             raise BagError('', 'no file or folder is named')
@@ -77,7 +78,7 @@ class RecordingIndex:
         # By topic: where the messages of COMPANIONS lie, which say where cameras look.
         self.companions: dict[str, Timeline] = {}
         self.undecodable: dict[str, dict[int, str]] = {}  # the reason, by topic and stamp
-        self._files = SourceFiles(LruCache(CACHE_BYTES), epoch_ns)
+        self._files = SourceFiles(LruCache(CACHE_BYTES), epoch_ns, frozenset(topics))
         try:
             self._read(listed)
         except BaseException:
@@ -89,9 +90,6 @@ class RecordingIndex:
         for source in self.sources:
             source.close()
         self._files.close()
-        if any(isinstance(source, VideoSource) for source in self.sources):
-            # PyAV's containers are in circles with their streams, whose decoders have threads.
-            gc.collect()
 
     @property
     def loss(self) -> tuple[Loss, ...]:

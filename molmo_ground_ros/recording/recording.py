@@ -217,7 +217,7 @@ def open_recording(paths: Paths, topic: str = '', *, epoch_ns: int = 0) -> Recor
     Raises BagError (SeveralCameras, TopicNotFound, or nothing can be read), MissingPackage,
     OSError (a full disk where a file has to be unpacked).
     """
-    index = RecordingIndex(paths, epoch_ns=epoch_ns)
+    index = RecordingIndex(paths, epoch_ns=epoch_ns, topics=[topic] if topic else ())
     try:
         return Recording(index, topic)
     except BagError:
@@ -232,7 +232,7 @@ def open_cameras(
 
     Without `topics`: all that are not depth cameras. Closing one of them closes all.
     """
-    index = RecordingIndex(paths, epoch_ns=epoch_ns)
+    index = RecordingIndex(paths, epoch_ns=epoch_ns, topics=topics)
     try:
         return {topic: Recording(index, topic) for topic in topics or index.colour() or ['']}
     except BagError:

@@ -15,6 +15,7 @@ from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.frames.cdr import RAW, ImageMessage
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
 from molmo_ground_ros.recording.loss import LossKind, LossLog
+from molmo_ground_ros.recording.open_videos import OpenVideos
 from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.types import RawImage
 
@@ -28,17 +29,22 @@ _LATEST_NS = 1 << 62  # a damaged file may state any time
 class VideoSource:
     """A Source whose places are the frames' times in the file, ns."""
 
-    def __init__(self, path: Path, name: str, epoch_ns: int) -> None:
-        """Read `path`, called `name` in messages. Time 0 of the file has the stamp `epoch_ns`."""
+    def __init__(self, path: Path, name: str, epoch_ns: int, opened: OpenVideos) -> None:
+        """Read `path`, called `name` in messages. Time 0 of the file has the stamp `epoch_ns`.
+
+        opened: bounds how many videos are open at once.
+        """
         self._video = VideoFile(path, name)
         self._name = name
         self._epoch_ns = epoch_ns
+        self._opened = opened
         self.unread: Sequence[UnreadTopic] = ()
 
     def index(self, loss: LossLog) -> list[MessageIndex]:
         """See Source. Reads packets and decodes none of them."""
         try:
-            places, missing = self._video.times()
+            with self._opened.using(self._video):
+                places, missing = self._video.times()
         except ImageError as err:
             raise BagError(self._name, str(err)) from err
         # Not by MessageIndex.add: the stamp 0 is a time here.
@@ -56,7 +62,8 @@ class VideoSource:
     def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source. Small steps forward are fast; a step back or far ahead is a seek."""
         del kind
-        pixels = self._video.image(place)
+        with self._opened.using(self._video):
+            pixels = self._video.image(place)
         height, width = pixels.shape[:2]
         image = RawImage(width, height, 'rgb8', 3 * width, pixels.reshape(-1))
         return ImageMessage(self._epoch_ns + place, '', image)

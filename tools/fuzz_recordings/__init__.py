@@ -12,5 +12,5 @@ child.py     reads cases within the limits
 cases.py     a damaged copy of a sample, how it is read, and whether the outcome is a fault
 damage.py    what is done to the bytes of a file
 samples.py   a small sound recording of every kind, written by:
-             bags.py, topics.py, videos.py, folders.py
+             bags.py, topics.py, videos.py, folders.py, lerobot.py
 """

@@ -28,27 +28,29 @@ def main() -> int:
     parser.add_argument(
         '--state', type=Path, metavar='FILE', help='keep the figures there, and go on from them'
     )
+    parser.add_argument('--only', default='', metavar='NAME', help='samples that begin so')
     parser.add_argument('--child', type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     end = options.first + options.count
     if options.child:
-        return read_cases(options.first, end, options.child)
+        return read_cases(options.first, end, options.child, options.only)
     figures = load(options.state, options.first)
     with tempfile.TemporaryDirectory() as folder:
         write_samples(Path(folder))
         while figures.next_case < end:
             last = min(figures.next_case + _CASES_OF_A_CHILD, end)
-            _run_child(figures, last, Path(folder), options.state)
+            _run_child(figures, last, Path(folder), options)
     for line in figures.lines():
         print(line)
     return 1 if figures.bad or not figures.cases else 0
 
 
-def _run_child(figures: Figures, end: int, folder: Path, state: Path | None) -> None:
+def _run_child(figures: Figures, end: int, folder: Path, options: argparse.Namespace) -> None:
     """Read the cases up to `end` in a process, or up to one that ends it, which is bad."""
     first = figures.next_case
     arguments = ['--first', str(first), '--count', str(end - first), '--child', str(folder)]
-    command = [sys.executable, '-m', 'tools.fuzz_recordings', *arguments]
+    command = [sys.executable, '-m', 'tools.fuzz_recordings', *arguments, '--only', options.only]
+    state: Path | None = options.state
     started, saved_s = -1, time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
@@ -59,7 +61,9 @@ def _run_child(figures: Figures, end: int, folder: Path, state: Path | None) -> 
             if state and time.monotonic() - saved_s > _SAVE_SECONDS:
                 figures.save(state)
                 saved_s = time.monotonic()
-    if figures.next_case < end:
+    if process.returncode == 0:
+        figures.next_case = end
+    else:
         # Without a last line the process crashed, or a limit of time ended it.
         number = max(started, figures.next_case)
         figures.bad.append(f'case {number}: the process ended with {process.returncode}')

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.fuzz_recordings import bags, folders, topics, videos
+from tools.fuzz_recordings import bags, folders, lerobot, topics, videos
 
 SAMPLES: Mapping[str, Callable[[Path], Path]] = {
     **bags.WRITERS,
     **topics.WRITERS,
     **videos.WRITERS,
     **folders.WRITERS,
+    **lerobot.WRITERS,
 }
 
 
