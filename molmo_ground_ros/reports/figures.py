@@ -106,7 +106,7 @@ def evidence_frames(index: int, finding: Finding) -> list[EvidenceFrame]:
     ]
 
 
-def share_images(counts: Sequence[int], most: int = MOST_IMAGES) -> list[set[int]]:
+def share_images(counts: Sequence[int], most: int) -> list[set[int]]:
     """Share `most` images out among findings with so many figures.
 
     Returns for each finding the indices of the figures that get one, evenly spaced. A finding with

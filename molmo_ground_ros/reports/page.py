@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An analysis as one HTML page that holds all it needs and asks nothing of any network.
 
-It stays below 25 MB: of base64, pictures take 8 MB at most (figures.MOST_IMAGES) and videos 7.4 MB
-(page_video.MOST_BYTES); of text, the windows' words take MOST_WORDS, and an event 1 kB. What it
-looks like is `templates/analysis.html`.
+It stays below 25 MB (`PageRoom`) with up to 15,000 events. What it looks like is
+`templates/analysis.html`.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from molmo_ground_ros.analysis.findings import Analysis, AnsweredWindow, Event, 
 from molmo_ground_ros.reports import page_data, timeline
 from molmo_ground_ros.reports.colours import PALETTE, hexadecimal
 from molmo_ground_ros.reports.figures import (
+    MOST_BYTES,
     MOST_IMAGES,
     Figure,
     event_name,
@@ -30,6 +30,7 @@ from molmo_ground_ros.reports.figures import (
 from molmo_ground_ros.reports.html import write_html
 from molmo_ground_ros.reports.page_video import (
     FRAMES_A_SECOND,
+    MOST_VIDEO_BYTES,
     PageVideo,
     event_stamps,
     page_videos,
@@ -37,7 +38,10 @@ from molmo_ground_ros.reports.page_video import (
 from molmo_ground_ros.reports.words import doubts, metres, plural
 
 MOST_STATED = 16  # totals of windows beside the merged number; the table of windows has them all
-MOST_WORDS = 3_000_000  # characters of all windows' words
+# Bytes of the page: less than 25 MB, with its scripts and what is said of windows and trajectories.
+_MOST_BYTES = 22_000_000
+_EVENT_BYTES = 1200  # of an event: its row, its label line, what is drawn
+_MOST_WORDS = 3_000_000  # characters of all windows' words
 _LEAST_WORDS = 300  # characters of one window's words
 _FEW_STATED = 5  # so many totals are printed large
 # Later ones use what earlier ones define.
@@ -46,6 +50,30 @@ SCRIPTS = (
     *('timeline.js', 'zoom.js', 'pager.js', 'filters.js', 'move.js', 'about.js', 'copy.js'),
     *('keys.js', 'page.js'),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoom:
+    """How much room the text of an analysis leaves for what is shown."""
+
+    images: int  # at most
+    video_bytes: int  # before base64
+    words: int  # characters of a window's words
+    paths: int  # trajectories of a finding that are drawn on the video
+
+    @classmethod
+    def beside(cls, findings: Sequence[Finding]) -> PageRoom:
+        """The room beside the text of these findings."""
+        events = sum(len(finding.events) for finding in findings)
+        windows = sum(len(finding.windows) for finding in findings)
+        left = max(0, _MOST_BYTES - _MOST_WORDS - _EVENT_BYTES * events) * 3 // 4
+        following = sum(bool(finding.tracks) for finding in findings)
+        return cls(
+            images=min(MOST_IMAGES, left // 2 // MOST_BYTES),
+            video_bytes=min(MOST_VIDEO_BYTES, left // 2),
+            words=max(_LEAST_WORDS, _MOST_WORDS // max(1, windows)),
+            paths=max(1, timeline.MOST_PATHS // max(1, following)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +105,8 @@ def write_page(
     title = ', '.join(dict.fromkeys(finding.question.query.text for finding in analysis.findings))
     timing = [(name, f'{seconds:.2f} s') for name, seconds in analysis.timing_s.items()]
     stamps = stamps or {}
-    videos = list(page_videos(analysis, read_frame, stamps))
+    room = PageRoom.beside(analysis.findings)
+    videos = list(page_videos(analysis, read_frame, stamps, room.video_bytes))
     lines = page_data.label_lines(analysis)
     write_html(
         Path(path),
@@ -87,17 +116,17 @@ def write_page(
         scripts=SCRIPTS,
         title=title or 'analysis',
         analysis=analysis,
-        sections=_sections(analysis, read_frame, videos, lines),
+        sections=_sections(analysis, read_frame, room, videos, lines),
         report_data=_report_data(analysis, videos, stamps, lines),
         videos=videos,
         scale=timeline.TimeScale(analysis.span_ns),
         timing=[*timing, ('frames decoded for the model', str(analysis.frames))],
         frames_a_second=FRAMES_A_SECOND,
-        most_images=MOST_IMAGES,
+        most_images=room.images,
         most_marks=timeline.MOST_MARKS,
         most_paths=timeline.MOST_PATHS,
         most_stated=MOST_STATED,
-        most_words=_most_words(analysis),
+        most_words=room.words,
         few_stated=_FEW_STATED,
         answer_words=answer_words,
         base64_text=base64_text,
@@ -115,11 +144,12 @@ def write_page(
 def _sections(
     analysis: Analysis,
     read_frame: FrameReader,
+    room: PageRoom,
     videos: Sequence[PageVideo],
     lines: Sequence[Sequence[str]],
 ) -> list[FindingSection]:
     frames = [evidence_frames(*numbered) for numbered in enumerate(analysis.findings)]
-    with_image = share_images([len(of_finding) for of_finding in frames])
+    with_image = share_images([len(of_finding) for of_finding in frames], room.images)
 
     def figures(index: int, finding: Finding) -> Iterator[Figure]:
         for place in sorted(with_image[index]):
@@ -128,8 +158,7 @@ def _sections(
     sections = []
     for index, finding in enumerate(analysis.findings):
         camera = analysis.cameras.index(finding.camera)
-        paths = page_data.path_data(finding, videos[camera], timeline.MOST_PATHS)
-        window = finding.windows[0] if finding.windows else None
+        paths = page_data.path_data(finding, videos[camera], room.paths)
         sections.append(
             FindingSection(
                 index,
@@ -137,8 +166,8 @@ def _sections(
                 figures(index, finding),
                 len(frames[index]) - len(with_image[index]),
                 videos[camera],
-                max(1, window.image_width) if window else 1,
-                max(1, window.image_height) if window else 1,
+                max((window.image_width for window in finding.windows), default=0) or 4,
+                max((window.image_height for window in finding.windows), default=0) or 3,
                 {'index': index, 'camera': camera, 'lines': lines[index], 'paths': paths},
             )
         )
@@ -165,12 +194,6 @@ def _report_data(
             for video in videos
         ],
     }
-
-
-def _most_words(analysis: Analysis) -> int:
-    """How many characters of a window's words are printed."""
-    windows = sum(len(finding.windows) for finding in analysis.findings)
-    return max(_LEAST_WORDS, MOST_WORDS // max(1, windows))
 
 
 def base64_text(data: bytes) -> str:

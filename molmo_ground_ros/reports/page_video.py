@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FRAMES_A_SECOND = 4  # twice the speed of a recording that was sampled at 2 Hz
 MOST_FRAMES = 1200  # of all videos of a page: they are made in seconds
-MOST_BYTES = 5_500_000  # of all videos of a page
+MOST_VIDEO_BYTES = 5_500_000  # of all videos of a page, where there is room for them
 LONGEST_SIDE = 640  # pixels
 
 # How far around an event the video may go, ns: the first that leaves room for every event.
@@ -52,14 +52,17 @@ class PageVideo:
 
 
 def page_videos(
-    analysis: Analysis, read_frame: FrameReader, stamps: Mapping[str, Sequence[int]]
+    analysis: Analysis,
+    read_frame: FrameReader,
+    stamps: Mapping[str, Sequence[int]],
+    most_bytes: int = MOST_VIDEO_BYTES,
 ) -> Iterator[PageVideo]:
     """The video of each camera of the analysis, in their order.
 
     stamps: those that sampling picks, ns, ascending, by camera. Cameras share MOST_FRAMES and
-    MOST_BYTES; what one does not need is left to those after it. One image is held at a time.
+    `most_bytes`; what one does not need is left to those after it. One image is held at a time.
     """
-    frames, nbytes = MOST_FRAMES, MOST_BYTES
+    frames, nbytes = MOST_FRAMES, most_bytes
     for place, camera in enumerate(analysis.cameras):
         sampled = stamps.get(camera, ())
         cameras = len(analysis.cameras) - place

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-from support import browser
+from support import browser, long_run
 from support.disk import room_for
 from support.findings import (
     CAMERA,
@@ -25,8 +25,8 @@ from support.findings import (
 )
 
 from molmo_ground_ros.grounding.stitch import Gap, Mark
-from molmo_ground_ros.reports import figures
-from molmo_ground_ros.reports.page import covered_ns, write_page
+from molmo_ground_ros.reports import page as analysis_page
+from molmo_ground_ros.reports.page import PageRoom, covered_ns, write_page
 
 LOSS = 'monday.mcap: the file ends in the middle of a record (3 messages)'
 
@@ -248,7 +248,7 @@ def test_each_frame_is_decoded_once(decoded, tmp_path):
 
 
 def test_frames_beyond_the_most_are_left_out_and_not_decoded(decoded, tmp_path, monkeypatch):
-    monkeypatch.setattr(figures.share_images, '__defaults__', (2,))
+    monkeypatch.setattr(analysis_page, 'MOST_IMAGES', 2)
     decoded.asked.clear()
     write_page(analysis(grasps()), decoded, tmp_path / 'out.html')
     text = (tmp_path / 'out.html').read_text()
@@ -268,6 +268,28 @@ def test_disk_that_fills_leaves_the_older_page(decoded, tmp_path):
         write_page(analysis(grasps()), decoded, path)
     assert path.read_text() == 'older'
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('events', [0, 369, 5000, 15_000])
+def test_pictures_and_videos_leave_room_for_the_text_of_events(events):
+    finding = grasps()
+    many = replace(finding, events=finding.events[:1] * events)
+    room = PageRoom.beside([many, paths()])
+    shown = (room.images * 60_000 + room.video_bytes) * 4 / 3
+    text = events * 1200 + room.words * (len(many.windows) + len(paths().windows))
+    assert shown + text < 25_000_000
+    assert (room.images, room.video_bytes) == (100, 5_500_000) or events >= 5000
+    assert room.images > 0 and room.video_bytes > 0
+
+
+def test_event_takes_no_more_of_the_page_than_is_counted(tmp_path):
+    def size(number):
+        path = tmp_path / f'{number}.html'
+        made = long_run.analysis(long_run.closings(number))
+        write_page(made, Decoded.unreadable, path)
+        return path.stat().st_size
+
+    assert (size(400) - size(200)) / 200 < 1200
 
 
 def test_overlapping_windows_are_seen_once():

@@ -163,3 +163,8 @@ class Decoded:
         if stamp_ns == self._broken:
             raise ImageError('a JPEG cut off in its pixels')
         return self._recording.clip(stamp_ns, stamp_ns).frames[0]
+
+    @staticmethod
+    def unreadable(camera: str, stamp_ns: int) -> Frame:
+        """No picture can be decoded."""
+        raise ImageError(f'{camera} {stamp_ns}')

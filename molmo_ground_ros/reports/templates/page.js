@@ -47,11 +47,15 @@ report.on('filtered', () => {
     timeline.draw();
     pager.show(0);
   }
+  const first = report.items.find((item) => item.shown);
+  if (first && !report.current.shown) choose(report, first);
 });
 report.on('frame', (player) => {
   const { timeline, move } = partsOf.get(player.finding);
-  timeline.setCursor(report.secondsOf(player.stamp));
-  if (!player.isPlaying) move.follow(player.stamp);
+  const seconds = report.secondsOf(player.stamp);
+  timeline.setCursor(seconds);
+  if (player.isPlaying) timeline.keepInView(seconds);
+  else move.follow(player.stamp);
 });
 report.on('playing', (player) => {
   partsOf.get(player.finding).stage.playButton.textContent = player.isPlaying ? 'Pause' : 'Play';

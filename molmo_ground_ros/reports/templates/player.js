@@ -21,15 +21,15 @@ function videoAddress(camera) {
 class Player {
   /** The player of one finding. */
   constructor(report, finding, labels) {
-    Object.assign(this, { report, finding, labels, camera: finding.camera, frame: 0 });
+    Object.assign(this, { report, finding, labels, camera: finding.camera, frame: 0, speed: 1 });
     this.box = finding.section.querySelector('.player');
     this.video = this.box.querySelector('video');
     this.overlay = this.box.querySelector('svg');
     this.clock = finding.section.querySelector('.steps output');
-    this.speed = 1;
-    for (const name of ['timeupdate', 'seeked', 'loadeddata']) {
+    for (const name of ['seeked', 'loadeddata', 'ended', 'pause']) {
       this.video.addEventListener(name, () => this.#moved());
     }
+    this.video.addEventListener('play', () => this.#follow());
     for (const name of ['play', 'pause', 'ended']) {
       this.video.addEventListener(name, () => report.tell('playing', this));
     }
@@ -87,7 +87,12 @@ class Player {
       this.frame = this.wanted;
     }
     this.draw();
-    if (this.isPlaying) requestAnimationFrame(() => this.#moved());
+  }
+
+  /** Draw at every picture of the screen, while the video plays. */
+  #follow() {
+    this.#moved();
+    if (this.isPlaying) requestAnimationFrame(() => this.#follow());
   }
 
   /** Draw the rings and trails of the frame, and tell its time. */

@@ -53,11 +53,15 @@ class Timeline {
 
   /** Bring an item into view. */
   reveal(item) {
-    if (item.until < this.startS || item.seconds > this.endS) {
-      const length = this.endS - this.startS;
-      this.show(item.seconds - length / 2, item.seconds + length / 2);
-    }
+    this.keepInView(item.seconds, item.until);
     this.draw();
+  }
+
+  /** Move to a time that cannot be seen, at the same zoom. */
+  keepInView(start, end = start) {
+    if (end >= this.startS && start <= this.endS) return;
+    const length = this.endS - this.startS;
+    this.show(start - length / 2, start + length / 2);
   }
 
   /** The time under a place of the screen, seconds. */
