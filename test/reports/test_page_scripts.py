@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from support import browser, long_run
@@ -240,13 +241,18 @@ def test_labels_stay_in_the_browser_until_they_are_saved(page, path):
     assert page.run('document.querySelector(".tools output").textContent') == '0 of 369 labelled'
 
 
-def test_time_of_a_move_stays_in_the_window(page):
+def test_time_can_be_typed_and_stays_in_the_window(page):
     page.press('m')
     time = 'document.querySelector("#q1 .move input")'
     page.run(f'{time}.value = "2000"; {time}.dispatchEvent(new Event("change"))')
-    assert float(page.run(f'{time}.value')) <= 63
+    moved_to = max(stamp for stamp in STAMPS if stamp <= STAMPS[0] + 63 * 10**9)
+    assert page.run(f'{time}.value') == f'{(moved_to - STAMPS[0]) / 1e9:.2f}'
+    x, y = place(event_stamps()[0])
+    assert page.run('labels.verdict(report.current)') == f'{x:.1f} {y:.1f} {moved_to}'
     page.press('Escape')
     assert page.run('document.querySelector("#q1 .move").hidden') is True
+    page.press('u')
+    assert page.run('labels.count') == 0
 
 
 def test_dark_mode_follows_the_system(page):
@@ -255,3 +261,30 @@ def test_dark_mode_follows_the_system(page):
     assert page.run(ground) == 'rgb(21, 24, 28)'
     page.be_dark(dark=False)
     assert page.run(ground) == 'rgb(255, 255, 255)'
+
+
+def test_answer_without_events_has_the_video_alone(opened, tmp_path):
+    silent = replace(closings(3), events=())
+    path = tmp_path / 'silent.html'
+    made = long_run.analysis(silent)
+    write_page(made, long_run.read_frame, path, {CAMERA: STAMPS[:20]})
+    opened.open(path)
+    opened.wait('document.querySelector("#q1 video").readyState >= 2')
+    opened.press('ArrowRight')
+    assert opened.run('document.querySelector("#q1 .player").offsetHeight') > 100
+    opened.click('#q1 [data-play]')
+    opened.wait('partsOf.values().next().value.player.frame > 1')
+    assert opened.errors == []
+
+
+def test_few_events_of_one_stamp_are_pills(opened, tmp_path):
+    finding = closings(5)
+    first = finding.events[0].sighting
+    events = tuple(replace(event, sighting=first) for event in finding.events)
+    path = tmp_path / 'together.html'
+    write_page(long_run.analysis(replace(finding, events=events)), long_run.read_frame, path)
+    opened.open(path)
+    assert opened.run(f'{PILLS}.length') == 3
+    assert opened.run('document.querySelectorAll("#q1 .marks .pick").length') == 5
+    assert opened.run('document.querySelector("#q1 .with-video").offsetHeight') == 0
+    assert opened.errors == []

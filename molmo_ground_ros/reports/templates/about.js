@@ -28,7 +28,7 @@ class About {
 
   show(item) {
     this.box.hidden = false;
-    this.title.textContent = item.kind === 'event' ? `Event ${item.number}` : `Object ${item.number}`;
+    this.title.textContent = `${item.kind === 'event' ? 'Event' : 'Object'} ${item.number}`;
     const heads = item.row.closest('table').tHead.rows[0].cells;
     const facts = [...item.row.cells].flatMap((cell, place) => {
       const isShown = place > 0 && cell.textContent.trim() && !cell.classList.contains('verdict');
@@ -46,9 +46,10 @@ class About {
   showVerdict(item) {
     for (const button of this.buttons.querySelectorAll('button')) {
       const verdict = button.dataset.verdict === 'move' ? 'moved' : button.dataset.verdict;
-      button.setAttribute('aria-pressed', String(verdict !== '' && verdict === this.labels.kind(item)));
+      const isGiven = verdict !== '' && verdict === this.labels.kind(item);
+      button.setAttribute('aria-pressed', String(isGiven));
     }
-    this.words.textContent = item.kind === 'event' ? verdictWords(this.report, this.labels, item) : '';
+    this.words.textContent = verdictWords(this.report, this.labels, item);
   }
 }
 

@@ -9,8 +9,8 @@ function clock(seconds) {
   const tenths = Math.round(seconds * 10);
   if (Math.abs(tenths) < 600) return `${(tenths / 10).toFixed(1)} s`;
   const whole = Math.floor(tenths / 10);
-  const two = (number) => String(number).padStart(2, '0');
-  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.${tenths % 10}`;
+  const two = (number) => String(Math.floor(number) % 60).padStart(2, '0');
+  return `${Math.floor(whole / 3600)}:${two(whole / 60)}:${two(whole)}.${tenths % 10}`;
 }
 
 /** A camera: its stamps, ascending, and for each frame of its video the index of its stamp. */

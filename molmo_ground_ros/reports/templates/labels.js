@@ -90,8 +90,9 @@ function showLabels(report, labels) {
   const button = box.querySelector('[name=save]');
   const tell = () => {
     for (const item of report.events) item.verdict = labels.kind(item);
+    const warning = '; this browser keeps no labels: save them before you close the page';
     words.textContent = `${labels.count} of ${report.events.length} labelled`
-      + (labels.isStored ? '' : '; this browser keeps no labels: save them before you close the page');
+      + (labels.isStored ? '' : warning);
     button.disabled = !labels.count;
     button.classList.toggle('unsaved', !labels.isSaved);
   };

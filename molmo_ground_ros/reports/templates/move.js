@@ -28,7 +28,9 @@ class Move {
 
   /** The video shows another frame: that is the time. */
   follow(stamp) {
-    if (this.item && stamp !== this.stamp) this.#tell(stamp);
+    if (!this.item || stamp === this.stamp) return;
+    this.isVisible = true;
+    this.#tell(stamp);
   }
 
   /** Take the image that is nearest to a time, and show it. */
@@ -48,9 +50,9 @@ class Move {
   #setStamp(stamp) {
     this.isVisible = this.stage.showStamp(stamp);
     this.#tell(stamp);
-    // An event that was placed before keeps its place at the new time.
-    const place = this.labels.place(this.item);
-    if (place && place.stamp !== stamp) this.labels.move(this.item, place.x, place.y, stamp);
+    // At a new time an event keeps its place until one clicks on another.
+    const place = this.labels.place(this.item) ?? this.item;
+    if (place.stamp !== stamp) this.labels.move(this.item, place.x, place.y, stamp);
   }
 
   #tell(stamp) {
@@ -58,19 +60,21 @@ class Move {
     this.time.value = this.report.secondsOf(stamp).toFixed(2);
     const { windowStart, windowEnd } = this.item;
     this.isAllowed = stamp >= windowStart && stamp <= windowEnd;
+    this.note.textContent = this.#advice(windowStart, windowEnd);
+  }
+
+  #advice(windowStart, windowEnd) {
     if (!this.isAllowed) {
-      this.note.textContent = 'This image is outside the event\u2019s window: choose one from '
-        + `${clock(this.report.secondsOf(windowStart))} to ${clock(this.report.secondsOf(windowEnd))}.`;
-    } else if (this.isVisible === false) {
-      this.note.textContent = 'The page holds no picture of this time: a click gives the place only.';
-    } else {
-      this.note.textContent = 'Click on the right place.';
+      const [start, end] = [windowStart, windowEnd].map((stamp) => this.report.secondsOf(stamp));
+      return `Outside the event\u2019s window: choose from ${clock(start)} to ${clock(end)}.`;
     }
+    return this.isVisible ? 'Click on the right place.' : 'The page holds no picture of this time.';
   }
 
   #click(event) {
     const picture = this.stage.picture;
-    if (!this.item || !this.isAllowed || !picture || event.target.closest('button, select')) return;
+    const isButton = event.target.closest('button, select');
+    if (!this.item || !this.isAllowed || !picture || isButton) return;
     const box = picture.getBoundingClientRect();
     const x = (event.clientX - box.left) / box.width * this.item.width;
     const y = (event.clientY - box.top) / box.height * this.item.height;

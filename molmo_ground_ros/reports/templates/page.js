@@ -51,6 +51,8 @@ report.on('filtered', () => {
   if (first && !report.current.shown) choose(report, first);
 });
 report.on('frame', (player) => {
+  // A frame that was sought for the event before may come late, behind a picture.
+  if (player.box.hidden) return;
   const { timeline, move } = partsOf.get(player.finding);
   const seconds = report.secondsOf(player.stamp);
   timeline.setCursor(seconds);

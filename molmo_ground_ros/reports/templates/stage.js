@@ -87,9 +87,10 @@ class Stage {
   redraw() {
     const item = this.finding.current;
     for (const old of this.shots.querySelectorAll('.cross')) old.remove();
-    for (const old of this.shots.querySelectorAll('.spot.wrong')) old.classList.remove('wrong');
     if (this.shot && item && item.kind === 'event') {
-      document.getElementById(item.name).classList.toggle('wrong', this.labels.kind(item) === 'wrong');
+      const spot = document.getElementById(item.name);
+      const kind = this.labels.kind(item);
+      for (const name of ['wrong', 'moved']) spot.classList.toggle(name, kind === name);
       const place = this.labels.place(item);
       const radius = Math.max(item.width, item.height) / 45;
       if (place && place.stamp === item.stamp) {

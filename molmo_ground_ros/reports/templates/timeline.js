@@ -4,6 +4,7 @@
 
 const ROWS = 3; // of pills in the lane of events
 const MOST_PILLS = 150;
+const FEW = 40; // events that are never bars, however near they are to one another
 const MOST_SMALL = 0.2; // the share of pills without a number, from which on there are bars
 const BAR_PX = 7;
 const SHORTEST_S = 4; // that can be zoomed to
@@ -81,7 +82,8 @@ class Timeline {
       item.shown && item.seconds >= this.startS && item.seconds <= this.endS);
     const rows = seen.length <= MOST_PILLS ? this.#rows(seen) : [];
     const small = rows.filter((row) => row < 0).length;
-    const isDense = seen.length > MOST_PILLS || small > MOST_SMALL * seen.length;
+    const isDense = seen.length > MOST_PILLS
+      || (seen.length > FEW && small > MOST_SMALL * seen.length);
     this.box.classList.toggle('dense', isDense);
     if (isDense) this.#drawBars(seen);
     else this.#drawPills(seen, rows);
