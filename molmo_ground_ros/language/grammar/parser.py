@@ -34,6 +34,12 @@ _COORDS_BEGUN = re.compile(r'c(?:o(?:o(?:r(?:d(?:s\s{0,8}(?:=\s{0,8})?)?)?)?)?)?
 _COORDS_LENGTH = len('coords=') + 16
 _TAIL_MARK = re.compile(r'["\'<>]')
 _LABEL = re.compile(r'(?:\A|\s)(?:alt|label)\s{0,8}=\s{0,8}(?P<quote>["\'])')
+# An attribute whose value has just begun.
+_VALUE_BEGUN = re.compile(r'=\s{0,8}["\']\Z')
+# What no coordinates begin with. The article's begin with t^.
+_NO_COORDS = re.compile(r'[A-Za-z](?!\^)')
+# The opening of coordinates at the end of what follows other coordinates.
+_COORDS_AGAIN = re.compile(r'[\s"\']coords\s{0,8}=\s{0,8}["\']\Z')
 # A quote that ends the attribute, instead of one inside an unescaped label.
 _LABEL_END = re.compile(r'(?P<quote>["\'])(?=\s{0,8}/?\Z|\s{1,8}\w{1,16}\s{0,8}=)')
 # Characters of a tag around its coordinates. A label may be a question, of up to 4000.
@@ -137,11 +143,14 @@ class Parser:
                 self._end_unreadable()
         elif mark['mark'] is None:
             head += text[pos : mark.start()]
-            if head[-1].isspace() or head[-1] in ('"', "'"):
-                self._head = head
-                self._begin_coords()
-            else:
+            begins = _begins_coords(head, text[end : end + 2])
+            if begins is False:
                 self._mark_quote(text[end - 1])
+                return end
+            self._head = head
+            if begins is None:
+                return mark.start()
+            self._begin_coords()
         elif mark['mark'] != '>':
             self._mark_quote(mark['mark'])
         elif not self._quote:
@@ -169,7 +178,11 @@ class Parser:
         end = mark.end() if mark else limit
         self._head += text[pos:end]
         if mark is not None and mark.group() in ('"', "'"):
-            self._mark_quote(mark.group())
+            if not self._rows.points and _COORDS_AGAIN.search(self._head[-_COORDS_LENGTH - 1 :]):
+                # The first ones were part of a label.
+                self._begin_coords()
+            else:
+                self._mark_quote(mark.group())
         elif mark is not None and not self._quote:
             self._head = self._head[:-1]
             if mark.group() == '<':
@@ -255,6 +268,20 @@ def parse(text: str, limits: ParseLimits = DEFAULT_LIMITS) -> Parsed:
     parser = Parser(limits)
     parser.feed(text)
     return parser.finish()
+
+
+def _begins_coords(head: str, ahead: str) -> bool | None:
+    """Whether coords=" opens coordinates, or is part of a label; None if more text must tell.
+
+    head: the tag up to it. ahead: two characters that follow it, or what there is of them.
+    """
+    if not (head[-1].isspace() or head[-1] in ('"', "'")):
+        return False
+    if _LABEL.search(head) is None:
+        return True
+    if _VALUE_BEGUN.search(head, max(0, len(head) - _COORDS_LENGTH)):
+        return False
+    return None if ahead in ('', 't') else _NO_COORDS.match(ahead) is None
 
 
 def _label(head: str) -> str:

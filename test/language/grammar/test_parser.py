@@ -147,6 +147,21 @@ WELL_FORMED = [
         id='unescaped quotes inside alt',
     ),
     pytest.param(
+        '<points alt="coords="x"" coords="0.5 1 345 678">cup</points>',
+        [(0.5, 1, 345, 678)],
+        id='the name of the attribute inside alt',
+    ),
+    pytest.param(
+        '<points alt="coords="0.5 1 2 3"" coords="0.5 1 345 678">cup</points>',
+        [(0.5, 1, 345, 678)],
+        id='coordinates inside alt',
+    ),
+    pytest.param(
+        '<points alt="a coords="tall" cup" coords="0.5 1 345 678"/>',
+        [(0.5, 1, 345, 678)],
+        id='the attribute inside alt',
+    ),
+    pytest.param(
         '<points coords="0.5 1 345 678">a</points> and <points coords="1.0 1 111 222">b</points>',
         [(0.5, 1, 345, 678), (1, 1, 111, 222)],
         id='two blocks',
@@ -199,6 +214,8 @@ def test_text_that_the_reference_loses_is_read(text, expected):
         '<points\ncoords="0.5\n1 345 678">cup</tracks>',
         '<points xcoords="9" coords="0.5 1 345 678" / >cup</points>',
         '<points coords coords="0.5 1 345 678" <points',
+        '<points alt=""coords="0.5 1 345 678">cup</points>',
+        '<points alt="a "b" c"s" coords="0.5 1 345 678">cup</points>',
     ],
 )
 def test_sloppy_tags_are_read(text):
@@ -420,6 +437,20 @@ def test_ids_restart_in_a_second_block_and_stay_apart():
     assert parsed.label == 'a'
 
 
+def test_numbers_in_a_label_that_look_like_the_attribute_hide_no_point():
+    text = '<points alt="say coords="5" aloud" coords="0.5 1 345 678">cup</points>'
+    assert rows(parse(text)) == [(0.5, 1, 345, 678)] == reference(text)
+
+
+def test_quoted_labels_read_alike_in_pieces():
+    text = '<points alt="a coords="t" b coords="x" c" coords="t^1 1 0.45 0.32">cup</points>'
+    parser = Parser()
+    for character in text:
+        parser.feed(character)
+    assert parser.finish() == parse(text)
+    assert len(parse(text).points) == 1
+
+
 @pytest.mark.parametrize(
     ('text', 'label'),
     [
@@ -429,6 +460,8 @@ def test_ids_restart_in_a_second_block_and_stay_apart():
         ('<points alt="blue" coords="1 1 345 678">red cup</points>', 'red cup'),
         ("<points label='red cup' x=\"1\" coords='1 1 345 678'>", 'red cup'),
         ('<points alt="the "red" cup" coords="1 1 345 678"/>', 'the "red" cup'),
+        ('<points alt="coords="x"" coords="1 1 345 678"/>', 'coords="x"'),
+        ("<points label='a coords='top'' coords='1 1 345 678'/>", "a coords='top'"),
         ('<points coords="1 1 345 678" alt="red > cup"/>', 'red > cup'),
         ('<points coords="1 1 345 678" alt="red cup', ''),
         ('<points coords="1 1 345 678">a < b &lt;points&gt; R&D</points>', 'a < b <points> R&D'),
@@ -629,6 +662,7 @@ HUGE = {
     'one row': '0.5 1 1 1;',
     'totals': 'the total number of ',
     'alt': ' alt="x',
+    'alt with coords': ' alt="coords="x coords="x" ',
     'coords without quotes': ' coords=',
     'blocks': '<points coords="1 1 345 678">x</points>',
     'article': 't^1 1 0.45 0.32 ',
