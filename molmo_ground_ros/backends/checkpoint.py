@@ -50,12 +50,25 @@ def find_folder(model: str) -> Path:
 
 
 def check_files(model: str, folder: Path) -> None:
-    """Raise BadModel that names the missing files, or another architecture than Molmo2's."""
+    """Raise BadModel that names the missing files, or another model than Molmo2.
+
+    MolmoWeb's files say that they are Molmo2's, so it is recognised by its name: that by which the
+    model is called, that of its folder or of the hub's cache, or the one in config.json.
+    """
     if missing := _missing(folder):
         raise BadModel(model, f'missing in {folder}: {", ".join(missing)}{_other_weights(folder)}')
-    model_type = read_json(model, folder / 'config.json').get('model_type')
+    config = read_json(model, folder / 'config.json')
+    if relative := _relative_of_molmo2(model, folder, config):
+        raise BadModel(model, relative)
+    model_type = config.get('model_type')
     if model_type != 'molmo2':
         raise BadModel(model, f"config.json says model_type {model_type!r}, not 'molmo2'")
+    adapter = config.get('adapter_config')
+    # transformers 5.23 does not read this key; the released code pools differently where it is off
+    # (molmo2 f3cb108, olmo/hf_model/modeling_molmo2.py). A missing key means True to transformers.
+    if isinstance(adapter, dict) and adapter.get('pooling_attention_mask', True) is not True:
+        mask = adapter['pooling_attention_mask']
+        raise BadModel(model, f'adapter_config: pooling_attention_mask is {mask!r}, known is True')
 
 
 def read_processor(model: str, folder: Path) -> tuple[PixelConfig, FrameTokens]:
@@ -131,6 +144,28 @@ def _missing(folder: Path) -> list[str]:
         return missing + ['model.safetensors'] * lacks('model.safetensors')
     shards = read_json(str(folder), folder / 'model.safetensors.index.json').get('weight_map', {})
     return missing + sorted({name for name in shards.values() if lacks(name)})
+
+
+def _relative_of_molmo2(model: str, folder: Path, config: dict[str, Any]) -> str:
+    """Why a model of the same family cannot be run, '' for Molmo2 itself."""
+    architectures = config.get('architectures')
+    path = folder.resolve()
+    names = [Path(model).name, path.name, config.get('_name_or_path')]
+    # The hub's cache has a folder models--OWNER--NAME above a snapshot.
+    names += [part for part in path.parts if part.startswith('models--')]
+    names += architectures if isinstance(architectures, list) else []
+    plain = (str(name).lower().replace('-', '').replace('_', '') for name in names)
+    if any('molmoweb' in name for name in plain):
+        return (
+            'MolmoWeb is not supported: its config.json says Molmo2, but it was trained with '
+            'causal attention over images, and for web pages; use allenai/Molmo2-4B'
+        )
+    if config.get('model_type') == 'molmo_point':
+        return (
+            'MolmoPoint is not supported: it points with tokens of its own instead of text '
+            "(config.json says model_type 'molmo_point'); use allenai/Molmo2-4B"
+        )
+    return ''
 
 
 def _other_weights(folder: Path) -> str:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -78,6 +79,47 @@ def test_another_architecture_is_named(folder):
         check_files('tiny', folder)
 
 
+@pytest.mark.parametrize(
+    ('model', 'place', 'config'),
+    [
+        pytest.param('allenai/MolmoWeb-4B', 'snapshots/abc', {}, id='the hub id'),
+        pytest.param('tiny', 'models--allenai--MolmoWeb-8B/snapshots/abc', {}, id='the hub cache'),
+        pytest.param('tiny', 'molmo-web-4b', {}, id='the folder'),
+        pytest.param('tiny', 'a', {'_name_or_path': 'allenai/MolmoWeb-4B'}, id='config.json'),
+        pytest.param(
+            'tiny', 'a', {'architectures': ['MolmoWebForConditionalGeneration']}, id='vLLM'
+        ),
+    ],
+)
+def test_molmoweb_is_refused_by_name_although_it_says_molmo2(folder, model, place, config):
+    moved = folder / place
+    shutil.copytree(folder, moved, ignore=lambda *_: [place.partition('/')[0]])
+    says = {'model_type': 'molmo2', 'architectures': ['Molmo2ForConditionalGeneration']}
+    (moved / 'config.json').write_text(json.dumps(says | config))
+    with pytest.raises(BadModel, match=r'MolmoWeb is not supported: .*causal'):
+        check_files(model, moved)
+    if not config and model == 'tiny':
+        shutil.copytree(moved, folder / 'other')
+        check_files('tiny', folder / 'other')
+
+
+def test_molmo_point_is_refused_by_name(folder):
+    (folder / 'config.json').write_text('{"model_type": "molmo_point"}')
+    with pytest.raises(BadModel, match=r"MolmoPoint is not supported: .*'molmo_point'"):
+        check_files('tiny', folder)
+
+
+@pytest.mark.parametrize('mask', [True, None, False])
+def test_another_pooling_of_patches_is_refused_and_not_ignored(folder, mask):
+    adapter = {} if mask is None else {'pooling_attention_mask': mask}
+    (folder / 'config.json').write_text(
+        json.dumps({'model_type': 'molmo2', 'adapter_config': adapter})
+    )
+    refused = pytest.raises(BadModel, match='pooling_attention_mask is False, known is True')
+    with refused if mask is False else contextlib.nullcontext():
+        check_files('tiny', folder)
+
+
 @pytest.mark.parametrize(('content', 'why'), [('{', 'cannot read'), ('[]', 'holds list')])
 def test_a_broken_config_is_named(folder, content, why):
     (folder / 'config.json').write_text(content)
@@ -93,8 +135,10 @@ def test_a_path_that_is_no_folder_is_not_taken_for_a_hub_id(name):
 
 @pytest.fixture
 def hub_cache(tmp_path, monkeypatch):
-    hub = pytest.importorskip('huggingface_hub', reason="needs pip install '.[transformers]'")
-    monkeypatch.setattr(hub.constants, 'HF_HUB_CACHE', str(tmp_path))
+    constants = pytest.importorskip(
+        'huggingface_hub.constants', reason="needs pip install '.[transformers]'"
+    )
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path))
     monkeypatch.setenv('HF_HUB_OFFLINE', '1')
     return tmp_path
 

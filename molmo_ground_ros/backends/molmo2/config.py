@@ -123,11 +123,13 @@ def _text(text: Section) -> TextConfig:
     # None of the released models slides its window or mixes kinds of layers.
     text.only('use_sliding_window', False, default=False)
     text.only('sliding_window', None, default=None)
-    text.only('layer_types', None, default=None)
     layers, heads = (
         text.integer('num_hidden_layers', default=36),
         text.integer('num_attention_heads', default=32),
     )
+    full = ['full_attention'] * layers
+    if text.get('layer_types', default=full) != full:
+        raise text.unexpected('layer_types', f"'full_attention' for each of {layers} layers")
     kv_heads = text.integer('num_key_value_heads', default=8)
     if heads % kv_heads:
         raise text.unexpected('num_key_value_heads', f'a divisor of {heads}, num_attention_heads')
@@ -168,7 +170,9 @@ def _rope(text: Section, positions: int) -> tuple[float, Yarn | None]:
     rope = text.section('rope_parameters', 'rope_scaling', optional=True)
     theta = rope.number('rope_theta', default=text.number('rope_theta', default=10000.0))
     kind = rope.get('rope_type', 'type', default='default')
-    keys = {'rope_type', 'type', 'rope_theta'}
+    text.only('partial_rotary_factor', 1.0, 1, default=1.0)
+    rope.only('partial_rotary_factor', 1.0, 1, default=1.0)
+    keys = {'rope_type', 'type', 'rope_theta', 'partial_rotary_factor'}
     if kind == 'yarn':
         keys |= {'factor', 'original_max_position_embeddings', 'attention_factor', 'beta_fast'}
         keys |= {'beta_slow', 'mscale', 'mscale_all_dim', 'truncate'}

@@ -146,7 +146,13 @@ def test_spelling_of_transformers_means_the_same(tmp_path):
         ('text_config__qk_norm_type', 'l2', "qk_norm_type is 'l2', known is 'qwen3' or 'olmo'"),
         ('text_config__use_qk_norm', False, 'use_qk_norm is False, known is True'),
         ('text_config__norm_after', 'both', "norm_after is 'both'"),
-        ('text_config__layer_types', ['sliding_attention'], 'layer_types is .* known is None'),
+        (
+            'text_config__layer_types',
+            ['sliding_attention'],
+            "layer_types is .* 'full_attention' for each",
+        ),
+        ('text_config__layer_types', ['full_attention'], 'layer_types is .* each of 36 layers'),
+        ('text_config__partial_rotary_factor', 0.5, 'partial_rotary_factor is 0.5, known is 1.0'),
         ('text_config__sliding_window', 4096, 'sliding_window is 4096, known is None'),
         ('text_config__rope_scaling', {'rope_type': 'llama3'}, "rope_type is 'llama3'"),
         ('text_config__rope_scaling', {'type': 'linear'}, "type is 'linear'"),
@@ -171,3 +177,16 @@ def test_spelling_of_transformers_means_the_same(tmp_path):
 def test_what_is_not_known_is_refused_by_name(tmp_path, key, value, why):
     with pytest.raises(BadModel, match=why):
         read_config('m', written(tmp_path, **{key: value}))
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('layer_types', ['full_attention'] * 36),
+        ('partial_rotary_factor', 1.0),
+        ('rope_parameters', {'rope_theta': 5e6, 'partial_rotary_factor': 1}),
+    ],
+)
+def test_a_key_that_says_what_the_graph_does_changes_nothing(tmp_path, key, value):
+    plain = read_config('m', written(tmp_path))
+    assert read_config('m', written(tmp_path, **{f'text_config__{key}': value})) == plain
