@@ -18,7 +18,7 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-node faults soak sources engines tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench bench-node faults planners soak sources engines tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
@@ -42,6 +42,9 @@ docs: setup ## Build the documentation as a site into site/; a broken link stops
 
 faults: setup ## Try faults of models, cameras, clocks, clients and disks on the running node; ONLY=NAME for one
 	@$(IN_ENV) python -m tools.faults $(foreach name,$(ONLY),--only '$(name)')
+
+planners: setup ## Try what planners and agents call, on the running node: client, shell, trees, MCP, topics
+	@$(IN_ENV) python -m tools.planners
 
 soak: setup ## Soak one node for MINUTES (60): questions of eight clients, cancels, kills of the model, faults of cameras
 	@$(IN_ENV) python -m tools.soak $(if $(MINUTES),--minutes $(MINUTES))
