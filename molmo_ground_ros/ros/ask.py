@@ -3,7 +3,7 @@
 """`ros2 run molmo_ground_ros ask QUESTION`: ask a running node from a shell.
 
 Exit code 0 for an answer, 1 where the node replied with an error, 2 for bad input or no node, 130
-after Ctrl-C, which cancels the question.
+after Ctrl-C or SIGTERM, which withdraw the question.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
 import rclpy
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from molmo_ground_ros.errors import GroundError
@@ -33,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Ask one question and print its answer; returns the exit code."""
     words = list(sys.argv if arguments is None else ['ask', *arguments])
     options = _parser().parse_args(remove_ros_args(words)[1:])
-    rclpy.init(args=words)
+    # rclpy's own handler would disconnect at Ctrl-C, before the question can be withdrawn.
+    rclpy.init(args=words, signal_handler_options=SignalHandlerOptions.NO)
+    _end_by_signal()
     node = Node('ask', enable_rosout=False, start_parameter_services=False)
     try:
         with GroundClient(node, options.node) as client:
@@ -55,6 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rclpy.try_shutdown()
     _say(json.dumps(_record(answer)) if options.json else words_of(answer), sys.stdout)
     return 0
+
+
+def _end_by_signal() -> None:
+    """Let SIGTERM end the command as Ctrl-C does; it is the main thread's to say so."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def words_of(answer: Answer) -> str:

@@ -231,8 +231,8 @@ class GroundClient:
         raise QuestionFailed(ErrorCode.BAD_REQUEST, f"no standing question '{query_id}'")
 
     def is_closed(self) -> bool:
-        """Whether the client was closed."""
-        return self._closed.is_set()
+        """Whether the client was closed, or ROS was shut down."""
+        return bool(self._withdrawn(None)())
 
     def incarnation(self) -> object:
         """What tells one run of the node from the next; None while it is not there."""
@@ -291,7 +291,9 @@ class GroundClient:
         try:
             return self._waited(ended, limit_s, self._withdrawn(stop), tell).result
         except BaseException:
-            handle.cancel_goal_async()
+            # A context that Ctrl-C has shut down sends nothing any more.
+            with contextlib.suppress(RuntimeError):
+                handle.cancel_goal_async()
             raise
 
     def _in_executor(self, send: Callable[..., Any], *arguments: Any) -> Any:
@@ -309,6 +311,8 @@ class GroundClient:
         def why() -> str:
             if self._closed.is_set():
                 return 'the client was closed'
+            if not self._node.context.ok():
+                return 'ROS was shut down'
             return 'the asker withdrew it' if stop is not None and stop.is_set() else ''
 
         return why
@@ -316,9 +320,11 @@ class GroundClient:
     def _wait_for(self, is_ready: Callable[[], bool], stop: threading.Event | None = None) -> None:
         """Wait for a server of the node. Raises NodeMissing, and QuestionFailed with CANCELED."""
         deadline, withdrawn = time.monotonic() + APPEAR_S, self._withdrawn(stop)
-        while not is_ready():
+        while True:
             if why := withdrawn():
                 raise QuestionFailed(ErrorCode.CANCELED, why)
+            if is_ready():
+                return
             if time.monotonic() > deadline:
                 raise NodeMissing(self.target, APPEAR_S)
             time.sleep(POLL_S)
@@ -337,15 +343,18 @@ class GroundClient:
         done, deadline = threading.Event(), time.monotonic() + timeout_s
         future.add_done_callback(lambda _: done.set())
         while not done.wait(POLL_S):
-            meanwhile()
             if why := withdrawn():
                 raise QuestionFailed(ErrorCode.CANCELED, why)
+            meanwhile()
             if time.monotonic() > deadline:
                 why = f'{self.target} did not reply in {timeout_s:g} s'
                 raise QuestionFailed(ErrorCode.TIMEOUT, why)
         return future.result()
 
     def _call(self, kind: Any, name: str, **fields: Any) -> Any:
+        """The reply of a service. Raises QuestionFailed, NodeMissing."""
+        if why := self._withdrawn(None)():
+            raise QuestionFailed(ErrorCode.CANCELED, why)
         client = self._node.create_client(kind, f'{self.target}/{name}')
         try:
             self._wait_for(client.service_is_ready)

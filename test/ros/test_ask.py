@@ -5,19 +5,25 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 
 from support.clips import stamp
-from support.world import World
+from support.world import World, wait_until
 
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.ros import ask
 
 Start = Callable[..., World]
+ROOT = Path(__file__).parents[2]
 QUESTION = 'How many times was the red block grasped?'
 GRASPS = (
     'Counting the <points coords="0.5 1 500 250;1.0 2 100 900">grasp</points> shows a total of 2.'
@@ -75,6 +81,21 @@ def test_error_of_the_node_is_one_line_and_exit_code_1(
     streams = capsys.readouterr()
     assert streams.err.startswith("ask: BAD_REQUEST: unknown camera 'roof'")
     assert streams.out == ''
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_withdraws_the_question(start: Start, number: signal.Signals) -> None:
+    hold = threading.Event()
+    world = start(ReplayBackend([GRASPS], delay=lambda: hold.wait(0.05) and None, repeat=True))
+    world.film(1.25, rate_hz=4.0)
+    command = [sys.executable, '-m', 'molmo_ground_ros.ros.ask', QUESTION * 20]
+    asking = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: world.node.session.stats().running_s > 0, 'the question to run')
+    asking.send_signal(number)
+    output = asking.communicate(timeout=20.0)
+    assert (asking.returncode, output) == (130, (b'', b''))
+    wait_until(lambda: world.node.session.stats().running_s == 0, 'the question to end')
+    hold.set()
 
 
 def test_missing_node_is_named_and_exit_code_2(

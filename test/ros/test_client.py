@@ -254,6 +254,24 @@ def test_coroutine_that_asyncio_cancels_withdraws_its_question(start: Start) -> 
         wait_until(lambda: world.node.session.stats().running_s == 0, 'the question to end')
 
 
+def test_closing_after_ctrl_c_has_ended_the_context_raises_nothing(start: Start) -> None:
+    world = start(hanging(threading.Event()))
+    world.film(1.25, rate_hz=4.0)
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('planner', context=context)
+    client = GroundClient(node)
+    future = client.submit(QUESTION)
+    wait_until(lambda: world.node.session.stats().running_s > 0, 'the question to run')
+    rclpy.shutdown(context=context)
+    with pytest.raises(QuestionFailed, match='CANCELED: ROS was shut down'):
+        future.result(10.0)
+    with pytest.raises(QuestionFailed, match='CANCELED: ROS was shut down'):
+        client.ask(QUESTION)
+    client.close()
+    node.destroy_node()
+
+
 def test_timeout_of_zero_is_the_nodes_own(client: GroundClient) -> None:
     assert client.ask(QUESTION, timeout_s=0.0).count == 2
 
@@ -352,6 +370,16 @@ def test_node_that_was_started_again_is_told_the_standing_question_again(
         monkeypatch.setattr(client, 'incarnation', lambda: b'another run')
         assert events.next_within(0.3) is None
         assert events.state().last_error == ''
+
+
+def test_events_end_where_ros_is_shut_down(world: World) -> None:
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node('planner', context=context)
+    with GroundClient(node) as client, client.watch(QUESTION) as events:
+        rclpy.shutdown(context=context)
+        assert list(events) == []
+    node.destroy_node()
 
 
 def test_node_that_stays_away_ends_the_events(
