@@ -102,7 +102,8 @@ ROOMS: Mapping[str, Room] = {
         ),
         public='',
         private='agents analyze build calibrate checks convert doctor episodes estimate evaluate'
-        ' exit_codes export find index loading mcp positions probes progress questions settings',
+        ' exit_codes export find index loading mcp positions probes progress questions settings'
+        ' evaluate_arguments evaluate_rows',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),

@@ -7,10 +7,8 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -18,10 +16,18 @@ from typing import Any
 
 from molmo_ground_ros import backends, config
 from molmo_ground_ros.backends.segmenter import load_segmenter
-from molmo_ground_ros.backends.server.endpoint import is_address
-from molmo_ground_ros.benchmarks import datasets
+from molmo_ground_ros.benchmarks.datasets.format_list import format_list
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
 from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, settings_digest
+from molmo_ground_ros.benchmarks.scoring.article import (
+    Benchmark,
+    benchmark,
+    data_of,
+    own_rows,
+    rows_beside,
+    table_like_the_articles,
+    videos_of,
+)
 from molmo_ground_ros.benchmarks.scoring.evaluation import (
     AddMaskScores,
     Evaluation,
@@ -31,7 +37,7 @@ from molmo_ground_ros.benchmarks.scoring.evaluation import (
 from molmo_ground_ros.benchmarks.scoring.evaluation_data import EvaluationData
 from molmo_ground_ros.benchmarks.scoring.page import write_page
 from molmo_ground_ros.benchmarks.scoring.predict import predict
-from molmo_ground_ros.benchmarks.scoring.prediction_files import read_predictions, write_predictions
+from molmo_ground_ros.benchmarks.scoring.prediction_files import write_predictions
 from molmo_ground_ros.benchmarks.scoring.predictions import Predictions
 from molmo_ground_ros.benchmarks.scoring.published import (
     PublishedRow,
@@ -43,85 +49,45 @@ from molmo_ground_ros.benchmarks.scoring.result import lock_results, write_resul
 from molmo_ground_ros.benchmarks.scoring.result_tables import Table, notes, tables, write_tables
 from molmo_ground_ros.benchmarks.scoring.score import Rules, rules_of
 from molmo_ground_ros.benchmarks.scoring.segmenting import with_mask_scores
+from molmo_ground_ros.commands.evaluate_arguments import (
+    ASKING,
+    BESIDE,
+    RESULTS,
+    SETTINGS,
+    TABLE,
+)
+from molmo_ground_ros.commands.evaluate_arguments import add_arguments as add_arguments
+from molmo_ground_ros.commands.evaluate_rows import Complaints, label, named, read_rows, unique
 from molmo_ground_ros.commands.progress import StepProgress
-from molmo_ground_ros.commands.settings import add_settings
-from molmo_ground_ros.errors import BadRecord, BadSetting, listed
+from molmo_ground_ros.errors import BadSetting, listed
 from molmo_ground_ros.grounding.loader import GrounderLoader
 
-RESULTS, TABLE = 'results.json', 'table.md'
 # The exit code that shells give a command that SIGINT ended.
 INTERRUPTED = 130
-# Records that cannot be used and are named on stderr; results.json names all of them.
-MOST_COMPLAINTS = 100
-# The default of --processes: more would wait for the process that reads the examples.
-MOST_PROCESSES = 8
 # Up to so many examples are scored without a progress bar.
 _QUIET = 200
-# The value of --published without a name: the published rows of the data set's own benchmark.
-_BESIDE = '.'
-
-# Settings that matter only where a model is asked.
-_ASKING = ('backend', 'device', 'dtype', 'threads', 'max_new_tokens')
-_SETTINGS = (*_ASKING, 'answer_format')
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments and options of the command."""
-    parser.add_argument('--data', required=True, metavar='DIR', help='the data set, a folder')
-    parser.add_argument(
-        '--format', required=True, metavar='NAME', help=f'one of {", ".join(datasets.FORMATS)}'
-    )
-    parser.add_argument(
-        '--model', action='append', default=[], metavar='PATH',
-        help='the model to ask, as of analyze; several are asked one after the other, a row each',
-    )  # fmt: skip
-    parser.add_argument(
-        '--predictions', action='append', default=[], metavar='[NAME=]FILE',
-        help='score what was said, JSON Lines of {"id", "text"}, and ask nobody; several: a row '
-        'each, under its name or that of the file',
-    )  # fmt: skip
-    parser.add_argument(
-        '--media', default='', metavar='DIR', help='where the videos are. Default: below --data.'
-    )
-    parser.add_argument('--limit', type=int, default=0, metavar='N', help='the first N examples')
-    parser.add_argument(
-        '--parity', action='store_true', help="score as Molmo2's own code does, mistakes included"
-    )
-    parser.add_argument(
-        '--strict', action='store_true', help='stop at the first record that cannot be used'
-    )
-    parser.add_argument(
-        '--out', default='', metavar='FOLDER',
-        help=f'write {RESULTS}, {TABLE}, the predictions and what --resume needs. Default, where a '
-        'model is asked: evaluation-FORMAT.',
-    )  # fmt: skip
-    parser.add_argument('--html', default='', metavar='FILE', help='write a page to look at')
-    parser.add_argument(
-        '--published', nargs='?', const=_BESIDE, default=None, metavar='BENCHMARK',
-        help='print what the article and the paper published, marked so, below the table; without '
-        f'a name of the benchmark that --format is of. Others: {", ".join(benchmarks())}',
-    )  # fmt: skip
-    parser.add_argument(
-        '--sam2', default='', metavar='MODEL',
-        help='J&F of tracks: a folder or hub id of SAM 2, which makes masks of the points',
-    )  # fmt: skip
-    parser.add_argument('--resume', action='store_true', help='go on from the answers in --out')
-    parser.add_argument('--json', action='store_true', help='print one JSON object of the metrics')
-    parser.add_argument(
-        '--processes', type=int, default=min(os.cpu_count() or 1, MOST_PROCESSES), metavar='N',
-        help='that score, where there are many examples. Default: %(default)s.',
-    )  # fmt: skip
-    add_settings(parser, _SETTINGS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask the models or read predictions, score them, print the tables, write the files."""
+    if arguments.list_formats:
+        print(format_list())
+        return 0
+    if not arguments.data:
+        raise BadSetting('data', '', 'name the folder of a data set')
+    chosen = _chosen(arguments)
     _check(arguments)
-    predictions = frozenset(Path(path).resolve() for _, path in map(_named, arguments.predictions))
-    data = EvaluationData(arguments.format, arguments.data, arguments.limit, predictions)
+    data = EvaluationData(
+        arguments.format,
+        arguments.data,
+        arguments.limit,
+        frozenset(Path(path).resolve() for _, path in map(named, arguments.predictions)),
+        videos_of(chosen, arguments.data) if chosen else frozenset(),
+        arguments.in_boxes,
+    )
     rules = rules_of(data.name, arguments.parity, arguments.answer_format)
     media = MediaFolder(arguments.media or _folder(arguments.data))
-    complaints = _Complaints(arguments.strict)
+    complaints = Complaints(arguments.strict)
     follow = _segmenter(arguments, media, rules)
     with lock_results(Path(_out(arguments))) if _out(arguments) else nullcontext():
         return _evaluate(arguments, data, media, rules, complaints, follow)
@@ -132,11 +98,11 @@ def _evaluate(
     data: EvaluationData,
     media: MediaFolder,
     rules: Rules,
-    complaints: _Complaints,
+    complaints: Complaints,
     follow: AddMaskScores | None,
 ) -> int:
-    if arguments.predictions:
-        models = _read(arguments, complaints)
+    if arguments.predictions or arguments.masks:
+        models = read_rows(arguments, complaints)
     else:
         models = _ask(arguments, data, media, complaints)
     total = max((len(model.answers) for model in models), default=0)
@@ -149,8 +115,12 @@ def _evaluate(
     complaints.close()
     if not evaluation.results[0].outcomes and not evaluation.skipped:
         raise BadSetting('data', arguments.data, 'holds no example')
-    printed_tables = tables(data.name, evaluation.results, _published(arguments, data.name))
+    printed_tables = _tables(arguments, data, evaluation)
     lines = notes(evaluation.results, evaluation.skipped, rules)
+    if arguments.in_boxes:
+        lines.append(
+            '--in-boxes: a point in the box of its object is right; the article has masks.'
+        )
     about = _about(arguments)
     if _out(arguments):
         _write_files(arguments, about, evaluation, printed_tables, lines)
@@ -161,15 +131,57 @@ def _evaluate(
     if arguments.json:
         print(json.dumps(_record(evaluation)))
     else:
-        print('\n\n'.join([*(table.text() for table in printed_tables), '\n'.join(lines)]))
+        texts = [lines[0], *(table.text() for table in printed_tables), '\n'.join(lines[1:])]
+        print('\n\n'.join(filter(None, texts)))
     return _exit_code(evaluation)
 
 
+def _chosen(arguments: argparse.Namespace) -> Benchmark | None:
+    """The benchmark of --benchmark, with the format and the folder that it decides.
+
+    Published rows were scored by the reference's rules, so beside them one's own are as well.
+    """
+    arguments.parity = arguments.parity or arguments.published is not None
+    if not arguments.benchmark:
+        if not arguments.format:
+            raise BadSetting('format', '', 'name one, or a --benchmark; --list-formats prints them')
+        if arguments.beside:
+            raise BadSetting('beside', arguments.beside[0], 'is for --benchmark')
+        return None
+    chosen = benchmark(arguments.benchmark)
+    if arguments.format not in ('', chosen.format):
+        why = f'{chosen.name} is of the format {chosen.format}'
+        raise BadSetting('format', arguments.format, why)
+    arguments.format = chosen.format
+    arguments.data = data_of(chosen, arguments.data)
+    return chosen
+
+
+def _tables(
+    arguments: argparse.Namespace, data: EvaluationData, evaluation: Evaluation
+) -> list[Table]:
+    """The tables of an evaluation; of a benchmark, the article's own stands above them."""
+    if not arguments.benchmark:
+        return tables(data.name, evaluation.results, _published(arguments, data.name))
+    chosen = benchmark(arguments.benchmark)
+    numbers = {result.name: result.numbers(0) for result in evaluation.results}
+    rows = [rows_beside(arguments.beside), own_rows(chosen, numbers)]
+    is_published = arguments.published is not None
+    article = table_like_the_articles(chosen, rows, with_published=is_published)
+    return [article, *tables(data.name, evaluation.results)]
+
+
 def _check(arguments: argparse.Namespace) -> None:
-    if not arguments.model and not arguments.predictions:
-        raise BadSetting('model', '', 'name one to ask, or what was said with --predictions')
-    if arguments.resume and arguments.predictions:
-        raise BadSetting('resume', True, 'asks a model, and --predictions asks none')
+    is_ready = arguments.predictions or arguments.masks
+    if not arguments.model and not is_ready:
+        why = 'name one to ask, or what was said with --predictions, or --masks'
+        raise BadSetting('model', '', why)
+    if arguments.resume and is_ready:
+        raise BadSetting('resume', True, 'asks a model, and --predictions and --masks ask none')
+    for name, folder in map(named, arguments.masks):
+        if not Path(folder).is_dir():
+            raise BadSetting('masks', folder, 'is no folder')
+        del name
     if arguments.processes < 1:
         raise BadSetting('processes', arguments.processes, 'is below 1')
     config.check('answer_format', arguments.answer_format)
@@ -184,79 +196,12 @@ def _folder(data: str) -> str:
     return data if path.is_dir() else str(path.parent)
 
 
-class _Complaints:
-    """Names each record that cannot be used on stderr, once; raises it if `strict`."""
-
-    def __init__(self, strict: bool) -> None:
-        self._strict = strict
-        self._named_faults: set[str] = set()
-
-    def __call__(self, bad: BadRecord) -> None:
-        text = str(bad)
-        if self._strict:
-            raise bad
-        if text in self._named_faults:
-            return
-        self._named_faults.add(text)
-        if len(self._named_faults) <= MOST_COMPLAINTS:
-            print(f'molmo-ground: skipped {" ".join(text.split())}', file=sys.stderr)
-
-    def close(self) -> None:
-        """Print how many records over MOST_COMPLAINTS were not named."""
-        if len(self._named_faults) > MOST_COMPLAINTS:
-            print(
-                f'molmo-ground: skipped {len(self._named_faults) - MOST_COMPLAINTS} more',
-                file=sys.stderr,
-            )
-
-
-def _read(arguments: argparse.Namespace, complaints: _Complaints) -> list[Predictions]:
-    """Read predictions from files. A single file without a name is named for --model, if given."""
-    sources = [_named(argument) for argument in arguments.predictions]
-    if len(sources) == 1 and not sources[0][0] and len(arguments.model) == 1:
-        sources = [(_label(arguments.model[0]), sources[0][1])]
-    files = [path for _, path in sources]
-    names = _unique([name or Path(path).stem for name, path in sources], files)
-    models = [read_predictions(path, name) for name, path in zip(names, files, strict=True)]
-    for model in models:
-        for bad in model.bad:
-            complaints(bad)
-    return models
-
-
-def _named(argument: str) -> tuple[str, str]:
-    """(name, file) of NAME=FILE; ('', argument) where a file has just that name."""
-    name, equals, path = argument.partition('=')
-    return (name, path) if equals and not Path(argument).exists() else ('', argument)
-
-
-def _label(model: str) -> str:
-    """The name of a model in a table."""
-    if is_address(model):
-        return model.rpartition('#')[2] or model
-    return Path(model).name or model
-
-
-def _unique(names: Sequence[str], longer: Sequence[str]) -> list[str]:
-    """Distinct names: the longer form of a name that occurs twice, and then with a number."""
-    counts = Counter(names)
-    uniques: list[str] = []
-    for name, long in zip(names, longer, strict=True):
-        base = long if counts[name] > 1 else name
-        number, unique = 1, base
-        while unique in uniques:
-            number += 1
-            unique = f'{base} ({number})'
-        uniques.append(unique)
-    return uniques
-
-
 def _ask(
-    arguments: argparse.Namespace, data: EvaluationData, media: MediaFolder, complaints: _Complaints
+    arguments: argparse.Namespace, data: EvaluationData, media: MediaFolder, complaints: Complaints
 ) -> list[Predictions]:
     """The predictions of each model, asked in turn. After Ctrl-C the finished ones are scored."""
     total = _look(arguments, data, media, complaints)
-    names = _unique([_label(model) for model in arguments.model], arguments.model)
+    names = unique([label(model) for model in arguments.model], arguments.model)
     predictions: list[Predictions] = []
     for number, (name, model) in enumerate(zip(names, arguments.model, strict=True), start=1):
         if not total:
@@ -265,7 +210,7 @@ def _ask(
         if predictions and not predictions[-1].complete:
             predictions.append(unreached(name))
             continue
-        chosen = {key: getattr(arguments, key) for key in _SETTINGS} | {'model': model}
+        chosen = {key: getattr(arguments, key) for key in SETTINGS} | {'model': model}
         settings = config.settings(chosen)
         named = {key: str(getattr(settings, key)) for key in chosen}
         named |= {'format': data.name, 'media': str(media.folder.resolve())}
@@ -290,7 +235,7 @@ def _ask(
 
 
 def _look(
-    arguments: argparse.Namespace, data: EvaluationData, media: MediaFolder, complaints: _Complaints
+    arguments: argparse.Namespace, data: EvaluationData, media: MediaFolder, complaints: Complaints
 ) -> int:
     """Count the examples, and name broken records and missing media before any model is asked."""
     report = media.missing(data.examples(complaints))
@@ -320,7 +265,7 @@ def _published(arguments: argparse.Namespace, name: str) -> Sequence[PublishedRo
     """The published rows that --published names. Raises BadSetting where there are none."""
     if arguments.published is None:
         return ()
-    if arguments.published != _BESIDE:
+    if arguments.published != BESIDE:
         return published(arguments.published)
     rows = published_beside(name)
     if not rows:
@@ -330,15 +275,16 @@ def _published(arguments: argparse.Namespace, name: str) -> Sequence[PublishedRo
 
 def _out(arguments: argparse.Namespace) -> str:
     """The output folder; '' where nothing is written."""
-    if arguments.out or arguments.predictions:
+    if arguments.out or arguments.predictions or arguments.masks:
         return str(arguments.out)
-    return f'evaluation-{_plain(arguments.format.lower())}'
+    return f'evaluation-{_plain(arguments.benchmark or arguments.format.lower())}'
 
 
 def _about(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments that decide the result, for the results file and the page."""
-    names = ['data', 'format', 'media', 'limit', 'predictions', 'answer_format', 'sam2']
-    names += [] if arguments.predictions else ['model', *_ASKING]
+    names = ['data', 'format', 'benchmark', 'media', 'limit', 'predictions', 'masks', 'in_boxes']
+    names += ['answer_format', 'sam2']
+    names += [] if arguments.predictions or arguments.masks else ['model', *ASKING]
     facts = {name: getattr(arguments, name) for name in names}
     return {**facts, 'rules': 'parity' if arguments.parity else 'default'}
 
@@ -359,9 +305,9 @@ def _write_files(
     out.mkdir(parents=True, exist_ok=True)
     write_results(evaluation.results, evaluation.skipped, about, out / RESULTS)
     write_tables(out / TABLE, printed_tables, lines)
-    if not arguments.predictions:
+    if not arguments.predictions and not arguments.masks:
         names = [_plain(result.name) for result in evaluation.results]
-        for result, name in zip(evaluation.results, _unique(names, names), strict=True):
+        for result, name in zip(evaluation.results, unique(names, names), strict=True):
             write_predictions(result.answers(), out / f'predictions-{name}.jsonl')
 
 

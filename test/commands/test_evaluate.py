@@ -30,7 +30,7 @@ from support.dataset_records import (
 from support.evaluations import Oracle
 
 from molmo_ground_ros import backends, cli
-from molmo_ground_ros.commands.evaluate import MOST_COMPLAINTS
+from molmo_ground_ros.commands.evaluate_rows import MOST_COMPLAINTS
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.masks import mask_of
@@ -124,18 +124,18 @@ def test_table_for_people_has_models_as_rows_and_names_the_rules(pointed, evalua
     )  # fmt: skip
     lines = out.splitlines()
     assert code == 0
-    assert lines[0] == 'videopointeval'
-    assert lines[1].split() == ['Model', 'n', 'F1', 'Recall', 'Precision']
-    assert lines[3].split()[:3] == ['right', '4', '100.0']
-    assert lines[4].split()[:3] == ['half', '4', '50.0']
+    assert lines[0].startswith("Scored by the reference's rules (--parity)")
+    assert lines[2] == 'videopointeval'
+    assert lines[3].split() == ['Model', 'n', 'F1', 'Recall', 'Precision']
+    assert lines[5].split()[:3] == ['right', '4', '100.0']
+    assert lines[6].split()[:3] == ['half', '4', '50.0']
     title = lines.index(
-        'published for Molmo2-VP: measured by others, and of another data set unless yours is '
-        'Molmo2-VP itself'
+        "published for Molmo2-VP: measured by others by the reference's rules, of another data set "
+        'unless yours is Molmo2-VP itself'
     )
     assert lines[title - 1] == ''
     published = [place for place, line in enumerate(lines) if line.startswith('GPT-5 (published:')]
     assert published and min(published) > title
-    assert 'Scored by the default rules' in lines[-1]
 
 
 def test_published_rows_are_on_the_page_only_where_they_were_asked_for(pointed, evaluate, tmp_path):
@@ -145,7 +145,7 @@ def test_published_rows_are_on_the_page_only_where_they_were_asked_for(pointed, 
     evaluate(*options, '--html', page)
     assert 'published for' not in page.read_text() and 'GPT-5' not in page.read_text()
     evaluate(*options, '--html', page, '--published')
-    own, others = page.read_text().split('<h3>published for Molmo2-VP: measured by others, and of')
+    own, others = page.read_text().split('<h3>published for Molmo2-VP: measured by others')
     assert 'GPT-5' in others and 'GPT-5' not in own
     assert '<td>said</td>' in own
 
@@ -479,7 +479,7 @@ def test_folder_of_frames_with_masks_is_tracked(evaluate, tmp_path):
     [
         pytest.param([], 'name one to ask', id='nobody to ask'),
         pytest.param(['--predictions', 'none.jsonl'], 'none.jsonl', id='no such file'),
-        pytest.param(['--predictions', 'a', '--resume'], '--predictions asks none', id='resume'),
+        pytest.param(['--predictions', 'a', '--resume'], '--masks ask none', id='resume'),
         pytest.param(['--model', 'x', '--limit', '-1'], 'limit = -1', id='limit'),
         pytest.param(['--model', 'x', '--processes', '0'], 'processes = 0', id='processes'),
         pytest.param(['--model', 'x', '--out', 'data/out'], 'would be read as data', id='out'),
@@ -557,7 +557,7 @@ def test_predictions_of_one_model_carry_its_name(pointed, evaluate, tmp_path, mo
     path = predictions_file(tmp_path / 'said.jsonl', {'a_red cup': POINTS})
     options = '--data', pointed, '--format', 'videopointeval', '--predictions', path
     _, out, _ = evaluate(*options, '--model', model)
-    assert out.splitlines()[3].startswith(f'{row} ')
+    assert out.splitlines()[5].startswith(f'{row} ')
 
 
 def test_rows_of_one_name_are_told_apart(pointed, evaluate, tmp_path):

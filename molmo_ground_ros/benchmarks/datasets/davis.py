@@ -48,6 +48,7 @@ class NumberedMasks:
     fps: float = 6.0
     masks: str = 'Annotations'
     images: str = 'JPEGImages'
+    split: str = ''  # the only one that is read, where the folder holds it
     words: WordsReader = video_words.expressions_json
     called: str = ''  # an object without a class; '': words must say what it is
     panoptic: bool = False  # the masks hold classes and instances, as VIPSeg's do
@@ -58,10 +59,8 @@ class NumberedMasks:
         A video with a broken PNG is a BadRecord. Raises BadSetting if there is no folder of masks,
         MissingPackage.
         """
-        roots = [root for root in (path, *sorted(path.glob('*/'))) if (root / self.masks).is_dir()]
-        if not roots:
-            raise BadSetting('data', str(path), f"holds no folder '{self.masks}'")
-        words, faults = self.words(path)
+        roots = mask_roots(path, self.masks, self.split)
+        words, faults = self.words(video_words.folder_of_words(path, self.split))
         yield from faults
         if not words and not self.called:
             yield bad_record(str(path), 0, _NO_WORDS)
@@ -88,6 +87,16 @@ def _videos(
             yield _video(layout, folder, images / folder.name, of_video)
         except (BadField, BadIndexedImage, OSError) as error:
             yield bad_record(str(folder), 0, error)
+
+
+def mask_roots(path: Path, masks: str, split: str) -> list[Path]:
+    """The folders of splits, or the folder itself. Raises BadSetting if none has masks."""
+    if split and (path / split / masks).is_dir():
+        return [path / split]
+    roots = [root for root in (path, *sorted(path.glob('*/'))) if (root / masks).is_dir()]
+    if not roots:
+        raise BadSetting('data', str(path), f"holds no folder '{masks}'")
+    return roots
 
 
 def resolution(folder: Path) -> Path:

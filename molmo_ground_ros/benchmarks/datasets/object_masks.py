@@ -20,7 +20,7 @@ import numpy as np
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets import video_words
-from molmo_ground_ros.benchmarks.datasets.davis import frame_numbers, mask_files
+from molmo_ground_ros.benchmarks.datasets.davis import frame_numbers, mask_files, mask_roots
 from molmo_ground_ros.benchmarks.datasets.examples import (
     AnnotatedVideo,
     Expression,
@@ -32,7 +32,7 @@ from molmo_ground_ros.benchmarks.datasets.frame_files import check_consecutive
 from molmo_ground_ros.benchmarks.datasets.png import BadIndexedImage, read_indices
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.benchmarks.datasets.video_words import Words, WordsReader
-from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
+from molmo_ground_ros.errors import BadField, BadRecord
 from molmo_ground_ros.frames.masks import Mask, mask_of
 
 # What a folder of PNG files is of, by number, and the words about it.
@@ -47,6 +47,7 @@ class MaskFolders:
     kind: Literal['objects', 'expressions', 'named']  # what a folder is of, see the top
     masks: str = 'Annotations'
     images: str = 'JPEGImages'
+    split: str = ''  # the only one that is read, where the folder holds it
     words: WordsReader = video_words.expressions_json
     called: str = ''  # an object without words; '': there are words
 
@@ -56,10 +57,8 @@ class MaskFolders:
         A video with a broken PNG is a BadRecord. Raises BadSetting if there is no folder of masks,
         MissingPackage.
         """
-        roots = [root for root in (path, *sorted(path.glob('*/'))) if (root / self.masks).is_dir()]
-        if not roots:
-            raise BadSetting('data', str(path), f"holds no folder '{self.masks}'")
-        words, faults = self.words(path)
+        roots = mask_roots(path, self.masks, self.split)
+        words, faults = self.words(video_words.folder_of_words(path, self.split))
         yield from faults
         if not words and not self.called:
             yield bad_record(str(path), 0, 'no meta_expressions.json: no words')

@@ -101,6 +101,12 @@ def no_words(path: Path) -> tuple[Words, list[BadRecord]]:
 WordsReader = Callable[[Path], tuple[Words, list[BadRecord]]]
 
 
+def folder_of_words(path: Path, split: str) -> Path:
+    """Where the words of a split are: `meta_expressions/SPLIT` if it exists, else the folder."""
+    folder = path / 'meta_expressions' / split
+    return folder if split and folder.is_dir() else path
+
+
 def labels(words: Mapping[str, Any]) -> dict[int, str]:
     """The class of each object that has one, by number. Raises BadField."""
     names = {}

@@ -24,6 +24,7 @@ class EvaluationData:
     folder: str
     limit: int = 0  # the number of examples, from the first on; 0 means all
     ignored: frozenset[Path] = frozenset()  # files in the folder that are no data, resolved
+    videos: frozenset[str] = frozenset()  # the only ones that are used; empty: all
     in_boxes: bool = False  # a point in the box of an object is right, if it has no masks
 
     def __post_init__(self) -> None:
@@ -46,6 +47,8 @@ class EvaluationData:
             if isinstance(example, BadRecord):
                 if Path(example.file).resolve() not in self.ignored:
                     on_bad(example)
+                continue
+            if self.videos and example.media.name not in self.videos:
                 continue
             yield example
             remaining -= 1

@@ -17,6 +17,7 @@ from itertools import islice
 from molmo_ground_ros.benchmarks.datasets.examples import Example
 from molmo_ground_ros.benchmarks.scoring.predictions import (
     ExampleResult,
+    MaskPrediction,
     NoPrediction,
     Prediction,
     Predictions,
@@ -24,7 +25,7 @@ from molmo_ground_ros.benchmarks.scoring.predictions import (
 from molmo_ground_ros.benchmarks.scoring.score import Rules, example_result
 
 ScoredExample = tuple[Example, list[ExampleResult]]  # one result for each model
-_Task = tuple[Example, list[Prediction | NoPrediction]]
+_Task = tuple[Example, list[Prediction | MaskPrediction | NoPrediction]]
 
 # The first examples are scored in this process. Starting another takes as long as scoring these.
 FEW = 200

@@ -34,6 +34,13 @@ class AnswerState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MaskPrediction:
+    """A model's answer to one example as masks, which lie in a folder."""
+
+    folder: str  # of the masks of all examples
+
+
+@dataclass(frozen=True, slots=True)
 class NoPrediction:
     """The reason why an example has no answer."""
 
@@ -53,9 +60,12 @@ class Predictions:
     file: str = ''  # that ready predictions were read from
     rows: Mapping[str, int] = field(default_factory=dict)  # of that file, by id, from 1
     bad: tuple[BadRecord, ...] = ()  # rows of that file that cannot be used
+    masks: str = ''  # a folder of ready masks, which are all of its answers
 
-    def to(self, example: str) -> Prediction | NoPrediction:
+    def to(self, example: str) -> Prediction | MaskPrediction | NoPrediction:
         """The answer to an example, or why there is none. example: its id."""
+        if self.masks:
+            return MaskPrediction(self.masks)
         if example in self.answers:
             return self.answers[example]
         if example in self.missing:

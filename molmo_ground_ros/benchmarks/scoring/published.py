@@ -24,6 +24,10 @@ OF_FORMAT = {
     'videocounteval': 'Molmo2-VC',
     'videopointeval': 'Molmo2-VP',
     'videotrackeval': 'Molmo2-Track',
+    'burst-videocount': 'BURST-VC',
+    'ref-youtube-vos-valid': 'Ref-YT-VOS valid',
+    'ref-davis17': 'Ref-DAVIS test',
+    'reasonvos': 'ReasonVOS',
 }
 _PERCENT = 100.0
 
@@ -38,6 +42,28 @@ class PublishedRow:
     source: str  # e.g. 'paper, Table 4'
     where: str  # address of the source
     scores: Mapping[str, float]  # by name of the metric, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleTable:
+    """One table of the article, as it prints it."""
+
+    title: str
+    columns: tuple[tuple[str, str], ...]  # (benchmark, metric)
+    rows: tuple[tuple[str, Mapping[tuple[str, str], float]], ...]  # (model, cells, 0..1)
+
+
+def article_table(benchmark: str) -> ArticleTable:
+    """The article's table that has columns of a benchmark. Raises BadSetting."""
+    for table in _published_tables():
+        columns = tuple((name, metric) for name, metric in table['columns'])
+        if table['source'] == 'article' and benchmark in dict(columns):
+            rows = tuple(
+                (model, dict(zip(columns, (value / _PERCENT for value in values), strict=True)))
+                for _, model, *values in table['rows']
+            )
+            return ArticleTable(table['table'], columns, rows)
+    raise BadSetting('benchmark', benchmark, 'is in no table of the article')
 
 
 def benchmarks() -> tuple[str, ...]:
@@ -60,8 +86,21 @@ def published_beside(data_format: str) -> tuple[PublishedRow, ...]:
 
 
 @cache
+def _published() -> Mapping[str, Any]:
+    content: Mapping[str, Any] = json.loads(
+        Path(__file__).with_name('published.json').read_text(encoding='utf-8')
+    )
+    return content
+
+
+def _published_tables() -> list[Mapping[str, Any]]:
+    tables: list[Mapping[str, Any]] = _published()['tables']
+    return tables
+
+
+@cache
 def _rows() -> dict[str, tuple[PublishedRow, ...]]:
-    data = json.loads(Path(__file__).with_name('published.json').read_text(encoding='utf-8'))
+    data = _published()
     by_benchmark: dict[str, list[PublishedRow]] = {}
     for table in data['tables']:
         where = data['sources'][table['source']]['where']

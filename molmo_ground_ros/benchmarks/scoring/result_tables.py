@@ -37,7 +37,7 @@ _Line = tuple[str, str, Mapping[str, str]]  # name, number of examples, cells by
 
 _NONE = '-'
 # What published rows are, beside rows that were measured.
-_ELSEWHERE = 'measured by others, and of another data set unless yours is'
+_ELSEWHERE = "measured by others by the reference's rules, of another data set unless yours is"
 _TALLY = {
     'unanswered': 'unanswered, and counted as wrong',
     'truncated': 'cut off by the limit of tokens',
@@ -100,8 +100,12 @@ def tables(
 
 
 def write_tables(path: Path, printed: Sequence[Table], lines: Sequence[str]) -> None:
-    """Write tables and notes as Markdown. Raises OSError, and leaves an older file as it was."""
-    parts = [*(table.markdown() for table in printed), '\n'.join(f'- {line}' for line in lines)]
+    """Write tables and notes as Markdown: the note of the rules above, the others below.
+
+    Raises OSError, and leaves an older file as it was.
+    """
+    below = ['\n'.join(f'- {line}' for line in lines[1:])] if lines[1:] else []
+    parts = [*lines[:1], *(table.markdown() for table in printed), *below]
     with atomic_file(path) as partial:
         partial.write_text('\n\n'.join(parts) + '\n', encoding='utf-8')
 

@@ -33,9 +33,11 @@ from molmo_ground_ros.benchmarks.scoring.answer_points import (
 from molmo_ground_ros.benchmarks.scoring.predictions import (
     AnswerState,
     ExampleResult,
+    MaskPrediction,
     NoPrediction,
     Prediction,
 )
+from molmo_ground_ros.benchmarks.scoring.ready_masks import ready_mask_result
 from molmo_ground_ros.errors import BadArgument, BadMask
 from molmo_ground_ros.language.grammar import MOLMO2, format_of
 
@@ -62,13 +64,15 @@ def rules_of(data: str, parity: bool = False, answer_format: str = MOLMO2.name) 
 
 
 def example_result(
-    example: Example, prediction: Prediction | NoPrediction, rules: Rules
+    example: Example, prediction: Prediction | MaskPrediction | NoPrediction, rules: Rules
 ) -> ExampleResult:
     """The result of one example with one model.
 
     An unanswered example is wrong: it scores 0 in every metric and 1 in `parse_failures`. An
     example whose truth lacks what the rules need has no scores, and `why` says so.
     """
+    if isinstance(prediction, MaskPrediction):
+        return ready_mask_result(example, prediction.folder)
     text, cut, state, why = '', False, AnswerState.ANSWERED, ''
     scores: dict[str, float] = {}
     if isinstance(prediction, NoPrediction):

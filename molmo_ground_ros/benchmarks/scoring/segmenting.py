@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.benchmarks.datasets.examples import Example, Pixel, TrackTruth
 from molmo_ground_ros.benchmarks.metrics.regions import union_j_and_f
 from molmo_ground_ros.benchmarks.scoring.answer_points import AnswerPoint
+from molmo_ground_ros.benchmarks.scoring.compared_frames import compared_frames
 from molmo_ground_ros.benchmarks.scoring.predictions import AnswerState, ExampleResult
 from molmo_ground_ros.benchmarks.scoring.score import Rules, points_of
 from molmo_ground_ros.errors import GroundError
@@ -91,17 +92,6 @@ def clicks(example: Example, points: Sequence[AnswerPoint]) -> dict[int, dict[in
             y = min(point.y * example.height, example.height - 1)
             by_object.setdefault(point.id, {}).setdefault(frame, (x, y))
     return by_object
-
-
-def compared_frames(truth: TrackTruth) -> range:
-    """The evenly spaced frames that the data annotates with masks.
-
-    Some data has masks on every fifth frame only, and a frame without visible objects has none. So
-    the least distance between two frames with masks is taken as the step.
-    """
-    masked = np.array(sorted({frame for tracked in truth.objects for frame in tracked.masks}))
-    step = int(np.diff(masked).min()) if len(masked) > 1 else 1
-    return range(int(masked[0]) % step, truth.frames, step)
 
 
 def _fitted(example: Example, frames: Iterable[Image]) -> Iterator[Image]:

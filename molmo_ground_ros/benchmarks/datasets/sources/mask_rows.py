@@ -79,7 +79,7 @@ MASK_ROWS = (
     ),
     DataSource(
         'ref-youtube-vos',
-        NumberedMasks(),
+        NumberedMasks(split='train'),
         'masks',
         words=_WORDS,
         absence=_NO_PIXEL,
@@ -90,7 +90,7 @@ MASK_ROWS = (
     ),
     DataSource(
         'ref-youtube-vos-valid',
-        MaskFolders(6.0, 'expressions'),
+        MaskFolders(6.0, 'expressions', split='valid'),
         'masks',
         words=_WORDS,
         absence='no white pixel',
@@ -98,7 +98,7 @@ MASK_ROWS = (
         licence='CC BY 4.0',
         documented=f'{_TRACKS}:757-860',
         signs=('valid/Annotations/*/*/*.png|Annotations/*/*/*.png', f'{_WORDS}|*expressions*.json'),
-        never=('Annotations/480p', 'Annotations/Full-Resolution', 'train/Annotations'),
+        never=('Annotations/480p', 'Annotations/Full-Resolution'),
     ),
     DataSource(
         'mose',
@@ -202,7 +202,8 @@ MASK_ROWS = (
         called='by sentences about motion',
         licence=_NC_SA,
         documented='github.com/henghuiding/MeViS, lmpm/data/datasets/mevis.py',
-        signs=('*/meta_expressions.json|meta_expressions.json', '*/mask_dict.json|mask_dict.json'),
+        signs=('meta_expressions.json', 'JPEGImages'),
+        never=('Annotations',),
     ),
     DataSource(
         'revos',
