@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from molmo_ground_ros.benchmarks.metrics.bootstrap import bootstrap_interval
 from molmo_ground_ros.errors import BadArgument
+
+Scores = Mapping[str, float]  # of one example, by metric
 
 ALL = 'All'
 SMALL = 30  # a row with fewer examples says how many
@@ -94,8 +98,43 @@ def category_name(category: str) -> str:
     return _CATEGORY_OF_WORDS.get(' '.join(word.rstrip('s') for word in words), category)
 
 
+class ScoreTable:
+    """The scores of many examples: 8 bytes for each metric of each, nan where it is undefined."""
+
+    def __init__(self, scores: Iterable[Scores] = ()) -> None:
+        """scores: of the first examples."""
+        self._columns: dict[str, array[float]] = {}
+        self._rows = 0
+        for of_example in scores:
+            self.add(of_example)
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+        return self._rows
+
+    def add(self, scores: Scores) -> None:
+        """Add an example."""
+        for metric in scores:
+            if metric not in self._columns:
+                self._columns[metric] = array('d', [np.nan] * self._rows)
+        self._rows += 1
+        for metric, column in self._columns.items():
+            column.append(scores.get(metric, np.nan))
+
+    def columns(self, rows: Sequence[int] | None = None) -> dict[str, NDArray[np.float64]]:
+        """The values by metric, in the order in which metrics first appear.
+
+        rows: of some examples, of which metrics without a value are left out; None: of all.
+        """
+        values = {name: np.array(column, np.float64) for name, column in self._columns.items()}
+        if rows is None:
+            return values
+        chosen = {name: column[list(rows)] for name, column in values.items()}
+        return {name: column for name, column in chosen.items() if not np.isnan(column).all()}
+
+
 def summarize(
-    scores: Sequence[Mapping[str, float]],
+    scores: Iterable[Scores] | ScoreTable,
     categories: Sequence[str] = (),
     seed: int = 0,
     level: float = 0.95,
@@ -107,31 +146,35 @@ def summarize(
     example, '' for none; or empty.
     Raises BadArgument for another number of categories, and for a level outside (0, 1).
     """
-    if categories and len(categories) != len(scores):
-        raise BadArgument('categories', len(categories), f'are not one for each of {len(scores)}')
-    groups: dict[str, list[Mapping[str, float]]] = {}
-    for of_example, category in zip(scores, categories, strict=False):
+    table = scores if isinstance(scores, ScoreTable) else ScoreTable(scores)
+    if categories and len(categories) != len(table):
+        raise BadArgument('categories', len(categories), f'are not one for each of {len(table)}')
+    groups: dict[str, list[int]] = {}
+    for k, category in enumerate(categories):
         if category:
-            groups.setdefault(category_name(category), []).append(of_example)
+            groups.setdefault(category_name(category), []).append(k)
     order = [*CATEGORIES, *sorted(groups.keys() - CATEGORIES.keys())]
-    rows = [row(name, groups[name], seed, level) for name in order if name in groups]
-    return Summary(row(ALL, scores, seed, level), tuple(rows))
+    rows = [row(name, table, groups[name], seed, level) for name in order if name in groups]
+    return Summary(row(ALL, table, None, seed, level), tuple(rows))
 
 
 def row(
-    name: str, scores: Sequence[Mapping[str, float]], seed: int = 0, level: float = 0.95
+    name: str,
+    scores: ScoreTable,
+    examples: Sequence[int] | None = None,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> SummaryRow:
-    """The means of one group of examples. Metrics stand in the order in which they first appear."""
-    metrics = dict.fromkeys(metric for of_example in scores for metric in of_example)
+    """The means of one group of examples. examples: their numbers in the table; None: all."""
     statistics = {
-        metric: _statistic([of_example.get(metric, np.nan) for of_example in scores], seed, level)
-        for metric in metrics
+        metric: _statistic(values, seed, level)
+        for metric, values in scores.columns(examples).items()
     }
-    return SummaryRow(name, len(scores), statistics)
+    return SummaryRow(name, len(scores) if examples is None else len(examples), statistics)
 
 
 def count_rows(
-    truths: Sequence[int], scores: Sequence[Mapping[str, float]], seed: int = 0
+    truths: Sequence[int], scores: Iterable[Scores] | ScoreTable, seed: int = 0
 ) -> tuple[SummaryRow, ...]:
     """One row for each bin of true counts, as in the paper's Table 17.
 
@@ -139,23 +182,23 @@ def count_rows(
     row. truths: the true count of each example. Raises BadArgument for a count below 0, and for
     another number of counts.
     """
-    if len(truths) != len(scores):
-        raise BadArgument('truths', len(truths), f'are not one for each of {len(scores)}')
-    groups: dict[int, list[Mapping[str, float]]] = {}
-    for truth, of_example in zip(truths, scores, strict=True):
+    table = scores if isinstance(scores, ScoreTable) else ScoreTable(scores)
+    if len(truths) != len(table):
+        raise BadArgument('truths', len(truths), f'are not one for each of {len(table)}')
+    groups: dict[int, list[int]] = {}
+    for k, truth in enumerate(truths):
         if truth < BINS[0]:
             raise BadArgument('count', truth, 'is below 0')
         place = int(np.searchsorted(BINS, truth, side='right')) - 1
-        groups.setdefault(place, []).append(of_example)
+        groups.setdefault(place, []).append(k)
     uppers = [str(upper) for upper in BINS[1:]]
     names = [f'{low}-{high}' for low, high in zip(BINS, uppers, strict=False)]
     names.append(f'{BINS[-1]}+')
-    return tuple(row(names[k], groups[k], seed) for k in sorted(groups))
+    return tuple(row(names[k], table, groups[k], seed) for k in sorted(groups))
 
 
-def _statistic(values: Sequence[float], seed: int, level: float) -> Statistic:
-    defined = np.asarray(values, np.float64)
-    defined = defined[~np.isnan(defined)]
+def _statistic(values: NDArray[np.float64], seed: int, level: float) -> Statistic:
+    defined = values[~np.isnan(values)]
     low, high = bootstrap_interval(defined.tolist(), seed, level=level)
     mean = float(defined.mean()) if len(defined) else np.nan
     return Statistic(mean, low, high, len(defined), len(values) - len(defined))

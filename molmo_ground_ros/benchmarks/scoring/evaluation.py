@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from molmo_ground_ros.benchmarks.datasets.examples import Example
 from molmo_ground_ros.benchmarks.scoring.evaluation_data import EvaluationData
+from molmo_ground_ros.benchmarks.scoring.outcome_file import OutcomeFile
 from molmo_ground_ros.benchmarks.scoring.parallel_scoring import score_all
 from molmo_ground_ros.benchmarks.scoring.prediction_files import without_example
 from molmo_ground_ros.benchmarks.scoring.predictions import ExampleResult, Predictions
@@ -53,21 +54,23 @@ def evaluate(
         skipped.append(bad)
         on_bad(bad)
 
-    outcomes: list[list[ExampleResult]] = [[] for _ in models]
+    outcomes = [OutcomeFile() for _ in models]
+    strangers = [set(model.rows) for model in models]  # ids of predictions without an example
     extremes = tuple(WorstAndBest() for _ in models)
     scored = score_all(data.examples(skip), models, rules, processes)
     for done, (example, of_models) in enumerate(scored, start=1):
         for place, outcome in enumerate(of_models):
             judged = segmented(example, outcome) if segmented else outcome
-            outcomes[place].append(judged)
+            outcomes[place].add(judged)
+            strangers[place].discard(example.id)
             extremes[place].add(example, judged)
         on_example(done)
     results = []
-    for model, of_model in zip(models, outcomes, strict=True):
-        strangers = [] if data.limit else without_example(model, {each.id for each in of_model})
-        for bad in strangers:
+    for model, of_model, ids in zip(models, outcomes, strangers, strict=True):
+        without = [] if data.limit or data.videos else without_example(model, ids)
+        for bad in without:
             on_bad(bad)
-        results.append(result_of(model, of_model, [*model.bad, *strangers]))
+        results.append(result_of(model, of_model, [*model.bad, *without]))
     return Evaluation(tuple(results), extremes, tuple(skipped))
 
 

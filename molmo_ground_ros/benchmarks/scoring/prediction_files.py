@@ -43,12 +43,12 @@ def read_predictions(path: str | Path, name: str) -> Predictions:
     return Predictions(name, answers, file=str(path), rows=rows, bad=tuple(bad))
 
 
-def without_example(predictions: Predictions, examples: Collection[str]) -> list[BadRecord]:
-    """An error for each row of a file whose id no example has. examples: their ids."""
+def without_example(predictions: Predictions, ids: Collection[str]) -> list[BadRecord]:
+    """An error for each row of a file whose id is one of `ids`, which no example has."""
     return [
         BadRecord(predictions.file, row, f'no example has the id {key!r}')
         for key, row in predictions.rows.items()
-        if key not in examples
+        if key in ids
     ]
 
 

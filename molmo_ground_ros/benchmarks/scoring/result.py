@@ -5,13 +5,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from molmo_ground_ros.benchmarks.metrics.summary import Summary, SummaryRow, count_rows, summarize
+from molmo_ground_ros.benchmarks.metrics.summary import (
+    ScoreTable,
+    Summary,
+    SummaryRow,
+    count_rows,
+    summarize,
+)
+from molmo_ground_ros.benchmarks.scoring.outcome_file import OutcomeFile
 from molmo_ground_ros.benchmarks.scoring.predictions import (
     AnswerState,
     ExampleResult,
@@ -24,6 +30,7 @@ from molmo_ground_ros.storage.folder_lock import IN_USE, lock
 
 # The states of examples that count in the averages.
 SCORED = (AnswerState.ANSWERED, AnswerState.UNANSWERED)
+_TALLIED = ('unanswered', 'truncated', 'missing_media', 'not_asked', 'unscored')
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +38,14 @@ class Result:
     """The results of one model."""
 
     name: str
-    outcomes: tuple[ExampleResult, ...]  # in the order of the data
+    outcomes: OutcomeFile  # in the order of the data
     summary: Summary  # the averages of the scored examples
     counts: tuple[SummaryRow, ...]  # the averages by true count, if counts were asked for
     bad: tuple[BadRecord, ...]  # rows of its predictions that cannot be used
     complete: bool
-
-    def tally(self) -> dict[str, int]:
-        """The numbers of examples that are unanswered, cut off, missing, not asked or unscored."""
-        states = Counter(outcome.state for outcome in self.outcomes)
-        return {
-            'unanswered': states[AnswerState.UNANSWERED],
-            'truncated': sum(outcome.truncated for outcome in self.outcomes),
-            'missing_media': states[AnswerState.MISSING],
-            'not_asked': states[AnswerState.NOT_ASKED],
-            'unscored': sum(
-                outcome.state in SCORED and not outcome.scores for outcome in self.outcomes
-            ),
-            'bad_predictions': len(self.bad),
-        }
+    # The numbers of examples that are unanswered, cut off, missing, not asked or unscored, and of
+    # rows of predictions that cannot be used.
+    tally: Mapping[str, int]
 
     def answers(self) -> Iterator[tuple[str, Prediction]]:
         """(id, answer) of every answered example."""
@@ -62,20 +58,58 @@ class Result:
 
         skipped: records of the data that could not be used.
         """
-        return {**self.summary.all.numbers(), 'skipped': skipped, **self.tally()}
+        return {**self.summary.all.numbers(), 'skipped': skipped, **self.tally}
 
 
 def result_of(
-    answers: Predictions, outcomes: Sequence[ExampleResult], bad: Iterable[BadRecord]
+    answers: Predictions, outcomes: Iterable[ExampleResult], bad: Iterable[BadRecord]
 ) -> Result:
-    """The result of one model. bad: rows of its predictions that cannot be used."""
-    scored = [outcome for outcome in outcomes if outcome.state in SCORED]
-    summary = summarize(
-        [outcome.scores for outcome in scored], [outcome.category for outcome in scored]
+    """The result of one model. bad: rows of its predictions that cannot be used. Raises OSError."""
+    stored = outcomes if isinstance(outcomes, OutcomeFile) else OutcomeFile(outcomes)
+    faults = tuple(bad)
+    gathered = _Gathered()
+    for outcome in stored:
+        gathered.add(outcome)
+    return Result(
+        answers.name,
+        stored,
+        summarize(gathered.scores, gathered.categories),
+        count_rows(gathered.counts, gathered.counted),
+        faults,
+        answers.complete,
+        {**gathered.tally, 'bad_predictions': len(faults)},
     )
-    counted = [(outcome.count, outcome.scores) for outcome in scored if outcome.count is not None]
-    counts = count_rows([count for count, _ in counted], [scores for _, scores in counted])
-    return Result(answers.name, tuple(outcomes), summary, counts, tuple(bad), answers.complete)
+
+
+class _Gathered:
+    """What the averages and the tally are made of, some bytes for each example."""
+
+    def __init__(self) -> None:
+        self.scores = ScoreTable()  # of the scored examples
+        self.categories: list[str] = []  # of the same
+        self.counted = ScoreTable()  # of those that ask for a count
+        self.counts: list[int] = []  # of the same
+        self.tally = dict.fromkeys(_TALLIED, 0)
+        self._names: dict[str, str] = {}  # so that each category is in memory once
+
+    def add(self, outcome: ExampleResult) -> None:
+        """Count an example, and its scores if it is scored."""
+        tallied = {
+            'unanswered': outcome.state is AnswerState.UNANSWERED,
+            'truncated': outcome.truncated,
+            'missing_media': outcome.state is AnswerState.MISSING,
+            'not_asked': outcome.state is AnswerState.NOT_ASKED,
+            'unscored': outcome.state in SCORED and not outcome.scores,
+        }
+        for name in _TALLIED:
+            self.tally[name] += tallied[name]
+        if outcome.state not in SCORED:
+            return
+        self.scores.add(outcome.scores)
+        self.categories.append(self._names.setdefault(outcome.category, outcome.category))
+        if outcome.count is not None:
+            self.counted.add(outcome.scores)
+            self.counts.append(outcome.count)
 
 
 def lock_results(folder: Path) -> IO[bytes]:
@@ -117,8 +151,21 @@ def _model(result: Result, skipped: int) -> dict[str, Any]:
         'categories': {row.name: row.numbers() for row in result.summary.categories},
         'counts': {row.name: row.numbers() for row in result.counts},
         'bad_predictions': [_bad(record) for record in result.bad],
-        'examples': [_outcome(outcome) for outcome in result.outcomes],
+        'examples': _Records(result.outcomes),
     }
+
+
+class _Records(list[dict[str, Any]]):
+    """A list for `json.dump`, which makes each record when it is written."""
+
+    def __init__(self, outcomes: OutcomeFile) -> None:
+        self._outcomes = outcomes
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(_outcome, self._outcomes)
 
 
 def _outcome(outcome: ExampleResult) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def notes(results: Sequence[Result], skipped: Sequence[BadRecord], rules: Rules)
     if skipped:
         lines.append(f'{len(skipped)} broken records of the data were skipped')
     for result in results:
-        for key, number in result.tally().items():
+        for key, number in result.tally.items():
             if number:
                 lines.append(f'{result.name}: {number} {_TALLY[key]}{_reasons(result, key)}')
     return lines
