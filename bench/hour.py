@@ -28,6 +28,7 @@ from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.window import LocalRunner
 from molmo_ground_ros.backends.base import GenerateOptions, Generation
+from molmo_ground_ros.commands.analyze import MOST_PLACES
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language.grammar.write import format_count, format_tracks
@@ -177,7 +178,8 @@ def _measure(path: Path) -> dict[str, float]:
         records.write_jsonl(analysis, out / 'records.jsonl')
         write_csv(analysis, out / 'records.csv')
         sampled = sampled_stamps(plan.windows, recordings)
-        write_page(analysis, frame_reader(recordings), out / 'report.html', sampled)
+        places = MOST_PLACES if recording.is_video else None
+        write_page(analysis, frame_reader(recordings), out / 'report.html', sampled, places)
         write_bag(analysis, out / 'overlay.mcap')
         analyze_s, peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
         began = time.perf_counter()

@@ -52,6 +52,9 @@ OVERLAY, VIDEO = 'overlay.mcap', 'video.mp4'
 MOST_REJECTED = 20
 # Points of an answer or of a track that are printed; of more, the first and the last ones.
 MOST_POINTS = 200
+# Events of a video that the page shows: to decode an image takes those from the keyframe before it.
+# With --video, which decodes all of them, the page shows as many as it has room for.
+MOST_PLACES = 50
 # The exit code that shells give a command that SIGINT ended.
 INTERRUPTED = 130
 
@@ -209,7 +212,9 @@ def _write_files(
     records.write_jsonl(analysis, folder / RECORDS)
     write_csv(analysis, folder / TABLE)
     sampled = sampled_stamps(plan.windows, recordings)
-    write_page(analysis, read_frame, folder / PAGE, sampled)
+    is_slow = not video and any(recording.is_video for recording in recordings.values())
+    most_places = MOST_PLACES if is_slow else None
+    write_page(analysis, read_frame, folder / PAGE, sampled, most_places)
     write_bag(analysis, folder / OVERLAY)
     if video:
         write_video(analysis, read_frame, sampled, folder / VIDEO)

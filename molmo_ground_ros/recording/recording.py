@@ -24,6 +24,7 @@ from molmo_ground_ros.frames.video_packets import codec_of
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 from molmo_ground_ros.recording.index import Camera, Paths, RecordingIndex
 from molmo_ground_ros.recording.loss import Loss
+from molmo_ground_ros.recording.video import VideoSource
 from molmo_ground_ros.recording.video_topic import VideoTopic
 from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.types import Clip, Frame
@@ -69,6 +70,18 @@ class Recording(Closing):
     def stamps(self) -> NDArray[np.int64]:
         """(N,) header stamps of the messages, ns, ascending, each once. Do not change it."""
         return self._timeline.stamps
+
+    @property
+    def is_video(self) -> bool:
+        """Whether images are decoded from those before them, so that single ones take long."""
+        if not len(self.stamps):
+            return False
+        number, _, _ = self._timeline.at(0)
+        try:
+            is_packet = bool(codec_of(self._stored(0).image))
+        except ImageError:
+            return False
+        return is_packet or isinstance(self._index.sources[number], VideoSource)
 
     @property
     def span(self) -> tuple[int, int]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +16,7 @@ from molmo_ground_ros.analysis.findings import Event, Finding, FrameReader, Sigh
 from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.reports.colours import hexadecimal
 from molmo_ground_ros.reports.words import doubts, place_words, score
+from molmo_ground_ros.types import Frame
 
 # The page holds no more images than this, each no longer and no larger: 8 MB of base64.
 MOST_IMAGES = 100
@@ -65,6 +66,15 @@ class Drawing:
     name: str  # of its place in the page
     ring: NumberedRing
     lines: tuple[PathLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A frame, reduced for the page."""
+
+    width: int  # of the frame, pixels
+    height: int
+    jpeg: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +132,48 @@ def share_images(counts: Sequence[int], most: int) -> list[set[int]]:
     ]
 
 
-def figure(frame: EvidenceFrame, finding: Finding, read_frame: FrameReader) -> Figure:
-    """The figure of a frame, whose image is decoded."""
+class PictureReader:
+    """Gives frames and reduced pictures, and decodes a frame once where both are asked for.
+
+    Pictures of the frames in `needed`, (camera, stamp), are made when their frame is read.
+    """
+
+    def __init__(self, read_frame: FrameReader, needed: Collection[tuple[str, int]]) -> None:
+        """read_frame: what decodes a frame."""
+        self._read_frame = read_frame
+        self._needed = frozenset(needed)
+        self._pictures: dict[tuple[str, int], Picture] = {}
+
+    def frame(self, camera: str, stamp_ns: int) -> Frame:
+        """The decoded frame. Raises what `read_frame` raises."""
+        frame = self._read_frame(camera, stamp_ns)
+        if (camera, stamp_ns) in self._needed:
+            height, width = frame.image.shape[:2]
+            self._pictures[camera, stamp_ns] = Picture(width, height, jpeg(frame.image))
+        return frame
+
+    def picture(self, camera: str, stamp_ns: int) -> Picture:
+        """The picture of a frame in `needed`. Raises what `read_frame` raises."""
+        if (camera, stamp_ns) not in self._pictures:
+            self.frame(camera, stamp_ns)
+        return self._pictures[camera, stamp_ns]
+
+
+def figure(
+    frame: EvidenceFrame, finding: Finding, read_picture: Callable[[str, int], Picture]
+) -> Figure:
+    """The figure of a frame. read_picture: (camera, stamp) to its picture; raises ImageError."""
     sighting = frame.track.points[-1] if frame.track else frame.events[0].sighting
     window = finding.windows[sighting.window]
     width, height, data = window.image_width, window.image_height, ''
     missing = ''
     try:
-        image = read_frame(finding.camera, frame.stamp_ns).image
+        picture = read_picture(finding.camera, frame.stamp_ns)
     except (ImageError, NoFrames) as err:
         missing = f'The frame cannot be shown: {err}'
     else:
-        height, width = image.shape[:2]
-        data = base64.b64encode(jpeg(image)).decode()
+        width, height = picture.width, picture.height
+        data = base64.b64encode(picture.jpeg).decode()
     radius = max(width, height) * _RADIUS
     return Figure(
         frame.stamp_ns,

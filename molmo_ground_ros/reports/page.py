@@ -20,7 +20,9 @@ from molmo_ground_ros.reports.colours import PALETTE, hexadecimal
 from molmo_ground_ros.reports.figures import (
     MOST_BYTES,
     MOST_IMAGES,
+    EvidenceFrame,
     Figure,
+    PictureReader,
     event_name,
     evidence_frames,
     figure,
@@ -32,7 +34,6 @@ from molmo_ground_ros.reports.page_video import (
     FRAMES_A_SECOND,
     MOST_VIDEO_BYTES,
     PageVideo,
-    event_stamps,
     page_videos,
 )
 from molmo_ground_ros.reports.words import doubts, metres, plural
@@ -95,18 +96,31 @@ def write_page(
     read_frame: FrameReader,
     path: str | Path,
     stamps: Mapping[str, Sequence[int]] | None = None,
+    most_places: int | None = None,
 ) -> None:
     """Write the page. A frame that cannot be decoded is a message in its place.
 
     stamps: those of the frames that the model saw, ns, ascending, by camera. The page's videos are
-    made of them, and without them there is no video. One frame is decoded at a time. Raises
-    OSError, which leaves an older file as it was, and MissingPackage.
+    made of them, and without them there is no video. most_places: how many events are shown in
+    pictures and videos; a recording whose images are decoded from those before them takes long to
+    show all. One frame is decoded at a time, and once. Raises OSError, which leaves an older file
+    as it was, and MissingPackage.
     """
     title = ', '.join(dict.fromkeys(finding.question.query.text for finding in analysis.findings))
     timing = [(name, f'{seconds:.2f} s') for name, seconds in analysis.timing_s.items()]
     stamps = stamps or {}
     room = PageRoom.beside(analysis.findings)
-    videos = list(page_videos(analysis, read_frame, stamps, room.video_bytes))
+    most_images = min(room.images, most_places or room.images)
+    pictured = _pictured(analysis.findings, most_images)
+    needed = {(finding.camera, frame.stamp_ns) for finding, frame in pictured}
+    reader = PictureReader(read_frame, needed)
+    centres = {
+        camera: page_data.event_stamps(analysis, camera)
+        if most_places is None
+        else sorted(stamp for of, stamp in needed if of == camera)
+        for camera in analysis.cameras
+    }
+    videos = list(page_videos(centres, reader.frame, stamps, room.video_bytes))
     lines = page_data.label_lines(analysis)
     write_html(
         Path(path),
@@ -116,13 +130,13 @@ def write_page(
         scripts=SCRIPTS,
         title=title or 'analysis',
         analysis=analysis,
-        sections=_sections(analysis, read_frame, room, videos, lines),
+        sections=_sections(analysis, reader, pictured, room, videos, lines),
         report_data=_report_data(analysis, videos, stamps, lines),
         videos=videos,
         scale=timeline.TimeScale(analysis.span_ns),
         timing=[*timing, ('frames decoded for the model', str(analysis.frames))],
         frames_a_second=FRAMES_A_SECOND,
-        most_images=room.images,
+        most_images=most_images,
         most_marks=timeline.MOST_MARKS,
         most_paths=timeline.MOST_PATHS,
         most_stated=MOST_STATED,
@@ -141,30 +155,40 @@ def write_page(
     )
 
 
+def _pictured(findings: Sequence[Finding], most: int) -> list[tuple[Finding, EvidenceFrame]]:
+    """The frames that get a figure, at most so many."""
+    frames = [evidence_frames(*numbered) for numbered in enumerate(findings)]
+    chosen = share_images([len(of_finding) for of_finding in frames], most)
+    return [
+        (finding, of_finding[place])
+        for finding, of_finding, places in zip(findings, frames, chosen, strict=True)
+        for place in sorted(places)
+    ]
+
+
 def _sections(
     analysis: Analysis,
-    read_frame: FrameReader,
+    reader: PictureReader,
+    pictured: Sequence[tuple[Finding, EvidenceFrame]],
     room: PageRoom,
     videos: Sequence[PageVideo],
     lines: Sequence[Sequence[str]],
 ) -> list[FindingSection]:
-    frames = [evidence_frames(*numbered) for numbered in enumerate(analysis.findings)]
-    with_image = share_images([len(of_finding) for of_finding in frames], room.images)
-
-    def figures(index: int, finding: Finding) -> Iterator[Figure]:
-        for place in sorted(with_image[index]):
-            yield figure(frames[index][place], finding, read_frame)
+    def figures(frames: Sequence[EvidenceFrame], finding: Finding) -> Iterator[Figure]:
+        for frame in frames:
+            yield figure(frame, finding, reader.picture)
 
     sections = []
     for index, finding in enumerate(analysis.findings):
         camera = analysis.cameras.index(finding.camera)
+        frames = [frame for _, frame in pictured if frame.finding == index]
         paths = page_data.path_data(finding, videos[camera], room.paths)
         sections.append(
             FindingSection(
                 index,
                 finding,
-                figures(index, finding),
-                len(frames[index]) - len(with_image[index]),
+                figures(frames, finding),
+                len(evidence_frames(index, finding)) - len(frames),
                 videos[camera],
                 max((window.image_width for window in finding.windows), default=0) or 4,
                 max((window.image_height for window in finding.windows), default=0) or 3,
@@ -189,7 +213,8 @@ def _report_data(
         'inks': [hexadecimal(number + 1) for number in range(len(PALETTE))],
         'cameras': [
             page_data.camera_data(
-                video, stamps.get(video.camera) or event_stamps(analysis, video.camera)
+                video,
+                stamps.get(video.camera) or page_data.event_stamps(analysis, video.camera),
             )
             for video in videos
         ],

@@ -66,6 +66,18 @@ def labels_name(sources: Sequence[str]) -> str:
     return f'{plain or "recording"}-labels.jsonl'
 
 
+def event_stamps(analysis: Analysis, camera: str) -> list[int]:
+    """The stamps of all events of a camera, ascending, each once."""
+    return sorted(
+        {
+            event.sighting.point.stamp_ns
+            for finding in analysis.findings
+            for event in finding.events
+            if finding.camera == camera
+        }
+    )
+
+
 def camera_data(video: PageVideo, sampled: Sequence[int]) -> dict[str, Any]:
     """The stamps that a point can be moved to, and which of them the video shows.
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from molmo_ground_ros.analysis.findings import Analysis, FrameReader
+from molmo_ground_ros.analysis.findings import FrameReader
 from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.reports.drawing import INK, Image, write_text
+from molmo_ground_ros.reports.words import plural
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -52,39 +53,29 @@ class PageVideo:
 
 
 def page_videos(
-    analysis: Analysis,
+    centres: Mapping[str, Sequence[int]],
     read_frame: FrameReader,
     stamps: Mapping[str, Sequence[int]],
     most_bytes: int = MOST_VIDEO_BYTES,
 ) -> Iterator[PageVideo]:
-    """The video of each camera of the analysis, in their order.
+    """The video of each camera of `centres`, in their order.
 
-    stamps: those that sampling picks, ns, ascending, by camera. Cameras share MOST_FRAMES and
-    `most_bytes`; what one does not need is left to those after it. One image is held at a time.
+    centres: the stamps of events that it goes around, ascending, by camera. stamps: those that
+    sampling picks, ns, ascending, by camera. Cameras share MOST_FRAMES and `most_bytes`; what one
+    does not need is left to those after it. One image is held at a time.
     """
     frames, nbytes = MOST_FRAMES, most_bytes
-    for place, camera in enumerate(analysis.cameras):
+    for place, (camera, events) in enumerate(centres.items()):
         sampled = stamps.get(camera, ())
-        cameras = len(analysis.cameras) - place
-        chosen = choose(event_stamps(analysis, camera), sampled, frames // cameras)
+        cameras = len(centres) - place
+        chosen = choose(events, sampled, frames // cameras)
         video = _video(camera, chosen, read_frame, nbytes // cameras)
         if video.mp4 and len(chosen) < len(sampled):
-            left_out = f'{len(chosen)} of {len(sampled)} frames, those nearest to the events'
-            video = PageVideo(camera, video.stamps, video.mp4, left_out)
+            around = f', around {plural(len(events), "event")}' if events else ''
+            note = f'{len(chosen)} of {len(sampled)} frames{around}'
+            video = PageVideo(camera, video.stamps, video.mp4, note)
         frames, nbytes = frames - len(chosen), nbytes - len(video.mp4)
         yield video
-
-
-def event_stamps(analysis: Analysis, camera: str) -> list[int]:
-    """The stamps of all events of a camera, ascending, each once."""
-    return sorted(
-        {
-            event.sighting.point.stamp_ns
-            for finding in analysis.findings
-            for event in finding.events
-            if finding.camera == camera
-        }
-    )
 
 
 def choose(events: Sequence[int], sampled: Sequence[int], most: int) -> Sequence[int]:

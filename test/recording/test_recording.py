@@ -60,6 +60,7 @@ def test_sound_recording_reads_as_rosbags_does(samples, name, whole_folder) -> N
     with open_recording(path) as recording:
         found = list(recording.messages())
         assert [one.image.data.tobytes() for one in found] == [m.data.tobytes() for m in wanted]
+        assert not recording.is_video
         assert [one.stamp_ns for one in found] == recording.stamps.tolist()
         assert [one.stamp_ns for one in found] == [
             m.header.stamp.sec * SECOND + m.header.stamp.nanosec for m in wanted

@@ -52,7 +52,7 @@ def test_stamps_are_the_epoch_and_the_times_in_the_file(video: Path) -> None:
     with open_recording(video, epoch_ns=EPOCH_NS) as recording:
         assert recording.topic == TOPIC
         assert recording.stamps.tolist() == [EPOCH_NS + n * TENTH_NS for n in range(COUNT)]
-        assert recording.loss == ()
+        assert recording.loss == () and recording.is_video
         assert recording.windows()[0] == (EPOCH_NS, EPOCH_NS + 63_000_000_000)
     with open_recording(video) as recording:
         assert recording.span == (0, (COUNT - 1) * TENTH_NS)  # 0 is a time, not a missing stamp

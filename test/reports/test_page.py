@@ -4,6 +4,7 @@ import base64
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from support.findings import (
     ZERO,
     Decoded,
     analysis,
+    at,
     grasps,
     paths,
 )
@@ -245,6 +247,33 @@ def test_each_frame_is_decoded_once(decoded, tmp_path):
     write_page(analysis(grasps()), decoded, tmp_path / 'out.html')
     stamps = [event.sighting.point.stamp_ns for event in grasps().events]
     assert decoded.asked == [(CAMERA, stamp) for stamp in stamps]
+
+
+def test_frame_is_decoded_once_for_picture_and_video(decoded, tmp_path):
+    decoded.asked.clear()
+    sampled = {CAMERA: [at(half / 2) for half in range(40)]}
+    write_page(analysis(grasps()), decoded, tmp_path / 'out.html', sampled)
+    asked = [stamp for _, stamp in decoded.asked]
+    pictured = {event.sighting.point.stamp_ns for event in grasps().events}
+    assert len(asked) == len(set(asked)) == len(set(sampled[CAMERA]) | pictured)
+    assert (tmp_path / 'out.html').read_text().count('<img ') == len(pictured)
+
+
+def test_of_a_recording_that_takes_long_only_some_places_are_decoded(tmp_path):
+    asked = []
+
+    def read_frame(camera, stamp):
+        asked.append(stamp)
+        return long_run.read_frame(camera, stamp)
+
+    path = tmp_path / 'out.html'
+    made = long_run.analysis(long_run.closings(30))
+    write_page(made, read_frame, path, {long_run.CAMERA: long_run.STAMPS}, most_places=5)
+    text = path.read_text()
+    assert text.count('<img ') == 5
+    assert ' of 4441 frames, around 5 events.' in text
+    jumps = sum(later - earlier > long_run.STEP for earlier, later in pairwise(asked))
+    assert jumps == 4 and asked == sorted(asked)
 
 
 def test_frames_beyond_the_most_are_left_out_and_not_decoded(decoded, tmp_path, monkeypatch):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import replace
 
 import av
 import numpy as np
 import pytest
 from support import long_run
-from support.findings import CAMERA, Decoded, analysis, at, grasps
+from support.findings import CAMERA, Decoded, at, grasps
 
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.reports import page_video
@@ -19,6 +18,7 @@ from molmo_ground_ros.types import Frame
 
 SECOND = 1_000_000_000
 SAMPLED = [at(half / 2) for half in range(20)]
+EVENTS = {CAMERA: [event.sighting.point.stamp_ns for event in grasps().events]}
 
 
 def images(mp4):
@@ -53,7 +53,7 @@ def test_frames_nearest_to_the_events_are_chosen(events, most, expected):
 
 def test_frame_of_the_video_is_the_image_of_its_stamp():
     with Decoded() as pictures:
-        (video,) = page_videos(analysis(grasps()), pictures, {CAMERA: SAMPLED})
+        (video,) = page_videos(EVENTS, pictures, {CAMERA: SAMPLED})
         truths = [pictures(CAMERA, stamp).image for stamp in SAMPLED]
     frames, times = images(video.mp4)
     assert video.stamps == tuple(SAMPLED) and video.note == ''
@@ -67,9 +67,7 @@ def test_frame_of_the_video_is_the_image_of_its_stamp():
 
 def test_same_analysis_gives_the_same_video():
     with Decoded() as pictures:
-        one, two = (
-            list(page_videos(analysis(grasps()), pictures, {CAMERA: SAMPLED})) for _ in range(2)
-        )
+        one, two = (list(page_videos(EVENTS, pictures, {CAMERA: SAMPLED})) for _ in range(2))
     assert one == two
 
 
@@ -79,7 +77,7 @@ def test_image_that_cannot_be_decoded_is_grey_and_keeps_its_place():
             raise ImageError('cut off')
         return Frame(stamp, np.full((30, 41, 3), 200, np.uint8), '')
 
-    (video,) = page_videos(analysis(grasps()), read_frame, {CAMERA: SAMPLED[:4]})
+    (video,) = page_videos(EVENTS, read_frame, {CAMERA: SAMPLED[:4]})
     frames, _ = images(video.mp4)
     assert len(frames) == 4 and frames[0].shape == (30, 40, 3)
     assert [round(float(np.median(frame)), -1) for frame in frames] == [100, 100, 200, 200]
@@ -92,30 +90,33 @@ def test_video_of_noise_stays_below_its_bytes():
         return Frame(stamp, noise.integers(0, 256, (480, 640, 3), np.uint8), '')
 
     stamps = {CAMERA: SAMPLED}
-    (video,) = page_videos(analysis(grasps()), read_frame, stamps, 200_000)
+    (video,) = page_videos(EVENTS, read_frame, stamps, 200_000)
     assert 0 < len(video.mp4) <= 200_000
-    (video,) = page_videos(analysis(grasps()), read_frame, stamps, 300 * len(SAMPLED) - 1)
+    (video,) = page_videos(EVENTS, read_frame, stamps, 300 * len(SAMPLED) - 1)
     assert video.mp4 == b'' and 'below 25 MB' in video.note
 
 
 def test_cameras_share_the_frames_and_each_says_what_it_leaves_out(monkeypatch):
     monkeypatch.setattr(page_video, 'MOST_FRAMES', 60)
-    two = replace(long_run.analysis(long_run.tray()), cameras=('/other', long_run.CAMERA))
     stamps = {'/other': long_run.STAMPS[:5], long_run.CAMERA: long_run.STAMPS}
 
     def read_frame(camera, stamp):
         return long_run.read_frame(long_run.CAMERA, stamp)
 
-    first, second = page_videos(two, read_frame, stamps)
+    first, second = page_videos({'/other': [], long_run.CAMERA: []}, read_frame, stamps)
     assert len(first.stamps) == 5 and first.note == ''
     assert len(second.stamps) == 55
-    assert second.note == '55 of 4441 frames, those nearest to the events'
+    assert second.note == '55 of 4441 frames'
+    around = {long_run.CAMERA: long_run.STAMPS[5:900:100]}
+    (third,) = page_videos(around, read_frame, stamps)
+    assert third.note == f'{len(third.stamps)} of 4441 frames, around 9 events'
+    assert set(around[long_run.CAMERA]) <= set(third.stamps)
 
 
 def test_camera_without_stamps_and_machine_without_pyav_have_no_video(monkeypatch):
-    (video,) = page_videos(analysis(grasps()), long_run.read_frame, {})
+    (video,) = page_videos(EVENTS, long_run.read_frame, {})
     assert (video.mp4, video.note) == (b'', 'there is no video of it')
     monkeypatch.setitem(sys.modules, 'av', None)
     with Decoded() as pictures:
-        (video,) = page_videos(analysis(grasps()), pictures, {CAMERA: SAMPLED})
+        (video,) = page_videos(EVENTS, pictures, {CAMERA: SAMPLED})
     assert video.mp4 == b'' and 'PyAV' in video.note
