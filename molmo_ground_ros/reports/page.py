@@ -63,14 +63,14 @@ class PageRoom:
     paths: int  # trajectories of a finding that are drawn on the video
 
     @classmethod
-    def beside(cls, findings: Sequence[Finding]) -> PageRoom:
-        """The room beside the text of these findings."""
+    def beside(cls, findings: Sequence[Finding], most_places: int | None = None) -> PageRoom:
+        """The room beside the text of these findings, for at most so many places."""
         events = sum(len(finding.events) for finding in findings)
         windows = sum(len(finding.windows) for finding in findings)
         left = max(0, _MOST_BYTES - _MOST_WORDS - _EVENT_BYTES * events) * 3 // 4
         following = sum(bool(finding.tracks) for finding in findings)
         return cls(
-            images=min(MOST_IMAGES, left // 2 // MOST_BYTES),
+            images=min(most_places or MOST_IMAGES, MOST_IMAGES, left // 2 // MOST_BYTES),
             video_bytes=min(MOST_VIDEO_BYTES, left // 2),
             words=max(_LEAST_WORDS, _MOST_WORDS // max(1, windows)),
             paths=max(1, timeline.MOST_PATHS // max(1, following)),
@@ -106,12 +106,9 @@ def write_page(
     show all. One frame is decoded at a time, and once. Raises OSError, which leaves an older file
     as it was, and MissingPackage.
     """
-    title = ', '.join(dict.fromkeys(finding.question.query.text for finding in analysis.findings))
-    timing = [(name, f'{seconds:.2f} s') for name, seconds in analysis.timing_s.items()]
     stamps = stamps or {}
-    room = PageRoom.beside(analysis.findings)
-    most_images = min(room.images, most_places or room.images)
-    pictured = _pictured(analysis.findings, most_images)
+    room = PageRoom.beside(analysis.findings, most_places)
+    pictured = _pictured(analysis.findings, room.images)
     needed = {(finding.camera, frame.stamp_ns) for finding, frame in pictured}
     reader = PictureReader(read_frame, needed)
     centres = {
@@ -128,31 +125,40 @@ def write_page(
         'page.css',
         'report.css',
         scripts=SCRIPTS,
-        title=title or 'analysis',
         analysis=analysis,
         sections=_sections(analysis, reader, pictured, room, videos, lines),
         report_data=_report_data(analysis, videos, stamps, lines),
         videos=videos,
-        scale=timeline.TimeScale(analysis.span_ns),
-        timing=[*timing, ('frames decoded for the model', str(analysis.frames))],
-        frames_a_second=FRAMES_A_SECOND,
-        most_images=most_images,
-        most_marks=timeline.MOST_MARKS,
-        most_paths=timeline.MOST_PATHS,
-        most_stated=MOST_STATED,
+        most_images=room.images,
         most_words=room.words,
-        few_stated=_FEW_STATED,
-        answer_words=answer_words,
-        base64_text=base64_text,
-        doubts=doubts,
-        event_name=event_name,
-        hexadecimal=hexadecimal,
-        metres=metres,
-        covered_ns=covered_ns,
-        stated_totals=stated_totals,
-        track_name=track_name,
-        window_numbers=window_numbers,
+        **_words(analysis),
     )
+
+
+def _words(analysis: Analysis) -> dict[str, Any]:
+    """What the template needs to put an analysis into words."""
+    title = ', '.join(dict.fromkeys(finding.question.query.text for finding in analysis.findings))
+    timing = [(name, f'{seconds:.2f} s') for name, seconds in analysis.timing_s.items()]
+    return {
+        'title': title or 'analysis',
+        'scale': timeline.TimeScale(analysis.span_ns),
+        'timing': [*timing, ('frames decoded for the model', str(analysis.frames))],
+        'frames_a_second': FRAMES_A_SECOND,
+        'most_marks': timeline.MOST_MARKS,
+        'most_paths': timeline.MOST_PATHS,
+        'most_stated': MOST_STATED,
+        'few_stated': _FEW_STATED,
+        'answer_words': answer_words,
+        'base64_text': base64_text,
+        'doubts': doubts,
+        'event_name': event_name,
+        'hexadecimal': hexadecimal,
+        'metres': metres,
+        'covered_ns': covered_ns,
+        'stated_totals': stated_totals,
+        'track_name': track_name,
+        'window_numbers': window_numbers,
+    }
 
 
 def _pictured(findings: Sequence[Finding], most: int) -> list[tuple[Finding, EvidenceFrame]]:
