@@ -4,8 +4,9 @@
 
 Reading, sampling, decoding, merging and writing, beside decoding every frame; and the peak memory
 beside that for a recording of one minute. The recording holds the simulator's pictures of the bag
-that ships, 640x480 JPEG, over and over at 30 Hz; `--zstd` packs its chunks. The video, which is
-made where it is asked for, is measured apart. Prints one JSON object as its last line.
+that ships, 640x480 at 30 Hz, over and over: as JPEG, and as H.264 with a keyframe every 10 s.
+`--zstd` packs its chunks. The video, which is made where it is asked for, is measured apart. Prints
+one JSON object as its last line: the figures of JPEG, and in `h264` those of the other.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.child import memory_mb
+from bench.encoded import PRESET, h264
 from bench.inputs import BAG, ROOT
 from molmo_ground_ros.analysis import records
 from molmo_ground_ros.analysis import run as windows_of
@@ -42,6 +44,8 @@ from molmo_ground_ros.reports.video import write_video
 from molmo_ground_ros.types import Clip, Frame, Query
 
 RATE_HZ = 30
+KINDS = ('jpeg', 'h264')
+_INTERVAL = 10 * RATE_HZ  # images from keyframe to keyframe
 _DECODED = 3000  # frames that decoding all of them is measured on
 _EVERY = 20  # frames of a clip between two events
 _QUESTIONS = tuple(
@@ -87,56 +91,88 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument('--minutes', type=float, default=60.0, help='of the long recording')
     parser.add_argument('--zstd', action='store_true', help='pack the chunks of the recording')
+    parser.add_argument('--kind', choices=KINDS, action='append', help='only this kind')
+    parser.add_argument('--preset', default=PRESET, help='of x264')
     parser.add_argument('--of', type=Path, help=argparse.SUPPRESS)  # what a child measures
     options = parser.parse_args(arguments)
     if options.of is not None:
         print(json.dumps(_measure(options.of)))
         return 0
+    records = {kind: _record(kind, options) for kind in options.kind or KINDS}
+    first, *others = records
+    print(json.dumps({**records[first], **{kind: records[kind] for kind in others}}))
+    return 0
+
+
+def _record(kind: str, options: argparse.Namespace) -> dict[str, Any]:
+    """The figures of one kind of recording, which are printed as well."""
+    encoded = _encoded(kind, options.preset)
     with tempfile.TemporaryDirectory(prefix='hour-') as scratch:
         measured = {}
         for minutes in (options.minutes, 1.0):
             path = Path(scratch, f'{minutes:g}.mcap')
-            _write(path, minutes, options.zstd)
+            _write(path, _messages(kind, encoded, minutes), options.zstd)
             measured[minutes] = _child(path)
             path.unlink()
-    long, short = measured[options.minutes], measured[1.0]
     record = {
+        'kind': kind,
         'minutes': options.minutes,
         'zstd': options.zstd,
-        'times_real_time': options.minutes * 60 / long['analyze_s'],
-        'times_real_time_with_video': options.minutes * 60 / (long['analyze_s'] + long['video_s']),
+        **_compared(measured[options.minutes], measured[1.0], 60 * options.minutes),
+    }
+    for name, value in record.items():
+        print(f'{name:<32}{value:.4g}' if isinstance(value, float) else f'{name:<32}{value}')
+    return record
+
+
+def _compared(long: dict[str, float], short: dict[str, float], seconds: float) -> dict[str, float]:
+    """What counts of a recording of so many seconds, beside one of a minute."""
+    return {
+        'times_real_time': seconds / long['analyze_s'],
+        'times_real_time_with_video': seconds / (long['analyze_s'] + long['video_s']),
         'times_less_than_decoding_all': long['decode_all_s'] / long['analyze_s'],
-        'analyze_s': long['analyze_s'],
-        'video_s': long['video_s'],
-        'decode_all_s': long['decode_all_s'],
-        'frames': long['frames'],
-        'pictures': long['pictures'],
-        'peak_mb': long['peak_mb'],
+        'times_real_time_of_processor': seconds / long['analyze_cpu_s'],
+        **{
+            name: long[name]
+            for name in (
+                *('analyze_s', 'analyze_cpu_s', 'video_s', 'decode_all_s'),
+                *('frames', 'pictures', 'peak_mb'),
+            )
+        },
         'peak_mb_of_one_minute': short['peak_mb'],
         'peak_mb_with_video': long['video_peak_mb'],
         'peak_mb_of_one_minute_with_video': short['video_peak_mb'],
     }
-    for name, value in record.items():
-        print(f'{name:<32}{value:.4g}')
-    print(json.dumps(record))
-    return 0
 
 
-def _messages(minutes: float) -> Iterator[tuple[int, bytes]]:
-    """(log time, message) of a camera, with header stamps 5 ms before."""
+def _encoded(kind: str, preset: str) -> list[bytes]:
+    """What the messages hold, in turn: pictures of the bag, or packets from one keyframe on."""
     with open_recording([BAG]) as recording:
-        encoded = [bytes(message.image.data) for message in recording.messages()]
+        messages = list(recording.messages())
+    if kind == 'jpeg':
+        return [bytes(message.image.data) for message in messages]
+    pictures = [image.decode(message.image) for message in messages]
+    return h264(
+        (pictures[i % len(pictures)] for i in range(_INTERVAL)),
+        rate_hz=RATE_HZ,
+        interval=_INTERVAL,
+        preset=preset,
+    )
+
+
+def _messages(kind: str, encoded: Sequence[bytes], minutes: float) -> Iterator[tuple[int, bytes]]:
+    """(log time, message) of a camera, with header stamps 5 ms before."""
     types = _types()
-    kind = types.types['sensor_msgs/msg/CompressedImage']
+    message_type = types.types['sensor_msgs/msg/CompressedImage']
     time_, header = types.types['builtin_interfaces/msg/Time'], types.types['std_msgs/msg/Header']
     for i in range(round(minutes * 60 * RATE_HZ)):
         stamp = 1_700_000_000 * 10**9 + i * 10**9 // RATE_HZ
-        message = kind(
+        message = message_type(
             header=header(time_(stamp // 10**9, stamp % 10**9), 'camera'),
-            format='jpeg',
+            format=kind,
             data=np.frombuffer(encoded[i % len(encoded)], np.uint8),
         )
-        yield stamp + 5_000_000, bytes(types.serialize_cdr(message, kind.__msgtype__))
+        yield stamp + 5_000_000, bytes(types.serialize_cdr(message, message_type.__msgtype__))
 
 
 def _types() -> Any:
@@ -145,7 +181,7 @@ def _types() -> Any:
     return get_typestore(Stores.ROS2_JAZZY)
 
 
-def _write(path: Path, minutes: float, zstd: bool) -> None:
+def _write(path: Path, messages: Iterable[tuple[int, bytes]], zstd: bool) -> None:
     """One MCAP file."""
     from mcap.writer import CompressionType, Writer
 
@@ -154,7 +190,7 @@ def _write(path: Path, minutes: float, zstd: bool) -> None:
         writer.start(profile='ros2')
         schema = writer.register_schema('sensor_msgs/msg/CompressedImage', 'ros2msg', b'')
         channel = writer.register_channel('/camera/image/compressed', 'cdr', schema)
-        for at_ns, message in _messages(minutes):
+        for at_ns, message in messages:
             writer.add_message(channel, at_ns, message, at_ns)
         writer.finish()
 
@@ -168,7 +204,7 @@ def _child(path: Path) -> dict[str, float]:
 
 def _measure(path: Path) -> dict[str, float]:
     """All of an analysis but the model, and then its video."""
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
     with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
         recordings = {recording.topic: recording}
         plan = windows_of.make_plan([str(path)], recordings, _QUESTIONS, {})
@@ -182,6 +218,7 @@ def _measure(path: Path) -> dict[str, float]:
         write_page(analysis, frame_reader(recordings), out / 'report.html', sampled, places)
         write_bag(analysis, out / 'overlay.mcap')
         analyze_s, peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
+        analyze_cpu_s = time.process_time() - began_cpu
         began = time.perf_counter()
         write_video(analysis, frame_reader(recordings), sampled, out / 'video.mp4')
         video_s, video_peak_mb = time.perf_counter() - began, memory_mb('VmHWM')
@@ -192,6 +229,7 @@ def _measure(path: Path) -> dict[str, float]:
         each_s = (time.perf_counter() - began) / len(stamps)
         return {
             'analyze_s': analyze_s,
+            'analyze_cpu_s': analyze_cpu_s,
             'video_s': video_s,
             'video_peak_mb': video_peak_mb,
             'decode_all_s': each_s * len(recording.stamps),

@@ -110,7 +110,12 @@ class PacketDecoder:
         """
         import av
 
-        packet = av.Packet(bytes(data))
+        if not len(data):
+            raise ImageError('a packet of video without a byte')
+        # A packet made of a Python object is freed by the thread of FFmpeg's that is done with it.
+        # That waits for the interpreter, which may be waiting for the thread.
+        packet = av.Packet(len(data))
+        packet.update(data)
         packet.pts, packet.time_base = stamp_ns, _NANOSECOND
         self._context.skip_frame = 'DEFAULT' if is_needed else 'NONREF'
         return self._run(packet)

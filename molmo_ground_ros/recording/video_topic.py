@@ -21,6 +21,11 @@ from molmo_ground_ros.frames.video_packets import PacketDecoder, codec_of, is_ke
 from molmo_ground_ros.recording.timeline import Timeline
 from molmo_ground_ros.types import CompressedImage, RawImage
 
+# An image may come out of a decoder after so many later packets: 16 by the codecs, and those that
+# its threads hold.
+_LATEST = 20
+# Packets that were read to find a keyframe are decoded next.
+_PACKETS_HELD = 64
 # An av.VideoFrame: only `frames` imports PyAV.
 _Decoded = Any
 
@@ -40,6 +45,8 @@ class VideoTopic:
         self._decoder: PacketDecoder | None = None
         self._numbers = FrameNumbers()  # of the packets that were decoded, if they are H.264
         self._next = 0  # rank of the next packet to decode
+        self._newest_ns = 0  # the image that was asked for last; earlier ones are gone
+        self._packets: dict[int, memoryview] = {}  # those that were read last, by rank
         self._ready: dict[int, _Decoded] = {}  # decoded images that follow, by stamp
 
     def image(self, index: int, codec: str) -> RawImage:
@@ -56,9 +63,10 @@ class VideoTopic:
     def _frame(self, stamp_ns: int, rank: int, codec: str) -> _Decoded:
         if stamp_ns in self._ready:
             return self._ready[stamp_ns]
-        self._begin(rank, codec)
+        self._begin(rank, codec, stamp_ns)
+        self._newest_ns = stamp_ns
         decoder = self._decoder
-        while decoder is not None and stamp_ns not in self._ready:
+        while decoder is not None and stamp_ns not in self._ready and self._next <= rank + _LATEST:
             if self._next == len(self._order):
                 self._keep(decoder.drain(), stamp_ns)
                 break
@@ -74,7 +82,7 @@ class VideoTopic:
         index = int(self._order[self._next])
         at_ns = int(self._stamps[index])
         try:
-            data = _packet(self._read(index))
+            data = self._packet(self._next)
             if self._codec == 'h264' and not self._numbers.follows(data):
                 # The images before it may still be in the decoder.
                 self._keep(decoder.drain(), stamp_ns)
@@ -95,9 +103,11 @@ class VideoTopic:
             del self._ready[old_ns]
         self._ready.update((at_ns, image) for at_ns, image in images if at_ns >= stamp_ns)
 
-    def _begin(self, rank: int, codec: str) -> None:
+    def _begin(self, rank: int, codec: str, stamp_ns: int) -> None:
         """Make the decoder ready for a packet: at the last keyframe, or go on where it is."""
-        can_go_on = self._decoder is not None and codec == self._codec and self._next <= rank
+        # What was put in and has not come out yet is later than the last image that was asked for.
+        is_ahead = self._next <= rank or stamp_ns > self._newest_ns
+        can_go_on = self._decoder is not None and codec == self._codec and is_ahead
         key = self._keyframe(rank, self._next if can_go_on else 0, codec)
         if key is None and can_go_on:
             return
@@ -113,16 +123,23 @@ class VideoTopic:
         """The rank of the last keyframe from `first` to `rank`; None if there is none."""
         for number in range(rank, first - 1, -1):
             try:
-                data = _packet(self._read(int(self._order[number])))
+                data = self._packet(number)
             except ImageError:
                 continue
             if is_keyframe(codec, data):
                 return number
         return None
 
+    def _packet(self, rank: int) -> memoryview:
+        """The packet of a rank. Raises ImageError."""
+        if rank not in self._packets:
+            if len(self._packets) >= _PACKETS_HELD:
+                del self._packets[next(iter(self._packets))]
+            self._packets[rank] = self._read_packet(rank)
+        return self._packets[rank]
 
-def _packet(message: ImageMessage) -> bytes | memoryview:
-    image = message.image
-    if not isinstance(image, CompressedImage) or not codec_of(image):
-        raise ImageError('it is no packet of video')
-    return memoryview(image.data)  # type: ignore[arg-type] # an array is a Buffer to Python 3.12
+    def _read_packet(self, rank: int) -> memoryview:
+        image = self._read(int(self._order[rank])).image
+        if not isinstance(image, CompressedImage) or not codec_of(image):
+            raise ImageError('it is no packet of video')
+        return memoryview(image.data)  # type: ignore[arg-type] # an array is a Buffer to Python 3.12

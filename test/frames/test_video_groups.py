@@ -211,6 +211,14 @@ def test_video_with_a_wrong_format_is_told_by_its_bytes(name: str, form: str) ->
     assert [number_of(frame.image) for frame in buffer.cut(at(20), at(30)).frames] == [20, 25, 30]
 
 
+def test_packet_without_a_byte_costs_what_follows_in_its_group(h264) -> None:
+    buffer = empty_buffer()
+    push(buffer, [*h264[:20], (20, b''), *h264[21:]])
+    shown = [number_at(frame.stamp_ns) for frame in buffer.cut().frames]
+    assert [number_of(frame.image) for frame in buffer.cut().frames] == shown
+    assert {0, 5, 10, 15, 30, 35, 40, 44} <= set(shown)
+
+
 def test_image_without_a_group_says_what_it_is(h264) -> None:
     with pytest.raises(ImageError, match='a packet of h264 video'):
         image.decode(CompressedImage('h264', h264[0][1]))

@@ -21,7 +21,7 @@ from support.packets import COUNT, ENCODERS, GOP, Packet, packets
 
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.frames import image
-from molmo_ground_ros.frames.video_packets import is_keyframe
+from molmo_ground_ros.frames.video_packets import PacketDecoder, is_keyframe
 from molmo_ground_ros.recording import COMPRESSED, LossKind, open_recording
 
 PERIOD_NS = 100_000_000
@@ -138,3 +138,29 @@ def test_keyframes_are_told_by_the_packets_themselves(name) -> None:
 @pytest.mark.parametrize('data', [b'', b'\0', b'\0\0\1', b'\xff' * 40, bytes(40)])
 def test_no_bytes_make_the_search_for_keyframes_raise(codec, data) -> None:
     assert is_keyframe(codec, data) in (True, False)
+
+
+@pytest.mark.parametrize('name', ENCODERS)
+def test_images_in_their_order_decode_each_packet_once(name, tmp_path: Path, monkeypatch) -> None:
+    decoded = list[int]()
+    decode = PacketDecoder.decode
+
+    def counted(self, data, stamp_ns, *, is_needed):
+        decoded.append(stamp_ns)
+        return decode(self, data, stamp_ns, is_needed=is_needed)
+
+    monkeypatch.setattr(PacketDecoder, 'decode', counted)
+    path = write(tmp_path / 'a', packets(name), VIDEO, name.split()[0])
+    with open_recording(path) as recording:
+        assert [shown(recording, number) for number in range(COUNT)] == list(range(COUNT))
+    assert len(decoded) <= COUNT + 2 * GOP
+
+
+def test_image_that_never_comes_is_not_waited_for_to_the_end(tmp_path: Path) -> None:
+    made = packets('h265', 8 * GOP, 4 * GOP)
+    del made[2]
+    path = write(tmp_path / 'a', made, VIDEO, 'h265')
+    with open_recording(path) as recording:
+        with pytest.raises(ImageError, match=r'no picture of .* comes out of the video'):
+            shown(recording, 3)
+        assert recording._video._next < 2 * GOP
