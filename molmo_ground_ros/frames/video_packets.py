@@ -115,7 +115,7 @@ class PacketDecoder:
         # A packet made of a Python object is freed by the thread of FFmpeg's that is done with it.
         # That waits for the interpreter, which may be waiting for the thread.
         packet = av.Packet(len(data))
-        packet.update(data)
+        packet.update(bytes(data))
         packet.pts, packet.time_base = stamp_ns, _NANOSECOND
         self._context.skip_frame = 'DEFAULT' if is_needed else 'NONREF'
         return self._run(packet)
