@@ -24,7 +24,7 @@ from molmo_ground_ros import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md'))]
-LANGUAGES = ('bash', 'python', 'text', 'json', 'yaml')
+LANGUAGES = ('bash', 'cpp', 'json', 'python', 'text', 'xml', 'yaml')
 BLOCK = re.compile(
     r'(?:^ *<!-- needs: (?P<needs>[^\n]+) -->\n)?'
     r'^ *```(?P<language>\w*)\n(?P<text>.*?)^ *```$',

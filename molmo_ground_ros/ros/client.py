@@ -264,22 +264,20 @@ class GroundClient:
         stop: threading.Event | None = None,
     ) -> Any:
         """Send a goal and wait for its result, or cancel it where the client is closed."""
-        self._wait_for(self._action.server_is_ready, stop)
+        self._wait_for(self._is_there, stop)
         # Handed over to this thread: whatever `on_progress` does, the executor goes on.
         progress: queue.SimpleQueue[Any] = queue.SimpleQueue()
         feedback = None if on_progress is None else progress.put
         accepted = self._in_executor(self._action.send_goal_async, goal, feedback)
         # The node accepts at once. Only a goal that is known to be accepted can be cancelled.
-        handle = self._waited(accepted, APPEAR_S, withdrawn=_never)
+        handle = self._waited(accepted, APPEAR_S, withdrawn=self._is_over)
         if not handle.accepted:
             raise QuestionFailed(ErrorCode.BUSY, 'the goal was rejected')
-        ended = self._in_executor(handle.get_result_async)
-
         seen_s = time.monotonic()
 
         def tell() -> None:
             nonlocal seen_s
-            if self._action.server_is_ready():
+            if self._is_there():
                 seen_s = time.monotonic()
             elif time.monotonic() - seen_s > LOST_S:
                 raise NodeMissing(self.target, LOST_S)
@@ -289,6 +287,7 @@ class GroundClient:
 
         limit_s = GRACE_S + (timeout_s or LONGEST_S)
         try:
+            ended = self._in_executor(handle.get_result_async)
             return self._waited(ended, limit_s, self._withdrawn(stop), tell).result
         except BaseException:
             # A context that Ctrl-C has shut down sends nothing any more.
@@ -303,7 +302,19 @@ class GroundClient:
         thread sends it. Raises QuestionFailed.
         """
         task = self._executor.create_task(send, *arguments)
-        return self._waited(task, APPEAR_S, withdrawn=_never)
+        return self._waited(task, APPEAR_S, withdrawn=self._is_over)
+
+    def _is_there(self) -> bool:
+        """Whether the node's action can be asked."""
+        try:
+            return bool(self._action.server_is_ready())
+        except RuntimeError:
+            # ROS was shut down this very moment.
+            return False
+
+    def _is_over(self) -> str:
+        """Why nothing can be sent or received any more; '' while it can."""
+        return '' if self._node.context.ok() else 'ROS was shut down'
 
     def _withdrawn(self, stop: threading.Event | None) -> Callable[[], str]:
         """Why nobody waits for an answer any more; '' while somebody does."""
@@ -311,8 +322,8 @@ class GroundClient:
         def why() -> str:
             if self._closed.is_set():
                 return 'the client was closed'
-            if not self._node.context.ok():
-                return 'ROS was shut down'
+            if over := self._is_over():
+                return over
             return 'the asker withdrew it' if stop is not None and stop.is_set() else ''
 
         return why
@@ -362,10 +373,6 @@ class GroundClient:
             return self._waited(future, APPEAR_S, self._withdrawn(None))
         finally:
             self._node.destroy_client(client)
-
-
-def _never() -> str:
-    return ''
 
 
 def _is_in_asyncio() -> bool:
