@@ -18,7 +18,7 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-node faults planners soak sources engines tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench bench-node faults planners soak sources engines try-recordings tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
@@ -60,6 +60,9 @@ bench: setup ## Measure the engine beside transformers; BENCH='--write' refreshe
 
 bench-node: setup ## Load the node with four cameras for MINUTES (30), as JPEG and raw, beside a plain node
 	@$(IN_ENV) python -m bench.node $(if $(MINUTES),--minutes $(MINUTES))
+
+try-recordings: setup ## Try recordings of other programs with the shipped model: bag, mp4, AV1, MCAP, LeRobot (6 GB the first time)
+	@$(IN_ENV) python -m tools.try_recordings
 
 tabletop-eval: setup ## Measure the model that ships: CLIPS clips, freshly simulated if SEED is given
 	@$(IN_ENV) python -m tools.tabletop.evaluate $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)

@@ -33,33 +33,33 @@ def dataset_sources(
     """
     log = LossLog(str(root))
     dataset = read_dataset(root, log)
-    wanted = [
+    pairs = [
         (episode, camera)
         for episode in dataset.episodes.values()
         for camera in dataset.cameras
         if not topics or topic_of(episode.number, camera.key) in topics
     ]
-    episodes = {episode.number: episode for episode, _ in wanted}
+    episodes = {episode.number: episode for episode, _ in pairs}
     losses = list(log.losses)
     rows = episode_rows(dataset, list(episodes.values()), losses)
     if not dataset.cameras:
         depth = f'; it has depth in {", ".join(dataset.depth)}' if dataset.depth else ''
         raise BagError(str(root), f'none of its features holds pictures{depth}')
-    if wanted and not rows:
+    if pairs and not rows:
         raise BagError(str(root), losses[-1].detail or 'none of its data files can be read')
-    return _sources(dataset, wanted, rows, opened), losses
+    return _sources(dataset, pairs, rows, opened), losses
 
 
 def _sources(
     dataset: LerobotDataset,
-    wanted: Sequence[tuple[Episode, LerobotCamera]],
+    pairs: Sequence[tuple[Episode, LerobotCamera]],
     rows: dict[int, EpisodeRows],
     opened: OpenVideos,
 ) -> list[tuple[Path, Source]]:
     """A source for each file."""
     videos: dict[Path, list[EpisodeTimes]] = {}
     images: dict[tuple[Path, str], list[EpisodeTimes]] = {}
-    for episode, camera in wanted:
+    for episode, camera in pairs:
         if episode.number not in rows:
             continue
         frames, topic = rows[episode.number], topic_of(episode.number, camera.key)

@@ -63,11 +63,11 @@ class Columns:
             counts[places] = notes.counts[frames]
         flat = pyarrow.array(counts.reshape(-1))
         sized = pyarrow.FixedSizeListArray.from_arrays(flat, self._count)
-        made = {EVENTS: flat if self._count == 1 else sized.cast(pyarrow.list_(pyarrow.int64()))}
+        columns = {EVENTS: flat if self._count == 1 else sized.cast(pyarrow.list_(pyarrow.int64()))}
         rows = (
             self._language(parts, length) if self._form == LANGUAGE else self._plain(parts, length)
         )
-        return {**made, **rows}
+        return {**columns, **rows}
 
     def write_subtasks(self, root: Path) -> None:
         """Write the subtasks, indexed by name as pandas does it, if the form has them."""

@@ -68,13 +68,13 @@ def frame_notes(notes: EpisodeNotes | None, stamps: NDArray[np.int64], columns: 
     if notes is None or not len(stamps):
         return FrameNotes(counts, (), {}, {})
     rows: dict[int, list[Row]] = {}
-    taken = set[tuple[int, str]]()
+    pointed = set[tuple[int, str]]()
     for event in notes.events:
         frame = _nearest(stamps, event.stamp_ns)
         counts[frame, event.column] += 1
         # lerobot takes one question of a camera at a frame.
-        if (frame, event.camera) not in taken:
-            taken.add((frame, event.camera))
+        if (frame, event.camera) not in pointed:
+            pointed.add((frame, event.camera))
             rows.setdefault(frame, []).extend(_point_rows(event))
     traces = {(frame, camera): text for frame, camera, text in _traces(notes.traces, stamps)}
     for (frame, camera), text in traces.items():
@@ -123,13 +123,13 @@ def _traces(
                 [round(stamp_ns / 1e9, 6), round(x, 1), round(y, 1)]
                 for stamp_ns, x, y in trace.points
             ]
-            made: dict[str, object] = {
+            content: dict[str, object] = {
                 'label': trace.label,
                 'point_format': 'txy',
                 'points': points,
             }
             place = _nearest(stamps, trace.points[0][0]), trace.camera
-            starting.setdefault(place, []).append(made)
+            starting.setdefault(place, []).append(content)
     for (frame, camera), parts in starting.items():
         yield frame, camera, json.dumps({'camera': camera, 'traces': parts})
 
