@@ -75,7 +75,7 @@ ROOMS: Mapping[str, Room] = {
         ('storage', 'frames', 'space'),
         public='below recorded_frames lerobot/notes lerobot/choice lerobot/copy',
         private='bag_records camera_messages channels files formats foxglove index lerobot loss'
-        ' mcap metadata open_videos pages picture_folder recorded_space recorded_transforms'
+        ' mcap metadata open_files pages picture_folder recorded_space recorded_transforms'
         ' recording records rosbag1 source sqlite timeline unpack video video_topic',
     ),
     'analysis': Room(

@@ -20,7 +20,7 @@ sqlite.py     SQLite files (.db3), with pages.py: the rows of a damaged one
 video.py      videos
 picture_folder.py  folders of pictures with a file of their times
 lerobot/      LeRobot data sets, and their annotated copies
-open_videos.py  how many videos are open at once
+open_files.py  how many files are open at once
 unpack.py     zstd, LZ4 and bzip2
 formats.py    the messages that hold pictures, by type and encoding
 foxglove.py   Foxglove's messages in protobuf, JSON, FlatBuffers and CDR

@@ -15,7 +15,7 @@ from molmo_ground_ros.recording import mcap, metadata, pages, rosbag1, sqlite, v
 from molmo_ground_ros.recording.lerobot.dataset import is_dataset
 from molmo_ground_ros.recording.lerobot.episodes import dataset_sources
 from molmo_ground_ros.recording.loss import Loss, LossKind, LossLog
-from molmo_ground_ros.recording.open_videos import OpenVideos
+from molmo_ground_ros.recording.open_files import OpenFiles
 from molmo_ground_ros.recording.picture_folder import PictureFolder, picture_folders
 from molmo_ground_ros.recording.source import Source
 from molmo_ground_ros.recording.unpack import unpack_file
@@ -47,7 +47,7 @@ class SourceFiles:
     losses: list[Loss] = field(default_factory=list)  # of folders, not of one file
     counted: dict[Path, dict[str, int]] = field(default_factory=dict)  # messages, by metadata.yaml
     _unpacked: TemporaryDirectory[str] | None = None
-    _opened: OpenVideos = field(default_factory=OpenVideos)
+    _opened: OpenFiles = field(default_factory=OpenFiles)
 
     def open(self, path: Path) -> Iterator[SourceFile]:
         """Every file that `path` means. Raises BagError, OSError, MissingPackage."""
@@ -66,7 +66,7 @@ class SourceFiles:
             yield self._file(file)
 
     def close(self) -> None:
-        """Close videos, and delete what was unpacked."""
+        """Close files, and delete what was unpacked."""
         self._opened.close()
         if self._unpacked is not None:
             self._unpacked.cleanup()
@@ -108,7 +108,7 @@ class SourceFiles:
         if kind == _MCAP:
             return SourceFile(mcap.McapSource(inner, str(path), self.cache), loss)
         if kind == _SQLITE:
-            return SourceFile(sqlite.SqliteSource(inner, str(path)), loss)
+            return SourceFile(sqlite.SqliteSource(inner, str(path), self._opened), loss)
         if kind == _ROSBAG1:
             return SourceFile(rosbag1.Rosbag1Source(inner, str(path), self.cache), loss)
         if kind:

@@ -23,6 +23,7 @@ from molmo_ground_ros.frames.cdr import ImageMessage
 from molmo_ground_ros.recording.camera_messages import COMPANIONS, HEAD_BYTES
 from molmo_ground_ros.recording.formats import FORMATS, image_message, kind_of_type
 from molmo_ground_ros.recording.loss import LossKind, LossLog
+from molmo_ground_ros.recording.open_files import OpenFiles
 from molmo_ground_ros.recording.pages import Pages, SqliteRow, Value
 from molmo_ground_ros.recording.records import OpenFile
 from molmo_ground_ros.recording.source import EmptyRecording, MessageIndex, Place, UnreadTopic
@@ -43,12 +44,13 @@ _CACHE_KIB = 4096
 class SqliteSource:
     """A Source whose places are numbers of rows, or ~(page, cell) in a damaged file."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        """Read `path`, called `name` in messages."""
+    def __init__(self, path: Path, name: str, opened: OpenFiles) -> None:
+        """Read `path`, called `name` in messages. opened: bounds how many files are open."""
         self._path = path
         self._name = name
         self._copied: TemporaryDirectory[str] | None = None
         self._connection: sqlite3.Connection | None = None
+        self._opened = opened
         self.unread: Sequence[UnreadTopic] = ()
 
     def index(self, loss: LossLog) -> list[MessageIndex]:
@@ -76,12 +78,15 @@ class SqliteSource:
 
     def close(self) -> None:
         """Close the database and delete what was copied."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._disconnect()
         if self._copied is not None:
             self._copied.cleanup()
             self._copied = None
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _apply_journal(self, loss: LossLog) -> None:
         """Where the recorder left a journal, let SQLite apply it to a copy of the file."""
@@ -105,6 +110,7 @@ class SqliteSource:
         self._path = copy
 
     def _database(self) -> sqlite3.Connection:
+        self._opened.note(self, self._disconnect)
         if self._connection is None:
             address = f'{self._path.resolve().as_uri()}?immutable=1'
             database = sqlite3.connect(address, uri=True, check_same_thread=False)

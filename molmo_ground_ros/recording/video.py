@@ -9,13 +9,14 @@ the caller states.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from molmo_ground_ros.errors import BagError, ImageError
 from molmo_ground_ros.frames.cdr import RAW, ImageMessage
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.open_videos import OpenVideos
+from molmo_ground_ros.recording.open_files import OpenFiles, close_video
 from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.types import RawImage
 
@@ -29,10 +30,10 @@ _LATEST_NS = 1 << 62  # a damaged file may state any time
 class VideoSource:
     """A Source whose places are the frames' times in the file, ns."""
 
-    def __init__(self, path: Path, name: str, epoch_ns: int, opened: OpenVideos) -> None:
+    def __init__(self, path: Path, name: str, epoch_ns: int, opened: OpenFiles) -> None:
         """Read `path`, called `name` in messages. Time 0 of the file has the stamp `epoch_ns`.
 
-        opened: bounds how many videos are open at once.
+        opened: bounds how many files are open at once.
         """
         self._video = VideoFile(path, name)
         self._name = name
@@ -43,8 +44,8 @@ class VideoSource:
     def index(self, loss: LossLog) -> list[MessageIndex]:
         """See Source. Reads packets and decodes none of them."""
         try:
-            with self._opened.using(self._video):
-                places, missing = self._video.times()
+            self._note_use()
+            places, missing = self._video.times()
         except ImageError as err:
             raise BagError(self._name, str(err)) from err
         # Not by MessageIndex.add: the stamp 0 is a time here.
@@ -62,8 +63,8 @@ class VideoSource:
     def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source. Small steps forward are fast; a step back or far ahead is a seek."""
         del kind
-        with self._opened.using(self._video):
-            pixels = self._video.image(place)
+        self._note_use()
+        pixels = self._video.image(place)
         height, width = pixels.shape[:2]
         image = RawImage(width, height, 'rgb8', 3 * width, pixels.reshape(-1))
         return ImageMessage(self._epoch_ns + place, '', image)
@@ -75,3 +76,6 @@ class VideoSource:
     def close(self) -> None:
         """Close the file."""
         self._video.close()
+
+    def _note_use(self) -> None:
+        self._opened.note(self, partial(close_video, self._video))

@@ -12,7 +12,7 @@ pytest.importorskip('av', reason="needs PyAV: pip install 'molmo_ground_ros[bag]
 from molmo_ground_ros.errors import BagError, ImageError, NoFrames
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.recording import LossKind, open_recording
-from molmo_ground_ros.recording.open_videos import OpenVideos
+from molmo_ground_ros.recording.open_files import OpenFiles
 from molmo_ground_ros.recording.video import TOPIC, VideoSource
 
 RATE_HZ = 10
@@ -77,7 +77,7 @@ def test_any_picture_is_found_in_any_order(video: Path) -> None:
 
 
 def test_time_that_no_picture_has_is_an_error(video: Path) -> None:
-    source = VideoSource(video, str(video), 0, OpenVideos())
+    source = VideoSource(video, str(video), 0, OpenFiles())
     with pytest.raises(ImageError, match=r'no picture of 0\.050 s'):
         source.message(TENTH_NS // 2, '')
     with pytest.raises(ImageError, match=r'no picture of 900\.000 s'):

@@ -19,12 +19,12 @@ from molmo_ground_ros.recording.lerobot.images import EpisodeImages
 from molmo_ground_ros.recording.lerobot.times import EpisodeRows, EpisodeTimes, episode_rows
 from molmo_ground_ros.recording.lerobot.videos import EpisodeVideo
 from molmo_ground_ros.recording.loss import Loss, LossLog
-from molmo_ground_ros.recording.open_videos import OpenVideos
+from molmo_ground_ros.recording.open_files import OpenFiles
 from molmo_ground_ros.recording.source import Source
 
 
 def dataset_sources(
-    root: Path, topics: Collection[str], opened: OpenVideos
+    root: Path, topics: Collection[str], opened: OpenFiles
 ) -> tuple[list[tuple[Path, Source]], list[Loss]]:
     """The sources with the files that they read, and what the metadata lacks.
 
@@ -54,7 +54,7 @@ def _sources(
     dataset: LerobotDataset,
     pairs: Sequence[tuple[Episode, LerobotCamera]],
     rows: dict[int, EpisodeRows],
-    opened: OpenVideos,
+    opened: OpenFiles,
 ) -> list[tuple[Path, Source]]:
     """A source for each file."""
     videos: dict[Path, list[EpisodeTimes]] = {}
@@ -74,7 +74,7 @@ def _sources(
     return [
         *((path, EpisodeVideo(path, times, dataset.fps, opened)) for path, times in videos.items()),
         *(
-            (path, EpisodeImages(dataset.root, path, key, times))
+            (path, EpisodeImages(dataset.root, path, key, times, opened))
             for (path, key), times in images.items()
         ),
     ]

@@ -15,6 +15,7 @@ from molmo_ground_ros.frames.cdr import COMPRESSED, ImageMessage
 from molmo_ground_ros.recording.lerobot.tables import faults_of, open_parquet
 from molmo_ground_ros.recording.lerobot.times import EpisodeTimes
 from molmo_ground_ros.recording.loss import LossKind, LossLog
+from molmo_ground_ros.recording.open_files import OpenFiles
 from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.types import CompressedImage
 
@@ -25,8 +26,16 @@ _PICTURE_LIMIT = 1 << 28  # bytes
 class EpisodeImages:
     """A Source whose places are numbers of rows of the file."""
 
-    def __init__(self, root: Path, path: Path, key: str, episodes: Sequence[EpisodeTimes]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        path: Path,
+        key: str,
+        episodes: Sequence[EpisodeTimes],
+        opened: OpenFiles,
+    ) -> None:
         """Read the column `key` of `path`. root: the data set's folder."""
+        self._opened = opened
         self._root = root
         self._path = path
         self._key = key
@@ -82,6 +91,7 @@ class EpisodeImages:
 
     def _value(self, row: int) -> Any:
         """What the column has in a row. Raises BagError."""
+        self._opened.note(self, self.close)
         with faults_of(self._path):
             if self._file is None:
                 self._file = open_parquet(self._path)

@@ -9,6 +9,7 @@ video plus the frame's timestamp, if it is nearer than half a period.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from molmo_ground_ros.frames.cdr import RAW, ImageMessage
 from molmo_ground_ros.frames.video_file import VideoFile
 from molmo_ground_ros.recording.lerobot.times import EpisodeTimes
 from molmo_ground_ros.recording.loss import LossKind, LossLog
-from molmo_ground_ros.recording.open_videos import OpenVideos
+from molmo_ground_ros.recording.open_files import OpenFiles, close_video
 from molmo_ground_ros.recording.source import MessageIndex, Place, UnreadTopic
 from molmo_ground_ros.types import RawImage
 
@@ -28,7 +29,7 @@ class EpisodeVideo:
     """A Source whose places are the images' times in the file, ns."""
 
     def __init__(
-        self, path: Path, episodes: Sequence[EpisodeTimes], fps: float, opened: OpenVideos
+        self, path: Path, episodes: Sequence[EpisodeTimes], fps: float, opened: OpenFiles
     ) -> None:
         """Read the episodes that lie in the video at `path`."""
         self._video = VideoFile(path, str(path))
@@ -43,8 +44,8 @@ class EpisodeVideo:
         if not self._path.is_file():
             raise BagError(str(self._path), 'the video is missing')
         try:
-            with self._opened.using(self._video):
-                listed, _ = self._video.times()
+            self._note_use()
+            listed, _ = self._video.times()
         except ImageError as err:
             raise BagError(str(self._path), str(err)) from err
         times = np.array(listed, np.int64)
@@ -66,8 +67,8 @@ class EpisodeVideo:
     def message(self, place: Place, kind: str) -> ImageMessage:
         """See Source."""
         del kind
-        with self._opened.using(self._video):
-            pixels = self._video.image(place)
+        self._note_use()
+        pixels = self._video.image(place)
         height, width = pixels.shape[:2]
         image = RawImage(width, height, 'rgb8', 3 * width, pixels.reshape(-1))
         # The stamp is that of the data file's row, which the timeline has.
@@ -80,6 +81,9 @@ class EpisodeVideo:
     def close(self) -> None:
         """Close the file."""
         self._video.close()
+
+    def _note_use(self) -> None:
+        self._opened.note(self, partial(close_video, self._video))
 
 
 def nearest_times(
