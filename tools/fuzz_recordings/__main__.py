@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from tools.fuzz_recordings.samples import write_samples
 
 _CASES_OF_A_CHILD = 2000
 _SAVE_SECONDS = 20.0
+# Allocators that keep address space for later would reach the limit without taking memory.
+_ALLOCATORS = {'MALLOC_ARENA_MAX': '2', 'ARROW_DEFAULT_MEMORY_POOL': 'system'}
 
 
 def main() -> int:
@@ -52,7 +55,8 @@ def _run_child(figures: Figures, end: int, folder: Path, options: argparse.Names
     command = [sys.executable, '-m', 'tools.fuzz_recordings', *arguments, '--only', options.only]
     state: Path | None = options.state
     started, saved_s = -1, time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, **_ALLOCATORS}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         for line in process.stdout or ():
             said = json.loads(line)
             started = said.get('start', started)
