@@ -88,7 +88,9 @@ class SourceFiles:
         try:
             stated = metadata.read(folder)
         except FileNotFoundError:
-            loss.add(LossKind.NO_METADATA)
+            # Folders of ROS 1 bags and of videos have none.
+            if any(_kind(path) in (_MCAP, _SQLITE) for path in present):
+                loss.add(LossKind.NO_METADATA)
         except ValueError as err:
             loss.add(LossKind.BAD_METADATA, detail=str(err))
         else:

@@ -104,3 +104,9 @@ def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / 'a.mcap.zstd').write_bytes(b'')
     with pytest.raises(MissingPackage, match=r'molmo_ground_ros\[bag\]'):
         open_recording(tmp_path / 'a.mcap.zstd')
+
+
+@pytest.mark.parametrize(('name', 'lost'), [('rosbag1', 0), ('video_mp4', 0), ('mcap_crc', 1)])
+def test_only_a_folder_of_rosbag2_lacks_metadata(name, lost, samples) -> None:
+    with open_recording(samples[name], '' if name == 'video_mp4' else bags.TOPIC) as recording:
+        assert [loss.kind for loss in recording.loss] == [LossKind.NO_METADATA] * lost

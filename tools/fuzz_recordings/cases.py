@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from molmo_ground_ros.errors import BagError, NoFrames
-from molmo_ground_ros.recording import Loss, open_cameras
+from molmo_ground_ros.recording import Loss, LossKind, open_cameras
 from tools.fuzz_recordings.bags import PICTURES
 from tools.fuzz_recordings.damage import DAMAGES, flip
 
 _METADATA = 'metadata.yaml'
+# These tell nothing of pictures.
+_OF_METADATA = (LossKind.NO_METADATA, LossKind.BAD_METADATA)
 # Most videos do not say how many pictures they have, and a lost line of a text is no picture lost.
 _SILENT = ('video', 'pictures', 'lerobot')
 
@@ -110,5 +112,6 @@ def verdict(outcome: Outcome, sample: str = '') -> str:
     """The fault of an outcome; '' if it has none."""
     if sample.startswith(_SILENT):
         return ''
-    silent = outcome.images < PICTURES and not outcome.losses and not outcome.error
+    told = outcome.error or any(loss.kind not in _OF_METADATA for loss in outcome.losses)
+    silent = outcome.images < PICTURES and not told
     return 'pictures are missing and no loss is told' if silent else ''
