@@ -235,8 +235,7 @@ class Session:
         restarts = self._restarts()
         if restarts.going_on:
             raise ModelLoading(self._settings.model, restarts.reason)
-        stuck = self._stuck()
-        if stuck is not None:
+        if (stuck := self._stuck()) is not None:
             raise stuck
         # Standing questions take no place in the queue.
         open_jobs = len(self._queue) + (self._running is not None and self._pass is None)
@@ -307,8 +306,7 @@ class Session:
             self._finish(job, reason)
 
     def _serve(self) -> None:
-        backend = self._load_backend()
-        if backend is None:
+        if (backend := self._load_backend()) is None:
             return
         self._backend = backend
         grounder = Grounder(
