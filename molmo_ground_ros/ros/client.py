@@ -273,6 +273,21 @@ class GroundClient:
         handle = self._waited(accepted, APPEAR_S, withdrawn=self._is_over)
         if not handle.accepted:
             raise QuestionFailed(ErrorCode.BUSY, 'the goal was rejected')
+        limit_s = GRACE_S + (timeout_s or LONGEST_S)
+        try:
+            ended = self._in_executor(handle.get_result_async)
+            tell = self._teller(progress, on_progress)
+            return self._waited(ended, limit_s, self._withdrawn(stop), tell).result
+        except BaseException:
+            # A context that Ctrl-C has shut down sends nothing any more.
+            with contextlib.suppress(RuntimeError):
+                handle.cancel_goal_async()
+            raise
+
+    def _teller(
+        self, progress: queue.SimpleQueue[Any], on_progress: OnProgress | None
+    ) -> Callable[[], None]:
+        """Tells of the progress that came, and raises NodeMissing where the node has gone."""
         seen_s = time.monotonic()
 
         def tell() -> None:
@@ -285,15 +300,7 @@ class GroundClient:
                 feedback = progress.get().feedback
                 on_progress(feedback.stage, feedback.tokens)
 
-        limit_s = GRACE_S + (timeout_s or LONGEST_S)
-        try:
-            ended = self._in_executor(handle.get_result_async)
-            return self._waited(ended, limit_s, self._withdrawn(stop), tell).result
-        except BaseException:
-            # A context that Ctrl-C has shut down sends nothing any more.
-            with contextlib.suppress(RuntimeError):
-                handle.cancel_goal_async()
-            raise
+        return tell
 
     def _in_executor(self, send: Callable[..., Any], *arguments: Any) -> Any:
         """The future of a request of the action that the executor's thread sends.
