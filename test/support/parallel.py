@@ -22,6 +22,7 @@ SHARED = {
         'test/packaging/test_setup.py',
         'test/ros',
         'test/tools/test_node_faults.py',
+        'test/tools/test_planners.py',
         'test/tools/test_soak.py',
     ),
     'exported graphs': tuple(
