@@ -139,6 +139,28 @@ def test_a_picture_keeps_its_colours():
     assert max(blue, green) < 10
 
 
+def test_frames_can_go_without_loss():
+    with ChatServer(COMPLETE, COMPLETE) as server:
+        ask(backend_of(server, '?frames=png'))
+        ask(backend_of(server, '?frames=png&kind=transformers'))
+    vllm, transformers = (
+        request['messages'][0]['content'][0]['video_url']['url'] for request in server.requests
+    )
+    assert all(head.startswith('data:image/png;base64,') for head in transformers)
+    # vLLM's only name for a video of single pictures; it looks at their first bytes.
+    assert vllm.startswith('data:video/jpeg;base64,')
+    for texts in (vllm.split(',')[1:], [text.split(',')[1] for text in transformers]):
+        for text, frame in zip(texts, CLIP.frames, strict=True):
+            np.testing.assert_array_equal(picture_of(text)[..., ::-1], frame.image)
+
+
+def test_the_token_that_ends_an_answer_is_no_token_of_it():
+    last = chunk('', 'stop', [('<|im_end|>', -0.1)])
+    with ChatServer(says(chunk('Two', None, [('Two', -0.5)]), last)) as server:
+        (answer,) = ask(backend_of(server))
+    assert answer.tokens == (Token('Two', -0.5),)
+
+
 @pytest.mark.parametrize('word', ['<|im_end|>', '<|video|>', '<im_patch>'])
 def test_a_special_token_in_a_question_is_refused(word):
     with ChatServer() as server, pytest.raises(BackendError, match=re.escape(word)):
@@ -256,7 +278,7 @@ def test_waiting_to_try_again_can_be_given_up():
     ('script', 'message'),
     [
         pytest.param(refuses(500, 'Internal Server Error'), 'answers 500: Internal S', id='500'),
-        pytest.param(refuses(404, '{"detail": "Not Found"}'), 'answers 404: Not Found', id='404'),
+        pytest.param(refuses(404, '{"detail": "Not Found"}'), 'answers 404: Not Found; ', id='404'),
         pytest.param(refuses(307, '', Location='http://elsewhere/'), 'answers 307', id='moved'),
         pytest.param(refuses(400, 'x' * 5000), r'answers 400: x{300} \.\.\.$', id='long words'),
         pytest.param(says('{"error": "out of memory"}'), 'an error: out of memory', id='error'),
@@ -299,6 +321,50 @@ def test_what_goes_wrong_is_an_error_in_the_servers_words_and_the_next_question_
             ask(backend)
         assert ask(backend)[0].text == 'Two.'
         assert len(server.requests) == 2  # what had begun is not sent twice
+
+
+@pytest.mark.parametrize(
+    ('status', 'words', 'way_out'),
+    [
+        pytest.param(
+            400,
+            'Per-request media_io_kwargs are disabled by default because they can change '
+            'multimodal media loading resource usage.',
+            'start vLLM with --trust-request-mm-kwargs',
+            id='kwargs',
+        ),
+        pytest.param(
+            400,
+            'The decoder prompt (length 9000) is longer than the maximum model length of 4096.',
+            'ask about a shorter window',
+            id='too long',
+        ),
+        pytest.param(
+            404, 'The model `m` does not exist.', "the server's own name of the model", id='model'
+        ),
+        pytest.param(404, 'Not Found', r'most often ends with /v1', id='path'),
+        pytest.param(413, '<html>', 'client_max_body_size', id='proxy'),
+        pytest.param(
+            400, 'At most 0 video(s) may be provided in one prompt.', 'limit-mm', id='no video'
+        ),
+    ],
+)
+def test_an_error_says_what_to_do_about_it(status, words, way_out):
+    match = f'answers {status}: .*; .*{way_out}'
+    with (
+        ChatServer(refuses(status, words)) as server,
+        pytest.raises(BackendError, match=match) as caught,
+    ):
+        ask(backend_of(server))
+    assert words in str(caught.value)
+
+
+def test_an_error_nobody_knows_is_told_in_the_servers_words():
+    with (
+        ChatServer(refuses(418, 'I am a teapot')) as server,
+        pytest.raises(BackendError, match=r'answers 418: I am a teapot$'),
+    ):
+        ask(backend_of(server))
 
 
 def test_done_ends_an_answer_without_a_reason():
@@ -451,6 +517,7 @@ def test_an_address_is_read():
         ('http://lab/v1?between=0#m', "between '0' is not a time"),
         ('http://lab/v1?retries=-1#m', "retries '-1' is not a whole number"),
         ('http://lab/v1?kind=sglang#m', "kind 'sglang' is not one of"),
+        ('http://lab/v1?frames=webp#m', "frames 'webp' is not one of"),
         ('http://lab/v1?ca=/a.pem#m', 'a CA file is for https'),
         ('https://lab/v1?ca=/no/such.pem#m', "CA file '/no/such.pem'"),
     ],

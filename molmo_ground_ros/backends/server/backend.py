@@ -3,7 +3,7 @@
 """The backend `server`: sends questions to a server, and reads the answers as they are generated.
 
 A request is sent again only while the server has not begun to work on it. Tested with `transformers
-serve` 5.23 and the tabletop model. What concerns vLLM is written from its source and was not run.
+serve` 5.23, and with vLLM 0.32 on a CPU (docs/server.md), both with the tabletop model.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from molmo_ground_ros.backends.base import (
     Token,
 )
 from molmo_ground_ros.backends.features import Fingerprints
+from molmo_ground_ros.backends.server.advice import advised
 from molmo_ground_ros.backends.server.endpoint import KEY_VARIABLE, Endpoint, read_key
 from molmo_ground_ros.backends.server.events import (
     BadEvent,
@@ -34,7 +35,7 @@ from molmo_ground_ros.backends.server.events import (
     read_chunk,
 )
 from molmo_ground_ros.backends.server.exchange import FAILURES, Exchange, Start
-from molmo_ground_ros.backends.server.request import Jpeg, body, encode
+from molmo_ground_ros.backends.server.request import EncodedFrame, body, encode
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
@@ -78,9 +79,13 @@ class _PartialAnswer:
         self.finish = piece.finish or self.finish
 
     def generation(self, *, stopped: bool) -> Generation:
+        tokens = self.tokens if self.has_logprobs else ()
+        # vLLM reports the token that ends the answer too, with no text of its own.
+        while tokens and not tokens[-1].text:
+            tokens = tokens[:-1]
         return Generation(
             text=self.text,
-            tokens=self.tokens if self.has_logprobs else (),
+            tokens=tokens,
             truncated=not stopped and self.finish == 'length',
             stopped=stopped,
         )
@@ -101,7 +106,7 @@ class ServerBackend:
         if self._key and self._tls is None:
             _log.warning('%s goes unencrypted to %s', KEY_VARIABLE, self._endpoint.address)
         self._fingerprints = Fingerprints()
-        self._jpegs: LruCache[bytes, Jpeg] = LruCache(settings.savings.feature_bytes)
+        self._written: LruCache[bytes, EncodedFrame] = LruCache(settings.savings.feature_bytes)
 
     def generate(
         self,
@@ -113,7 +118,8 @@ class ServerBackend:
         """Send each prompt in turn. While it waits, `on_text` is called every POLL_S.
 
         Raises BackendError for an empty clip, and for a server that cannot be reached, refuses,
-        stalls or breaks off; the message quotes the server. A later call is not affected.
+        stalls or breaks off; the message quotes the server and says what to do. A later call is
+        not affected.
         """
         if not clip.frames:
             raise BackendError(f"the clip of camera '{clip.camera}' holds no frames")
@@ -128,20 +134,20 @@ class ServerBackend:
         ]
 
     def prepare(self, camera: str, frame: Frame) -> None:  # noqa: ARG002
-        """Encode a frame as JPEG, so that a later question need not."""
+        """Write a frame as an image file, so that a later question need not."""
         self._encoded(frame)
 
     def close(self) -> None:
         """Drop the encoded images. No connection is open between questions."""
-        self._jpegs.clear()
+        self._written.clear()
 
-    def _encoded(self, frame: Frame) -> Jpeg:
+    def _encoded(self, frame: Frame) -> EncodedFrame:
         key = self._fingerprints.of(frame.image)
-        jpeg = self._jpegs.get(key)
-        if jpeg is None:
-            jpeg = encode(frame.image)
-            self._jpegs.put(key, jpeg)
-        return jpeg
+        written = self._written.get(key)
+        if written is None:
+            written = encode(frame.image, self._endpoint.frames)
+            self._written.put(key, written)
+        return written
 
     def _ask(self, request: bytes, on_text: Callable[[str], bool]) -> Generation:
         """Send one question, and again as long as the server has not begun to work on it."""
@@ -211,7 +217,7 @@ class ServerBackend:
 
     def _check(self, head: Start) -> None:
         """Raise BackendError or _RequestNotStarted unless an answer's stream follows this head."""
-        words = error_text(head.words)
+        words = advised(error_text(head.words), head.status)
         if head.status in BUSY:
             message = self._message(f'is busy ({head.status}): {words}')
             raise _RequestNotStarted(message, head.retry_after)

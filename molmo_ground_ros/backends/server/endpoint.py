@@ -21,11 +21,14 @@ from molmo_ground_ros.errors import BadModel, BadSetting, listed, without_secret
 
 KEY_VARIABLE = 'MOLMO_GROUND_SERVER_KEY'
 KINDS = ('vllm', 'transformers')
+FRAMES = ('jpeg', 'png')
 FORM = "not of the form 'http(s)://host:port/v1#model-name'"
 LONGEST_S = 86_400.0
 RETRIES, MOST_RETRIES = 4, 20
 _TIMES = {'connect': 'connect_s', 'first': 'first_s', 'between': 'between_s'}
-_OPTIONS = ('ca', 'kind', 'retries', *_TIMES)
+# The first is the default.
+_CHOICES = {'frames': FRAMES, 'kind': KINDS}
+_OPTIONS = ('ca', 'retries', *_CHOICES, *_TIMES)
 # The characters that a header may hold.
 _KEY = re.compile(r'[!-~]+')
 
@@ -41,6 +44,7 @@ class Endpoint:
 
     secure: TLS. path: what precedes /chat/completions, without a slash at its end.
     model: the model's name on the server. kind: how the server takes a video, one of KINDS.
+    frames: how frames are written, one of FRAMES.
     ca: a PEM file with the authorities to trust; '' trusts those of the system.
     first_s: the longest time to the first token: the server's queue, the upload and the prefill.
     between_s: the longest time from one token to the next.
@@ -53,6 +57,7 @@ class Endpoint:
     path: str
     model: str
     kind: str = 'vllm'
+    frames: str = 'jpeg'
     ca: str = ''
     connect_s: float = 10.0
     first_s: float = 300.0
@@ -126,9 +131,6 @@ def _options(query: str) -> list[tuple[str, str]]:
 def _endpoint(parts: SplitResult, port: int | None, options: dict[str, str]) -> Endpoint:
     """Raises ValueError for an option out of range."""
     secure = parts.scheme == 'https'
-    kind = options.get('kind', 'vllm')
-    if kind not in KINDS:
-        raise ValueError(f"kind '{kind}' is not one of {listed(KINDS)}")
     ca = options.get('ca', '')
     if ca and not secure:
         raise ValueError('a CA file is for https')
@@ -142,11 +144,19 @@ def _endpoint(parts: SplitResult, port: int | None, options: dict[str, str]) -> 
         port=port or (443 if secure else 80),
         path=parts.path.rstrip('/'),
         model=parts.fragment,
-        kind=kind,
+        kind=_choice('kind', options),
+        frames=_choice('frames', options),
         ca=ca,
         retries=int(retries),
         **times,
     )
+
+
+def _choice(name: str, options: dict[str, str]) -> str:
+    choice = options.get(name, _CHOICES[name][0])
+    if choice not in _CHOICES[name]:
+        raise ValueError(f"{name} '{choice}' is not one of {listed(_CHOICES[name])}")
+    return choice
 
 
 def _seconds(name: str, text: str) -> float:

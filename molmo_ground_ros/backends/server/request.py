@@ -5,7 +5,8 @@
 The model must be shown exactly the clip's frames and time labels. So the request forbids the server
 to sample frames, and states the index of each. Both kinds of server compute a label as index / fps.
 
-vllm: a `video/jpeg` of base64 images joined by commas, and the labels in `media_io_kwargs`.
+vllm: a `video/jpeg` of base64 images joined by commas, and the labels in `media_io_kwargs`. The
+images may be PNG files all the same: vLLM looks at their first bytes (0.32, ImageMediaIO).
 Source: vllm-project/vllm 055e47c, VideoMediaIO.load_base64; 030ea52, models/molmo2.py
 _get_video_second_idx. `frames_indices` is read since pull request 40133 (2026-04). An older server
 counts 0, 1, 2 ..., which gives the same for labels that are evenly spaced from zero.
@@ -38,11 +39,20 @@ _TENTHS = 10
 _SPECIAL = re.compile(r'<\|\w+\|>|' + '|'.join(map(re.escape, VISUAL)))
 
 
+# By the name of a format: the end of its file names, and how OpenCV is to write it: PNG with
+# the fastest compression.
+_FORMATS = {
+    'jpeg': ('.jpg', [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]),
+    'png': ('.png', [cv2.IMWRITE_PNG_COMPRESSION, 1]),
+}
+
+
 @dataclass(frozen=True, slots=True)
-class Jpeg:
-    """An image as the base64 text of a JPEG file."""
+class EncodedFrame:
+    """A frame as the base64 text of an image file."""
 
     text: str
+    kind: str  # one of endpoint.FRAMES
 
     @property
     def nbytes(self) -> int:
@@ -50,16 +60,22 @@ class Jpeg:
         return len(self.text)
 
 
-def encode(image: NDArray[np.uint8]) -> Jpeg:
-    """Encode an image, (H, W, 3) RGB, as JPEG. Raises BackendError where OpenCV cannot."""
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+def encode(image: NDArray[np.uint8], kind: str = 'jpeg') -> EncodedFrame:
+    """Write an image, (H, W, 3) RGB, as a JPEG or PNG file. Raises BackendError if OpenCV cannot.
+
+    kind: one of endpoint.FRAMES.
+    """
+    ending, settings = _FORMATS[kind]
+    failure = f'cannot write an image of shape {image.shape} as {kind}'
     try:
-        ok, data = cv2.imencode('.jpg', image[..., ::-1], quality)
+        ok, data = cv2.imencode(ending, image[..., ::-1], settings)
     except cv2.error as err:
-        raise BackendError(f'cannot write an image of shape {image.shape} as JPEG: {err}') from err
+        raise BackendError(
+            f'cannot write an image of shape {image.shape} as {kind}: {err}'
+        ) from err
     if not ok:
-        raise BackendError(f'cannot write an image of shape {image.shape} as JPEG')
-    return Jpeg(base64.b64encode(data.tobytes()).decode('ascii'))
+        raise BackendError(failure)
+    return EncodedFrame(base64.b64encode(data.tobytes()).decode('ascii'), kind)
 
 
 def timing(seconds: Sequence[float]) -> tuple[float, list[int]]:
@@ -74,7 +90,7 @@ def timing(seconds: Sequence[float]) -> tuple[float, list[int]]:
 
 def body(
     endpoint: Endpoint,
-    images: Sequence[Jpeg],
+    images: Sequence[EncodedFrame],
     seconds: Sequence[float],
     question: str,
     max_new_tokens: int,
@@ -106,16 +122,16 @@ def body(
     return json.dumps(request).encode()
 
 
-def _vllm(images: Sequence[Jpeg], clock: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _vllm(images: Sequence[EncodedFrame], clock: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     video = 'data:video/jpeg;base64,' + ','.join(image.text for image in images)
     reading = {**clock, 'num_frames': len(images), 'do_sample_frames': False}
     return video, {'media_io_kwargs': {'video': reading}}
 
 
 def _transformers(
-    images: Sequence[Jpeg], clock: dict[str, Any]
+    images: Sequence[EncodedFrame], clock: dict[str, Any]
 ) -> tuple[list[str], dict[str, Any]]:
-    video = [f'data:image/jpeg;base64,{image.text}' for image in images]
+    video = [f'data:image/{image.kind};base64,{image.text}' for image in images]
     # Its own num_frames of 32 would ask for sampling.
     reading = {'num_frames': None, 'do_sample_frames': False, 'video_metadata': [clock]}
     return video, {'chat_template_kwargs': reading}
