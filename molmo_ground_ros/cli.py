@@ -12,7 +12,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from molmo_ground_ros.commands import COMMANDS
+from molmo_ground_ros.commands import COMMANDS, module_of
 from molmo_ground_ros.commands.exit_codes import EXPECTED, exit_code
 from molmo_ground_ros.commands.settings import with_hyphens
 
@@ -45,7 +45,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=f'{text.capitalize()}.')
         if name in words[:1]:
-            module = importlib.import_module(f'molmo_ground_ros.commands.{name}')
+            module = importlib.import_module(module_of(name))
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser

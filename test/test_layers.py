@@ -59,7 +59,7 @@ ROOMS: Mapping[str, Room] = {
     'language': Room((), 'grammar prompts'),
     'backends': Room(
         ('storage', 'frames'),
-        public='base checkpoint host segmenter'
+        public='base checkpoint host layouts segmenter'
         ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/memory molmo2/weights'
         ' molmo2/trt/plans server/endpoint',
         private='features hf molmo2 own_process pixels prompt_ids registry replay sam2 server'
@@ -103,7 +103,8 @@ ROOMS: Mapping[str, Room] = {
         public='',
         private='agents analyze build calibrate checks convert doctor episodes estimate evaluate'
         ' exit_codes export find index loading mcp positions probes progress questions settings'
-        ' evaluate_arguments evaluate_rows',
+        ' evaluate_arguments evaluate_rows'
+        ' convert_checkpoint',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),

@@ -28,6 +28,7 @@ COMMANDS = {
     'build': 'write the graphs or engines that a backend runs',
     'calibrate': 'make scores probabilities, from answers that somebody has judged',
     'convert': 'turn masks or boxes into pointing and tracking data for Molmo2',
+    'convert-checkpoint': "write a checkpoint as vLLM and Ai2's code read it, or back",
     'doctor': 'say what this machine can run, and what is missing',
     'evaluate': 'measure what models say on a data set',
     'export': 'turn answers that a person looked at into training data for Molmo2',
@@ -35,3 +36,8 @@ COMMANDS = {
     'index': 'keep the answers to questions about all recordings below a folder',
     'mcp': 'serve a running node and recordings to agents, by the Model Context Protocol',
 }
+
+
+def module_of(command: str) -> str:
+    """The module of one of COMMANDS, in which an underscore stands for a hyphen."""
+    return f'{__name__}.{command.replace("-", "_")}'

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from molmo_ground_ros import cli, config
-from molmo_ground_ros.commands import COMMANDS
+from molmo_ground_ros.commands import COMMANDS, module_of
 from molmo_ground_ros.commands.settings import add_settings, with_hyphens
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize('command', COMMANDS)
 def test_no_option_is_spelled_with_an_underscore(command: str) -> None:
     parser = argparse.ArgumentParser()
-    importlib.import_module(f'molmo_ground_ros.commands.{command}').add_arguments(parser)
+    importlib.import_module(module_of(command)).add_arguments(parser)
     assert '--' in parser.format_help()
     assert not re.findall(r'--\w*_\w*', parser.format_help())
 
