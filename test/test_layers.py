@@ -61,7 +61,7 @@ ROOMS: Mapping[str, Room] = {
         ('storage', 'frames'),
         public='base checkpoint host layouts segmenter'
         ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/memory molmo2/weights'
-        ' molmo2/trt/plans server/endpoint',
+        ' molmo2/trt/plans server/deviations server/endpoint server/probe',
         private='features hf molmo2 own_process pixels prompt_ids registry replay sam2 server'
         ' text_stream weights',
     ),
@@ -104,7 +104,8 @@ ROOMS: Mapping[str, Room] = {
         private='agents analyze build calibrate checks convert doctor episodes estimate evaluate'
         ' exit_codes export find index loading mcp positions probes progress questions settings'
         ' evaluate_arguments evaluate_rows'
-        ' convert_checkpoint',
+        ' convert_checkpoint'
+        ' server_checks',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),

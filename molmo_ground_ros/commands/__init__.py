@@ -17,6 +17,7 @@ The file of a command is imported only when that command is chosen. Other files 
     progress    shows how far a command has come
     estimate    guesses the time and the disk space that a build takes
     checks      the checks of `doctor`
+    server_checks  the checks of `doctor --server`
     agents      what `mcp` serves
     probes      programs that these checks run in another process
 """

@@ -29,6 +29,11 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.server.scripts.pop(0)(self)
 
+    def do_GET(self):
+        self.close_connection = True
+        page = self.server.pages.get(self.path)
+        self.refuse(200, json.dumps(page)) if page is not None else self.refuse(404, 'Not Found')
+
     def log_message(self, *_):
         pass
 
@@ -70,6 +75,7 @@ class ChatServer(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.pages: dict[str, Any] = {}  # by path: what a GET is answered with
         self.failed: list[str] = []  # connections that ended in an error of TLS
         self._scheme = 'https' if certificate else 'http'
         if certificate:

@@ -132,7 +132,9 @@ def copy_files(
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file as transformers does."""
-    path.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + '\n', encoding='utf-8')
+    path.write_text(
+        json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + '\n', encoding='utf-8'
+    )
 
 
 def _copied(folder: Path) -> Iterator[Path]:

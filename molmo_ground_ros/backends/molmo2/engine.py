@@ -99,6 +99,11 @@ class EngineBackend:
         )
 
     @property
+    def parts(self) -> tuple[Checkpoint, Runtime]:
+        """The checkpoint and its runtime, for checks that read logits."""
+        return self._checkpoint, self._runtime
+
+    @property
     def counts(self) -> Counts:
         """Work done since the start."""
         return self._generator.counts

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Sends one POST and reads the reply in a thread, so that the caller can stop waiting at any time.
+"""Sends one request and reads the reply in a thread: the caller can stop waiting at any time.
 
 It uses http.client because the core of the package needs only numpy and OpenCV, because one request
 at a time needs neither a pool of connections nor HTTP/2, and because no HTTP library would call
@@ -52,8 +52,12 @@ class Exchange:
         tls: ssl.SSLContext | None,
         headers: Mapping[str, str],
         body: bytes,
+        path: str = '',
     ) -> None:
-        """Start the thread that sends the request and reads the reply."""
+        """Start the thread that sends the request and reads the reply.
+
+        path: '' is that of the chat. Without a body the request is a GET.
+        """
         self._received: queue.SimpleQueue[Start | bytes | Exception] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None  # guarded by _lock
@@ -66,7 +70,7 @@ class Exchange:
             if tls is None
             else http.client.HTTPSConnection(*where, timeout=endpoint.connect_s, context=tls)
         )
-        path = f'{endpoint.path}/chat/completions'
+        path = path or f'{endpoint.path}/chat/completions'
         threading.Thread(
             target=self._run,
             args=(connection, path, dict(headers), body),
@@ -105,7 +109,7 @@ class Exchange:
             with contextlib.closing(connection):
                 connection.connect()
                 if self._opened(connection.sock):
-                    connection.request('POST', path, body, headers)
+                    connection.request('POST' if body else 'GET', path, body, headers)
                     with connection.getresponse() as response:
                         self._read(response)
         except FAILURES as err:
