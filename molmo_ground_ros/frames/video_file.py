@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.errors import ImageError, MissingPackage
-from molmo_ground_ros.frames.video_frame import errors, pixels
+from molmo_ground_ros.frames.video_frame import errors, pixels, threads_of
 
 if TYPE_CHECKING:
     import av
@@ -168,7 +168,8 @@ class VideoFile:
             raise ImageError('it cannot be read: there is no video in it')
         if stream.codec_context is None:
             raise ImageError('there is no decoder for its video here')
-        stream.thread_type, stream.codec_context.thread_count = 'AUTO', _THREADS
+        stream.thread_type = 'AUTO'
+        stream.codec_context.thread_count = threads_of(stream.codec_context.name, _THREADS)
         self._stream = stream
         self._has_pts = container.format.name != 'avi'
         self._is_in_order = self._has_pts or not stream.codec_context.has_b_frames

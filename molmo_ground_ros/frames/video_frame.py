@@ -27,6 +27,15 @@ def errors() -> tuple[type[Exception], ...]:
     return ImageError, av.FFmpegError, ValueError, OverflowError, MemoryError
 
 
+def threads_of(codec: str, most: int) -> int:
+    """How many threads may decode a codec.
+
+    With damaged references the threads of FFmpeg's decoder of H.265 wait for each other forever
+    (FFmpeg in PyAV 18.1; test/recording/cases/h265-that-hangs-threads.mov).
+    """
+    return 1 if codec == 'hevc' else most
+
+
 def pixels(frame: VideoFrame) -> NDArray[np.uint8]:
     """(H, W, 3) RGB. Raises what `errors` names.
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from molmo_ground_ros.errors import ImageError, MissingPackage
-from molmo_ground_ros.frames.video_frame import errors
+from molmo_ground_ros.frames.video_frame import errors, threads_of
 from molmo_ground_ros.types import CompressedImage, EncodedImage
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class PacketDecoder:
             context: Any = av.CodecContext.create(codec, 'r')
         except errors() as err:
             raise ImageError(f'there is no decoder {codec} here') from err
-        context.thread_type, context.thread_count = 'AUTO', threads
+        context.thread_type, context.thread_count = 'AUTO', threads_of(codec, threads)
         self._context: VideoCodecContext = context
         self._is_drained = False
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +126,14 @@ def test_hole_in_a_chunk_head_costs_that_chunk_alone() -> None:
         # All but one of three chunks of two: a picture behind the hole is readable as well.
         assert len(recording.stamps) == 5
         assert LossKind.BAD_RECORD in {loss.kind for loss in recording.loss}
+
+
+def test_damaged_h265_hangs_no_thread() -> None:
+    """In a process of its own: what waits inside FFmpeg cannot be interrupted."""
+    program = (
+        'import sys; from molmo_ground_ros.recording import open_recording\n'
+        'with open_recording(sys.argv[1]) as recording: print(len(list(recording.messages())))'
+    )
+    command = [sys.executable, '-c', program, str(CASES / 'h265-that-hangs-threads.mov')]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    assert int(done.stdout) > 0
