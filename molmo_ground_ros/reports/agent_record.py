@@ -136,7 +136,11 @@ def answer_of_recording(
 
 
 def point_entry(point: Point, zero_ns: int) -> Record:
-    """A point: stamp, seconds after `zero_ns`, pixel, score (null if unknown), place in metres."""
+    """A point: stamp, seconds after `zero_ns`, pixel, place in metres.
+
+    The score is the model's own, the probability the share of points with such a score that are
+    right; each is null if unknown. A node gives the probability as the score where it knows one.
+    """
     position, place, why = point.position, None, 'the camera has no depth'
     if position is not None and position.status is PositionStatus.OK:
         metres = {'x': position.x, 'y': position.y, 'z': position.z, 'spread': position.spread_m}
@@ -149,10 +153,15 @@ def point_entry(point: Point, zero_ns: int) -> Record:
         'stamp': stamp_text(point.stamp_ns),
         'seconds': round((point.stamp_ns - zero_ns) / 1e9, 3),
         'pixel': {'x': round(point.x, 2), 'y': round(point.y, 2)},
-        'score': None if math.isnan(point.score) else round(point.score, 4),
+        'score': _share(point.score),
+        'probability': _share(point.probability),
         'metres': place,
         **({'no_metres': why} if why else {}),
     }
+
+
+def _share(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
 
 
 def _head(text: str, task: Task, camera: str, span_ns: tuple[int, int]) -> Record:

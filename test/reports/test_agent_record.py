@@ -64,6 +64,9 @@ def test_point_says_where_how_sure_and_why_there_is_no_place():
     plain = point_entry(Point(FIRST_NS, 2, 1.005, 2.5), FIRST_NS - 500_000_000)
     assert (plain['seconds'], plain['score'], plain['metres']) == (0.5, None, None)
     assert plain['pixel'] == {'x': 1.0, 'y': 2.5}
+    assert plain['probability'] is None
+    calibrated = Point(FIRST_NS, 2, 1, 2, 0.5, probability=0.75)
+    assert point_entry(calibrated, 0)['probability'] == 0.75
     assert plain['no_metres'] == 'the camera has no depth'
     missing = Point(FIRST_NS, 2, 1, 2, 0.5, position=Position(PositionStatus.NO_DEPTH))
     assert point_entry(missing, 0)['no_metres'] == 'no depth'
