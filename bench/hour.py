@@ -17,11 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bench.child import memory_mb
 from bench.encoded import PRESET, h264
@@ -42,13 +40,14 @@ from molmo_ground_ros.reports.page import write_page
 from molmo_ground_ros.reports.table import write_csv
 from molmo_ground_ros.reports.video import write_video
 from molmo_ground_ros.types import Clip, Frame, Query
+from tools.loop_bags import write_loop
 
 RATE_HZ = 30
 KINDS = ('jpeg', 'h264')
 _INTERVAL = 10 * RATE_HZ  # images from keyframe to keyframe
 _DECODED = 3000  # frames that decoding all of them is measured on
 _EVERY = 20  # frames of a clip between two events
-_QUESTIONS = tuple(
+QUESTIONS = tuple(
     question_of(Query(words))
     for words in ('How many times was the red block grasped?', 'Track the red block.')
 )
@@ -111,7 +110,7 @@ def _record(kind: str, options: argparse.Namespace) -> dict[str, Any]:
         measured = {}
         for minutes in (options.minutes, 1.0):
             path = Path(scratch, f'{minutes:g}.mcap')
-            _write(path, _messages(kind, encoded, minutes), options.zstd)
+            write_loop(path, encoded, 60 * minutes, RATE_HZ, image_format=kind, zstd=options.zstd)
             measured[minutes] = _child(path)
             path.unlink()
     record = {
@@ -160,41 +159,6 @@ def _encoded(kind: str, preset: str) -> list[bytes]:
     )
 
 
-def _messages(kind: str, encoded: Sequence[bytes], minutes: float) -> Iterator[tuple[int, bytes]]:
-    """(log time, message) of a camera, with header stamps 5 ms before."""
-    types = _types()
-    message_type = types.types['sensor_msgs/msg/CompressedImage']
-    time_, header = types.types['builtin_interfaces/msg/Time'], types.types['std_msgs/msg/Header']
-    for i in range(round(minutes * 60 * RATE_HZ)):
-        stamp = 1_700_000_000 * 10**9 + i * 10**9 // RATE_HZ
-        message = message_type(
-            header=header(time_(stamp // 10**9, stamp % 10**9), 'camera'),
-            format=kind,
-            data=np.frombuffer(encoded[i % len(encoded)], np.uint8),
-        )
-        yield stamp + 5_000_000, bytes(types.serialize_cdr(message, message_type.__msgtype__))
-
-
-def _types() -> Any:
-    from rosbags.typesys import Stores, get_typestore
-
-    return get_typestore(Stores.ROS2_JAZZY)
-
-
-def _write(path: Path, messages: Iterable[tuple[int, bytes]], zstd: bool) -> None:
-    """One MCAP file."""
-    from mcap.writer import CompressionType, Writer
-
-    with path.open('wb') as file:
-        writer = Writer(file, compression=CompressionType.ZSTD if zstd else CompressionType.NONE)
-        writer.start(profile='ros2')
-        schema = writer.register_schema('sensor_msgs/msg/CompressedImage', 'ros2msg', b'')
-        channel = writer.register_channel('/camera/image/compressed', 'cdr', schema)
-        for at_ns, message in messages:
-            writer.add_message(channel, at_ns, message, at_ns)
-        writer.finish()
-
-
 def _child(path: Path) -> dict[str, float]:
     command = [sys.executable, '-m', 'bench.hour', '--of', str(path)]
     process = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
@@ -207,7 +171,7 @@ def _measure(path: Path) -> dict[str, float]:
     began, began_cpu = time.perf_counter(), time.process_time()
     with open_recording([path]) as recording, tempfile.TemporaryDirectory() as folder:
         recordings = {recording.topic: recording}
-        plan = windows_of.make_plan([str(path)], recordings, _QUESTIONS, {})
+        plan = windows_of.make_plan([str(path)], recordings, QUESTIONS, {})
         asker = LocalRunner(recordings, Grounder(Instant()), plan.questions)
         analysis = windows_of.analyze(plan, recordings, asker)
         out = Path(folder)

@@ -199,3 +199,17 @@ def test_the_bench_of_standing_events_counts_what_it_films():
     assert summary['grasps'] == sum(recording['grasps'].values()) > 2
     assert summary['events'] == sum(recording['events'].values())
     assert recording['passes'] == round((0.4 * 60 + 12) / 4) - 1
+
+
+def test_the_bench_of_an_index_counts_its_moments():
+    pytest.importorskip('mcap', reason='writes recordings: needs the dev requirements')
+    command = [sys.executable, '-m', 'bench.index', '--bags', '2', '--seconds', '21', '--rate', '4']
+    done = subprocess.run(
+        [*command, '--finds', '1'], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    # Three events and a track in each.
+    assert figures['find_everything_moments'] == 8
+    assert figures['find_table_moments'] == figures['find_page_moments'] == 6
+    assert all(value > 0 for value in figures.values())

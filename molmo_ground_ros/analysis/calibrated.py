@@ -36,6 +36,7 @@ def _judged(finding: Finding, calibration: Calibration) -> Finding:
     """The finding with a probability at the sightings that stand for events and tracks."""
 
     def judged(sighting: Sighting) -> Sighting:
+        """The sighting with its probability."""
         return replace(sighting, point=calibration.point(finding.question.task, sighting.point))
 
     return replace(
@@ -49,6 +50,7 @@ def _without_unsure(finding: Finding, calibration: Calibration) -> Finding:
     task = finding.question.task
 
     def unsure(sighting: Sighting) -> bool:
+        """Whether it is withheld."""
         return calibration.withholds(task, sighting.point)
 
     withheld = [

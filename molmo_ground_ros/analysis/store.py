@@ -167,8 +167,8 @@ def answer_of(entry: Mapping[str, Any]) -> Answer:
 def _points(entries: Sequence[Mapping[str, Any]]) -> tuple[Point, ...]:
     """Points; a number that is null, or that an older run did not write, is unknown."""
     names = 'score', 'probability'
-    known = [
+    values = [
         {name: value for name, value in point.items() if name not in names or value is not None}
         for point in entries
     ]
-    return tuple(Point(**point) for point in known)
+    return tuple(Point(**point) for point in values)

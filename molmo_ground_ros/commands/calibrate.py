@@ -146,8 +146,8 @@ def _figures(curve: TaskCurve) -> dict[str, Any]:
         'error_before': curve.error_before,
         'error_after': curve.error_after,
         'right_share': curve.right / curve.points,
-        'kept_share': curve.kept.share,
-        'kept_right_share': 1 - curve.kept.risk,
+        'kept_share': curve.at_threshold.share,
+        'kept_right_share': 1 - curve.at_threshold.risk,
     }
     rounded = {name: round(value, 4) for name, value in figures.items()}
     return {'method': curve.method, 'points': curve.points, **rounded}
@@ -159,7 +159,7 @@ def _print(curves: Sequence[TaskCurve], checked: Mapping[str, Checked], out: Pat
         [
             *(curve.task, curve.method, str(curve.points), f'{curve.right / curve.points:.1%}'),
             *(f'{curve.error_before:.3f}', f'{curve.error_after:.3f}'),
-            *(f'{curve.kept.share:.1%}', f'{1 - curve.kept.risk:.1%}'),
+            *(f'{curve.at_threshold.share:.1%}', f'{1 - curve.at_threshold.risk:.1%}'),
         ]
         for curve in curves
     ]

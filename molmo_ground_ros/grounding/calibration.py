@@ -65,10 +65,9 @@ class Calibration:
 
     def point(self, task: Task, point: Point) -> Point:
         """The point with its probability."""
-        known = task in self.knots
-        return replace(
-            point, probability=self.probability(task, point.score) if known else math.nan
-        )
+        has_curve = task in self.knots
+        value = self.probability(task, point.score) if has_curve else math.nan
+        return replace(point, probability=value)
 
     def withholds(self, task: Task, point: Point) -> bool:
         """Whether a point's score is below the threshold. An unknown score is not."""

@@ -310,11 +310,9 @@ class Session:
             return
         self._backend = backend
         grounder = Grounder(
-            backend,
-            answer_format=self._settings.answer_format,
-            calibration=self._calibration,
+            backend, answer_format=self._settings.answer_format, calibration=self._calibration,
             abstain=self._settings.abstain,
-        )
+        )  # fmt: skip
         if self._settings.prepare:
             self._preparer = FramePreparer(backend, self._buffers)
         while self._run_next_job(grounder):

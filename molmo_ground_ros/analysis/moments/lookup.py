@@ -142,6 +142,7 @@ def _conditions(search: Search) -> tuple[str, list[object]]:
     values: list[object] = []
 
     def require(condition: str, value: object) -> None:
+        """Add a condition with one value."""
         conditions.append(condition)
         values.append(value)
 

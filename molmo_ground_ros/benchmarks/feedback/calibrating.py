@@ -64,7 +64,7 @@ class TaskCurve:
     error_after: float  # of the probabilities
     bins: tuple[Bin, ...]  # of the probabilities
     curve: tuple[Coverage, ...]
-    kept: Coverage  # what the threshold keeps
+    at_threshold: Coverage  # what the threshold keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,24 +119,24 @@ def fit(points: Sequence[Judged], method: str, choice: ThresholdChoice) -> list[
 def check(points: Sequence[Judged], curves: Sequence[TaskCurve]) -> dict[str, Checked]:
     """How curves do on points that they were not fitted on, by task, and 'all' of them."""
     by_task = {curve.task: curve for curve in curves}
-    known = [point for point in points if point.task in by_task]
-    groups = {task: [p for p in known if p.task == task] for task in by_task}
+    fitted = [point for point in points if point.task in by_task]
+    groups = {task: [p for p in fitted if p.task == task] for task in by_task}
     return {
-        name: _check(group, by_task) for name, group in {**groups, 'all': known}.items() if group
+        name: _check(group, by_task) for name, group in {**groups, 'all': fitted}.items() if group
     }
 
 
 def _check(points: Sequence[Judged], curves: Mapping[str, TaskCurve]) -> Checked:
     right = [point.right for point in points]
     probabilities = [_probability(curves[point.task].knots, point.score) for point in points]
-    kept = [point.right for point in points if point.score >= curves[point.task].threshold]
+    sure = [point.right for point in points if point.score >= curves[point.task].threshold]
     return Checked(
         points=len(points),
         right_share=sum(right) / len(right),
         error_before=calibration_error([point.score for point in points], right),
         error_after=calibration_error(probabilities, right),
-        kept_share=len(kept) / len(points),
-        kept_right_share=sum(kept) / len(kept) if kept else math.nan,
+        kept_share=len(sure) / len(points),
+        kept_right_share=sum(sure) / len(sure) if sure else math.nan,
     )
 
 
@@ -154,19 +154,19 @@ def _fit_task(
     except BadArgument as err:
         raise BadArgument(f'points of task {task}', len(points), err.args[0]) from err
     curve = risk_coverage(scores, right)
-    kept = _chosen(curve, choice)
+    chosen = _chosen(curve, choice)
     return TaskCurve(
         task=task,
         method=name,
         points=len(points),
         right=sum(right),
         knots=knots,
-        threshold=0.0 if kept.share == 1 else kept.threshold,
+        threshold=0.0 if chosen.share == 1 else chosen.threshold,
         error_before=calibration_error(scores, right),
         error_after=calibration_error(probabilities, right),
         bins=tuple(reliability(probabilities, right)),
         curve=tuple(curve),
-        kept=kept,
+        at_threshold=chosen,
     )
 
 

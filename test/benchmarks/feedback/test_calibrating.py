@@ -60,8 +60,8 @@ def test_method_goes_by_the_number_of_points():
 )
 def test_threshold_is_chosen_on_the_curve(choice, share, risk):
     (curve,) = fit(overconfident(1, 4000), 'isotonic', choice)
-    assert curve.kept.share == pytest.approx(share, abs=0.12)
-    assert curve.kept.risk == pytest.approx(risk, abs=0.1)
+    assert curve.at_threshold.share == pytest.approx(share, abs=0.12)
+    assert curve.at_threshold.risk == pytest.approx(risk, abs=0.1)
     assert (curve.threshold == 0) == (choice.keep == 1)
 
 
