@@ -26,6 +26,7 @@ from typing import Any
 
 from bench.hour import QUESTIONS, Instant
 from bench.inputs import ROOT
+from molmo_ground_ros.analysis.moments.asking import LocalAsker
 from molmo_ground_ros.analysis.moments.database import NAME, Database
 from molmo_ground_ros.analysis.moments.indexing import Indexer
 from molmo_ground_ros.grounding.grounder import Grounder
@@ -78,7 +79,7 @@ def _index(folder: Path) -> tuple[float, float]:
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     with (
         Database(folder / NAME, writable=True) as database,
-        Indexer(database, QUESTIONS, 'instant', lambda: Grounder(Instant())) as indexer,
+        Indexer(database, QUESTIONS, 'instant', LocalAsker(lambda: Grounder(Instant()))) as indexer,
     ):
         outcomes = Counter(report.outcome for report in indexer.run(folder))
     print(dict(outcomes), file=sys.stderr)

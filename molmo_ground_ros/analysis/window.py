@@ -93,9 +93,12 @@ class LocalRunner:
 
     def ask_window(self, work: Work) -> WindowAnswers:
         """The outcome of one window."""
-        recording = self._recordings[work.camera]
-        count = len(recording.undecodable)
         began_s = time.monotonic()
+        try:
+            recording = self._recordings[work.camera]
+        except (GroundError, OSError) as err:
+            return failed(work, failure(err))
+        count = len(recording.undecodable)
         try:
             clip = recording.clip(*work.span)
         except (GroundError, OSError) as err:

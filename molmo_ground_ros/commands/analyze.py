@@ -18,12 +18,17 @@ from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.calibrated import with_probabilities
 from molmo_ground_ros.analysis.findings import Analysis, Finding, Mark
 from molmo_ground_ros.analysis.positions import with_positions
-from molmo_ground_ros.analysis.ray import cluster
 from molmo_ground_ros.analysis.ray.workers import spread
 from molmo_ground_ros.analysis.store import Store, digest
 from molmo_ground_ros.analysis.window import LocalRunner, WindowRunner
 from molmo_ground_ros.commands import episodes
-from molmo_ground_ros.commands.loading import MODEL_SETTINGS, add_model, loader_of
+from molmo_ground_ros.commands.loading import (
+    MODEL_SETTINGS,
+    add_model,
+    add_ray,
+    check_ray,
+    loader_of,
+)
 from molmo_ground_ros.commands.positions import add_positions, open_spaces
 from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
@@ -98,16 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--resume', action='store_true', help='go on from the finished windows in --out'
     )
-    parser.add_argument(
-        '--ray', default='', metavar='ADDRESS',
-        help="spread the windows over Ray: 'local' for all CPUs or GPUs of this machine, 'auto' or "
-        'host:port for a cluster that runs (docs/bags.md)',
-    )  # fmt: skip
-    parser.add_argument(
-        '--ray-workers', type=int, default=0, metavar='N',
-        help='workers on Ray, each with the model loaded. Default: one a GPU, or one for each '
-        '--threads CPUs',
-    )  # fmt: skip
+    add_ray(parser)
     episodes.add_episodes(parser)
     add_positions(parser)
     parser.add_argument(
@@ -129,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadSetting('window', arguments.window, 'must be a number of seconds')
     length_ns = round(arguments.window * 1e9)
     _check_out(arguments)
-    _check_ray(arguments)
+    check_ray(arguments)
     topics = episodes.topics_of(arguments)
     with ExitStack() as stack:
         recordings = _open(arguments.bag, topics)
@@ -165,15 +161,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f'molmo-ground: interrupted; finished windows were kept{hint}', file=sys.stderr)
         return INTERRUPTED
     return episodes.judged(analysis, arguments.expect)
-
-
-def _check_ray(arguments: argparse.Namespace) -> None:
-    number = arguments.ray_workers
-    if number < 0 or (number and not arguments.ray):
-        why = 'below zero' if arguments.ray else 'there are none without --ray'
-        raise BadSetting('ray-workers', number, why)
-    if arguments.ray:
-        cluster.check(arguments.ray)
 
 
 def _asker(

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from molmo_ground_ros.analysis.moments.asking import Asker, LocalAsker, RayAsker
 from molmo_ground_ros.analysis.moments.database import NAME, Database
 from molmo_ground_ros.analysis.moments.identity import fingerprint
 from molmo_ground_ros.analysis.moments.indexing import (
@@ -24,11 +25,11 @@ from molmo_ground_ros.analysis.moments.indexing import (
     IndexOptions,
     Outcome,
     PathReport,
-    PlaceNews,
     drop_query,
     standing_queries,
 )
-from molmo_ground_ros.commands.loading import add_model, loader_of
+from molmo_ground_ros.analysis.moments.places import PlaceNews
+from molmo_ground_ros.commands.loading import add_model, add_ray, check_ray, loader_of
 from molmo_ground_ros.commands.questions import read_questions
 from molmo_ground_ros.errors import BadSetting, one_line
 from molmo_ground_ros.grounding.loader import GrounderLoader
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--target-frame', default='', metavar='FRAME',
         help="coordinate frame of positions. Default: each camera's own",
     )  # fmt: skip
+    add_ray(parser)
     parser.add_argument('--no-positions', action='store_true', help='compute none')
     parser.add_argument('--no-thumbnails', action='store_true', help='store none')
     parser.add_argument('--json', action='store_true', help='print one JSON object a recording')
@@ -82,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     if not folder.exists():
         raise BadSetting('folder', str(folder), 'there is no such folder or file')
+    check_ray(arguments)
     loader, _ = loader_of(arguments)
     options = _options(arguments)
     path = arguments.index or (folder if folder.is_dir() else folder.parent) / NAME
@@ -92,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
                 raise BadSetting('drop', text, 'the index asks no such question')
         questions = _questions(arguments, database, loader)
         model = fingerprint(database, loader)
-        with Indexer(database, questions, model, loader.load, options) as indexer:
+        with Indexer(database, questions, model, _asker(arguments, loader), options) as indexer:
             try:
                 for report in indexer.run(folder):
                     outcomes[report.outcome or PlaceNews.GONE] += 1
@@ -115,6 +118,13 @@ def _options(arguments: argparse.Namespace) -> IndexOptions:
         positions=not arguments.no_positions,
         thumbnails=not arguments.no_thumbnails,
     )
+
+
+def _asker(arguments: argparse.Namespace, loader: GrounderLoader) -> Asker:
+    """What asks: a backend in this process, or workers on Ray."""
+    if arguments.ray:
+        return RayAsker(arguments.ray, arguments.ray_workers, loader)
+    return LocalAsker(loader.load)
 
 
 def _questions(

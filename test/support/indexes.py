@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from molmo_ground_ros.analysis.moments.asking import LocalAsker
 from molmo_ground_ros.analysis.moments.database import NAME, Database
 from molmo_ground_ros.analysis.moments.indexing import Indexer, IndexOptions, PathReport
 from molmo_ground_ros.analysis.moments.lookup import Matches, Search, find
@@ -44,7 +45,7 @@ def index(
     load = load or (lambda: Grounder(backend or Knowing()))
     with (
         Database(folder / NAME, writable=True) as database,
-        Indexer(database, questions, model, load, IndexOptions(**options)) as indexer,
+        Indexer(database, questions, model, LocalAsker(load), IndexOptions(**options)) as indexer,
     ):
         return {Path(report.path).name: report for report in indexer.run(folder)}
 

@@ -3,7 +3,7 @@
 """Asks standing questions about all recordings below a folder, and keeps what was answered.
 
 A recording is opened only if a question about it has no answer yet, or was not merged. The model is
-loaded only if it has to be asked. Every answer is on the disk before the next window is asked.
+loaded only if it has to be asked.
 """
 
 from __future__ import annotations
@@ -12,20 +12,27 @@ import enum
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.findings import Analysis, WindowState
 from molmo_ground_ros.analysis.moments import writing
 from molmo_ground_ros.analysis.moments.answers import IndexedAnswers
+from molmo_ground_ros.analysis.moments.asking import AlreadyAsked, Asker, OpenRecording
 from molmo_ground_ros.analysis.moments.database import Database, IndexFault
 from molmo_ground_ros.analysis.moments.identity import question_digest, recording_identity
+from molmo_ground_ros.analysis.moments.places import (
+    PlaceNews,
+    id_of,
+    note_gone,
+    note_place,
+    note_problem,
+)
 from molmo_ground_ros.analysis.positions import with_positions
-from molmo_ground_ros.analysis.window import LocalRunner, WindowAnswers, WindowRunner, Work
 from molmo_ground_ros.errors import BagError, GroundError, NoFrames
-from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import (
     MAX_WINDOW_NS,
     RecordedSpace,
@@ -38,22 +45,6 @@ from molmo_ground_ros.recording.below import recordings_below
 from molmo_ground_ros.recording.recorded_frames import frame_reader
 from molmo_ground_ros.storage.closing import Closing
 from molmo_ground_ros.types import Query, Question, Task
-
-PRESENT, GONE, UNREADABLE = 'present', 'gone', 'unreadable'
-
-
-class PlaceNews(enum.StrEnum):
-    """What became of a path since the index was last brought up to date; stable strings."""
-
-    NEW = 'new'
-    # The path held another recording before.
-    CHANGED = 'changed'
-    # The recording was at another path, which is gone.
-    MOVED = 'moved'
-    # The recording is at another path as well.
-    COPY = 'copy'
-    SAME = 'same'
-    GONE = 'gone'
 
 
 class Outcome(enum.StrEnum):
@@ -108,30 +99,27 @@ class Indexer(Closing):
         database: Database,
         questions: Sequence[Question],
         model: str,
-        load: Callable[[], Grounder],
+        asker: Asker,
         options: IndexOptions = _DEFAULTS,
     ) -> None:
-        """Note the questions in the index.
+        """Note the questions in the index. `asker` is closed with the run.
 
-        model: `identity.fingerprint` of the model that `load` loads. Raises IndexFault.
+        model: `identity.fingerprint` of the model that `asker` asks. Raises IndexFault.
         """
         self._database = database
         self._questions = tuple(questions)
-        self._load = load
+        self._asker = asker
         self._options = options
-        self._grounder: Grounder | None = None
         with database.transaction() as connection:
             connection.execute('INSERT OR IGNORE INTO models(fingerprint) VALUES (?)', (model,))
-            self._model = _id(connection, 'SELECT id FROM models WHERE fingerprint = ?', model)
+            self._model = id_of(connection, 'SELECT id FROM models WHERE fingerprint = ?', model)
             self._ids = [_question_id(connection, question) for question in questions]
         plan = [sorted(self._ids), model, *astuple(options)]
         self._plan = hashlib.blake2b(json.dumps(plan).encode(), digest_size=20).hexdigest()
 
     def close(self) -> None:
         """Free the model, if it was loaded."""
-        if self._grounder is not None:
-            self._grounder.close()
-            self._grounder = None
+        self._asker.close()
 
     def run(self, folder: Path) -> Iterator[PathReport]:
         """Bring the index up to date with the recordings below a folder; a report for each path.
@@ -142,66 +130,86 @@ class Indexer(Closing):
         """
         root = folder.resolve()
         paths = recordings_below(root)
-        yield from self._note_gone(root, paths)
-        for path in paths:
-            yield self._update(path)
+        for path in note_gone(self._database, root, paths):
+            yield PathReport(path, PlaceNews.GONE)
+        rest = iter(paths)
+        while batch := list(islice(rest, self._asker.batch)):
+            yield from self._update(batch)
 
-    def _note_gone(self, root: Path, paths: Sequence[Path]) -> list[PathReport]:
-        present = {str(path) for path in paths}
-        with self._database.transaction() as connection:
-            rows = connection.execute(
-                'SELECT path FROM places WHERE state != ? AND (path = ? OR substr(path, 1, ?) = ?)',
-                (GONE, str(root), len(f'{root}/'), f'{root}/'),
-            ).fetchall()
-            gone = [path for (path,) in rows if path not in present]
-            connection.executemany(
-                'UPDATE places SET state = ? WHERE path = ?', [(GONE, path) for path in gone]
-            )
-        return [PathReport(path, PlaceNews.GONE) for path in gone]
+    def _update(self, paths: Sequence[Path]) -> Iterator[PathReport]:
+        """Open recordings, ask about them together, then merge one after the other."""
+        opened: list[OpenRecording] = []
+        try:
+            for path in paths:
+                outcome = self._open(path)
+                if isinstance(outcome, PathReport):
+                    yield outcome
+                else:
+                    opened.append(outcome)
+            interrupted = False
+            try:
+                self._asker.ask(opened, self._questions)
+            except KeyboardInterrupt:
+                interrupted = True
+            for recording in opened:
+                yield self._merged(recording)
+            if interrupted:
+                raise KeyboardInterrupt
+        finally:
+            for recording in opened:
+                recording.close()
+                self._database.release(recording.id)
 
-    def _update(self, path: Path) -> PathReport:
+    def _open(self, path: Path) -> OpenRecording | PathReport:
+        """A recording that there is something to do about, or what there is to say about it."""
         try:
             identity = recording_identity(self._database, path)
         except OSError as err:
             return PathReport(str(path), PlaceNews.NEW, Outcome.UNREADABLE, why=str(err))
-        recording, news = self._note_place(path, identity)
+        recording, news = note_place(self._database, path, identity)
         if self._is_done(recording):
             return PathReport(str(path), news, Outcome.UNCHANGED)
         if not self._database.claim(recording):
             return PathReport(str(path), news, Outcome.CLAIMED)
         try:
-            return self._index(path, recording, news)
-        finally:
+            return self._opened(path, recording, news)
+        except (BagError, NoFrames, OSError) as err:
             self._database.release(recording)
+            note_problem(self._database, path, str(err))
+            return PathReport(str(path), news, Outcome.UNREADABLE, why=str(err))
 
-    def _note_place(self, path: Path, identity: str) -> tuple[int, PlaceNews]:
-        """The id of the recording at a path, and what is new about the path."""
-        with self._database.transaction() as connection:
-            connection.execute('INSERT OR IGNORE INTO recordings(identity) VALUES (?)', (identity,))
-            recording = _id(connection, 'SELECT id FROM recordings WHERE identity = ?', identity)
-            held = connection.execute(
-                'SELECT recording FROM places WHERE path = ?', (str(path),)
-            ).fetchone()
-            others = connection.execute(
-                'SELECT state FROM places WHERE recording = ? AND path != ?', (recording, str(path))
-            ).fetchall()
-            connection.execute(
-                'INSERT OR REPLACE INTO places(path, recording, state) VALUES (?, ?, ?)',
-                (str(path), recording, PRESENT),
+    def _opened(self, path: Path, recording: int, news: PlaceNews) -> OpenRecording:
+        cameras = open_cameras([path], self._options.topics)
+        try:
+            plan = windows_of.make_plan(
+                [str(path)], cameras, self._questions, {}, length_ns=self._options.length_ns
             )
-            if others and all(state == GONE for (state,) in others) and held is None:
-                # The old paths are not looked at again: the recording is here now.
-                connection.execute(
-                    'DELETE FROM places WHERE recording = ? AND state = ?', (recording, GONE)
-                )
-        return recording, _news(held, recording, [state for (state,) in others])
+            answers = IndexedAnswers(self._database, recording, self._ids, self._model)
+            works = windows_of.unanswered(plan, answers)
+        except BaseException:
+            next(iter(cameras.values())).close()
+            raise
+        return OpenRecording(path, recording, news, cameras, plan, answers, works)
 
-    def _note_problem(self, path: Path, why: str) -> None:
-        with self._database.transaction() as connection:
-            connection.execute(
-                'UPDATE places SET state = ?, problem = ? WHERE path = ?',
-                (UNREADABLE, why, str(path)),
-            )
+    def _merged(self, of: OpenRecording) -> PathReport:
+        """Merge the answers of a recording, and write its moments."""
+        seconds = (of.plan.span_ns[1] - of.plan.span_ns[0]) / 1e9
+        report = PathReport(str(of.path), of.news, Outcome.INCOMPLETE, len(of.works), 0, seconds)
+        try:
+            runner = AlreadyAsked(of.failed)
+            analysis = windows_of.analyze(of.plan, of.cameras, runner, of.answers)
+        except IndexFault:
+            raise
+        except GroundError as err:
+            # No window has an answer.
+            return replace(report, why=str(err))
+        analysis = with_positions(analysis, self._spaces(of.cameras))
+        read_frame = frame_reader(of.cameras) if self._options.thumbnails else None
+        why = _failure(analysis)
+        plan = '' if why else self._plan
+        moments = writing.write(self._database, of.id, analysis, self._ids, read_frame, plan)
+        outcome = Outcome.INCOMPLETE if why else Outcome.INDEXED
+        return replace(report, outcome=outcome, moments=moments, why=why)
 
     def _is_done(self, recording: int) -> bool:
         with self._database.errors():
@@ -209,63 +217,6 @@ class Indexer(Closing):
                 'SELECT 1 FROM done WHERE recording = ? AND plan = ?', (recording, self._plan)
             ).fetchone()
         return row is not None
-
-    def _index(self, path: Path, recording: int, news: PlaceNews) -> PathReport:
-        """Ask what is not answered yet, merge, and write the moments."""
-        try:
-            recordings = open_cameras([path], self._options.topics)
-        except (BagError, OSError) as err:
-            return self._unreadable(path, news, err)
-        try:
-            plan = windows_of.make_plan(
-                [str(path)], recordings, self._questions, {}, length_ns=self._options.length_ns
-            )
-            return self._ask(path, recording, news, recordings, plan)
-        except NoFrames as err:
-            return self._unreadable(path, news, err)
-        finally:
-            next(iter(recordings.values())).close()
-
-    def _unreadable(self, path: Path, news: PlaceNews, err: Exception) -> PathReport:
-        self._note_problem(path, str(err))
-        return PathReport(str(path), news, Outcome.UNREADABLE, why=str(err))
-
-    def _ask(
-        self,
-        path: Path,
-        recording: int,
-        news: PlaceNews,
-        recordings: Mapping[str, Recording],
-        plan: windows_of.AnalysisPlan,
-    ) -> PathReport:
-        answers = IndexedAnswers(self._database, recording, self._ids, self._model)
-        works = windows_of.unanswered(plan, answers)
-        runner = self._runner(recordings, bool(works))
-        seconds = (plan.span_ns[1] - plan.span_ns[0]) / 1e9
-        try:
-            analysis = windows_of.analyze(plan, recordings, runner, answers)
-        except IndexFault:
-            raise
-        except GroundError as err:
-            # No window gave an answer.
-            return PathReport(str(path), news, Outcome.INCOMPLETE, len(works), 0, seconds, str(err))
-        analysis = with_positions(analysis, self._spaces(recordings))
-        read_frame = frame_reader(recordings) if self._options.thumbnails else None
-        moments = writing.write(self._database, recording, analysis, self._ids, read_frame)
-        if not analysis.complete:
-            raise KeyboardInterrupt
-        why = _failure(analysis)
-        if not why:
-            self._note_done(recording)
-        outcome = Outcome.INCOMPLETE if why else Outcome.INDEXED
-        return PathReport(str(path), news, outcome, len(works), moments, seconds, why)
-
-    def _runner(self, recordings: Mapping[str, Recording], is_needed: bool) -> WindowRunner:
-        if not is_needed:
-            return _NoRunner()
-        if self._grounder is None:
-            self._grounder = self._load()
-        return LocalRunner(recordings, self._grounder, self._questions)
 
     def _spaces(self, recordings: Mapping[str, Recording]) -> dict[str, RecordedSpace]:
         """What each camera's recording knows of the space around it, where it knows something."""
@@ -278,22 +229,6 @@ class Indexer(Closing):
                 # It has no depth, or several: such recordings have no positions.
                 continue
         return spaces
-
-    def _note_done(self, recording: int) -> None:
-        with self._database.transaction() as connection:
-            connection.execute('INSERT OR IGNORE INTO done VALUES (?, ?)', (recording, self._plan))
-
-
-class _NoRunner:
-    """Is asked about no window: all are answered."""
-
-    model = ''
-
-    def ask(self, works: Sequence[Work]) -> Iterator[WindowAnswers]:
-        """Nothing. Raises ValueError where there is a window."""
-        if works:
-            raise ValueError(f'{len(works)} windows have no answer')
-        return iter(())
 
 
 def standing_queries(database: Database) -> list[Query]:
@@ -311,14 +246,6 @@ def drop_query(database: Database, text: str) -> int:
         return connection.execute(
             'UPDATE questions SET standing = 0 WHERE standing AND query = ?', (text,)
         ).rowcount
-
-
-def _news(held: tuple[int] | None, recording: int, others: Sequence[str]) -> PlaceNews:
-    if held is not None:
-        return PlaceNews.SAME if held[0] == recording else PlaceNews.CHANGED
-    if not others:
-        return PlaceNews.NEW
-    return PlaceNews.MOVED if all(state == GONE for state in others) else PlaceNews.COPY
 
 
 def _failure(analysis: Analysis) -> str:
@@ -340,8 +267,4 @@ def _question_id(connection: sqlite3.Connection, question: Question) -> int:
         ' ON CONFLICT(digest) DO UPDATE SET standing = 1',
         (digest, question.query.text, question.query.task.name.lower()),
     )
-    return _id(connection, 'SELECT id FROM questions WHERE digest = ?', digest)
-
-
-def _id(connection: sqlite3.Connection, statement: str, value: str) -> int:
-    return int(connection.execute(statement, (value,)).fetchone()[0])
+    return id_of(connection, 'SELECT id FROM questions WHERE digest = ?', digest)

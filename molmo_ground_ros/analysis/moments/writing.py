@@ -71,10 +71,12 @@ def write(
     analysis: Analysis,
     questions: Sequence[int],
     read_frame: FrameReader | None,
+    plan: str,
 ) -> int:
     """Replace the moments of these questions about a recording; returns how many there are.
 
     questions: their ids, in the order of the plan. read_frame: for thumbnails; None for none.
+    plan: of which the recording is done with this, and with no other; '' if it is not done.
     All is one transaction, begun after the thumbnails are made. Raises IndexFault.
     """
     thumbnails = _Thumbnails(read_frame)
@@ -89,6 +91,9 @@ def write(
             'UPDATE recordings SET start_ns = ?, end_ns = ?, losses = ? WHERE id = ?',
             (*analysis.span_ns, json.dumps(analysis.losses), recording),
         )
+        connection.execute('DELETE FROM done WHERE recording = ?', (recording,))
+        if plan:
+            connection.execute('INSERT INTO done VALUES (?, ?)', (recording, plan))
         for camera in analysis.cameras:
             connection.executemany(
                 'DELETE FROM moments WHERE recording = ? AND camera = ?'

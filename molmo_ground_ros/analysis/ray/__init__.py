@@ -5,6 +5,7 @@
 cluster.py    joining or starting Ray, and leaving it
 share.py      how many workers, and what each of them takes
 stretches.py  which window goes to which worker
+separate.py   many recordings, each by itself
 worker.py     what runs in a worker
 workers.py    the workers as one `WindowRunner`: hands out windows, replaces workers that die
 """

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from molmo_ground_ros.analysis.ray.separate import SeparateRecordings
 from molmo_ground_ros.analysis.window import Failure, LocalRunner, WindowAnswers, Work, failure
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.grounding.grounder import Grounder
@@ -36,6 +37,9 @@ class WorkerTask:
     questions: tuple[Question, ...]
     # Loads the model. It is called in the worker.
     load: Callable[[], Grounder]
+    # Whether each camera is a key of `separate`, with a recording of its own; the sources, cameras
+    # and digest are empty then.
+    separate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +56,25 @@ class Worker:
     """One worker. `load` comes first."""
 
     _runner: LocalRunner
-    _open: list[Grounder | Recording]
+    _open: list[Grounder | Recording | SeparateRecordings]
 
     def load(self, job: WorkerTask) -> Ready | Failure:
         """Open the recordings and load the model."""
         try:
             os.chdir(job.folder)
-            recordings = open_cameras(job.sources, job.cameras)
-            if fingerprint(recordings) != job.recordings_digest:
-                raise BackendError(f'it reads another recording at {", ".join(job.sources)}')
+            recordings: Mapping[str, Recording] = (
+                SeparateRecordings() if job.separate else _checked(job)
+            )
             grounder = job.load()
         except Exception as err:  # noqa: BLE001 - nothing catches it after this
             failed = failure(err)
             failed.error.args = (f'worker on {socket.gethostname()}: {failed.error}',)
             return failed
-        self._open = [grounder, next(iter(recordings.values()))]
+        self._open = [grounder]
+        if isinstance(recordings, SeparateRecordings):
+            self._open.append(recordings)
+        else:
+            self._open.append(next(iter(recordings.values())))
         self._runner = LocalRunner(recordings, grounder, job.questions)
         return Ready(socket.gethostname(), grounder.model, _files(job.model))
 
@@ -78,6 +86,14 @@ class Worker:
         """Free the model, and delete what was unpacked."""
         for resource in self._open:
             resource.close()
+
+
+def _checked(job: WorkerTask) -> Mapping[str, Recording]:
+    """The recordings of a task. Raises BackendError where they are not those of the plan."""
+    recordings = open_cameras(job.sources, job.cameras)
+    if fingerprint(recordings) != job.recordings_digest:
+        raise BackendError(f'it reads another recording at {", ".join(job.sources)}')
+    return recordings
 
 
 def fingerprint(recordings: Mapping[str, Recording]) -> str:

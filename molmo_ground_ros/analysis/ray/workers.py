@@ -8,10 +8,12 @@ It holds the windows that are being asked, and one outcome at a time. Ray itself
 from __future__ import annotations
 
 import logging
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.recording import Recording
+from molmo_ground_ros.types import Question
 
 MOST_TRIES = 3  # of a window whose worker dies
 # A worker that dies so often in a row, without asking a window in between, is not replaced.
@@ -233,15 +236,43 @@ def spread(
     workers: how many; 0 leaves it to `share`. Raises as `joined`, `on_gpu`, `share` and Workers do,
     and BackendError where Ray itself fails.
     """
+    task = partial(job_of, plan, recordings, loader.settings.model)
+    windows = sum(map(len, plan.windows.values()))
+    with _crew(address, workers, windows, task, loader) as running:
+        yield running
+
+
+@contextmanager
+def spread_separate(
+    address: str, workers: int, questions: Sequence[Question], loader: GrounderLoader
+) -> Iterator[Workers]:
+    """As `spread`, for windows of any recordings: their cameras are keys of `separate`."""
+
+    def task(load: Callable[[], Grounder]) -> WorkerTask:
+        """A task that names no recording."""
+        nowhere = str(Path.cwd()), (), (), ''
+        return WorkerTask(*nowhere, loader.settings.model, tuple(questions), load, separate=True)
+
+    with _crew(address, workers, sys.maxsize, task, loader) as running:
+        yield running
+
+
+@contextmanager
+def _crew(
+    address: str,
+    workers: int,
+    windows: int,
+    task: Callable[[Callable[[], Grounder]], WorkerTask],
+    loader: GrounderLoader,
+) -> Iterator[Workers]:
+    """Workers for a task, which is made from what loads the model."""
     # What 'auto' stands for is decided once, so that all workers load the same backend.
     loader = loader.chosen()
     with joined(address) as machines:
         gpu = on_gpu(loader.backend, loader.settings.device, machines)
         takes = share(machines, workers, loader.settings.threads, gpu=gpu)
-        takes = replace(takes, workers=min(takes.workers, sum(map(len, plan.windows.values()))))
-        job = job_of(
-            plan, recordings, loader.settings.model, loader.with_threads(takes.threads).load
-        )
+        takes = replace(takes, workers=min(takes.workers, windows))
+        job = task(loader.with_threads(takes.threads).load)
         import ray
 
         try:

@@ -18,7 +18,8 @@ from support.clips import stamp
 from support.indexes import index, look_up, never, write_short_bag
 
 from molmo_ground_ros.analysis.moments.database import NAME
-from molmo_ground_ros.analysis.moments.indexing import Outcome, PlaceNews
+from molmo_ground_ros.analysis.moments.indexing import Outcome
+from molmo_ground_ros.analysis.moments.places import PlaceNews
 from molmo_ground_ros.errors import BadModel
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -152,6 +153,29 @@ def test_recording_without_any_answer_is_told_and_the_next_is_asked_about(folder
 def test_model_that_cannot_be_loaded_ends_the_run(folder):
     with pytest.raises(BadModel, match='it lacks weights'):
         index(folder, load=lacking)
+
+
+def test_interrupted_run_merges_what_was_answered(tmp_path):
+    write_long_bag(tmp_path / 'long')
+
+    def interrupt(clip, prompts):
+        if clip.start_ns == stamp(58.0):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        index(tmp_path, Knowing(interrupt))
+    assert [moment.stamp_ns for moment in look_up(tmp_path).moments] == [stamp(60.0), stamp(3.0)]
+    backend = Knowing()
+    index(tmp_path, backend)
+    assert [start for start, _ in backend.calls] == [stamp(58.0), stamp(87.0)]
+
+
+def test_going_back_to_other_options_merges_again_and_asks_nothing(tmp_path):
+    write_long_bag(tmp_path / 'long')
+    index(tmp_path)
+    index(tmp_path, length_ns=40_000_000_000)
+    assert index(tmp_path, load=never)['long'].outcome is Outcome.INDEXED
+    assert index(tmp_path, load=never)['long'].outcome is Outcome.UNCHANGED
 
 
 def test_run_that_is_killed_loses_no_answer(tmp_path):
