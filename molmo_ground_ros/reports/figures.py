@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.analysis.findings import Event, Finding, FrameReader, Sighting, Trajectory
 from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.reports.colours import hexadecimal
-from molmo_ground_ros.reports.words import doubts, place_words, score
+from molmo_ground_ros.reports.words import doubts, place_words, trust
 from molmo_ground_ros.types import Frame
 
 # The page holds no more images than this, each no longer and no larger: 8 MB of base64.
@@ -234,7 +234,7 @@ def _caption(frame: EvidenceFrame) -> tuple[str, ...]:
     lines = doubts(frame.track) if frame.track else []
     for event in frame.events:
         point = event.sighting.point
-        place = f'#{event.id} at ({point.x:.1f}, {point.y:.1f}) px, score {score(point.score)}'
+        place = f'#{event.id} at ({point.x:.1f}, {point.y:.1f}) px, score {trust(point)}'
         where = [place_words(point.position)] if point.position else []
         lines.append('; '.join([place, *where, *doubts(event)]))
     return tuple(lines)

@@ -78,7 +78,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         undefined=StrictUndefined,
     )
-    for filter_ in (words.clock, words.date, words.score, words.plural):
+    for filter_ in (words.clock, words.date, words.score, words.trust, words.plural):
         environment.filters[filter_.__name__] = filter_
     return environment
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from molmo_ground_ros.analysis.findings import Event, Mark, Trajectory
-from molmo_ground_ros.types import Position, PositionStatus
+from molmo_ground_ros.types import Point, Position, PositionStatus
 
 _NS = 1_000_000_000
 _FIRST_DATE_NS = 1_000_000_000 * _NS  # earlier stamps are a simulator's, and no date
@@ -35,6 +35,14 @@ def date(stamp_ns: int) -> str:
 def score(value: float) -> str:
     """A score with two decimals; a dash where there is none."""
     return '\u2013' if math.isnan(value) else f'{value:.2f}'
+
+
+def trust(point: Point) -> str:
+    """The score of a point, and its probability where there is one: '0.50, probability 0.41'."""
+    words = score(point.score)
+    if math.isnan(point.probability):
+        return words
+    return f'{words}, probability {score(point.probability)}'
 
 
 def metres(position: Position | None) -> str:

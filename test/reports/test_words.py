@@ -1,9 +1,12 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
+import math
+
 import pytest
 from support.findings import ZERO
 
-from molmo_ground_ros.reports.words import clock, date
+from molmo_ground_ros.reports.words import clock, date, trust
+from molmo_ground_ros.types import Point
 
 
 @pytest.mark.parametrize(
@@ -18,3 +21,15 @@ def test_time_since_the_start_in_words(since_ns, words):
 def test_stamp_of_a_simulator_is_no_date():
     assert date(12 * 10**9) == ''
     assert date(ZERO + 500_000_000) == '2025-11-22 10:00:00.500 UTC'
+
+
+@pytest.mark.parametrize(
+    ('score', 'probability', 'words'),
+    [
+        (0.5, math.nan, '0.50'),
+        (0.5, 0.414, '0.50, probability 0.41'),
+        (math.nan, math.nan, '\u2013'),
+    ],
+)
+def test_score_and_probability_in_words(score, probability, words):
+    assert trust(Point(1, 1, 2.0, 3.0, score=score, probability=probability)) == words
