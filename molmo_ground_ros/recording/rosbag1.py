@@ -51,7 +51,7 @@ class _BagScan:
     images: dict[int, MessageIndex] = field(default_factory=dict)
     messages: Counter[int] = field(default_factory=Counter)
     stated: Counter[int] = field(default_factory=Counter)
-    is_closed: bool = False
+    index_at: int = 0  # where a bag that was closed has its index; 0 in others
 
 
 class Rosbag1Source:
@@ -89,9 +89,13 @@ class Rosbag1Source:
                     self._read_chunk(data, record, scan)
                 else:
                     _read_record(data, record, scan, ~record.at)
-        if not scan.is_closed:
+        if not scan.index_at:
             loss.add(LossKind.NOT_CLOSED)
-        if not scan.topics and (not scan.is_closed or loss.losses):
+        elif scan.index_at > data.size:
+            # It may end between two records, which is no gap.
+            nbytes = scan.index_at - data.size
+            loss.add(LossKind.CUT_OFF, nbytes=nbytes, at_byte=data.size)
+        if not scan.topics and (not scan.index_at or loss.losses):
             raise BagError(self._name, 'it cannot be read: no topic of a ROS 1 bag is in it')
         self.unread = [
             UnreadTopic(topic, kind, 'ros1', scan.messages[number])
@@ -169,7 +173,7 @@ def _read_record(data: Bytes, record: BagRecord, scan: _BagScan, place: Place) -
             connection = int.from_bytes(raw[at : at + 4], 'little')
             scan.stated[connection] += int.from_bytes(raw[at + 4 : at + 8], 'little')
     elif record.opcode == BAG_HEADER:
-        scan.is_closed = record.number(b'index_pos') != 0
+        scan.index_at = record.number(b'index_pos')
 
 
 def _read_message(data: Bytes, record: BagRecord, scan: _BagScan, place: Place) -> None:

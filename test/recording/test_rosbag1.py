@@ -12,6 +12,9 @@ from rosbags.rosbag1 import Reader
 
 from molmo_ground_ros.errors import BagError
 from molmo_ground_ros.recording import LossKind, open_recording
+from molmo_ground_ros.recording.bag_records import bag_records
+from molmo_ground_ros.recording.records import BytesReader
+from molmo_ground_ros.recording.rosbag1 import MAGIC
 from tools.fuzz_recordings.bags import PERIOD_NS, PICTURES, RAW_TOPIC, TOPIC, ZERO_NS
 
 NAMES = ['rosbag1', 'rosbag1_bz2', 'rosbag1_lz4']
@@ -98,3 +101,19 @@ def test_what_is_no_bag_is_refused(data, why, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(BagError, match=why):
         open_recording(path)
+
+
+def test_bag_that_ends_between_two_records_is_told_to_be_cut_off(samples, tmp_path: Path) -> None:
+    data = bag(samples, 'rosbag1_lz4').read_bytes()
+    reader, gaps = BytesReader(memoryview(data), len(data)), []
+    ends = [record.end for record in bag_records(reader, len(MAGIC), lambda *gap: gaps.append(gap))]
+    assert not gaps
+    path = tmp_path / 'cut.bag'
+    for end in ends[1:]:
+        path.write_bytes(data[:end])
+        try:
+            with open_recording(path, TOPIC) as recording:
+                is_told = any(loss.kind is LossKind.CUT_OFF for loss in recording.loss)
+                assert is_told or len(recording.stamps) == PICTURES
+        except BagError:
+            continue
