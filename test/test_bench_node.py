@@ -25,7 +25,7 @@ PROMISED = {'lost', 'callback_p99_ms', 'cpu_ratio', 'rss_slope_mb_per_10min', 'a
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('kind', ['jpeg', 'raw'])
+@pytest.mark.parametrize('kind', ['jpeg', 'raw', 'h264'])
 def test_the_last_line_holds_every_promised_figure(kind: str) -> None:
     command = [sys.executable, '-m', 'bench.node', '--minutes', '0.13', '--kind', kind]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -39,6 +39,8 @@ def test_the_last_line_holds_every_promised_figure(kind: str) -> None:
     assert details['answers'] > 0, details['answer_errors']
     assert details['answer_errors'] == []
     assert record['answer_p95_ms'] > 0
+    assert (details.get('video_images', 0) > 0) == (kind == 'h264')
+    assert details.get('video_images_wrong', 0) == 0
     assert all(share > 0 for share in details['cpu_percent'].values())
     # Too short to say.
     assert record['rss_slope_mb_per_10min'] is None

@@ -4,6 +4,7 @@
 
 __main__.py  runs it all and prints the figures
 camera.py    the cameras: a process that publishes images
+film.py      their pictures, and what decoding their video gives
 ours.py      our node, with its callbacks timed
 plain.py     a plain rclpy node that decodes every image
 asker.py     asks our node questions

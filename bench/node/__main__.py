@@ -11,6 +11,9 @@ callback_p99_ms        of our image callbacks
 cpu_ratio              time of processors an image, ours / plain; the model's process apart
 rss_slope_mb_per_10min growth of our node's memory after five minutes; null in a short run
 answer_p95_ms          from question to reply
+
+`--kind h264` sends video in its place: foxglove_msgs/CompressedVideo with a keyframe every 2.2 s.
+Every image that our node decodes is then compared with what decoding the video offline gives.
 """
 
 from __future__ import annotations
@@ -28,10 +31,12 @@ from typing import Any
 import numpy as np
 
 from bench.inputs import ROOT
+from bench.node.film import digests, packets
 from bench.node.transports import large_images
 from bench.node.usage import MemoryWatch, child_of, cpu_s
 
-KINDS = ('jpeg', 'raw')
+KINDS = ('jpeg', 'raw', 'h264')
+USUAL = KINDS[:2]
 CAMERAS = 4
 # Raw images of four cameras in buffers of 30 s would take 3.3 GB.
 RAW_BUFFER_MB = 256.0
@@ -46,7 +51,7 @@ def main() -> int:
     options = parser.parse_args()
     os.environ['ROS_DOMAIN_ID'] = str(random.SystemRandom().randint(1, 100))
     with large_images():
-        records = {kind: measure(kind, 60 * options.minutes) for kind in options.kind or KINDS}
+        records = {kind: measure(kind, 60 * options.minutes) for kind in options.kind or USUAL}
     for record in records.values():
         print(json.dumps(record))
     print(json.dumps({**worst(list(records.values())), 'minutes': options.minutes, **records}))
@@ -66,7 +71,7 @@ def measure(kind: str, seconds: float) -> dict[str, Any]:
 
     from bench.node.asker import Asker
 
-    ending = '/compressed' if kind == 'jpeg' else ''
+    ending = {'jpeg': '/compressed', 'raw': '', 'h264': '/foxglove'}[kind]
     topics = [f'/bench/camera_{number}/image{ending}' for number in range(CAMERAS)]
     names = [f'camera_{number}' for number in range(CAMERAS)]
     with (
@@ -90,6 +95,7 @@ def measure(kind: str, seconds: float) -> dict[str, Any]:
     return figures(published, reports[0], reports[1], used, seconds) | {
         'rss_slope_mb_per_10min': watch.slope_mb_per_10min(),
         'rss_peak_mb': round(watch.peak_mb),
+        **_compared(reports[0]['images']),
         'answers': len(asker.latencies_s),
         'answer_p95_ms': _ms(asker.latencies_s, 95),
         'answer_errors': asker.errors[:3],
@@ -122,6 +128,15 @@ def figures(
         'cpu_ratio': round(by_image[0] / max(by_image[1], 1e-9), 3),
         'cpu_percent': {name: round(100 * value / seconds, 1) for name, value in used.items()},
     }
+
+
+def _compared(images: Sequence[tuple[int, int]]) -> dict[str, int]:
+    """How many different images of video were decoded, and how many are not those of the film."""
+    if not images:
+        return {}
+    truth = digests(packets())
+    wrong = [index for index, value in images if value != truth[index]]
+    return {'video_images': len(images), 'video_images_wrong': len(wrong)}
 
 
 def _parameters(kind: str, topics: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -25,12 +25,9 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from bench.inputs import BAG
-from molmo_ground_ros.frames.image import decode
-from molmo_ground_ros.recording import open_recording
+from bench.node.film import RATE_HZ, SIZE, packets, pictures
+from molmo_ground_ros.ros.transports import transport_of
 
-RATE_HZ = 30
-SIZE = (1280, 720)
 DISTINCT = 8
 SUBSCRIBERS = 2
 # Images of each camera at the end, and the pause before each.
@@ -40,13 +37,13 @@ _STAMP_AT = 4  # after the encapsulation header
 
 
 def main(kind: str, seconds: float, topics: Sequence[str]) -> None:
-    """Publish images of a kind, 'jpeg' or 'raw', on each topic."""
+    """Publish images of a kind, 'jpeg', 'raw' or 'h264', on each topic."""
     rclpy.init()
     node = Node('bench_cameras')
-    message = Image if kind == 'raw' else CompressedImage
+    made = _messages(kind)
     qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-    publishers = [node.create_publisher(message, topic, qos) for topic in topics]
-    messages = [bytearray(serialize_message(item)) for item in _messages(kind)]
+    publishers = [node.create_publisher(type(made[0]), topic, qos) for topic in topics]
+    messages = [bytearray(serialize_message(item)) for item in made]
     while any(publisher.get_subscription_count() < SUBSCRIBERS for publisher in publishers):
         time.sleep(0.05)
     # The publisher can know of a subscription before the subscription knows of it.
@@ -64,8 +61,9 @@ def _publish(publishers: Sequence[Any], messages: Sequence[bytearray], seconds: 
     counts = [0] * len(publishers)
     step_s = 1 / (RATE_HZ * len(publishers))
 
-    def publish(turn: int, camera: int) -> None:
-        data = messages[turn % len(messages)]
+    def publish(camera: int) -> None:
+        # In its own order: a packet of video is of no use without the one before it.
+        data = messages[counts[camera] % len(messages)]
         _STAMP.pack_into(data, _STAMP_AT, *divmod(time.time_ns(), 10**9))
         publishers[camera].publish(bytes(data))
         counts[camera] += 1
@@ -77,21 +75,21 @@ def _publish(publishers: Sequence[Any], messages: Sequence[bytearray], seconds: 
         if late_s > 1 / RATE_HZ:
             continue
         time.sleep(max(0.0, -late_s))
-        publish(*divmod(number, len(publishers)))
+        publish(number % len(publishers))
     # A subscriber notices that an image was lost when it gets a later one, as these surely are.
-    for turn in range(_LAST):
+    for _ in range(_LAST):
         for camera in range(len(publishers)):
             time.sleep(_LAST_PAUSE_S)
-            publish(turn, camera)
+            publish(camera)
     return counts
 
 
 def _messages(kind: str) -> list[Any]:
-    """Distinct images of the bag that ships, as messages."""
-    with open_recording(BAG) as recording:
-        recorded = list(recording.messages())[:: 224 // DISTINCT][:DISTINCT]
-    pictures = [cv2.resize(decode(item.image), SIZE) for item in recorded]
-    return [_message(kind, np.asarray(picture, np.uint8)) for picture in pictures]
+    """The images of a camera, as messages."""
+    if kind == 'h264':
+        video = transport_of('', 'foxglove_video').message
+        return [video(frame_id='camera', data=packet, format='h264') for packet in packets()]
+    return [_message(kind, picture) for picture in pictures(DISTINCT)]
 
 
 def _message(kind: str, picture: NDArray[np.uint8]) -> Any:

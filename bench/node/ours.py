@@ -14,6 +14,12 @@ import time
 from array import array
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.node.film import digest
+from molmo_ground_ros.frames.group_decoder import GroupDecoder
+from molmo_ground_ros.frames.packet_group import VideoImage
 from molmo_ground_ros.ros import process
 from molmo_ground_ros.ros.camera_input import CameraInput
 
@@ -57,6 +63,7 @@ def main() -> int:
         cameras[camera.topic] = camera
 
     setattr(CameraInput, 'on_image', timed)  # noqa: B010 - mypy refuses the assignment
+    images = _noted_images()
     code = process.main(sys.argv[1:])
     report = {
         'received': {topic: camera.buffer.stats().received for topic, camera in cameras.items()},
@@ -64,9 +71,25 @@ def main() -> int:
         'dds_lost': {topic: camera.reception.lost for topic, camera in cameras.items()},
         'callback_p50_ms': times.quantile_ms(0.5),
         'callback_p99_ms': times.quantile_ms(0.99),
+        # Of video: (place in its group, digest) of what was decoded.
+        'images': sorted(images),
     }
     print(json.dumps(report), flush=True)
     return code
+
+
+def _noted_images() -> set[tuple[int, int]]:
+    """What is decoded of video from now on, of all cameras: (index in its group, digest)."""
+    images = set[tuple[int, int]]()
+    decode = GroupDecoder.decode
+
+    def noted(decoder: GroupDecoder, image: VideoImage) -> NDArray[np.uint8]:
+        pixels = decode(decoder, image)
+        images.add((image.index, digest(pixels)))
+        return pixels
+
+    setattr(GroupDecoder, 'decode', noted)  # noqa: B010 - mypy refuses the assignment
+    return images
 
 
 if __name__ == '__main__':

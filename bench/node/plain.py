@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -23,8 +24,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image
 
+from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.frames.image import decode
+from molmo_ground_ros.frames.video_frame import pixels
+from molmo_ground_ros.frames.video_packets import PacketDecoder
 from molmo_ground_ros.ros import convert
+from molmo_ground_ros.ros.transports import transport_of
 
 
 def main(kind: str, topics: Sequence[str]) -> None:
@@ -37,10 +42,21 @@ def main(kind: str, topics: Sequence[str]) -> None:
         decode(convert.image(message))
         received[topic] += 1
 
+    def on_packet(topic: str, decoder: PacketDecoder, message: Any) -> None:
+        received[topic] += 1
+        # What follows a lost packet, or comes before the first keyframe, may be no video to it.
+        with suppress(ImageError):
+            for _, image in decoder.decode(message.data, received[topic], is_needed=True):
+                pixels(image)
+
     qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
     message = Image if kind == 'raw' else CompressedImage
     for topic in topics:
-        node.create_subscription(message, topic, partial(on_image, topic), qos)
+        if kind == 'h264':
+            callback = partial(on_packet, topic, PacketDecoder('h264', threads=1))
+            node.create_subscription(transport_of(topic, 'raw').message, topic, callback, qos)
+        else:
+            node.create_subscription(message, topic, partial(on_image, topic), qos)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     spinner = threading.Thread(target=_spin, args=(node,))
