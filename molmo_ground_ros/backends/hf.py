@@ -9,12 +9,14 @@ transformers ships is used: no code from the checkpoint is run, and torchvision 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from transformers import DynamicCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from molmo_ground_ros.backends.base import (
@@ -49,6 +51,9 @@ class TransformersBackend:
         check_files(settings.model, folder)
         self._pixels, frame = read_processor(settings.model, folder)
         self._network = load_network(settings.model, folder, self.device, self.dtype)
+        # transformers 5.24 renamed the argument, and the field of the output with it.
+        arguments = inspect.signature(self._network.forward).parameters
+        self._cache_argument = 'cache' if 'cache' in arguments else 'past_key_values'
         self._tokenizer = load_tokenizer(settings.model, folder)
         self._prompts = PromptEncoder(self._tokenizer, frame, self._pixels.grid, settings.model)
         self._stops = self._stop_tokens()
@@ -155,29 +160,28 @@ class TransformersBackend:
         self, prompt: PromptIds, features: torch.Tensor, limit: int
     ) -> Iterator[tuple[int, float]]:
         """Yield up to `limit` tokens with their natural-log probabilities, without a stop token."""
+        cache = {
+            self._cache_argument: DynamicCache(config=self._network.config.get_text_config()),
+            'use_cache': True,
+        }
         with self._guard(f'reading {len(prompt.ids)} tokens'), torch.inference_mode():
-            output = self._prefill(prompt, features)
-            chosen = _choose(output.logits)
+            chosen = _choose(self._prefill(prompt, features, cache).logits)
         for left in range(limit - 1, -1, -1):
             if chosen[0] in self._stops:
                 return
             yield chosen
             if left:
                 with self._guard('generating a token'), torch.inference_mode():
-                    output = self._network(
-                        input_ids=torch.tensor([[chosen[0]]], device=self.device),
-                        past_key_values=output.past_key_values,
-                        use_cache=True,
-                    )
-                    chosen = _choose(output.logits)
+                    ids = torch.tensor([[chosen[0]]], device=self.device)
+                    chosen = _choose(self._network(input_ids=ids, **cache).logits)
 
-    def _prefill(self, prompt: PromptIds, features: torch.Tensor) -> Any:
+    def _prefill(self, prompt: PromptIds, features: torch.Tensor, cache: dict[str, Any]) -> Any:
         return self._network(
             input_ids=torch.tensor([prompt.ids], device=self.device),
             mm_token_type_ids=torch.tensor([prompt.visual], device=self.device),
             mm_encoder_outputs={'video': BaseModelOutputWithPooling(pooler_output=(features,))},
-            use_cache=True,
             logits_to_keep=1,
+            **cache,
         )
 
     def _decode(self, ids: list[int]) -> str:

@@ -108,14 +108,14 @@ def install(venv: Path, work: Path, requested: str) -> None:
         stamps[requested].write()
 
 
-def install_reference(venv: Path, work: Path) -> None:
-    """Install what some tests compare with, out of the way of everything else."""
-    pins = REQUIREMENTS / 'reference.txt'
-    folder = venv / 'reference'
-    stamp = Stamp(work / 'reference.stamp', [pins])
+def install_apart(venv: Path, work: Path, name: str) -> None:
+    """Install what some tests compare with into a folder of that name, away from all else."""
+    pins = REQUIREMENTS / f'{name}.txt'
+    folder = venv / name
+    stamp = Stamp(work / f'{name}.stamp', [pins])
     if stamp.is_current():
         return
-    with reported('installing requirements/reference.txt'):
+    with reported(f'installing requirements/{name}.txt'):
         stamp.clear()
         shutil.rmtree(folder, ignore_errors=True)
         command = [str(venv / 'bin' / 'python'), *PIP_INSTALL, '--no-deps', '-r', str(pins)]
@@ -150,7 +150,8 @@ def main() -> None:
         make_environment(venv, work)
         install(venv, work, arguments.requested)
         if arguments.requested == 'dev':
-            install_reference(venv, work)
+            install_apart(venv, work, 'reference')
+            install_apart(venv, work, 'newest_transformers')
         add_command(venv)
         # In a process of its own, for it must run in the environment it builds for.
         code = subprocess.call(
