@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.in_boxes,
     )
     rules = rules_of(data.name, arguments.parity, arguments.answer_format)
-    media = MediaFolder(arguments.media or _folder(arguments.data))
+    media = MediaFolder(arguments.media or _folder(arguments.data), parity=arguments.parity)
     complaints = Complaints(arguments.strict)
     follow = _segmenter(arguments, media, rules)
     with lock_results(Path(_out(arguments))) if _out(arguments) else nullcontext():
@@ -214,6 +214,8 @@ def _ask(
         settings = config.settings(chosen)
         named = {key: str(getattr(settings, key)) for key in chosen}
         named |= {'format': data.name, 'media': str(media.folder.resolve())}
+        # Models see other labels with it.
+        named |= {'parity': 'true'} if media.parity else {}
         with ExitStack() as stack:
             store = stack.enter_context(
                 AnswerStore(_out(arguments), settings_digest(named), resume=arguments.resume)

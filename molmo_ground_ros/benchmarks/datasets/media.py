@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -30,7 +31,7 @@ from molmo_ground_ros.benchmarks.datasets.image_sequence import (
 from molmo_ground_ros.errors import BadSetting, NoFrames
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
 from molmo_ground_ros.frames.video_file import SUFFIXES
-from molmo_ground_ros.frames.windows import MAX_FRAMES, MAX_WINDOW_NS
+from molmo_ground_ros.frames.windows import MAX_FRAMES, MAX_WINDOW_NS, SAMPLE_PERIOD_NS
 from molmo_ground_ros.types import Clip
 
 MOST_TRACK_FPS = 10  # molmo2 f3cb108, olmo/data/academic_video_track_datasets.py:78
@@ -75,9 +76,13 @@ class MissingMedia:
 class MediaFolder:
     """Finds media below a folder. The names in it are read once. For one thread."""
 
-    def __init__(self, folder: str | Path) -> None:
-        """Raises BadSetting if `folder` is no folder."""
+    def __init__(self, folder: str | Path, *, parity: bool = False) -> None:
+        """Raises BadSetting if `folder` is no folder.
+
+        parity: label the last frame of a clip as the reference does: see `clip`.
+        """
         self.folder = Path(folder)
+        self.parity = parity
         if not self.folder.is_dir():
             raise BadSetting('media', str(folder), 'is no folder')
         self._index: dict[str, list[Path]] | None = None  # by the stem of the name
@@ -120,6 +125,8 @@ class MediaFolder:
         For points and counts: 2 frames a second of the example's clip, and the newest
         (`windows.sample`). A clip over 63 s gets as many frames as one of 63 s, evenly spaced with
         the first and the last, like `uniform_last_frame` (video_loader.py:243).
+        parity: the last frame is labelled with the end of the clip instead of its own time, and
+        each label has the frame that a player shows then (video_loader.py:143-169, 378-417).
         For tracks: frames from the first on, at the highest rate that is at most 10 a second,
         divides the video's rate, is a multiple of the query's rate, and fits the whole clip into
         that many frames. If there is no such rate, the query's rate is used and the end of the clip
@@ -132,7 +139,7 @@ class MediaFolder:
                 return _clip_of(example, images, [0], [0.0])
             if isinstance(example.truth, TrackTruth):
                 return _track_clip(example, images, example.truth)
-            return _point_clip(example, images)
+            return _point_clip(example, images, self.parity)
 
     def image(self, example: Example, seconds: float) -> NDArray[np.uint8]:
         """(H, W, 3) RGB: the image nearest to a time of the example's clip.
@@ -267,7 +274,7 @@ def _clip_of(
     )
 
 
-def _point_clip(example: Example, images: ImageSequence) -> Clip:
+def _point_clip(example: Example, images: ImageSequence, parity: bool) -> Clip:
     media = example.media
     start_ns = round(media.start_s * 1e9)
     last_ns = images.stamps[-1]
@@ -279,6 +286,8 @@ def _point_clip(example: Example, images: ImageSequence) -> Clip:
         raise NoFrames(media.name, why)
     if end_ns - start_ns > MAX_WINDOW_NS:
         return _even_clip(example, images, [number[stamp_ns] for stamp_ns in stamps], start_ns)
+    if parity:
+        return _played_clip(example, images, start_ns)
     return sampled_clip(
         media.name,
         stamps,
@@ -287,6 +296,25 @@ def _point_clip(example: Example, images: ImageSequence) -> Clip:
         start_ns,
         {},
     )
+
+
+def _played_clip(example: Example, images: ImageSequence, start_ns: int) -> Clip:
+    """parity: the frames shown at 0, 0.5, 1.0 ... and at the end of the clip, which lies behind it.
+
+    The end of a video is that of its last image. A clip has no label twice, so of a grid time and
+    an end with the same label the end is used; the reference shows both.
+    """
+    stamps = images.stamps
+    shown_ns = (stamps[-1] - stamps[0]) // max(len(stamps) - 1, 1)
+    end_ns = stamps[-1] + shown_ns
+    if example.media.end_s is not None:
+        end_ns = min(end_ns, round(example.media.end_s * 1e9))
+    times_ns = [*range(start_ns, end_ns, SAMPLE_PERIOD_NS), end_ns]
+    numbers = {
+        round((time_ns - start_ns) / 1e9, 1): max(bisect_right(stamps, time_ns) - 1, 0)
+        for time_ns in times_ns
+    }
+    return _clip_of(example, images, list(numbers.values()), list(numbers))
 
 
 def _even_clip(example: Example, images: ImageSequence, numbers: list[int], start_ns: int) -> Clip:

@@ -131,6 +131,22 @@ def test_points_are_shown_two_frames_a_second_and_the_newest(tmp_path):
     assert not clip.frames[0].image.flags.writeable
 
 
+def test_parity_labels_the_last_frame_with_the_end_of_the_clip(tmp_path):
+    """As TimeSampler of the reference does with load_video_torchcodec, of 38 frames at 10 fps."""
+    film(tmp_path / 'a.avi', count=38)
+    media = MediaFolder(tmp_path, parity=True)
+
+    clip = media.clip(example(pointeval(), where=tmp_path))
+
+    assert clip.seconds == (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 3.8)
+    assert [number_of(frame.image) for frame in clip.frames] == [0, 5, 10, 15, 20, 25, 30, 35, 37]
+
+    record = counteval(clip_start=2.0, clip_end=3.25)
+    clip = media.clip(example(record, 'videocounteval', where=tmp_path))
+    assert clip.seconds == (0.0, 0.5, 1.0, 1.2)
+    assert [number_of(frame.image) for frame in clip.frames] == [20, 25, 30, 32]
+
+
 def test_counts_are_shown_their_clip_alone(tmp_path):
     film(tmp_path / 'a.avi', count=60)
     record = counteval(clip_start=2.0, clip_end=4.25)
