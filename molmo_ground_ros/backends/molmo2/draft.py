@@ -4,7 +4,8 @@
 
 In `<tracks coords="0.0 1 635 522 2 511 124;0.5 1 606 490 ...">label</tracks>` an object's row is
 followed by the next id of the frame before, the last row by `;` and the clip's next time, and
-coordinates continue as they did last. A guess is text. The checkpoint's own tokenizer makes tokens
+coordinates continue as they did last: they rest, or go on along a line or a curve, whichever would
+have told the last point best. A guess is text. The checkpoint's own tokenizer makes tokens
 of it, because its vocabulary may hold digits, numbers or complete time labels.
 """
 
@@ -25,7 +26,12 @@ _TAIL = 160
 # The most tokens at the end of the text that are tokenized again together with a guess.
 _BACK = 8
 # The most tokens of a guess. On a CPU, reading more takes longer than it saves.
-LIMIT = 16
+_USUAL = 16
+# And after a guess that was right as a whole: Qwen's vocabulary, which has a token for each digit
+# and space, takes 14 for an object that rests, and such objects rest for many frames.
+LIMIT = 48
+# Characters of a guess; three are a token of a vocabulary that has numbers.
+_LENGTH = 48
 
 
 class GrammarDrafter:
@@ -38,12 +44,18 @@ class GrammarDrafter:
         seconds: Sequence[float],
         limit: int = LIMIT,
     ) -> None:
-        """`encode` makes ids of text, `decode` text of ids; `seconds` are the clip's times."""
+        """`encode` makes ids of text, `decode` text of ids; `seconds` are the clip's times.
+
+        limit: the most tokens of any guess.
+        """
         self._encode = encode
         self._decode = decode
         self._labels = tuple(f'{label:.1f}' for label in seconds)
         self._limit = limit
         self._ids: list[int] = []
+        # The last guess, and how many tokens there were before it.
+        self._guessed: list[int] = []
+        self._before = 0
         self._stream = TextStream(decode)
         self._text = ''
         self._rows: OpenBlock | None = None  # of the open block
@@ -62,8 +74,16 @@ class GrammarDrafter:
 
     def propose(self, room: int) -> list[int]:
         """At most `room` tokens that may follow."""
+        most = min(room, self._limit, LIMIT if self._was_right() else _USUAL)
         guess = self._guess()
-        return self._tokens(guess)[: min(room, self._limit)] if guess else []
+        self._guessed = self._tokens(guess)[:most] if guess else []
+        self._before = len(self._ids)
+        return list(self._guessed)
+
+    def _was_right(self) -> bool:
+        """Whether the model wrote all of the last guess."""
+        end = self._before + len(self._guessed)
+        return bool(self._guessed) and self._ids[self._before : end] == self._guessed
 
     def _read(self, rows: OpenBlock) -> None:
         """Add the complete frames to the block. A frame that is not grammatical is skipped."""
@@ -81,7 +101,7 @@ class GrammarDrafter:
 
     def _guess(self) -> str:
         if self._rows is not None:
-            return self._rows.copy().go_on(self._text[self._group :], 3 * self._limit)
+            return self._rows.copy().go_on(self._text[self._group :], _LENGTH)
         if self._text.endswith('</points>') and self._text.startswith(_COUNTING):
             return f' shows a total of {self._points}.'
         return ''

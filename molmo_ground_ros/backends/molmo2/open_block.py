@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _TimedPoint = tuple[float, int, int]
 """Seconds, x and y."""
@@ -12,8 +12,8 @@ _TimedPoint = tuple[float, int, int]
 # Digits of a coordinate. Only 1000, which is rare, has four.
 _DIGITS = 3
 _LONGEST = 8  # characters of a time
-# How many last points of an id a guess uses.
-_PAST = 3
+# How many last points of an id a guess uses: the curve needs three, and one to be tested on.
+_PAST = 4
 
 
 class OpenBlock:
@@ -128,16 +128,13 @@ class OpenBlock:
         return self._ids[row] if row < len(self._ids) else None
 
     def _coordinate(self, number: str, head: str, axis: int, partial: str) -> str | None:
-        """The last coordinate, or one on the line through the last two: what was closer before."""
+        """The coordinate that the track's motion leads to, and that begins with `partial`."""
         if len(partial) >= _DIGITS:
             return partial
         past = self._past.get(number, [])
         if not past or not self._tracks:
             return None
-        guess = past[-1][axis]
-        if len(past) > 1 and not _stays(past, axis):
-            guess = _line(past[-2], past[-1], float(head), axis)
-        return f'{guess:03d}'
+        return _nearest(_next_value(past, float(head), axis), partial)
 
     def _frame_end(self, head: str) -> str:
         """A separator; after the clip's last frame the end of the block."""
@@ -166,15 +163,53 @@ def _clipped(written: str) -> int:
     return min(max(int(written), 0), 1000)
 
 
-def _stays(past: Sequence[_TimedPoint], axis: int) -> bool:
-    """Whether repeating the coordinate would have guessed the last point better than the line."""
-    last, before = past[-1][axis], past[-2][axis]
-    if last == before or len(past) < _PAST:
-        return last == before
-    return abs(last - before) < abs(last - _line(past[-3], past[-2], past[-1][0], axis))
+def _next_value(past: Sequence[_TimedPoint], time: float, axis: int) -> int:
+    """The coordinate at `time`, by the rule that would have guessed the last point best."""
+    if len(past) <= 2:
+        return _line(past, time, axis)
+    *before, last = past
+    errors = [abs(rule(before, last[0], axis) - last[axis]) for rule in _RULES]
+    return _RULES[errors.index(min(errors))](past, time, axis)
 
 
-def _line(a: _TimedPoint, b: _TimedPoint, time: float, axis: int) -> int:
-    """The coordinate at `time` on the straight line through two points, limited to 0..1000."""
-    slope = (b[axis] - a[axis]) / (b[0] - a[0]) if b[0] > a[0] else 0.0
-    return min(max(round(b[axis] + slope * (time - b[0])), 0), 1000)
+def _stay(past: Sequence[_TimedPoint], time: float, axis: int) -> int:  # noqa: ARG001
+    return int(past[-1][axis])
+
+
+def _line(past: Sequence[_TimedPoint], time: float, axis: int) -> int:
+    """On the straight line through the last two points, limited to 0..1000."""
+    if len(past) < 2 or past[-1][0] <= past[-2][0]:
+        return int(past[-1][axis])
+    before, last = past[-2:]
+    slope = (last[axis] - before[axis]) / (last[0] - before[0])
+    return _limited(last[axis] + slope * (time - last[0]))
+
+
+def _curve(past: Sequence[_TimedPoint], time: float, axis: int) -> int:
+    """On the parabola through the last three points, limited to 0..1000."""
+    if len(past) < 3 or not past[-3][0] < past[-2][0] < past[-1][0]:
+        return _line(past, time, axis)
+    a, b, c = past[-3:]
+    before = (b[axis] - a[axis]) / (b[0] - a[0])
+    slope = (c[axis] - b[axis]) / (c[0] - b[0])
+    bend = (slope - before) / (c[0] - a[0])
+    return _limited(c[axis] + (time - c[0]) * (slope + bend * (time - b[0])))
+
+
+# Of rules that are equally good the first is used.
+_RULES: tuple[Callable[[Sequence[_TimedPoint], float, int], int], ...] = (_stay, _line, _curve)
+
+
+def _limited(value: float) -> int:
+    return min(max(round(value), 0), 1000)
+
+
+def _nearest(guess: int, partial: str) -> str:
+    """The written coordinate nearest to a guess among those that begin with these digits."""
+    written = f'{guess:03d}'
+    if written.startswith(partial) or not (partial.isascii() and partial.isdecimal()):
+        return written
+    # A model that wrote 6 of 602 where 598 was guessed goes on with 600 more likely than not.
+    size = 10 ** (_DIGITS - len(partial))
+    least = int(partial) * size
+    return f'{min(max(guess, least), least + size - 1):03d}'
