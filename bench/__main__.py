@@ -30,6 +30,7 @@ from bench.memory import memory
 from bench.ours import Ours, load
 from bench.peer import Peer
 from bench.questions import bound, first_and_second, four, slid
+from bench.qwen import with_qwen
 from bench.referee import DifferentTextError, Referee
 from bench.rows import Row
 from bench.tracks import tracks
@@ -156,6 +157,7 @@ def shipped(plan: Plan, scratch: Path, threads: int) -> list[Row]:
     rows += [bound(parts, plan.frames), *four(inputs, peer, sides, plan.windows, referee)]
     _LOG.info('measuring tracking answers')
     rows += tracks(inputs, peer, [*sides, *undrafted], plan.tracks, referee)
+    rows += with_qwen(inputs, next(side for side in sides if side.name == 'torch'))
     rows += referee.rows()
     _LOG.info('measuring memory and start')
     return rows + memory(folder, plan.alone, threads, plan.starts)

@@ -32,6 +32,11 @@ _PEER = {
     'answers_compared': 'compared',
     'answers_undecided': 'ties',
 }
+# Of drafting alone, without a model: where the vocabulary is installed.
+_QWEN = {
+    'tokens_per_forward_qwen': 'tokens_per_forward_qwen',
+    'forward_passes_per_point': 'forward_passes_per_point',
+}
 _ONNX = {'onnx_rss_mb': 'peak_mb', 'onnx_ready_s': 'ready_s'}
 _LARGE_MEDIANS = {'decode_tokens_s': 'decode_speed', 'ttft_64_frames_ms': 'cached_ttft'}
 _LARGE_RATIOS = {'decode_vs_eager_ratio': 'decode_speed'}
@@ -40,7 +45,9 @@ _LARGE_RATIOS = {'decode_vs_eager_ratio': 'decode_speed'}
 def headline(rows: Sequence[Row], backend: str) -> dict[str, float]:
     """The figures of the model that ships, for this backend."""
     figures = _ratios(rows, _RATIOS, backend) | _medians(rows, _MEDIANS, backend)
-    return figures | _medians(rows, _ONNX, 'onnx') | _medians(rows, _PEER, PEER)
+    figures |= _medians(rows, _ONNX, 'onnx') | _medians(rows, _PEER, PEER)
+    is_measured = any(row.key in _QWEN for row in rows)
+    return figures | (_medians(rows, _QWEN, 'torch') if is_measured else {})
 
 
 def large_headline(rows: Sequence[Row]) -> dict[str, float]:

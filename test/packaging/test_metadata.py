@@ -108,6 +108,9 @@ def test_every_requirement_is_held_by_the_constraints():
         same(name): version for name, version in pins(ROOT / 'requirements/constraints.txt').items()
     }
     for path in REQUIREMENTS:
+        # The one that is another version on purpose, in a folder of its own.
+        if path.name == 'newest_transformers.txt':
+            continue
         for name, version in pins(path).items():
             assert held[same(name)] == version, f'{path.name}: {name}'
     assert held['torch'] == '2.13.0'

@@ -152,6 +152,7 @@ def main() -> None:
         if arguments.requested == 'dev':
             install_apart(venv, work, 'reference')
             install_apart(venv, work, 'newest_transformers')
+            install_apart(venv, work, 'qwen_vocabulary')
         add_command(venv)
         # In a process of its own, for it must run in the environment it builds for.
         code = subprocess.call(

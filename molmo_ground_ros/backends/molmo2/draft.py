@@ -5,7 +5,8 @@
 In `<tracks coords="0.0 1 635 522 2 511 124;0.5 1 606 490 ...">label</tracks>` an object's row is
 followed by the next id of the frame before, the last row by `;` and the clip's next time, and
 coordinates continue as they did last: they rest, or go on along a line or a curve, whichever would
-have told the last point best. A guess is text. The checkpoint's own tokenizer makes tokens
+have told the last point best. Of the text around it the parts that never differ are guessed. A
+guess is text. The checkpoint's own tokenizer makes tokens
 of it, because its vocabulary may hold digits, numbers or complete time labels.
 """
 
@@ -21,17 +22,19 @@ from molmo_ground_ros.backends.text_stream import TextStream
 _OPEN = re.compile(r'<(points|tracks)\b[^<>"]*?coords="([^"<>]*)$')
 _SEPARATOR = re.compile(r'[;\t]')
 _COUNTING = 'Counting the '
+_COORDS = ' coords="'
 # Characters at the end of the text in which the opening of a block is looked for.
 _TAIL = 160
 # The most tokens at the end of the text that are tokenized again together with a guess.
 _BACK = 8
-# The most tokens of a guess. On a CPU, reading more takes longer than it saves.
-_USUAL = 16
-# And after a guess that was right as a whole: Qwen's vocabulary, which has a token for each digit
-# and space, takes 14 for an object that rests, and such objects rest for many frames.
-LIMIT = 48
-# Characters of a guess; three are a token of a vocabulary that has numbers.
+# Characters of a guess, about 16 tokens of a vocabulary that has numbers. On a CPU, reading more
+# takes longer than it saves.
 _LENGTH = 48
+# The most tokens of a guess, in a vocabulary that has a token for each digit and space, as Qwen's.
+_USUAL = 24
+# And after a guess that was right as a whole: an object that rests takes 14 of these tokens in each
+# frame, and rests for many.
+LIMIT = 48
 
 
 class GrammarDrafter:
@@ -61,13 +64,16 @@ class GrammarDrafter:
         self._rows: OpenBlock | None = None  # of the open block
         self._group = 0  # where its unfinished frame starts in the text
         self._points = 0  # of the last points block
+        self._kind = ''  # of the open block, or of that whose label is being written
+        self._label = 0  # where that label starts in the text
 
     def push(self, token: int) -> None:
         """Add a token that the model chose."""
         self._ids.append(token)
         self._text += self._stream.push(token)
         if self._rows is None and (opening := _OPEN.search(self._text, len(self._text) - _TAIL)):
-            self._rows = OpenBlock(self._labels, tracks=opening[1] == 'tracks')
+            self._kind = opening[1]
+            self._rows = OpenBlock(self._labels, tracks=self._kind == 'tracks')
             self._group = opening.start(2)
         if self._rows is not None:
             self._read(self._rows)
@@ -94,6 +100,7 @@ class GrammarDrafter:
         if shut >= 0:
             self._take(rows, shut, rows.separator)
             self._points, self._rows = rows.count, None
+            self._label = shut + 1
 
     def _take(self, rows: OpenBlock, end: int, separator: str) -> None:
         with contextlib.suppress(ValueError):
@@ -102,9 +109,27 @@ class GrammarDrafter:
     def _guess(self) -> str:
         if self._rows is not None:
             return self._rows.copy().go_on(self._text[self._group :], _LENGTH)
-        if self._text.endswith('</points>') and self._text.startswith(_COUNTING):
-            return f' shows a total of {self._points}.'
+        if self._kind:
+            return self._block_end(self._text[self._label :])
+        if self._text.endswith('<points'):
+            return _COORDS
+        if self._text.endswith('<tracks') and self._labels:
+            return f'{_COORDS}{self._labels[0]} 1 '
         return ''
+
+    def _block_end(self, label: str) -> str:
+        """What follows the coordinates of the last block: its label is not known, its end is."""
+        tag = f'</{self._kind}>'
+        total = f' shows a total of {self._points}.' if self._text.startswith(_COUNTING) else ''
+        end = tag + (total if self._kind == 'points' else '')
+        if tag in label:
+            # Only the total may follow, and is guessed once.
+            self._kind = ''
+            return total if label.endswith(tag) and end != tag else ''
+        if len(label) < 2:
+            return '>' if not label else ''
+        begun = label[label.rfind('<') :] if '<' in label else ''
+        return end[len(begun) :] if end.startswith(begun) else ''
 
     def _tokens(self, guess: str) -> list[int]:
         """The tokens of a guess, which continue the last tokens of the text.
