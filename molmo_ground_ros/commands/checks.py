@@ -22,6 +22,7 @@ from typing import TypeVar
 from molmo_ground_ros.backends.host import installed, machine, ram
 from molmo_ground_ros.backends.host.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
 from molmo_ground_ros.backends.molmo2.trt.plans import damage, read_plans
+from molmo_ground_ros.commands.estimate import on_cpu
 from molmo_ground_ros.commands.probes import ENGINE, TORCH_GPU
 from molmo_ground_ros.errors import GroundError, size
 
@@ -43,7 +44,10 @@ _ROS_PACKAGES = (
     'sensor_msgs',
     'std_msgs',
 )
-_NO_GPU = 'without an NVIDIA GPU and its driver: --backend onnx, on the CPU'
+_NO_GPU = (
+    'without an NVIDIA GPU and its driver, on the CPU: --backend onnx for small models, --backend '
+    'torch --dtype bfloat16 for Molmo2-4B (10 GB; 9 frames take a minute on 2 cores)'
+)
 _MENDED = 'mend what the message names'
 _INTERFACES = 'colcon build --packages-select molmo_ground_ros, then source install/setup.bash'
 
@@ -108,6 +112,7 @@ class Doctor:
         ]
         if self._model:
             lines += self._tried('model', 'folder', self._folder)
+            lines += self._tried('model', 'on the CPU', self._on_cpu)
         verdicts = [self._verdict(name) for name in BACKENDS]
         able = [line.name for line in verdicts if line.ok]
         chosen = (_outcome(self._chosen)[0] or '') if self._model else ''
@@ -337,7 +342,15 @@ class Doctor:
         if free is None or longest_window(sizes, 'float16', free, fused=backend != 'onnx'):
             return '', ''
         why = f'{size(free)} are free: no window fits, not even in float16'
-        return why, 'a smaller model, or int4 engines: docs/jetson.md'
+        return why, 'a smaller model, or int4 engines, which need a GPU: docs/jetson.md'
+
+    def _on_cpu(self) -> list[Line]:
+        """Without a GPU, a line that says what runs the model on the CPU."""
+        free = ram.available_bytes(self._root)
+        if free is None or any(line.name == 'GPU' and line.ok for line in self._gpus()):
+            return []
+        advice = 'more memory or a smaller model: only engines on a GPU are quantised'
+        return [Line('model', 'on the CPU', *on_cpu(self._find_folder(), free), advice)]
 
     def _free(self, backend: str) -> int | None:
         """Free bytes of the device that has most of them; None where none could be read."""

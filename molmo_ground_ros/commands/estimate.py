@@ -11,9 +11,11 @@ engine also times its kernels; that was not measured yet.
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.memory import ModelSizes
+from molmo_ground_ros.errors import size
 
 CHECK = 'comparing with the reference'
 # Frames of the self-check's clip: the length of `selfcheck.SECONDS`.
@@ -75,6 +77,34 @@ def disk_bytes(sizes: ModelSizes, backend: str, dtype: str) -> int:
     nbytes = dict(memory.weights(sizes.config, dtype).parts)
     quantised = nbytes['decoder layers'] + nbytes['head'] if dtype in _QUANTISED else 0
     return sum(nbytes.values()) + 2 * _KERNEL_BYTES + quantised + _GRAPH_BYTES
+
+
+def on_cpu(folder: Path, free: int) -> tuple[bool, str]:
+    """Whether a checkpoint runs on a CPU with so many free bytes, and what fits in which format.
+
+    Raises BadModel.
+    """
+    from molmo_ground_ros.backends.base import BackendSettings
+    from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+
+    return cpu_formats(open_checkpoint(BackendSettings(str(folder))).sizes, free)
+
+
+def cpu_formats(sizes: ModelSizes, free: int) -> tuple[bool, str]:
+    """Whether a model of these sizes fits, and what fits in which format.
+
+    Nothing here runs a quantised model on a CPU: int4, int8 and fp8 are for engines.
+    """
+    formats = (('torch', 'bfloat16', True), ('torch', 'float32', True), ('onnx', 'float32', False))
+    windows = [
+        memory.longest_window(sizes, dtype, free, fused=fused) for _, dtype, fused in formats
+    ]
+    words = [
+        f'{backend} in {dtype} ({size(memory.weights(sizes.config, dtype).total)} of weights) '
+        + (f'fits {window:g} s' if window else 'does not fit')
+        for (backend, dtype, _), window in zip(formats, windows, strict=True)
+    ]
+    return any(windows), '; '.join(words)
 
 
 def _export_s(layers: int) -> float:

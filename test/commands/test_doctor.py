@@ -74,6 +74,13 @@ def test_the_model_that_ships_can_be_run(everything):
     assert 'context 4096' in line(report, 'config').text
 
 
+def test_without_a_gpu_it_says_what_fits_on_the_cpu(everything):
+    report = page(SHIPPED)
+    assert line(report, 'on the CPU').text.startswith('torch in bfloat16 (')
+    assert 'torch --dtype bfloat16' in line(report, 'GPU').advice
+    assert not any(check.name == 'on the CPU' for check in page(SHIPPED, ask=lambda _: GPU).lines)
+
+
 def test_without_a_model_it_says_what_could_run(everything):
     report = page()
     assert report.can_run == {'tensorrt': False, 'onnx': True, 'torch': True, 'transformers': True}

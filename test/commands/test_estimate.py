@@ -9,6 +9,7 @@ from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOK
 from molmo_ground_ros.commands.estimate import (
     CHECK,
     CHECK_FRAMES,
+    cpu_formats,
     disk_bytes,
     onnx_steps,
     tensorrt_steps,
@@ -52,3 +53,12 @@ def test_the_clip_is_that_of_the_self_check():
     from molmo_ground_ros.backends.molmo2.selfcheck import SECONDS
 
     assert len(SECONDS) == CHECK_FRAMES
+
+
+def test_only_16_bits_of_the_4b_model_fit_into_16_gb_of_a_cpu():
+    fits, text = cpu_formats(SIZES, 16 * 10**9)
+    assert fits
+    assert 'torch in bfloat16 (9.70 GB of weights) fits 63 s' in text
+    assert 'torch in float32 (19.40 GB of weights) does not fit' in text
+    assert 'onnx in float32 (19.40 GB of weights) does not fit' in text
+    assert cpu_formats(SIZES, 8 * 10**9)[0] is False
