@@ -19,7 +19,8 @@ from tools.wide_tabletop.loop import load_state
 from tools.wide_tabletop.network import PATCH, POOL, SIDE
 from tools.wide_tabletop.train_language import build_model
 
-STAGES = ('vision', 'language')
+VISION, LANGUAGE, TUNE = 'vision', 'language', 'tune'
+STAGES = (VISION, LANGUAGE)
 _PIXELS: dict[str, Any] = {
     'do_convert_rgb': True,
     'do_normalize': True,
@@ -82,9 +83,27 @@ def start_from(folder: Path, work: Path) -> list[str]:
 
 
 def best_of(work: Path, stage: str) -> Path:
-    """A stage's best checkpoint, or its newest if no best is kept."""
-    best = work / f'{stage}.best.pt'
-    return best if best.exists() else work / f'{stage}.pt'
+    """A stage's best checkpoint, or its newest if no best is kept.
+
+    Of `language` it is that of `tune`, once that has begun: its loss is on what the tower sees, and
+    cannot be compared with the loss on codes of the truth.
+    """
+    names = (TUNE, stage) if stage == LANGUAGE else (stage,)
+    paths = [work / f'{name}{end}' for name in names for end in ('.best.pt', '.pt')]
+    return next((path for path in paths if path.exists()), paths[-1])
+
+
+def begin_tune(work: Path) -> None:
+    """Let `tune` begin with the best of `language`, unless it has begun.
+
+    Raises FileNotFoundError if there is no language model to begin with.
+    """
+    target, source = work / f'{TUNE}.pt', best_of(work, LANGUAGE)
+    if not target.exists():
+        if not source.exists():
+            raise FileNotFoundError(f'{source}: train the language model first')
+        state = load_state(source)
+        torch.save({name: state[name] for name in ('parts', 'step', 'hours')}, target)
 
 
 def load_model(work: Path) -> tuple[Any, Coder]:

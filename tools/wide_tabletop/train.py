@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 WORK = Path('.tabletop/wide')
 MODEL = Path(__file__).resolve().parents[2] / 'models' / 'wide_tabletop'
 STAGES = ('vision', 'language', 'features', 'tune', 'export', 'save', 'start')
-TRAINED = {'vision': 'vision', 'language': 'language', 'tune': 'language'}
+TRAINED = ('vision', 'language', 'tune')
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,9 +50,13 @@ def train(stage: str, plan: Plan, batch: int) -> None:
 
         train_vision(work / 'shards', plan, batch or FRAMES)
     else:
+        from tools.wide_tabletop.checkpoint import begin_tune
         from tools.wide_tabletop.train_language import CLIP_TOKENS, train_language
 
-        features = work / 'features' if stage == 'tune' else None
+        features = None
+        if stage == 'tune':
+            begin_tune(work)
+            features = work / 'features'
         train_language(work / 'shards', features, plan, batch or CLIP_TOKENS)
 
 
@@ -82,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
     work: Path = options.work
     if options.stage in TRAINED:
-        checkpoint = work / f'{TRAINED[options.stage]}.pt'
+        checkpoint = work / f'{options.stage}.pt'
         cores = os.cpu_count() or 1
         is_gpu = options.device != 'cpu'
         plan = Plan(
