@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from molmo_ground_ros.analysis.moments.asking import Asker, LocalAsker, RayAsker
+from molmo_ground_ros.analysis.moments.asking import LocalAsker, RayAsker, WindowAsker
 from molmo_ground_ros.analysis.moments.database import NAME, Database
 from molmo_ground_ros.analysis.moments.identity import fingerprint
 from molmo_ground_ros.analysis.moments.indexing import (
@@ -120,7 +120,7 @@ def _options(arguments: argparse.Namespace) -> IndexOptions:
     )
 
 
-def _asker(arguments: argparse.Namespace, loader: GrounderLoader) -> Asker:
+def _asker(arguments: argparse.Namespace, loader: GrounderLoader) -> WindowAsker:
     """What asks: a backend in this process, or workers on Ray."""
     if arguments.ray:
         return RayAsker(arguments.ray, arguments.ray_workers, loader)

@@ -57,7 +57,7 @@ class OpenRecording:
         next(iter(self.cameras.values())).close()
 
 
-class Asker(Protocol):
+class WindowAsker(Protocol):
     """Asks the windows of open recordings, and gives each outcome to its recording."""
 
     @property

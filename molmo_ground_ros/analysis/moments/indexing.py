@@ -21,7 +21,7 @@ from molmo_ground_ros.analysis import run as windows_of
 from molmo_ground_ros.analysis.findings import Analysis, WindowState
 from molmo_ground_ros.analysis.moments import writing
 from molmo_ground_ros.analysis.moments.answers import IndexedAnswers
-from molmo_ground_ros.analysis.moments.asking import AlreadyAsked, Asker, OpenRecording
+from molmo_ground_ros.analysis.moments.asking import AlreadyAsked, OpenRecording, WindowAsker
 from molmo_ground_ros.analysis.moments.database import Database, IndexFault
 from molmo_ground_ros.analysis.moments.identity import question_digest, recording_identity
 from molmo_ground_ros.analysis.moments.places import (
@@ -99,7 +99,7 @@ class Indexer(Closing):
         database: Database,
         questions: Sequence[Question],
         model: str,
-        asker: Asker,
+        asker: WindowAsker,
         options: IndexOptions = _DEFAULTS,
     ) -> None:
         """Note the questions in the index. `asker` is closed with the run.
