@@ -48,7 +48,7 @@ def test_json_is_one_object_with_the_promised_keys(
         'truncated', 'model',
     }  # fmt: skip
     assert set(record['points'][0]) == {
-        'stamp_ns', 'camera', 'frame_id', 'id', 'x', 'y', 'score', 'position',
+        'stamp_ns', 'camera', 'frame_id', 'id', 'x', 'y', 'score', 'probability', 'position',
     }  # fmt: skip
     assert (record['query'], record['task'], record['count']) == (QUESTION, 'count', 2)
     assert [point['stamp_ns'] for point in record['points']] == [stamp(0.5), stamp(3.0)]

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from molmo_ground_ros.commands.checks import Doctor, Line
-from molmo_ground_ros.commands.server_checks import ServerChecks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _server(arguments: argparse.Namespace) -> int:
+    # It loads OpenCV and a tokenizer, which `--help` must not wait for.
+    from molmo_ground_ros.commands.server_checks import ServerChecks
+
     lines = ServerChecks(arguments.server, arguments.reference).lines()
     code = 0 if all(line.ok for line in lines) else 2
     if arguments.json:
