@@ -53,6 +53,8 @@ Errors that are used by a single room live there; those with an underscore never
     ros.replies.QuestionFailed                    a node replied with an error, or not at all
     ros.replies.NodeMissing                       no node of that name offers the service
     grounding.job.WorkerEnded (a BackendError)    the thread that asks the model ended
+    grounding.standing.passes.GaveWay (a Canceled)  a standing question was stopped for a caller's
+    analysis.moments.database.IndexFault          the file of an index cannot be used
     grounding.rate_limit.TooManyQueries           more queries come than the settings allow
 """
 

@@ -117,6 +117,7 @@ def test_a_transformers_that_cannot_serve_is_told_from_a_missing_one(stub, messa
     forget_loaded(monkeypatch)
     outputs = types.ModuleType('transformers.modeling_outputs')
     outputs.BaseModelOutputWithPooling = object
+    monkeypatch.setattr(stub, 'DynamicCache', object, raising=False)
     monkeypatch.setitem(sys.modules, 'transformers', stub)
     monkeypatch.setitem(sys.modules, 'transformers.modeling_outputs', outputs)
     with pytest.raises(BackendError, match=message):

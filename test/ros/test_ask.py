@@ -86,7 +86,7 @@ def test_error_of_the_node_is_one_line_and_exit_code_1(
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_withdraws_the_question(start: Start, number: signal.Signals) -> None:
     hold = threading.Event()
-    world = start(ReplayBackend([GRASPS], delay=lambda: hold.wait(0.05) and None, repeat=True))
+    world = start(ReplayBackend([GRASPS], delay=lambda: hold.wait(1.0) and None, repeat=True))
     world.film(1.25, rate_hz=4.0)
     command = [sys.executable, '-m', 'molmo_ground_ros.ros.ask', QUESTION * 20]
     asking = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -25,6 +25,8 @@ publisher = node.create_publisher(Image, 'image', qos_profile_sensor_data)
 image = Image(height=720, width=1280, step=3840, encoding='rgb8', data=bytes(1280 * 720 * 3))
 while publisher.get_subscription_count() == 0 and time.monotonic() < deadline:
     time.sleep(0.01)
+# The publisher can know of a subscription before the subscription knows of it.
+time.sleep(1)
 for number in range({IMAGES}):
     image.header.stamp.sec = number
     publisher.publish(image)

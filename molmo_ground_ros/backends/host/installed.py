@@ -24,16 +24,18 @@ class Package:
     """A distribution that pyproject.toml requires.
 
     least: the oldest version that will do. code: Python that fails where the package is broken.
+    below: the first version that was not tried; '' where there is no such bound.
     """
 
     name: str
     least: str
     code: str
+    below: str = ''
 
     @property
     def requirement(self) -> str:
         """The requirement as pip reads it."""
-        return f'{self.name}>={self.least}'
+        return f'{self.name}>={self.least}' + (f',<{self.below}' if self.below else '')
 
 
 TOKENIZERS = Package('tokenizers', '0.22', 'import tokenizers')
@@ -46,7 +48,12 @@ EXTRAS: dict[str, tuple[Package, ...]] = {
         Package('safetensors', '0.5', 'import safetensors'),
         TOKENIZERS,
         TORCH,
-        Package('transformers', '5.23', 'from transformers import Molmo2ForConditionalGeneration'),
+        Package(
+            'transformers',
+            '5.23',
+            'from transformers import Molmo2ForConditionalGeneration',
+            below='5.25',
+        ),
     ),
     'export': (
         Package('onnx', '1.19', 'import onnx'),

@@ -292,7 +292,7 @@ def test_engines_that_do_not_fit_are_refused_before_anything_is_taken(graphs):
     checkpoint, module, memory = opened(graphs['qwen3']), HostTensorrt(), HostMemory()
     pair = chosen(checkpoint, module)
     memory.room = 2**17
-    reason = r'\(.*a cache of 512 rows 131\.1 kB, .*131\.1 kB of GPU memory free; engines of 33'
+    reason = r'\(.*a cache of 512 rows 131\.1 kB, .*131\.1 kB of GPU memory free; engines of 182'
     with pytest.raises(DoesNotFit, match=reason):
         TensorrtRuntime(checkpoint, pair, memory)
     assert memory.taken == 0
