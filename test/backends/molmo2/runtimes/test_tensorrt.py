@@ -299,7 +299,8 @@ def test_engines_that_do_not_fit_are_refused_before_anything_is_taken(graphs):
     memory.room = 2**18
     TensorrtRuntime(checkpoint, pair, memory)
     plans = pair.decoder.file.nbytes + pair.vision.file.nbytes
-    assert 0.15 * 2**20 < memory.taken + plans < 0.25 * 2**20
+    # Inputs and outputs of prompts and of steps of up to 49 rows, each with a mask.
+    assert 0.15 * 2**20 < memory.taken + plans < 0.3 * 2**20
 
 
 def test_a_plan_that_tensorrt_does_not_take_is_named(graphs):
