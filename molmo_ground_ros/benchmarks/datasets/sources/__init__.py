@@ -9,7 +9,7 @@ signs.py       which sources a folder looks like
 table.py       all of them by name, and their videos
 """
 
-from molmo_ground_ros.benchmarks.datasets.sources.source import DataSource
+from molmo_ground_ros.benchmarks.datasets.sources.data_source import DataSource
 from molmo_ground_ros.benchmarks.datasets.sources.table import (
     SOURCES,
     read_source,

@@ -12,7 +12,7 @@ from molmo_ground_ros.benchmarks.datasets.box_records import (
 from molmo_ground_ros.benchmarks.datasets.coco_frames import CocoFrames
 from molmo_ground_ros.benchmarks.datasets.lasot import SingleBoxes
 from molmo_ground_ros.benchmarks.datasets.mot import MOT_CLASSES, SequenceBoxes
-from molmo_ground_ros.benchmarks.datasets.sources.source import DataSource
+from molmo_ground_ros.benchmarks.datasets.sources.data_source import DataSource
 
 _EMPTY = 'a box of no size'
 _NO_LINE = 'no line for it on the frame'

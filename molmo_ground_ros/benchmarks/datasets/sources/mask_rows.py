@@ -10,7 +10,7 @@ from molmo_ground_ros.benchmarks.datasets.coco import CocoFiles
 from molmo_ground_ros.benchmarks.datasets.davis import NumberedMasks
 from molmo_ground_ros.benchmarks.datasets.mask_lists import Masklets, MaskLists
 from molmo_ground_ros.benchmarks.datasets.object_masks import MaskFolders
-from molmo_ground_ros.benchmarks.datasets.sources.source import DataSource
+from molmo_ground_ros.benchmarks.datasets.sources.data_source import DataSource
 
 _MOLMO2 = 'github.com/allenai/molmo2 f3cb108, olmo/data'
 _TRACKS = f'{_MOLMO2}/academic_video_track_datasets.py'

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from molmo_ground_ros.benchmarks.datasets.sources.source import DataSource
+from molmo_ground_ros.benchmarks.datasets.sources.data_source import DataSource
 from molmo_ground_ros.errors import BadSetting, listed
 
 # How far below the folder its videos may begin, and how many folders of one folder are looked at.

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from molmo_ground_ros.benchmarks.datasets.sources.box_rows import BOX_ROWS
+from molmo_ground_ros.benchmarks.datasets.sources.data_source import DataSource, Videos
 from molmo_ground_ros.benchmarks.datasets.sources.mask_rows import MASK_ROWS
 from molmo_ground_ros.benchmarks.datasets.sources.signs import check_source
-from molmo_ground_ros.benchmarks.datasets.sources.source import DataSource, Videos
 
 SOURCES: dict[str, DataSource] = {source.name: source for source in (*MASK_ROWS, *BOX_ROWS)}
 
