@@ -9,6 +9,7 @@ node's own replies and what to do about it; whatever else goes wrong is told to 
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -46,6 +47,8 @@ LONGEST_SIDE, MOST_BYTES = 1280, 300_000
 _PERIOD_S = 0.2  # between two looks at the progress
 _READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=False, open_world_hint=False)
 _Outcome = TypeVar('_Outcome')
+# How much is done, of how much if that is known, and in words.
+_Note = tuple[float, float | None, str]
 
 INSTRUCTIONS = """\
 Asks what a robot's cameras saw, now (a running node) or in recordings, and shows the frames.
@@ -250,6 +253,7 @@ class AgentServer:
                     _tried, lambda: act(followed), abandon_on_cancel=True
                 )
                 group.cancel_scope.cancel()
+            await progress.send(context)
         finally:
             followed.stop.set()
         return self._value(outcome)
@@ -261,29 +265,44 @@ class AgentServer:
 
 
 class _Progress:
-    """Passes on how far a question is, seldom enough for any agent, and always further."""
+    """Passes on how far a question is, seldom enough for any agent, and always further.
+
+    The first note since the last report is passed on too, and the newest once more at the end.
+    """
 
     def __init__(self) -> None:
-        # Replaced by the thread that asks, read by the event loop.
-        self._newest: tuple[float, float | None, str] | None = None
+        self._began_s, self._sent = time.monotonic(), -1.0
+        self._lock = threading.Lock()
+        # Both are guarded by _lock: the thread that asks sets them, the event loop reads them.
+        self._first: _Note | None = None
+        self._newest: _Note | None = None
 
     def note(self, done: float, total: float | None, message: str) -> None:
         """Take note of how far it is, from any thread."""
-        self._newest = (done, total, message)
+        with self._lock:
+            self._newest = (done, total, message)
+            self._first = self._first or self._newest
 
     async def report(self, context: Context[Any, Any]) -> None:
         """Report until cancelled."""
-        began_s, sent = time.monotonic(), -1.0
         while True:
-            if self._newest is not None:
-                done, total, message = self._newest
-                if total is None:
-                    # What is not known to end is told by the time that it takes.
-                    done = round(time.monotonic() - began_s, 1)
-                if done > sent:
-                    await context.report_progress(done, total, message)
-                    sent = done
+            await self.send(context)
             await anyio.sleep(_PERIOD_S)
+
+    async def send(self, context: Context[Any, Any]) -> None:
+        """Report what is further than all that was reported."""
+        with self._lock:
+            first, newest = self._first, self._newest
+        for done, total, message in filter(None, (first, newest)):
+            if total is None:
+                # What is not known to end is told by the time that it takes.
+                done = round(time.monotonic() - self._began_s, 1)
+            if done > self._sent:
+                await context.report_progress(done, total, message)
+                self._sent = done
+        with self._lock:
+            if self._first is first:
+                self._first = None
 
 
 def _tried(act: Callable[[], _Outcome]) -> _Outcome | Exception:
