@@ -94,6 +94,7 @@ class TensorrtRuntime:
         self.frames = recipe.frames  # of the longest clip
         self._model = checkpoint.model
         self._text = checkpoint.config.text
+        self._tower = checkpoint.config.vision
         self._memory = memory
         self._broken = ''
         self._pooling = pooling_indices(checkpoint.pixels)  # (tokens of a frame, window)
@@ -107,17 +108,9 @@ class TensorrtRuntime:
             Engine(chosen.tensorrt, checkpoint.model, plan.file.path, memory.stream)
             for plan in (chosen.vision, chosen.decoder)
         )
-        vision = checkpoint.config.vision
         rows = len(self._pooling)
-        self._place(
-            self._vision,
-            {
-                'patches': (self._type, (1, vision.positions, vision.patch_values)),
-                'pooling': ('INT64', self._pooling.shape),
-                'features': (self._type, (rows, self._text.hidden)),
-            },
-            skip='features',
-        )
+        self._place(self._vision, self._vision_inputs())
+        self._expect(self._vision, 'features', self._type, (rows, self._text.hidden))
         self._place(self._decoder, self._decoder_tensors(rows))
         self._bind_caches()
         memory.write(self._tensors['pooling'], self._pooling)
@@ -171,7 +164,10 @@ class TensorrtRuntime:
         The engines' working memory is not counted, because only TensorRT knows it. If it does not
         fit, TensorRT reports that.
         """
-        tensors = self._decoder_tensors(len(self._pooling)).values()
+        tensors = [
+            *self._vision_inputs().values(),
+            *self._decoder_tensors(len(self._pooling)).values(),
+        ]
         cache = 2 * self._text.layers * _size(self._cache())
         parts = {
             'the decoder': chosen.decoder.file.nbytes,
@@ -246,11 +242,18 @@ class TensorrtRuntime:
                 f'the clip has {len(features)} frames, the engine takes {self.frames}: '
                 'build one with more'
             )
-        target, offset, rows = self._tensors['decoder.features'], 0, 0
+        target, offset, rows = self._tensors['features'], 0, 0
         for frame in features:
             self._memory.copy(frame.buffer, target, offset)
             offset, rows = offset + frame.nbytes, rows + frame.rows
         return rows
+
+    def _vision_inputs(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Number type and shape of what the tower reads. What it writes is bound anew each time."""
+        return {
+            'patches': (self._type, (1, self._tower.positions, self._tower.patch_values)),
+            'pooling': ('INT64', self._pooling.shape),
+        }
 
     def _decoder_tensors(self, rows: int) -> dict[str, tuple[str, tuple[int, ...]]]:
         """Number type and largest shape of each of the decoder's tensors except the caches."""
@@ -268,18 +271,12 @@ class TensorrtRuntime:
             'logprobs': ('FLOAT', (1, STEP)),
         }
 
-    def _place(
-        self, engine: Engine, tensors: dict[str, tuple[str, tuple[int, ...]]], skip: str = ''
-    ) -> None:
-        """Allocate memory for each tensor, and bind it. `skip` is bound anew for every pass."""
+    def _place(self, engine: Engine, tensors: dict[str, tuple[str, tuple[int, ...]]]) -> None:
+        """Allocate memory for each tensor, and bind it."""
         for name, (kind, shape) in tensors.items():
             self._expect(engine, name, kind, shape)
-            if name == skip:
-                continue
             buffer = self._memory.allocate(_size((kind, shape)), name)
-            # Both engines have `features`: one's output, the other's input.
-            own = f'decoder.{name}' if name == 'features' else name
-            self._tensors[own] = buffer
+            self._tensors[name] = buffer
             engine.bind(name, buffer.address)
 
     def _bind_caches(self) -> None:
