@@ -10,7 +10,7 @@ pytest.importorskip('mcap', reason='needs mcap: see requirements/dev.txt')
 from tools.fuzz_recordings import cases, figures
 from tools.fuzz_recordings.bags import PICTURES
 
-COUNT = 310  # `python -m tools.fuzz_recordings` runs more, and bounds memory
+COUNT = 380  # `python -m tools.fuzz_recordings` runs more, and bounds memory
 
 
 def test_damaged_recordings_never_crash_and_tell_what_is_missing(samples, tmp_path: Path) -> None:
