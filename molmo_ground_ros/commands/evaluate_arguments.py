@@ -25,6 +25,15 @@ SETTINGS = (*ASKING, 'answer_format')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments and options of the command."""
+    _add_data(parser)
+    _add_answers(parser)
+    _add_rules(parser)
+    _add_outputs(parser)
+    add_settings(parser, SETTINGS)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    """What is evaluated, and how it is packed."""
     parser.add_argument('--data', default='', metavar='DIR', help='the data set, a folder')
     parser.add_argument(
         '--format', default='', metavar='NAME', help=f'one of {", ".join(datasets.FORMATS)}'
@@ -39,9 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f'One of {", ".join(BENCHMARKS)}',
     )  # fmt: skip
     parser.add_argument(
-        '--beside', action='append', default=[], metavar='FOLDER',
-        help="the --out of an earlier --benchmark, whose cells of the article's table are printed",
-    )  # fmt: skip
+        '--media', default='', metavar='DIR', help='where the videos are. Default: below --data.'
+    )
+    parser.add_argument('--limit', type=int, default=0, metavar='N', help='the first N examples')
+    parser.add_argument(
+        '--strict', action='store_true', help='stop at the first record that cannot be used'
+    )
+
+
+def _add_answers(parser: argparse.ArgumentParser) -> None:
+    """Who answers: models, or files of what was said."""
     parser.add_argument(
         '--model', action='append', default=[], metavar='PATH',
         help='the model to ask, as of analyze; several are asked one after the other, a row each',
@@ -56,25 +72,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='score ready masks by J&F: PNG files FOLDER/VIDEO/EXPRESSION/00000.png',
     )  # fmt: skip
     parser.add_argument(
+        '--sam2', default='', metavar='MODEL',
+        help='J&F of tracks: a folder or hub id of SAM 2, which makes masks of the points',
+    )  # fmt: skip
+    parser.add_argument('--resume', action='store_true', help='go on from the answers in --out')
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    """How it is scored, and beside what."""
+    parser.add_argument(
         '--in-boxes', action='store_true',
         help="of data with boxes: a point in its object's box is right. The article scores masks",
     )  # fmt: skip
     parser.add_argument(
-        '--media', default='', metavar='DIR', help='where the videos are. Default: below --data.'
-    )
-    parser.add_argument('--limit', type=int, default=0, metavar='N', help='the first N examples')
-    parser.add_argument(
         '--parity', action='store_true', help="score as Molmo2's own code does, mistakes included"
     )
-    parser.add_argument(
-        '--strict', action='store_true', help='stop at the first record that cannot be used'
-    )
-    parser.add_argument(
-        '--out', default='', metavar='FOLDER',
-        help=f'write {RESULTS}, {TABLE}, the predictions and what --resume needs. Default, where a '
-        'model is asked: evaluation-FORMAT.',
-    )  # fmt: skip
-    parser.add_argument('--html', default='', metavar='FILE', help='write a page to look at')
     parser.add_argument(
         '--published', nargs='?', const=BESIDE, default=None, metavar='BENCHMARK',
         help='print what the article and the paper published, marked so, below the table; without '
@@ -82,13 +94,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f'{", ".join(benchmarks())}',
     )  # fmt: skip
     parser.add_argument(
-        '--sam2', default='', metavar='MODEL',
-        help='J&F of tracks: a folder or hub id of SAM 2, which makes masks of the points',
+        '--beside', action='append', default=[], metavar='FOLDER',
+        help="the --out of an earlier --benchmark, whose cells of the article's table are printed",
     )  # fmt: skip
-    parser.add_argument('--resume', action='store_true', help='go on from the answers in --out')
-    parser.add_argument('--json', action='store_true', help='print one JSON object of the metrics')
     parser.add_argument(
         '--processes', type=int, default=min(os.cpu_count() or 1, MOST_PROCESSES), metavar='N',
         help='that score, where there are many examples. Default: %(default)s.',
     )  # fmt: skip
-    add_settings(parser, SETTINGS)
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Where results go."""
+    parser.add_argument(
+        '--out', default='', metavar='FOLDER',
+        help=f'write {RESULTS}, {TABLE}, the predictions and what --resume needs. Default, where a '
+        'model is asked: evaluation-FORMAT.',
+    )  # fmt: skip
+    parser.add_argument('--html', default='', metavar='FILE', help='write a page to look at')
+    parser.add_argument('--json', action='store_true', help='print one JSON object of the metrics')
