@@ -150,6 +150,27 @@ def test_a_pass_gives_way_to_a_caller_once_and_is_asked_again(lab) -> None:
     made.wait(lambda: len(made.deliveries) == 2)
 
 
+def test_a_model_that_reads_a_prompt_is_not_stopped_for_a_caller(lab) -> None:
+    class Reading(Slow):
+        """Says nothing for a while, and asks whether to go on, as a model in its own process."""
+
+        def generate(self, clip, prompts, options, on_text):
+            if 'cups' not in prompts[0]:
+                self.begun.append(on_text(0, ''))
+                assert self.done.wait(PATIENCE_S)
+                self.begun.append(on_text(0, ''))
+            return TruthfulBackend.generate(self, clip, prompts, options, on_text)
+
+    reading = Reading()
+    made = lab(reading, prepare=False)
+    made.film(0, 20)
+    made.wait(lambda: reading.begun)
+    job = made.session.submit(Query('How many cups are there?'))
+    reading.done.set()
+    assert isinstance(job.result(), Answer)
+    assert reading.begun[:2] == [True, True]
+
+
 def test_a_pass_that_takes_too_long_ends_and_its_turn_failed(lab) -> None:
     gate = Gate()
     made = lab(gate, timeout_seconds=0.1, prepare=False)

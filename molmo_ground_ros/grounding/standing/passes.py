@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from molmo_ground_ros.errors import BackendError, Canceled, GroundError, describe, traceback_text
 from molmo_ground_ros.frames.pinned_window import PinnedWindow
@@ -33,11 +34,24 @@ class StandingPass:
     # As they were when the pass was made.
     questions: tuple[Question, ...]
     job: Job
+    # Set once a caller's question waits that this pass gives way to.
+    caller_waits: threading.Event = field(default_factory=threading.Event)
 
     def give_way(self) -> None:
-        """Stop at the next token for a caller's question, once for each turn."""
+        """Stop for a caller's question, once for each turn. From any thread."""
         if not any(course.turns.gave_way for course in self.courses):
-            self.job.resolve(GaveWay(self.job.progress.stage))
+            self.caller_waits.set()
+
+    def advance(self, progress: Progress) -> bool:
+        """Note how far the work has come; False once it must stop.
+
+        A model that reads the prompt is not stopped for a caller: reading cannot be broken off, and
+        a process that did not come back would be ended.
+        """
+        is_reading = progress.stage == 'generating' and not progress.tokens
+        if self.caller_waits.is_set() and not is_reading:
+            self.job.resolve(GaveWay(progress.stage))
+        return self.job.advance(progress)
 
 
 def run_pass(grounder: Grounder, due: StandingPass) -> Sequence[Outcome]:
@@ -59,13 +73,14 @@ def run_pass(grounder: Grounder, due: StandingPass) -> Sequence[Outcome]:
 
 
 def _ask(grounder: Grounder, due: StandingPass) -> list[Outcome]:
-    job = due.job
-    if not job.advance(Progress('decoding')):
+    if not due.advance(Progress('decoding')):
         raise Canceled('queued')
     clip = due.window.decode()
-    if not job.advance(Progress('generating')):
+    # Once more, before the model has begun.
+    if not due.advance(Progress('decoding')):
         raise Canceled('decoding')
+    due.advance(Progress('generating'))
     return [
         outcome if isinstance(outcome, Answer | GroundError) else BackendError(describe(outcome))
-        for outcome in grounder.ground_each(clip, due.questions, job.advance)
+        for outcome in grounder.ground_each(clip, due.questions, due.advance)
     ]
