@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tools.tabletop.vocabulary import CHAT, VISUAL
+
 FOLDER = Path(os.environ.get('QWEN_VOCABULARY', f'{sys.prefix}/qwen_vocabulary'))
 INSTALL = f'pip install --no-deps --target {FOLDER} -r requirements/qwen_vocabulary.txt'
 RANKS = 'dashscope/resources/qwen.tiktoken'
@@ -24,19 +26,6 @@ BASE = 151936  # tokens that can be generated
 _PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r'|\s*[\r\n]+|\s+(?!\S)|\s+'
-)
-_CHAT = ['<|endoftext|>', '<|im_start|>', '<|im_end|>']
-_VISUAL = (
-    '<im_start>',
-    '<im_end>',
-    '<im_patch>',
-    '<im_col>',
-    '<low_res_im_start>',
-    '<|image|>',
-    '<im_low>',
-    '<frame_start>',
-    '<frame_end>',
-    '<|video|>',
 )
 
 
@@ -56,8 +45,8 @@ def write_tokenizer(ranks: Path, folder: Path) -> None:
         for token, rank in (line.split() for line in ranks.read_bytes().splitlines() if line)
     }
     raw = _byte_pairs(vocabulary)
-    fillers = [f'|<EXTRA_TOKENS_{k}>|' for k in range(BASE - len(vocabulary) - len(_CHAT))]
-    raw.add_special_tokens([*_CHAT, *fillers, *_VISUAL])
+    fillers = [f'|<EXTRA_TOKENS_{k}>|' for k in range(BASE - len(vocabulary) - len(CHAT))]
+    raw.add_special_tokens([*CHAT, *fillers, *VISUAL])
     raw.save(str(folder / 'tokenizer.json'))
     names = {'bos_token': None, 'eos_token': '<|im_end|>', 'pad_token': '<|endoftext|>'}
     (folder / 'tokenizer_config.json').write_text(json.dumps(names))
