@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,14 @@ with suppress(ImportError):
         'shared machine', deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
     settings.load_profile('shared machine')
+
+
+@pytest.fixture(autouse=True)
+def same_priority() -> Generator[None]:
+    """No test leaves its process another priority: whatever starts later would have it too."""
+    before = os.sched_getscheduler(0)
+    yield
+    assert os.sched_getscheduler(0) == before
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

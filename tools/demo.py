@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -43,9 +41,9 @@ from molmo_ground_ros.reports.contact_sheet import Tile, contact_sheet, save_png
 from molmo_ground_ros.reports.words import metres
 from molmo_ground_ros.srv import Ground, SetQuery
 from molmo_ground_ros.types import Point, Position, PositionStatus
+from tools.node_process import ROOT, node_process, parameters_for
 from tools.player import Player
 
-ROOT = Path(__file__).parent.parent
 QUESTION = 'how many times was the red block grasped?'
 START_TIMEOUT_S = 120.0  # for the node to appear and load its model
 ANSWER_TIMEOUT_S = 120
@@ -75,8 +73,11 @@ def _answer(
     executor.add_node(asker)
     threading.Thread(target=executor.spin, daemon=True).start()
     space = _space(recording)
+    parameters = parameters_for(
+        options.model, recording.topic, space, options.frame, options.backend
+    )
     with (
-        _node(recording.topic, space, options),
+        node_process(parameters),
         _watched(asker, options.question, pictures[0].stamp_ns),
     ):
         _play(asker, recording, space, pictures, options.rate)
@@ -106,39 +107,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--rate', type=float, default=2.0, help='times real time')
     parser.add_argument('--sheet', type=Path, default=ROOT / 'build/demo.png')
     return parser.parse_args()
-
-
-@contextmanager
-def _node(topic: str, space: SpaceTopics | None, options: argparse.Namespace) -> Iterator[None]:
-    """The real node in its own process, until the block ends."""
-    parameters = {
-        'backend': options.backend,
-        'model': str(options.model),
-        'image_topics': f"['{topic}']",
-        'camera_names': "['camera']",
-        'buffer_seconds': '63.0',
-        # Unlike a camera, the demo can send a picture again: a busy machine loses none.
-        'qos_reliability': 'reliable',
-        'qos_depth': '100',
-    }
-    if space is not None:
-        parameters |= {
-            'depth_topics': f"['{space.depth}']",
-            'camera_info_topics': f"['{space.camera_info}']",
-            'target_frame': options.frame,
-        }
-    command = [sys.executable, '-m', 'molmo_ground_ros.ros.process', '--ros-args']
-    for name, value in parameters.items():
-        command += ['-p', f'{name}:={value}']
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, 'HF_HUB_OFFLINE': '1'})
-    try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 @contextmanager

@@ -13,21 +13,16 @@ import math
 from contextlib import ExitStack
 from typing import Any
 
-from molmo_ground_ros import backends, config
 from molmo_ground_ros.commands.agents.folders import AllowedFolders
 from molmo_ground_ros.commands.agents.recorded import RecordingSource
 from molmo_ground_ros.commands.agents.source import AgentSource
-from molmo_ground_ros.commands.settings import add_settings
+from molmo_ground_ros.commands.loading import add_model, loader_of
 from molmo_ground_ros.errors import BadSetting, MissingPackage
-from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.recording import MAX_WINDOW_NS
 
 # The room that knows ROS lies above this one, so it is found by name, as `cli.py` finds this file.
 LIVE = 'molmo_ground_ros.client.agents'
 NODE, LOOPBACK = '/molmo_ground', '127.0.0.1'
-_SETTINGS = (
-    *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--target-frame', default='', metavar='FRAME',
         help="of recordings: coordinate frame of the positions. Default: the camera's own",
     )  # fmt: skip
-    add_settings(parser, _SETTINGS)
+    add_model(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -100,13 +95,7 @@ def _live(node: str) -> AgentSource:
 
 
 def _recorded(arguments: argparse.Namespace) -> RecordingSource:
-    settings = config.settings({name: getattr(arguments, name) for name in _SETTINGS})
-    loader = GrounderLoader(
-        settings.backend,
-        backends.settings_of(settings),
-        settings.max_new_tokens,
-        settings.answer_format,
-    )
+    loader, _ = loader_of(arguments)
     return RecordingSource(
         AllowedFolders(arguments.folder),
         loader,

@@ -24,6 +24,10 @@ _PATIENCE_S = 30.0
 _KEYS = {'ArrowRight': 39, 'ArrowLeft': 37, 'Enter': 13, 'Escape': 27, 'Tab': 9}
 
 
+class Unanswered(Exception):
+    """The browser hangs."""
+
+
 class Page:
     """One page of the browser."""
 
@@ -143,8 +147,9 @@ class Page:
         if self._session:
             message['sessionId'] = self._session
         os.write(self._to, json.dumps(message).encode() + b'\0')
+        deadline = time.monotonic() + _PATIENCE_S
         while True:
-            got = self._next()
+            got = self._next(deadline)
             if got.get('id') == self._calls:
                 assert 'error' not in got, f'{method}: {got["error"]}'
                 return got['result']
@@ -160,10 +165,13 @@ class Page:
             case 'Log.entryAdded':
                 self.errors.append(details['entry']['text'])
 
-    def _next(self) -> dict[str, Any]:
+    def _next(self, deadline: float) -> dict[str, Any]:
         while b'\0' not in self._read:
-            ready, _, _ = select.select([self._from], [], [], _PATIENCE_S)
-            assert ready, 'the browser does not answer'
+            left_s = max(0.0, deadline - time.monotonic())
+            ready, _, _ = select.select([self._from], [], [], left_s)
+            # A browser that tells of events without end answers nothing either.
+            if not ready or not left_s:
+                raise Unanswered(f'the browser does not answer within {_PATIENCE_S:g} s')
             piece = os.read(self._from, 1 << 20)
             assert piece, 'the browser has ended'
             self._read += piece
@@ -173,41 +181,61 @@ class Page:
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Page]:
-    """A page of a new browser, which ends with the block. `profile`: a folder for what it keeps."""
+    """A page of a new browser, which ends with the block. `profile`: a folder for what it keeps.
+
+    A browser that hangs at its start is started a second time.
+    """
     assert CHROMIUM, WHY_NOT
-    their_in, our_out = os.pipe()
-    our_in, their_out = os.pipe()
-    flags = [
-        '--headless=new',
-        '--remote-debugging-pipe',
-        '--no-sandbox',  # it opens our own page only, and in a container there is no other way
-        '--disable-gpu',
-        '--disable-dev-shm-usage',
-        '--disable-background-networking',
-        '--no-first-run',
-        '--window-size=1200,900',
-        f'--user-data-dir={profile}',
-    ]
-    # The browser reads file 3 and writes file 4.
-    shell = f'exec "$@" 3<&{their_in} 4>&{their_out}'
-    process = subprocess.Popen(
-        ['bash', '-c', shell, 'bash', CHROMIUM, *flags],
-        pass_fds=(their_in, their_out),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    os.close(their_in)
-    os.close(their_out)
+    chromium = _Chromium(profile / 'first')
     try:
-        page = Page(our_out, our_in)
+        try:
+            page = Page(*chromium.pipes)
+        except Unanswered:
+            chromium.end()
+            chromium = _Chromium(profile / 'second')
+            page = Page(*chromium.pipes)
         yield page
         page.close_browser()
-        process.wait(_PATIENCE_S)
+        chromium.process.wait(_PATIENCE_S)
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        os.close(our_out)
-        os.close(our_in)
+        chromium.end()
+
+
+class _Chromium:
+    """The browser's processes, and the pipes to and from them."""
+
+    def __init__(self, profile: Path) -> None:
+        their_in, our_out = os.pipe()
+        our_in, their_out = os.pipe()
+        self.pipes = our_out, our_in
+        flags = [
+            '--headless=new',
+            '--remote-debugging-pipe',
+            '--no-sandbox',  # it opens our own page only, and in a container there is no other way
+            '--disable-gpu',
+            '--disable-dev-shm-usage',
+            '--disable-background-networking',
+            '--no-first-run',
+            '--window-size=1200,900',
+            f'--user-data-dir={profile}',
+        ]
+        # The browser reads file 3 and writes file 4.
+        shell = f'exec "$@" 3<&{their_in} 4>&{their_out}'
+        self.process = subprocess.Popen(
+            ['bash', '-c', shell, 'bash', str(CHROMIUM), *flags],
+            pass_fds=(their_in, their_out),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(their_in)
+        os.close(their_out)
+
+    def end(self) -> None:
+        """End all processes that are left, and close the pipes."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        for pipe in self.pipes:
+            os.close(pipe)

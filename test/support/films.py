@@ -12,6 +12,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from tools.ordinary_priority import ordinary_priority
+
 SIZE = (64, 48)
 BITS = 6  # of an image's number, each a column of black or white
 
@@ -50,6 +52,7 @@ class Film:
     times: Sequence[int] | None = None  # of the images, in periods; None: each follows at once
 
 
+@ordinary_priority()
 def write_film(path: Path, film: Film, count: int = 40) -> Path:
     """A video of `count` images, each with its number."""
     with av.open(str(path), 'w') as container:

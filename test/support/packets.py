@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from support.films import picture
+from tools.ordinary_priority import ordinary_priority
 
 COUNT = 45
 GOP = 15
@@ -26,6 +27,7 @@ ENCODERS = {
 Packet = tuple[int, bytes]  # (number of the image, data)
 
 
+@ordinary_priority()
 def packets(name: str, count: int = COUNT, gop: int = GOP) -> list[Packet]:
     """Images that show their numbers, in the order of the encoder of ENCODERS."""
     codec, options, _ = ENCODERS[name]

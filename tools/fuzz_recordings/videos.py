@@ -11,8 +11,10 @@ import av
 import numpy as np
 
 from tools.fuzz_recordings.bags import PICTURES
+from tools.ordinary_priority import ordinary_priority
 
 
+@ordinary_priority()
 def write_video(folder: Path, codec: str, suffix: str, **options: str) -> Path:
     """A sample as one video. options: those of the encoder."""
     folder.mkdir()

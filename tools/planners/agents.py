@@ -16,9 +16,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from molmo_ground_ros.reports.agent_record import moment_ns
+from tools.node_process import ROOT
 from tools.planners.calls import near_the_grasps
 from tools.planners.row import must
-from tools.planners.table import BAG, FRAME, MODEL, QUESTION, ROOT, Table
+from tools.planners.table import BAG, FRAME, MODEL, QUESTION, Table
 
 COMMAND = ['-m', 'molmo_ground_ros.cli', 'mcp']
 RECORDINGS = ['examples', '--backend', 'onnx', '--model', MODEL, '--window', '24',

@@ -18,8 +18,9 @@ from std_srvs.srv import Trigger
 from molmo_ground_ros.client import GroundClient, QuestionFailed
 from molmo_ground_ros.errors import ErrorCode
 from molmo_ground_ros.types import Answer
+from tools.node_process import ROOT
 from tools.planners.row import must
-from tools.planners.table import QUESTION, ROOT, Table, wait
+from tools.planners.table import QUESTION, Table, wait
 
 # A point belongs to a grasp if it is this close to it in time.
 MATCH_S = 0.75

@@ -5,9 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,9 +18,9 @@ from rclpy.node import Node
 
 from molmo_ground_ros.client import EventStream
 from molmo_ground_ros.recording import Recording, SpaceTopics, find_space, open_recording
+from tools.node_process import ROOT, node_process, parameters_for
 from tools.player import Player
 
-ROOT = Path(__file__).parents[2]
 BAG, TRUTH, MODEL = 'examples/tabletop.mcap', 'examples/tabletop.json', 'models/tabletop'
 TARGET, FRAME = '/molmo_ground', 'world'
 QUESTION = 'How many times was the red block grasped?'
@@ -128,38 +125,14 @@ def table(log: Path) -> Iterator[Table]:
 
 @contextmanager
 def _node(topic: str, space: SpaceTopics, log: Path) -> Iterator[None]:
-    parameters: dict[str, Any] = {
-        'backend': 'onnx',
-        'model': str(ROOT / MODEL),
-        'image_topics': f"['{topic}']",
-        'camera_names': "['camera']",
-        'depth_topics': f"['{space.depth}']",
-        'camera_info_topics': f"['{space.camera_info}']",
-        'target_frame': FRAME,
-        'buffer_seconds': '63.0',
+    parameters = parameters_for(ROOT / MODEL, topic, space, FRAME)
+    parameters |= {
         'events_json': 'true',
         'standing_period_seconds': str(PERIOD_S),
         'standing_window_seconds': str(WINDOW_S),
-        # Unlike a camera, the player can send an image again.
-        'qos_reliability': 'reliable',
-        'qos_depth': '100',
     }
-    command = [sys.executable, '-m', 'molmo_ground_ros.ros.process', '--ros-args']
-    for name, value in parameters.items():
-        command += ['-p', f'{name}:={value}']
-    with log.open('wb') as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, 'HF_HUB_OFFLINE': '1'},
-            stdout=output, stderr=output,
-        )  # fmt: skip
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    with log.open('wb') as output, node_process(parameters, output):
+        yield
 
 
 def wait(ready: Any, what: str, seconds: float = START_S) -> None:

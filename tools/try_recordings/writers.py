@@ -13,6 +13,7 @@ import numpy as np
 from rosbags.rosbag1 import Writer
 from rosbags.typesys import Stores, get_typestore
 
+from tools.ordinary_priority import ordinary_priority
 from tools.try_recordings.film import FPS, SceneFilm
 
 _KIND = 'sensor_msgs/msg/CompressedImage'
@@ -63,6 +64,7 @@ def write_foxglove_mcap(film: SceneFilm, path: Path) -> None:
         channel.close()
 
 
+@ordinary_priority()
 def _write_video(
     film: SceneFilm, path: Path, codec: str, options: dict[str, str], *, turned: bool
 ) -> None:
