@@ -63,7 +63,7 @@ class GroupDecoder:
     def _restarted(self, codec: str) -> PacketDecoder:
         """A decoder for a keyframe. It remembers the parameters of earlier ones."""
         if self._decoder is None or codec != self._codec:
-            self._decoder, self._codec = PacketDecoder(codec, threads=1), codec
+            self._decoder, self._codec = PacketDecoder(codec), codec
         self._decoder.restart()
         return self._decoder
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.errors import ImageError, MissingPackage
-from molmo_ground_ros.frames.video_frame import errors, pixels, threads_of
+from molmo_ground_ros.frames.video_frame import errors, pixels
 
 if TYPE_CHECKING:
     import av
@@ -169,7 +169,7 @@ class VideoFile:
         if stream.codec_context is None:
             raise ImageError('there is no decoder for its video here')
         stream.thread_type = 'AUTO'
-        stream.codec_context.thread_count = threads_of(stream.codec_context.name, _THREADS)
+        stream.codec_context.thread_count = _threads_of(stream.codec_context.name)
         self._stream = stream
         self._has_pts = container.format.name != 'avi'
         self._is_in_order = self._has_pts or not stream.codec_context.has_b_frames
@@ -235,6 +235,15 @@ def _opened(path: Path) -> InputContainer:
     except errors() as err:
         why = getattr(err, 'strerror', None) or err
         raise ImageError(f'it cannot be read: FFmpeg finds no video: {why}') from err
+
+
+def _threads_of(codec: str) -> int:
+    """How many threads may decode a codec.
+
+    With damaged references the threads of FFmpeg's decoder of H.265 wait for each other forever
+    (FFmpeg in PyAV 18.1; test/recording/cases/h265-that-hangs-threads.mov).
+    """
+    return 1 if codec == 'hevc' else _THREADS
 
 
 def _readable(packets: Iterator[Any]) -> Iterator[Any]:

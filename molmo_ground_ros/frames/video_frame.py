@@ -27,15 +27,6 @@ def errors() -> tuple[type[Exception], ...]:
     return ImageError, av.FFmpegError, ValueError, OverflowError, MemoryError
 
 
-def threads_of(codec: str, most: int) -> int:
-    """How many threads may decode a codec.
-
-    With damaged references the threads of FFmpeg's decoder of H.265 wait for each other forever
-    (FFmpeg in PyAV 18.1; test/recording/cases/h265-that-hangs-threads.mov).
-    """
-    return 1 if codec == 'hevc' else most
-
-
 def pixels(frame: VideoFrame) -> NDArray[np.uint8]:
     """(H, W, 3) RGB. Raises what `errors` names.
 
@@ -47,7 +38,8 @@ def pixels(frame: VideoFrame) -> NDArray[np.uint8]:
         raise ImageError(f'{frame.width}x{frame.height} is not in 1 to {MAX_PIXELS} pixels')
     if frame.is_corrupt:
         raise ImageError('it is damaged')
-    rgb = np.asarray(frame.to_ndarray(format='rgb24'), np.uint8)
+    # Threads of the conversion would be made and ended for every image: three times the work.
+    rgb = np.asarray(frame.to_ndarray(format='rgb24', threads=1), np.uint8)
     return np.ascontiguousarray(_turned(rgb, frame))
 
 

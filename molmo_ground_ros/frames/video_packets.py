@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from molmo_ground_ros.errors import ImageError, MissingPackage
-from molmo_ground_ros.frames.video_frame import errors, threads_of
+from molmo_ground_ros.frames.video_frame import errors
 from molmo_ground_ros.types import CompressedImage, EncodedImage
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _START = b'\0\0\1'
 _H264_IDR, _H264_SLICES = 5, range(1, 6)
 _HEVC_IRAP, _HEVC_SLICES = range(16, 24), range(32)
 _SEQUENCE_HEADER = 1
-_THREADS = 2
 # First units of packets: the parameters, the access unit delimiter, and slices and messages (SEI).
 _H264_FIRST = (1, 5, 6, 7, 8, 9)
 _HEVC_FIRST = (0, 1, 19, 20, 21, 32, 33, 34, 35, 39)
@@ -76,13 +75,15 @@ def require_decoders() -> None:
 
 
 class PacketDecoder:
-    """Decodes packets in their order, from a keyframe on. For one thread."""
+    """Decodes packets in their order, from a keyframe on. For one thread.
 
-    def __init__(self, codec: str, threads: int = _THREADS) -> None:
-        """Raises ImageError where there is no such decoder, MissingPackage.
+    FFmpeg decodes in that thread too: of a camera's video two of its threads decode no faster, and
+    take a third more of the processors. So an image comes out with its packet unless the video
+    itself delays it.
+    """
 
-        threads: with one, an image comes out with its packet unless the video itself delays it.
-        """
+    def __init__(self, codec: str) -> None:
+        """Raises ImageError where there is no such decoder, MissingPackage."""
         require_decoders()
         import av
 
@@ -90,7 +91,7 @@ class PacketDecoder:
             context: Any = av.CodecContext.create(codec, 'r')
         except errors() as err:
             raise ImageError(f'there is no decoder {codec} here') from err
-        context.thread_type, context.thread_count = 'AUTO', threads_of(codec, threads)
+        context.thread_count = 1
         self._context: VideoCodecContext = context
         self._is_drained = False
 

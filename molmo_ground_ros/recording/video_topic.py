@@ -21,9 +21,8 @@ from molmo_ground_ros.frames.video_packets import PacketDecoder, codec_of, is_ke
 from molmo_ground_ros.recording.timeline import Timeline
 from molmo_ground_ros.types import CompressedImage, RawImage
 
-# An image may come out of a decoder after so many later packets: 16 by the codecs, and those that
-# its threads hold.
-_LATEST = 20
+# An image may come out of a decoder after so many later packets, by the codecs.
+_LATEST = 16
 # Packets that were read to find a keyframe are decoded next.
 _PACKETS_HELD = 64
 # An av.VideoFrame: only `frames` imports PyAV.
