@@ -126,7 +126,7 @@ SAM2 = {'backends/sam2'}
 # The files of our own graph that know torch: with `onnx` none of them is imported.
 GRAPH = {
     *(f'backends/molmo2/{name}' for name in ('export', 'graph', 'load', 'ops', 'vision')),
-    *(f'backends/molmo2/runtimes/{name}' for name in ('cuda_graphs', 'torch')),
+    *(f'backends/molmo2/runtimes/{name}' for name in ('cuda_graphs', 'torch', 'torch_decoder')),
 }
 # Packages from outside that every file may import, and those that only some may.
 EVERYWHERE = {'cv2', 'numpy'}

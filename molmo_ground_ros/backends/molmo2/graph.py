@@ -25,8 +25,8 @@ from molmo_ground_ros.backends.molmo2.config import Molmo2Config, TextConfig, Ya
 from molmo_ground_ros.backends.molmo2.ops import EAGER, Ops, cut
 
 
-class DecoderGraph(nn.Module):
-    """All layers, the embedding and the head. Batch size is 1."""
+class DecoderLayers(nn.Module):
+    """The embedding, all layers and the last norm. Batch size is 1."""
 
     def __init__(self, config: Molmo2Config, embedding_rows: int, ops: Ops = EAGER) -> None:
         super().__init__()
@@ -34,12 +34,59 @@ class DecoderGraph(nn.Module):
         rows = text.vocabulary + text.extra_vocabulary
         self.wte = _Embedding(embedding_rows, rows - embedding_rows, text.hidden)
         self.blocks = nn.ModuleList(_Block(text, ops) for _ in range(text.layers))
-        self.ln_f = _Norm(text.hidden, text.eps, ops)
-        self.lm_head = nn.Linear(text.hidden, text.vocabulary, bias=False)
+        self.ln_f = Norm(text.hidden, text.eps, ops)
         self._scaled = [layer in text.scaled_layers for layer in range(text.layers)]
         # These are real numbers, even while the weights are on the meta device.
         with torch.device('cpu'):
             self._angles = [_angles(text, None), _angles(text, text.yarn)]
+
+    def through(
+        self,
+        x: Tensor,  # (1, S, hidden)
+        visual: Tensor,
+        cache_visual: Tensor,
+        start: Tensor,
+        keys: Sequence[Tensor],
+        values: Sequence[Tensor],
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """What the last layer makes of S embedded tokens, and the caches; see DecoderGraph."""
+        rows = start + torch.arange(x.shape[1], device=x.device)  # (S,)
+        mask = self._mask(rows, visual, cache_visual)
+        tables = [self._table(rows, angles) for angles in self._angles]
+        new_keys, new_values = [], []
+        for i, block in enumerate(self.blocks):
+            table = tables[self._scaled[i]]
+            x, key, value = block(x, table, mask, start, keys[i], values[i])
+            new_keys.append(key)
+            new_values.append(value)
+        return x, new_keys, new_values
+
+    def move_angles(self, device: torch.device) -> None:
+        """Move the rotary angles to the device. They are no weights, so loading does not."""
+        self._angles = [(frequencies.to(device), scale) for frequencies, scale in self._angles]
+
+    @staticmethod
+    def _mask(rows: Tensor, visual: Tensor, cache_visual: Tensor) -> Tensor:
+        """(1, 1, S, C) bool, True where a token sees a row."""
+        columns = torch.arange(cache_visual.shape[1], device=rows.device)
+        causal = columns[None, :] <= rows[:, None]  # (S, C)
+        together = visual[0, :, None] & cache_visual[0, None, :]
+        return (causal | together)[None, None]
+
+    @staticmethod
+    def _table(rows: Tensor, angles: tuple[Tensor, float]) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of each position, (1, S, d / 2) each, float32."""
+        frequencies, scale = angles
+        turned = rows[:, None].float() * frequencies
+        return turned.cos()[None] * scale, turned.sin()[None] * scale
+
+
+class DecoderGraph(DecoderLayers):
+    """Molmo2's decoder: the layers and the head."""
+
+    def __init__(self, config: Molmo2Config, embedding_rows: int, ops: Ops = EAGER) -> None:
+        super().__init__(config, embedding_rows, ops)
+        self.lm_head = nn.Linear(config.text.hidden, config.text.vocabulary, bias=False)
 
     def forward(
         self,
@@ -62,38 +109,11 @@ class DecoderGraph(nn.Module):
         if features is not None:
             added = features[(slots - 1).clamp(min=0)]  # (1, S, hidden)
             x = x + torch.where((slots > 0)[..., None], added.to(x.dtype), 0)
-        rows = start + torch.arange(ids.shape[1], device=ids.device)  # (S,)
-        mask = self._mask(rows, visual, cache_visual)
-        tables = [self._table(rows, angles) for angles in self._angles]
-        new_keys, new_values = [], []
-        for i, block in enumerate(self.blocks):
-            table = tables[self._scaled[i]]
-            x, key, value = block(x, table, mask, start, keys[i], values[i])
-            new_keys.append(key)
-            new_values.append(value)
+        x, new_keys, new_values = self.through(x, visual, cache_visual, start, keys, values)
         logits = self.lm_head(self.ln_f(x.index_select(1, logit_tokens))).float()
         tokens = logits.argmax(-1)
         logprobs = logits.amax(-1) - logits.logsumexp(-1)
         return logits, tokens, logprobs, new_keys, new_values
-
-    def move_angles(self, device: torch.device) -> None:
-        """Move the rotary angles to the device. They are no weights, so loading does not."""
-        self._angles = [(frequencies.to(device), scale) for frequencies, scale in self._angles]
-
-    @staticmethod
-    def _mask(rows: Tensor, visual: Tensor, cache_visual: Tensor) -> Tensor:
-        """(1, 1, S, C) bool, True where a token sees a row."""
-        columns = torch.arange(cache_visual.shape[1], device=rows.device)
-        causal = columns[None, :] <= rows[:, None]  # (S, C)
-        together = visual[0, :, None] & cache_visual[0, None, :]
-        return (causal | together)[None, None]
-
-    @staticmethod
-    def _table(rows: Tensor, angles: tuple[Tensor, float]) -> tuple[Tensor, Tensor]:
-        """Cosine and sine of each position, (1, S, d / 2) each, float32."""
-        frequencies, scale = angles
-        turned = rows[:, None].float() * frequencies
-        return turned.cos()[None] * scale, turned.sin()[None] * scale
 
 
 class _Embedding(nn.Module):
@@ -111,7 +131,9 @@ class _Embedding(nn.Module):
         return torch.where((ids < first)[..., None], low, high)
 
 
-class _Norm(nn.Module):
+class Norm(nn.Module):
+    """Root mean square norm, times a weight."""
+
     def __init__(self, width: int, eps: float, ops: Ops) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
@@ -119,6 +141,7 @@ class _Norm(nn.Module):
         self._ops = ops
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., width) normed over the last axis."""
         return self._ops.rms_norm(x, self.weight, self._eps)
 
 
@@ -132,7 +155,7 @@ class _Attention(nn.Module):
         self.att_proj = nn.Linear(text.hidden, sum(self._widths), bias=text.bias)
         self.attn_out = nn.Linear(self._widths[0], text.hidden, bias=False)
         normed = [text.head_dim] * 2 if text.norm_heads else self._widths[:2]
-        self.q_norm, self.k_norm = (_Norm(width, text.eps, ops) for width in normed)
+        self.q_norm, self.k_norm = (Norm(width, text.eps, ops) for width in normed)
 
     def forward(
         self,
@@ -172,8 +195,8 @@ class _Block(nn.Module):
         super().__init__()
         self.self_attn = _Attention(text, ops)
         self.mlp = _Feed(text)
-        self.attn_norm = _Norm(text.hidden, text.eps, ops)
-        self.ff_norm = _Norm(text.hidden, text.eps, ops)
+        self.attn_norm = Norm(text.hidden, text.eps, ops)
+        self.ff_norm = Norm(text.hidden, text.eps, ops)
         self._after = text.norm_after
 
     def forward(

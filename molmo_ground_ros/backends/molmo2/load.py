@@ -36,19 +36,24 @@ def load_graphs(
 ) -> tuple[DecoderGraph, VisionGraph]:
     """The decoder and the vision tower with their weights, in this precision. Raises BadModel."""
     decoder, vision, stored = empty_graphs(model, folder, config, EAGER)
-    maps = {tensor.file: _mapped(tensor.file) for tensor in stored.values()}
     for graph, prefix in ((decoder, DECODER), (vision, VISION)):
-        names = graph.state_dict().keys()
-        graph.load_state_dict(
-            {
-                name: _tensor(stored[released_name(name, prefix)], maps).to(device, dtype)
-                for name in names
-            },
-            assign=True,
-        )
-        graph.requires_grad_(False).eval()
+        names = graph.state_dict()
+        fill(graph, {name: stored[released_name(name, prefix)] for name in names}, device, dtype)
     decoder.move_angles(device)
     return decoder, vision
+
+
+def fill(
+    graph: nn.Module,
+    stored: Mapping[str, StoredTensor],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> None:
+    """Give a graph its weights, by their names in it, in this precision."""
+    maps = {file: _mapped(file) for file in {tensor.file for tensor in stored.values()}}
+    weights = {name: _tensor(tensor, maps).to(device, dtype) for name, tensor in stored.items()}
+    graph.load_state_dict(weights, assign=True)
+    graph.requires_grad_(False).eval()
 
 
 def empty_graphs(

@@ -9,6 +9,8 @@ names of the weights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,9 +24,9 @@ class VisionGraph(nn.Module):
 
     def __init__(self, config: Molmo2Config, ops: Ops = EAGER) -> None:
         super().__init__()
-        self.image_vit = _Tower(config.vision, ops)
-        self.image_pooling_2d = _Pooling(config.adapter)
-        self.image_projector = _Projector(config.adapter, config.text.hidden)
+        self.image_vit = Tower(config.vision, ops)
+        self.image_pooling_2d = Pooling(config.adapter)
+        self.image_projector = Projector(config.adapter, config.text.hidden)
         self._layers = config.adapter.feature_layers
 
     def forward(self, patches: Tensor, pooling: Tensor) -> Tensor:
@@ -34,14 +36,25 @@ class VisionGraph(nn.Module):
         of its tokens pools, -1 is padding; no row is all padding. Gives (N * T, hidden).
         """
         outputs = self.image_vit(patches)  # layers of (N, P, hidden)
-        read = torch.cat([outputs[layer] for layer in self._layers], dim=-1)
-        valid = pooling >= 0  # (T, K)
-        windows = read[:, pooling.clamp(min=0)] * valid[..., None].to(read.dtype)  # (N, T, K, D)
+        windows, valid = windows_of([outputs[layer] for layer in self._layers], pooling)
         pooled = self.image_pooling_2d(windows, valid)  # (N, T, hidden of the adapter)
         return self.image_projector(pooled).flatten(0, 1)  # type: ignore[no-any-return]
 
 
-class _Tower(nn.Module):
+def windows_of(layers: Sequence[Tensor], pooling: Tensor) -> tuple[Tensor, Tensor]:
+    """The features of the patches that each token pools, (N, T, K, D), and which are none (T, K).
+
+    layers: outputs of the tower, (N, P, hidden) each. pooling: as in `VisionGraph`; what stands for
+    no patch is zero.
+    """
+    read = torch.cat(list(layers), dim=-1)
+    valid = pooling >= 0
+    return read[:, pooling.clamp(min=0)] * valid[..., None].to(read.dtype), valid
+
+
+class Tower(nn.Module):
+    """The layers up to the last one that is read."""
+
     def __init__(self, config: VisionConfig, ops: Ops) -> None:
         super().__init__()
         self.patch_embedding = nn.Linear(config.patch_values, config.hidden)
@@ -89,20 +102,23 @@ class _Block(nn.Module):
 
 
 class _Projections(nn.Module):
-    """The four matrices of an attention."""
+    """The matrices of an attention; its outputs stay as they are where `hidden` is 0."""
 
     def __init__(self, read: int, width: int, hidden: int) -> None:
         super().__init__()
         self.wq, self.wk, self.wv = (nn.Linear(read, width) for _ in range(3))
-        self.wo = nn.Linear(width, hidden)
+        self.wo = nn.Linear(width, hidden) if hidden else nn.Identity()
 
 
-class _Pooling(_Projections):
-    """Pools the patches of a window with attention; the query is their mean."""
+class Pooling(_Projections):
+    """Pools the patches of a window with attention; the query is their mean.
 
-    def __init__(self, config: AdapterConfig) -> None:
+    output: whether a matrix follows. MolmoPoint has none.
+    """
+
+    def __init__(self, config: AdapterConfig, *, output: bool = True) -> None:
         read = config.hidden * len(config.feature_layers)
-        super().__init__(read, config.heads * config.head_dim, config.hidden)
+        super().__init__(read, config.heads * config.head_dim, config.hidden if output else 0)
         self._heads = config.heads
 
     def forward(self, windows: Tensor, valid: Tensor) -> Tensor:
@@ -120,7 +136,9 @@ class _Pooling(_Projections):
         return self.wo((shares @ v).flatten(2))  # type: ignore[no-any-return]
 
 
-class _Projector(nn.Module):
+class Projector(nn.Module):
+    """The adapter's features as the decoder's embeddings."""
+
     def __init__(self, config: AdapterConfig, hidden: int) -> None:
         super().__init__()
         self.w1 = nn.Linear(config.hidden, config.intermediate, bias=False)

@@ -133,7 +133,7 @@ def test_tokens_read_in_parts_give_what_they_give_at_once(style, checkpoints, ru
 def test_plain_form_equals_the_eager_one(style, folders, checkpoints, runtime):
     """The form for ONNX opset 20, run in torch."""
     config, ids = read_config('m', folders[style]), prompt_of(checkpoints[style], []).ids
-    eager = runtime._decoder
+    eager = runtime._decoder.graph
     plain = DecoderGraph(config, eager.wte.embedding.shape[0], PLAIN)
     plain.load_state_dict(eager.state_dict())
     text, length = config.text, len(ids)

@@ -126,7 +126,7 @@ def run(path, config, prompt, slots, features, dtype):
 
 def put(weights, runtime):
     """Give these to a torch runtime, in the place of its own."""
-    named = dict(runtime._decoder.named_parameters())
+    named = dict(runtime._decoder.graph.named_parameters())
     with torch.no_grad():
         for name, weight in weights.items():
             named[name].data = torch.from_numpy(weight.T.copy())

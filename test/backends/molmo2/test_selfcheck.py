@@ -76,9 +76,9 @@ def test_the_graphs_that_ship_pass():
 
 
 DAMAGES = {
-    'a norm of the decoder': lambda r: r._decoder.blocks[1].attn_norm.weight.mul_(1.1),
-    'one weight': lambda r: r._decoder.blocks[0].mlp.ff_out.weight[3, 5].add_(2.0),
-    'the head': lambda r: r._decoder.lm_head.weight[7].mul_(0.5),
+    'a norm of the decoder': lambda r: r._decoder.graph.blocks[1].attn_norm.weight.mul_(1.1),
+    'one weight': lambda r: r._decoder.graph.blocks[0].mlp.ff_out.weight[3, 5].add_(2.0),
+    'the head': lambda r: r._decoder.graph.lm_head.weight[7].mul_(0.5),
     'the vision tower': lambda r: r._vision.image_vit.positional_embedding.zero_(),
 }
 
@@ -116,7 +116,7 @@ def everything(rows, visual, cache_visual):
 )
 def test_a_wrong_mask_is_refused(mask, dtype, checkpoint_of_style):
     runtime = runtime_of(checkpoint_of_style)
-    runtime._decoder._mask = mask
+    runtime._decoder.graph._mask = mask
     with pytest.raises(BadEngine, match='self-check'):
         checked(checkpoint_of_style, runtime, dtype)
 

@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the graph in PyTorch: weights are mapped from the checkpoint, the cache updated in place.
 
-On a CPU a pass reads only those rows of the cache that have been written. On CUDA decoding replays
-captured graphs of fixed shapes (cuda_graphs.py); that part has not been run yet.
+On CUDA decoding replays captured graphs of fixed shapes (cuda_graphs.py); that part has not been
+run yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,18 +18,14 @@ from torch import Tensor
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.host.device import choose_device, choose_dtype, guarded
 from molmo_ground_ros.backends.host.ram import available_bytes
-from molmo_ground_ros.backends.molmo2.config import TextConfig
+from molmo_ground_ros.backends.molmo2.config import Molmo2Config
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.load import load_graphs
 from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
+from molmo_ground_ros.backends.molmo2.runtimes.torch_decoder import TorchDecoder
 from molmo_ground_ros.backends.pixels import pooling_indices
-
-# The cache grows by so many rows at a time.
-_ROWS = 256
-# The same on CUDA. It is larger there, because captured graphs are lost when the cache grows.
-_CUDA_ROWS = 2048
 
 
 def load(settings: BackendSettings) -> EngineBackend:
@@ -40,10 +35,24 @@ def load(settings: BackendSettings) -> EngineBackend:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     checkpoint = open_checkpoint(settings)
+    check_weights(checkpoint.config, device, dtype)
+    return EngineBackend(checkpoint, TorchRuntime(checkpoint, device, dtype), settings.savings)
+
+
+def check_weights(config: Molmo2Config, device: torch.device, dtype: torch.dtype) -> None:
+    """Raise DoesNotFit where the weights need more than what is free on the device."""
     free = _free_bytes(device)
     if free is not None:
-        fit_weights(checkpoint.config, str(dtype).removeprefix('torch.'), free, _where(device))
-    return EngineBackend(checkpoint, TorchRuntime(checkpoint, device, dtype), settings.savings)
+        fit_weights(config, str(dtype).removeprefix('torch.'), free, _where(device))
+
+
+def torch_budget(decoder: TorchDecoder, device: torch.device, dtype: torch.dtype) -> Budget | None:
+    """The memory that is free on a decoder's device."""
+    free = _free_bytes(device)
+    if free is None:
+        return None
+    rows, where = decoder.cache.rows, _where(device)
+    return Budget(free, where, rows, decoder.step, dtype.itemsize, fused=True)
 
 
 class TorchRuntime:
@@ -53,14 +62,12 @@ class TorchRuntime:
         self.capacity = checkpoint.config.text.positions
         self._device = device
         self._dtype = dtype
-        self._decoder, self._vision = load_graphs(
+        decoder, self._vision = load_graphs(
             checkpoint.model, checkpoint.folder, checkpoint.config, device, dtype
         )
+        self._decoder = TorchDecoder(decoder, checkpoint.config.text, device, dtype)
         self._pooling = torch.from_numpy(pooling_indices(checkpoint.pixels)).to(device)
-        self._text = checkpoint.config.text
-        self._cache = _Cache.empty(self._text, 0, device, dtype)
-        self._graphs = CudaGraphs(self._decoder) if device.type == 'cuda' else None
-        self._step = _ROWS if self._graphs is None else _CUDA_ROWS
+        self._graphs = CudaGraphs(decoder) if device.type == 'cuda' else None
 
     def encode(self, patches: NDArray[np.float32]) -> Tensor:
         """Features of one frame, (tokens, hidden)."""
@@ -78,7 +85,7 @@ class TorchRuntime:
                 end = start + self._graphs.rows(len(ids))
                 if end <= self.capacity:
                     self._grow(end, start)
-                    tokens, logprobs = self._graphs.replay(ids, start, self._cache)
+                    tokens, logprobs = self._graphs.replay(ids, start, self._decoder.cache)
                     return _choices(tokens[:, -last_count:], logprobs[:, -last_count:])
             _, tokens, logprobs = self.run(ids, start, last_count, video)
             return _choices(tokens, logprobs)
@@ -95,87 +102,26 @@ class TorchRuntime:
 
     def budget(self) -> Budget | None:
         """The memory that is free on its device."""
-        free = _free_bytes(self._device)
-        if free is None:
-            return None
-        rows, where = self._cache.rows, _where(self._device)
-        return Budget(free, where, rows, self._step, self._dtype.itemsize, fused=True)
+        return torch_budget(self._decoder, self._device, self._dtype)
 
     def run(
         self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `read`: the logits (1, last_count, vocabulary), and each one's token and logprob."""
-        end = start + len(ids)
-        self._grow(end, start)
-        cache = self._cache
-        # Rows above are void.
-        cache.visual[:, start:] = False
-        slots, features = torch.zeros((1, len(ids)), dtype=torch.long), None
-        if video is not None:
-            cache.visual[0, start:end] = torch.tensor(video.visual, device=self._device) == 1
-            slots = torch.tensor([video.slots])
-            features = torch.cat([torch.as_tensor(tensor) for tensor in video.features])
-        logits, tokens, logprobs, _, _ = self._decoder(
-            torch.tensor([ids], device=self._device),
-            slots.to(self._device),
-            features,
-            cache.visual[:, start:end],
-            cache.visual[:, :end],
-            torch.tensor([start], device=self._device),
-            torch.arange(len(ids) - last_count, len(ids), device=self._device),
-            [tensor[:, :, :end] for tensor in cache.keys],
-            [tensor[:, :, :end] for tensor in cache.values],
-        )
+        self._grow(start + len(ids), start)
+        logits, tokens, logprobs = self._decoder.run(ids, start, last_count, video)
         return logits, tokens, logprobs
 
     def close(self) -> None:
         """Free weights and cache."""
-        del self._decoder, self._vision, self._cache, self._graphs
+        del self._decoder, self._vision, self._graphs
         if self._device.type == 'cuda':
             torch.cuda.empty_cache()
 
     def _grow(self, rows: int, used_rows: int) -> None:
-        """Make room for `rows` rows; the first `used_rows` keep their content."""
-        if rows <= self._cache.rows:
-            return
-        new_rows = min(-(-rows // self._step) * self._step, max(self.capacity, rows))
-        larger = _Cache.empty(self._text, new_rows, self._device, self._dtype)
-        larger.take(self._cache, used_rows)
-        self._cache = larger
-        if self._graphs is not None:
-            # Captured graphs hold the old cache's addresses.
+        """Make room for `rows` rows. Captured graphs hold the addresses of the old cache."""
+        if self._decoder.grow(rows, used_rows) and self._graphs is not None:
             self._graphs.clear()
-
-
-@dataclass(slots=True)
-class _Cache:
-    """Keys and values of the tokens read, and which of these are the video's."""
-
-    keys: list[Tensor]  # a layer: (1, m, rows, d)
-    values: list[Tensor]
-    visual: Tensor  # (1, rows) bool
-
-    @classmethod
-    def empty(cls, text: TextConfig, rows: int, device: torch.device, dtype: torch.dtype) -> _Cache:
-        """A cache of zeros. Masked rows take part in the arithmetic, so they must be finite."""
-        shape = (1, text.kv_heads, rows, text.head_dim)
-        keys, values = (
-            [torch.zeros(shape, device=device, dtype=dtype) for _ in range(text.layers)]
-            for _ in range(2)
-        )
-        return cls(keys, values, torch.zeros((1, rows), dtype=torch.bool, device=device))
-
-    @property
-    def rows(self) -> int:
-        """How many rows the cache has."""
-        return self.visual.shape[1]
-
-    def take(self, other: _Cache, rows: int) -> None:
-        """Copy the first rows of a smaller cache."""
-        pairs = zip(self.keys + self.values, other.keys + other.values, strict=True)
-        for mine, theirs in pairs:
-            mine[:, :, :rows] = theirs[:, :, :rows]
-        self.visual[:, :rows] = other.visual[:, :rows]
 
 
 def _free_bytes(device: torch.device) -> int | None:

@@ -157,7 +157,7 @@ def test_an_answer_can_be_stopped_at_a_token(backend, references, make_clip):
 @pytest.mark.parametrize('style', ['qwen3'])
 def test_a_failure_in_an_answer_leaves_the_next_one_whole(backend, references, make_clip):
     clip = window(make_clip, 0, 2)
-    decoder, calls = backend._runtime._decoder, []
+    decoder, calls = backend._runtime._decoder.graph, []
 
     def fails(*inputs):
         calls.append(1)
@@ -165,7 +165,7 @@ def test_a_failure_in_an_answer_leaves_the_next_one_whole(backend, references, m
             raise RuntimeError('the device is gone\nlong trace')
         return decoder(*inputs)
 
-    backend._runtime._decoder = fails
+    backend._runtime._decoder.graph = fails
     with pytest.raises(BackendError, match='reading 1 tokens: RuntimeError: the device is gone'):
         ask(backend, clip, 'Track it.')
     same(ask(backend, clip, *QUESTIONS), ask(references['qwen3'], clip, *QUESTIONS))
