@@ -26,6 +26,7 @@ from molmo_ground_ros.backends.base import (
 )
 from molmo_ground_ros.backends.features import Fingerprints
 from molmo_ground_ros.backends.server.advice import advised
+from molmo_ground_ros.backends.server.connection_check import ConnectionCheck
 from molmo_ground_ros.backends.server.endpoint import KEY_VARIABLE, Endpoint, read_key
 from molmo_ground_ros.backends.server.events import (
     BadEvent,
@@ -46,6 +47,8 @@ POLL_S = 0.1
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 # Too many requests; service unavailable.
 BUSY = (429, 503)
+# How long closing waits for the check of the connection: it is to warn after one question, too.
+CHECK_S = 2.0
 STREAM = 'text/event-stream'
 _log = logging.getLogger(__name__)
 
@@ -105,6 +108,7 @@ class ServerBackend:
         self._key = read_key()
         if self._key and self._tls is None:
             _log.warning('%s goes unencrypted to %s', KEY_VARIABLE, self._endpoint.address)
+        self._check_connection = ConnectionCheck(settings.model)
         self._fingerprints = Fingerprints()
         self._written: LruCache[bytes, EncodedFrame] = LruCache(settings.savings.feature_bytes)
 
@@ -139,6 +143,7 @@ class ServerBackend:
 
     def close(self) -> None:
         """Drop the encoded images. No connection is open between questions."""
+        self._check_connection.wait(CHECK_S)
         self._written.clear()
 
     def _encoded(self, frame: Frame) -> EncodedFrame:
@@ -201,6 +206,7 @@ class ServerBackend:
                 raise BackendError(self._message(f'{awaited} did not come within {limit_s:g} s'))
             if isinstance(received, Start):
                 self._check(received)
+                self._check_connection.start()
                 continue
             if not received:
                 raise BackendError(self._message(f'broke off after {len(answer.text)} characters'))

@@ -65,10 +65,23 @@ class Probe:
     def version(self) -> str:
         """The version of vLLM; '' if the server tells none."""
         try:
-            told = self._json(f'{self._endpoint.path.removesuffix("/v1")}/version', b'', _QUICK_S)
+            told = self._json(self._beside('/version'), b'', _QUICK_S)
         except BackendError:
             return ''
         return str(told.get('version', ''))
+
+    def plugin(self) -> str:
+        """The version of our plugin in vLLM; '' where it is not loaded."""
+        try:
+            page = self._json(self._beside('/molmo_ground_ros'), b'', _QUICK_S)
+        except BackendError:
+            return ''
+        return str(page.get('version', ''))
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """The text of token ids, special tokens included (vLLM). Raises BackendError."""
+        request = json.dumps({'model': self.model, 'tokens': list(ids)}).encode()
+        return str(self._json(self._beside('/detokenize'), request, _QUICK_S).get('prompt', ''))
 
     def ask(self, clip: Clip, question: str, options: GenerateOptions) -> Reply:
         """Ask one question about a clip, whose frames go without loss. Raises BackendError."""
@@ -84,6 +97,10 @@ class Probe:
             return _reply(reply)
         except (AttributeError, LookupError, TypeError, ValueError) as err:
             raise self._error(f'sent no answer: {shortened(json.dumps(reply))}') from err
+
+    def _beside(self, page: str) -> str:
+        """The path of a page of vLLM that is none of OpenAI's."""
+        return self._endpoint.path.removesuffix('/v1') + page
 
     def _json(self, path: str, data: bytes, limit_s: float) -> dict[str, Any]:
         """What the server answers with, one JSON object. Raises BackendError."""
