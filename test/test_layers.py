@@ -116,6 +116,8 @@ ROOMS: Mapping[str, Room] = {
         ' question_server scene standing_server transform_input transitions transports views',
     ),
     'client': Room(('ros',), public='agents behaviours', private=''),
+    # What vLLM loads, in its own processes. It knows none of the others.
+    'vllm_plugin': Room((), public='', private='all_frames molmo2'),
 }
 # On top of the rooms: the command, which may import every one but the node.
 TOP: Mapping[str, tuple[str, ...]] = {'cli': ('commands',)}
@@ -184,8 +186,9 @@ ONLY_IN = {
     'tf2_ros': {'ros'},
     'visualization_msgs': {'ros'},
     'tokenizers': {'backends/molmo2/tokens'},
-    'torch': {*HF, *GRAPH, *SAM2, 'backends/host/device'},
+    'torch': {*HF, *GRAPH, *SAM2, 'backends/host/device', 'vllm_plugin'},
     'transformers': {*HF, *SAM2},
+    'vllm': {'vllm_plugin'},
     f'{PACKAGE}.action': {'ros'},
     f'{PACKAGE}.msg': {'ros'},
     f'{PACKAGE}.srv': {'ros'},

@@ -34,7 +34,10 @@ TOKENS = 24
 # by 1e-4; a server in bfloat16 rounds to 3 digits, and every layer adds to it. A deviation moves
 # log-probabilities by 1 and more.
 BOUND = 0.25
-WAY_OUT = 'its answers are not those of the model: use another backend, and see docs/server.md'
+WAY_OUT = (
+    'its answers are not those of the model: serve it with the plugin molmo_ground_ros, or use '
+    'another backend; see docs/server.md'
+)
 _SECTION = 'server'
 
 
@@ -67,7 +70,9 @@ class ServerChecks:
         options = GenerateOptions(TOKENS)
         replies = [self._probe.ask(self._clip, question, options) for question in QUESTIONS]
         if version:
-            yield Line(_SECTION, 'program', True, f'vLLM {version}')
+            plugin = self._probe.plugin()
+            beside = f', with the plugin molmo_ground_ros {plugin}' if plugin else ''
+            yield Line(_SECTION, 'program', True, f'vLLM {version}{beside}')
         if not self._reference:
             text = 'not compared: --reference FOLDER names the checkpoint that is served'
             yield Line(_SECTION, 'answers', False, text, 'run the check once with --reference')

@@ -112,6 +112,11 @@ def test_each_deviation_is_told_by_the_pattern_it_leaves(capsys, model, deviatio
     assert len(found) == len(words)
     assert all(word in text for word, text in zip(words, found, strict=True))
     assert texts(lines, 'program') == ['vLLM 0.32.0']
+    assert all(
+        'the plugin molmo_ground_ros' in line['advice']
+        for line in lines
+        if line['name'] == 'deviation'
+    )
     assert all('docs/server.md' in line['advice'] for line in lines if line['name'] == 'deviation')
 
 
@@ -150,6 +155,12 @@ def test_a_model_the_server_lacks_and_a_refusal_are_lines_with_the_way_out(capsy
     assert '--trust-request-mm-kwargs' in texts(lines, 'check')[0]
     assert cli.main(['doctor', '--server', 'http://127.0.0.1:9/v1#m']) == 2
     assert 'the connection failed' in capsys.readouterr().out
+
+
+def test_the_plugin_is_named_where_it_is_loaded(capsys, model):
+    pages = {'/molmo_ground_ros': {'version': '0.1.0'}}
+    _, lines, _ = page(capsys, answers(model), '--reference', SHIPPED, pages=pages)
+    assert texts(lines, 'program') == ['vLLM 0.32.0, with the plugin molmo_ground_ros 0.1.0']
 
 
 def test_deviations_change_what_is_computed(model):

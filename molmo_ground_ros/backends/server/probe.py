@@ -23,6 +23,8 @@ from molmo_ground_ros.types import Clip
 # A reply of a check is short; a longer one is not that of a chat server.
 _LONGEST_REPLY = 2**24  # bytes
 _QUICK_S = 10.0
+# Of our plugin in vLLM, and not among OpenAI's pages.
+PLUGIN_PAGE = '/molmo_ground_ros'
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Probe:
     def plugin(self) -> str:
         """The version of our plugin in vLLM; '' where it is not loaded."""
         try:
-            page = self._json(self._beside('/molmo_ground_ros'), b'', _QUICK_S)
+            page = self._json(self._beside(PLUGIN_PAGE), b'', _QUICK_S)
         except BackendError:
             return ''
         return str(page.get('version', ''))
