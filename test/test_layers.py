@@ -104,7 +104,7 @@ ROOMS: Mapping[str, Room] = {
         private='agents analyze build calibrate checks convert doctor episodes estimate evaluate'
         ' exit_codes export find index loading mcp positions probes progress questions settings'
         ' evaluate_arguments evaluate_rows'
-        ' convert_checkpoint'
+        ' convert_checkpoint convert_recording conversion_log'
         ' server_checks',
     ),
     'ros': Room(
@@ -139,6 +139,7 @@ ONLY_IN = {
             f'frames/{name}'
             for name in ('group_decoder', 'video_file', 'video_frame', 'video_packets')
         ),
+        'benchmarks/feedback/clip_videos',
         'reports/page_video',
     },
     'backports': {'recording/unpack'},

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""`molmo-ground convert`: turns masks or boxes into pointing or tracking data for Molmo2.
+"""`molmo-ground convert`: turns masks, boxes or a labelled recording into data for Molmo2.
 
 Records are written one by one to a temporary file, which gets its final name after the last one.
 What cannot be used is named on stderr, a line each. The same data, seed and weights give the same
@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,30 +28,48 @@ from molmo_ground_ros.benchmarks.conversions.upsample import upsampled
 from molmo_ground_ros.benchmarks.datasets import ANNOTATED, read_annotated, write
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
+from molmo_ground_ros.commands.conversion_log import Log
+from molmo_ground_ros.commands.convert_recording import KINDS, check_recording, run_recording
 from molmo_ground_ros.errors import BadArgument, BadRecord, BadSetting, ImageError, NoFrames
 
 Record = dict[str, Any]
 
 _KINDS = ('videopoint', 'videotrack', 'videotrackeval')
-# Seconds between two lines of progress where stderr is no terminal, and between two redraws of
-# the line where it is one.
-_EVERY_S = 30.0
-_REDRAWN_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments and options of the command."""
-    parser.add_argument('what', choices=('masks', 'boxes'), help='what the data holds')
-    parser.add_argument('data', metavar='DATA', help='its folder')
+    parser.add_argument('what', choices=('masks', 'boxes', 'recording'), help='what the data holds')
     parser.add_argument(
-        '--format', required=True, metavar='NAME', help=f'one of {", ".join(ANNOTATED)}'
+        'data', nargs='+', metavar='DATA', help='its folder; the bags or videos of a recording'
     )
     parser.add_argument(
-        '--to', required=True, choices=_KINDS, help='what to write; videotrackeval holds masks'
+        '--format',
+        default='',
+        metavar='NAME',
+        help=f'of masks and boxes: one of {", ".join(ANNOTATED)}',
+    )
+    parser.add_argument(
+        '--labels',
+        action='append',
+        default=[],
+        metavar='FILE',
+        help='of a recording: records with verdicts (.jsonl, .csv), or a folder of export; may be '
+        'given several times',
+    )
+    parser.add_argument(
+        '--to',
+        default='',
+        choices=KINDS,
+        help='what to write; those that end in eval hold masks. Default for a recording: '
+        'videopoint and videotrack, with --sam2 all four.',
     )
     parser.add_argument('--out', required=True, metavar='FOLDER', help='where to write')
     parser.add_argument(
-        '--sam2', metavar='MODEL', help='for boxes: a folder or hub id of SAM 2 in transformers'
+        '--sam2',
+        metavar='MODEL',
+        help='a folder or hub id of SAM 2 in transformers: it makes masks of boxes, and of the '
+        'labelled points of a recording',
     )
     parser.add_argument(
         '--media', metavar='FOLDER', help='for boxes: where the videos are. Default: DATA.'
@@ -82,6 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
     with --strict BadRecord at the first fault; then nothing is written.
     """
     _check(arguments)
+    if arguments.what == 'recording':
+        return run_recording(arguments)
+    (arguments.data,) = arguments.data
     log = Log(sys.stderr, strict=arguments.strict)
     masked = _Segmenting(arguments, log) if arguments.what == 'boxes' else _as_they_are
     records = _records(arguments, masked, log)
@@ -93,48 +113,6 @@ def run(arguments: argparse.Namespace) -> int:
         rows = write(path, records, arguments.to)
     _print(arguments, log.counts, rows, path)
     return 0
-
-
-class Log:
-    """Counts what was converted and what was skipped, and writes lines about it to a stream."""
-
-    def __init__(
-        self, stream: TextIO, *, strict: bool, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.counts: Counter[str] = Counter()
-        self._stream = stream
-        self._strict = strict
-        self._clock = clock
-        self._last_line_s = clock()
-        self._drawn = False
-
-    def skip(self, error: BadRecord) -> None:
-        """Count and print a record that cannot be used; raise it if `strict`."""
-        if self._strict:
-            raise error
-        self.counts['skipped'] += 1
-        self.tell(f'skipped: {error}')
-
-    def tell(self, text: str) -> None:
-        """Print a line that no later progress overwrites."""
-        self.clear()
-        print(text, file=self._stream)
-
-    def show(self, text: str) -> None:
-        """Show the progress: a line redrawn on a terminal, a line now and then elsewhere."""
-        terminal, now_s = self._stream.isatty(), self._clock()
-        if now_s - self._last_line_s < (_REDRAWN_S if terminal else _EVERY_S):
-            return
-        self._last_line_s = now_s
-        self._drawn = terminal
-        self._stream.write(f'\r\033[K{text}' if terminal else f'{text}\n')
-        self._stream.flush()
-
-    def clear(self) -> None:
-        """Erase the line of progress, so that what is printed next begins on its own line."""
-        if self._drawn:
-            self._stream.write('\r\033[K')
-            self._drawn = False
 
 
 class _Segmenting:
@@ -245,6 +223,10 @@ def _print(arguments: argparse.Namespace, counts: Counter[str], rows: int, path:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Raise BadSetting where settings do not go together."""
+    if arguments.what == 'recording':
+        check_recording(arguments)
+        return
+    _check_data(arguments)
     if arguments.what == 'boxes' and not arguments.sam2:
         raise BadSetting('sam2', '', 'boxes need --sam2 MODEL, which turns them into masks')
     if arguments.what == 'masks' and arguments.sam2:
@@ -257,6 +239,22 @@ def _check(arguments: argparse.Namespace) -> None:
         raise BadSetting('seed', arguments.seed, 'is below 0')
     if arguments.limit is not None and arguments.limit < 1:
         raise BadSetting('limit', arguments.limit, 'is below 1')
+
+
+def _check_data(arguments: argparse.Namespace) -> None:
+    """Raise BadSetting where it is not said what masks or boxes are read, and what is written."""
+    if len(arguments.data) > 1:
+        why = f'{arguments.what} are read from one folder; several are of a recording'
+        raise BadSetting('data', ', '.join(arguments.data), why)
+    if not arguments.format:
+        raise BadSetting(
+            'format', '', f'{arguments.what} need --format, one of {", ".join(ANNOTATED)}'
+        )
+    if arguments.labels:
+        raise BadSetting('labels', ', '.join(arguments.labels), 'are of a recording')
+    if arguments.to not in _KINDS:
+        why = f'{arguments.what} need --to, one of {", ".join(_KINDS)}'
+        raise BadSetting('to', arguments.to, why)
 
 
 def _first_videos(

@@ -28,7 +28,7 @@ from molmo_ground_ros.benchmarks.feedback.training_data import (
     TrainingRecords,
     convert,
 )
-from molmo_ground_ros.errors import BadField, BadSetting, GroundError, seconds
+from molmo_ground_ros.errors import BadField, BadRecord, BadSetting, GroundError, seconds
 from molmo_ground_ros.reports.table import cell_text
 
 POINTS, TRACKS, CLIPS = 'videopoint.jsonl', 'videotrack.jsonl', 'clips.jsonl'
@@ -94,7 +94,7 @@ class Reading:
     def __init__(self) -> None:
         self.rows: list[LabelRow] = []
         self.unreadable: list[UnreadableRow] = []
-        self.complaints: list[str] = []
+        self.complaints: list[BadRecord] = []
         self._first_rows: dict[object, LabelRow] = {}
 
     def read(self, path: Path, source: str) -> None:
@@ -107,9 +107,9 @@ class Reading:
                 try:
                     self._take(record, source)
                 except GroundError as error:
-                    self.complaints.append(f'{path}:{number}: {str(error)[:_COMPLAINT]}')
+                    self.complaints.append(BadRecord(str(path), number, str(error)[:_COMPLAINT]))
         except (OSError, csv.Error, UnicodeDecodeError) as error:
-            self.complaints.append(f'{path}: the rest cannot be read: {error}')
+            self.complaints.append(BadRecord(str(path), 0, f'the rest cannot be read: {error}'))
 
     def _take(self, record: Any, source: str) -> None:
         if isinstance(record, ValueError | RecursionError):
@@ -186,10 +186,11 @@ def _print(converted: TrainingRecords, folder: Path, skipped: int) -> None:
     print(f'incomplete: {len(converted.skipped) - unlabelled} answers')
     for omission in converted.skipped:
         if omission.why:
-            print(f'  {_described(omission)}: {omission.why}')
+            print(f'  {described(omission)}: {omission.why}')
     print(f'skipped: {skipped} rows or files')
 
 
-def _described(omission: SkippedAnswer) -> str:
+def described(omission: SkippedAnswer) -> str:
+    """The recording, camera, window and query of an answer that is not exported."""
     span = f'{seconds(omission.start_ns)} to {seconds(omission.end_ns)}'
     return f'{omission.question.source} {omission.question.camera} {span} {omission.query!r}'

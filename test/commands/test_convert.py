@@ -16,7 +16,7 @@ from support.sam2_checkpoint import write_sam2
 
 from molmo_ground_ros.benchmarks.datasets import read
 from molmo_ground_ros.cli import main
-from molmo_ground_ros.commands.convert import Log
+from molmo_ground_ros.commands.conversion_log import Log
 from molmo_ground_ros.errors import BadRecord
 from molmo_ground_ros.frames.masks import mask_of
 

@@ -117,6 +117,9 @@ def number(value: object, name: str, least: float, most: float) -> float:
 def integer(value: object, name: str, least: int, most: int) -> int:
     """A whole number from `least` to `most`. 3.0 counts as whole."""
     finite = number(value, name, least, most)
+    # A float does not hold a stamp exactly.
+    if isinstance(value, int | np.integer):
+        return int(value)
     if not finite.is_integer():
         raise bad_field(name, value, 'is not whole')
     return int(finite)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets.row_reader import DatasetRow
-from molmo_ground_ros.benchmarks.datasets.video_points import videopoint
+from molmo_ground_ros.benchmarks.datasets.video_points import videopoint, videopointeval
 from molmo_ground_ros.benchmarks.datasets.video_tracks import videotrack, videotrackeval
 from molmo_ground_ros.errors import BadArgument, BadField, BadSetting, MissingPackage
 from molmo_ground_ros.storage.atomic import atomic_file
@@ -65,8 +65,20 @@ _POINT: dict[str, Any] = {
 }
 # Upsampled records have a number, so that no row is in the file twice.
 _REPEATED = {'repeat': 'int64'}
+# Of each object one point in pixels, and masks by number of the frame, two a second.
+_POINT_EVAL: dict[str, Any] = {
+    name: _POINT[name]
+    for name in (
+        *('video_id', 'video_source', 'video_duration', 'category', 'label', 'count'),
+        *('two_fps_timestamps', 'width', 'height'),
+    )
+} | {
+    'points': (_LIST, (_STRUCT, {'x': 'double', 'y': 'double'})),
+    'masks': (_LIST, (_LIST, (_STRUCT, {'frame_id': 'int64', 'rle': _RLE}))),
+}
 _COLUMNS: dict[str, dict[str, Any]] = {
     'videopoint': _POINT,
+    'videopointeval': _POINT_EVAL,
     'videopoint-repeated': _POINT | _REPEATED,
     'videotrack': _TRACK,
     'videotrackeval': _TRACK
@@ -76,6 +88,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 _OPTIONAL = frozenset({'width', 'height'})
 _READERS = {
     'videopoint': videopoint,
+    'videopointeval': videopointeval,
     'videopoint-repeated': videopoint,
     'videotrack': videotrack,
     'videotrackeval': videotrackeval,
@@ -85,8 +98,9 @@ _READERS = {
 def write(path: Path, records: Iterable[Record], kind: str) -> int:
     """Write records of one kind, and return how many there were.
 
-    kind: `videopoint` (`videopoint-repeated` with the column `repeat`), `videotrack` or
-    `videotrackeval`. path: ends in .parquet or .jsonl. After an error the file is as it was before.
+    kind: `videopoint` (`videopoint-repeated` with the column `repeat`), `videopointeval`,
+    `videotrack` or `videotrackeval`. path: ends in .parquet or .jsonl. After an error the file is
+    as it was before.
     Raises BadField for a record that our own reader of this kind would refuse, BadArgument for
     another kind or another suffix, OSError, MissingPackage.
     """
