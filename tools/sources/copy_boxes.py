@@ -63,6 +63,7 @@ class _Single:
     images: str = '{:08d}.jpg'
     first: int = 1
     hidden: tuple[str, ...] = ()
+    visible: str = ''
     words: str = ''
     called: str = ''  # without `words`
 
@@ -84,7 +85,13 @@ _SINGLES = {
         images='{:05d}.png',
         words='language.txt',
     ),
-    'tnllt': _Single('Block_{n:03d}', frames='imgs', images='{:05d}.jpg', words='language.txt'),
+    'tnllt': _Single(
+        'Block_{n:03d}',
+        frames='imgs',
+        images='{:05d}.png',
+        visible='absent_label.txt',
+        words='language.txt',
+    ),
     'trackingnet': _Single(
         'TRAIN_0', truth='anno/{name}.txt', frames='frames/{name}', images='{}.jpg', first=0,
         called='object',
@@ -131,13 +138,15 @@ def _single(source: str, folder: Path, seconds: float) -> list[Expected]:
         name = f'video{n}_0' if '{name}' in spec.truth else place.name
         boxes = [video.box(0, k) for k in range(video.frames)]
         # A hidden object keeps a box where a list says that it is hidden.
-        empty = '1,2,3,4' if spec.hidden else '0,0,0,0'
+        empty = '1,2,3,4' if spec.hidden or spec.visible else '0,0,0,0'
         lines = [','.join(map(str, box)) if box else empty for box in boxes]
         write_lines(place / spec.truth.format(name=name), lines)
         for file in spec.hidden[:1]:
             write_lines(place / file, _flags([box is None for box in boxes], source))
         for file in spec.hidden[1:]:
             write_lines(place / file, _flags([False] * len(boxes), source))
+        if spec.visible:
+            write_lines(place / spec.visible, _flags([box is not None for box in boxes], source))
         words = spec.called or f'the {video.colours[0]} block'
         if spec.words:
             write_lines(place / spec.words, [words])

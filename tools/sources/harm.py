@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from random import Random
+from typing import Any, NamedTuple
 
 from molmo_ground_ros.benchmarks.datasets import read
 from molmo_ground_ros.benchmarks.datasets.examples import Example
@@ -23,7 +25,7 @@ class Places(NamedTuple):
     words: str = ''  # '': the words are a class of the set, or in the truth; see
 
 
-_INSIDE = 'CLASSES'  # the words are the classes in the truth's JSON
+_INSIDE = 'CLASSES'  # the words are the classes in the truth's JSON, or of each label in it
 _SEQUENCE = Places('**/gt/gt.txt', '**/img1/*.jpg')
 _COCO = Places('**/*.json', '**/*.jpg', _INSIDE)
 _MASKS = Places('**/Annotations/*/*.png', '**/*.jpg')
@@ -52,7 +54,7 @@ PLACES: Mapping[str, Places] = {
     'lasot': Places('**/groundtruth.txt', '**/*.jpg', '**/nlp.txt'),
     'got10k': Places('**/groundtruth.txt', '**/*.jpg', '**/meta_info.ini'),
     'tnl2k': Places('**/groundtruth.txt', '**/*.png', '**/language.txt'),
-    'tnllt': Places('**/groundtruth.txt', '**/*.jpg', '**/language.txt'),
+    'tnllt': Places('**/groundtruth.txt', '**/*.png', '**/language.txt'),
     'trackingnet': Places('**/anno/*.txt', '**/*.jpg'),
     'vasttrack': Places('**/Groundtruth.txt', '**/*.jpg', '**/nlp.txt'),
     **dict.fromkeys(
@@ -66,12 +68,12 @@ PLACES: Mapping[str, Places] = {
     'uavdt': Places('**/GT/*.txt', '**/*.jpg'),
     'aptv2': _COCO,
     'seadronessee': _COCO,
-    'bdd100k': Places('**/box_track_20/*/*.json', '**/*.jpg'),
+    'bdd100k': Places('**/box_track_20/*/*.json', '**/*.jpg', _INSIDE),
     'personpath22': Places('**/*.json', '**/*.mp4'),
     'moca': Places('**/*.csv', '**/*.jpg'),
 }
 
-Harm = Callable[[Path, Places], None]
+_RENAMED = 0.2  # the share of changes that are of a key
 
 
 def remove_words(folder: Path, places: Places) -> None:
@@ -82,7 +84,11 @@ def remove_words(folder: Path, places: Places) -> None:
         return
     for path in _files(folder, places.truth):
         content = json.loads(path.read_text())
-        content['categories'] = []
+        if isinstance(content, list):
+            for label in (label for frame in content for label in frame['labels']):
+                del label['category']
+        else:
+            content['categories'] = []
         path.write_text(json.dumps(content))
 
 
@@ -101,19 +107,121 @@ def damage_truth(folder: Path, places: Places) -> None:
     path.write_bytes(data.rstrip()[:-cut] + b'x\n' if cut else data[: len(data) // 2])
 
 
-def complaints(source: str, folder: Path) -> list[str]:
-    """What is said of a copy: of what cannot be read, then of frames that are missing."""
-    examples: list[Example] = []
+def _empty(path: Path) -> None:
+    path.write_bytes(b'')
+
+
+def _cut(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def _noise(path: Path) -> None:
+    path.write_bytes(bytes(37 * k % 256 for k in range(300)))
+
+
+def _no_utf8(path: Path) -> None:
+    path.write_bytes(b'\xff\xfe' + path.read_bytes())
+
+
+def _no_numbers(path: Path) -> None:
+    """Put a word in the place of the first three numbers."""
+    path.write_bytes(re.sub(rb'\d+', b'x', path.read_bytes(), count=3))
+
+
+def _swapped(path: Path) -> None:
+    """Swap the third and the fifth column of a text with commas."""
+    rows = [line.split(',') for line in path.read_text().splitlines()]
+    for row in rows:
+        if len(row) > 4:
+            row[2], row[4] = row[4], row[2]
+    path.write_text('\n'.join(map(','.join, rows)) + '\n')
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+# What may happen to a file of the truth or of words.
+DAMAGES: Mapping[str, Callable[[Path], None]] = {
+    'empty': _empty,
+    'cut': _cut,
+    'noise': _noise,
+    'no UTF-8': _no_utf8,
+    'no numbers': _no_numbers,
+    'swapped columns': _swapped,
+    'a folder': _folder,
+    'gone': Path.unlink,
+}
+
+
+_ANYTHING: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1e300,
+    2**70,
+    '',
+    'x',
+    'x/../y',
+    [],
+    {},
+    [None],
+    [[0]],
+    {'a': 1},
+)
+
+
+def with_anything(content: Any, random: Random) -> Any:
+    """A copy of a JSON value with anything in the place of one value or key in it."""
+    changed = json.loads(json.dumps(content))
+    places = list(_places(changed))
+    inner, key = random.choice(places)
+    if isinstance(inner, dict) and random.random() < _RENAMED:
+        inner[str(random.choice(_ANYTHING))] = inner.pop(key)
+    else:
+        inner[key] = random.choice(_ANYTHING)
+    return changed
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """(object or list, key) of every value inside a JSON value."""
+    if isinstance(value, dict | list):
+        for key, inner in list(value.items()) if isinstance(value, dict) else enumerate(value):
+            yield value, key
+            yield from _places(inner)
+
+
+def truth_files(folder: Path, places: Places) -> list[Path]:
+    """One file of each kind that a reader reads: all but the pictures and videos."""
+    frames = set(_files(folder, places.frames))
+    kinds: dict[str, Path] = {}
+    for path in sorted(path for path in folder.rglob('*') if path.is_file()):
+        if path not in frames:
+            kinds.setdefault(re.sub(r'\d+', '0', str(path.relative_to(folder))), path)
+    return list(kinds.values())
+
+
+def read_copy(source: str, folder: Path) -> tuple[dict[str, Example], list[str]]:
+    """The examples of a copy by id, and what is said of what cannot be read."""
+    examples: dict[str, Example] = {}
     texts: list[str] = []
     try:
-        for item in read(source, folder):
+        for item in read(source, folder, in_boxes=True):
             if isinstance(item, BadRecord):
                 texts.append(str(item))
             else:
-                examples.append(item)
+                examples[item.id] = item
     except BadSetting as error:
         texts.append(str(error))
-    missing = MediaFolder(folder).missing(examples)
+    return examples, texts
+
+
+def complaints(source: str, folder: Path) -> list[str]:
+    """What is said of a copy: of what cannot be read, then of frames that are missing."""
+    examples, texts = read_copy(source, folder)
+    missing = MediaFolder(folder).missing(examples.values())
     return [*texts, str(missing)] if missing.names else texts
 
 

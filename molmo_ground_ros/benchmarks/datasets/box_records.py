@@ -173,18 +173,24 @@ def _sample(name: str, value: object, file: str, row: int) -> AnnotatedVideo:
     frames = fields.integer(number, 'number_of_frames', 1, fields.MOST_FRAMES)
     boxes = _Boxes()
     for at, item in fields.numbered(fields.field(record, 'entities'), 'entities'):
-        _add_entity(boxes, fields.mapping(item, at), at, frames)
+        _add_entity(boxes, fields.mapping(item, at), at, frames, fps)
     return boxes.video(PurePosixPath(name).stem, FrameFiles(frames, *size), fps, file, row)
 
 
-def _add_entity(boxes: _Boxes, entity: Mapping[str, Any], at: str, frames: int) -> None:
-    """Add the box of an entity with an identity; those without are crowds and reflections."""
+def _add_entity(boxes: _Boxes, entity: Mapping[str, Any], at: str, frames: int, fps: float) -> None:
+    """Add the box of an entity with an identity; those without are crowds and reflections.
+
+    Its frame is `blob.frame_idx`, else that of its `time` in milliseconds, as gluoncv reads it.
+    """
     kinds = list(fields.mapping(entity.get('labels') or {'person': 1}, f'{at}.labels'))
     if entity.get('id') is None or 'person' not in kinds or 'crowd' in kinds:
         return
-    blob = fields.mapping(fields.field(entity, 'blob', f'{at}.'), f'{at}.blob')
-    index = fields.field(blob, 'frame_idx', f'{at}.blob.')
-    frame = fields.integer(index, f'{at}.blob.frame_idx', 0, frames - 1)
+    blob = fields.mapping(entity.get('blob') or {}, f'{at}.blob')
+    if 'frame_idx' in blob:
+        frame = fields.integer(blob['frame_idx'], f'{at}.blob.frame_idx', 0, frames - 1)
+    else:
+        time = fields.number(fields.field(entity, 'time', f'{at}.'), f'{at}.time', 0, 1e12)
+        frame = fields.integer(round(time / 1000 * fps), f'{at}.time', 0, frames - 1)
     number = fields.integer(entity['id'], f'{at}.id', 0, 2**53)
     boxes.add(number, 'person', frame, box_of(fields.field(entity, 'bb', f'{at}.'), f'{at}.bb'))
 

@@ -64,10 +64,20 @@ def burst_counts(path: Path) -> Iterator[Example | BadRecord]:
             why = f'{video.name}: is {duration:g} s long, over {MAX_WINDOW_S:g} s'
             yield bad_record(video.file, video.row, why)
             continue
-        partial = {str(number) for number in record.get('not_exhaustive_category_ids') or ()}
+        try:
+            partial = _partial(record)
+        except BadField as error:
+            yield bad_record(video.file, video.row, f'{video.name}: {error}')
+            continue
         for expression in video.expressions:
             if expression.key not in partial:
                 yield _count(video, expression, duration)
+
+
+def _partial(record: Mapping[str, Any]) -> set[str]:
+    """The classes of which not all objects are annotated. Raises BadField."""
+    name = 'not_exhaustive_category_ids'
+    return {fields.key(number, name) for number in fields.items(record.get(name) or [], name)}
 
 
 def _count(video: AnnotatedVideo, expression: Expression, duration: float) -> Example:
@@ -137,6 +147,9 @@ def _video(
     frames = _frames(record)
     masks = _masks(record, frames, (width, height))
     of_class = _classes(record, labels)
+    for number in masks:
+        if number not in of_class:
+            raise fields.bad_field('segmentations', number, 'is no track of track_category_ids')
     tracks = tuple(
         MaskTrack(number, labels[kind], masks.get(number, {})) for number, kind in of_class.items()
     )
@@ -157,6 +170,7 @@ def _frames(record: Mapping[str, Any]) -> dict[str, int]:
     frames = {fields.text(path, 'all_image_paths'): k for k, path in enumerate(paths)}
     if not frames:
         raise fields.bad_field('all_image_paths', paths, 'is an empty video')
+    fields.same_length({'all_image_paths': len(paths), 'different ones': len(frames)})
     return frames
 
 
@@ -183,7 +197,7 @@ def _masks(
     masks: dict[int, dict[int, Mask]] = {}
     for k, (image, of_frame) in enumerate(zip(annotated, of_frames, strict=True)):
         at = f'segmentations[{k}]'
-        if image not in frames:
+        if fields.text(image, 'annotated_image_paths') not in frames:
             raise fields.bad_field('annotated_image_paths', image, 'is not in all_image_paths')
         for key, item in fields.mapping(of_frame, at).items():
             rle = fields.field(fields.mapping(item, f'{at}.{key}'), 'rle', f'{at}.{key}.')

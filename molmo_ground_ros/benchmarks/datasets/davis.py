@@ -10,6 +10,7 @@ object is hidden on a frame whose PNG does not show it, and on a frame without a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,8 @@ def _videos(
             names.add(folder.name)
             of_video = words.get(folder.name, {}) or words.get('', {})
             yield _video(layout, folder, images / folder.name, of_video)
+            files = mask_files(folder)
+            yield from without_masks(folder, files, frame_numbers(files, images / folder.name))
         except (BadField, BadIndexedImage, OSError) as error:
             yield bad_record(str(folder), 0, error)
 
@@ -116,6 +119,25 @@ def frame_numbers(files: list[Path], images: Path) -> dict[str, int]:
         if file.stem not in frames:
             raise BadField('mask', file.name, f'is of no picture in {images}')
     return frames
+
+
+def without_masks(
+    folder: Path, files: list[Path], frames: Mapping[str, int], *, to_the_ends: bool = True
+) -> Iterator[BadRecord]:
+    """An error that names the frames without a mask, if there are any; objects are hidden there.
+
+    Masks stand at every frame, or at every second, third and so on. to_the_ends: from the first
+    frame to the last; else from the first mask to the last.
+    """
+    places = sorted(frames[file.stem] for file in files)
+    steps = Counter(np.diff(places).tolist())
+    step = steps.most_common(1)[0][0] if steps else 1
+    first, last = (places[0] % step, len(frames) - 1) if to_the_ends else (places[0], places[-1])
+    missing = set(range(first, last + 1, step)).difference(places)
+    if missing:
+        name = next(stem for stem, place in frames.items() if place == min(missing))
+        why = f'{len(missing)} masks are missing, the first is of picture {name}'
+        yield bad_record(str(folder), 0, f'{why}: its objects are hidden there')
 
 
 def mask_files(folder: Path) -> list[Path]:

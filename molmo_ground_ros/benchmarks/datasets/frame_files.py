@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ import cv2
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
-from molmo_ground_ros.errors import BadField, ImageError
+from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
+from molmo_ground_ros.errors import BadField, BadRecord, ImageError
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
 
 PICTURES = frozenset({'.bmp', '.jpeg', '.jpg', '.png', '.webp'})
@@ -61,6 +62,40 @@ def check_consecutive(folder: Path) -> None:
     missing = set(range(numbers[0], numbers[-1] + 1)).difference(numbers) if numbers else set()
     if missing:
         raise BadField('frames', str(folder), f'lacks picture {min(missing)} of its numbers')
+
+
+def without_truth(
+    path: Path, truths: Iterable[Path], truth: str, frames: Iterable[str]
+) -> Iterator[BadRecord]:
+    """An error for each folder of a video that has frames, beside videos with truth, and none.
+
+    path: of the data; nothing outside it is looked at. truth: of the files, from the folder of a
+    video. frames: folders of pictures in it, or videos.
+    """
+    up = len(Path(truth).parts)
+    videos = {file.parents[up - 1] for file in truths}
+    for folder in sorted({video.parent for video in videos if video != path}):
+        for other in sorted(below for below in folder.iterdir() if below.is_dir()):
+            if other not in videos and any(_has_frames(other / place) for place in frames):
+                yield bad_record(str(other), 0, f'holds no {truth}')
+
+
+def without_named_truth(
+    folders: Iterable[Path], names: Collection[str], truth: str
+) -> Iterator[BadRecord]:
+    """An error for each video in folders of frames that no file of the truth is named for.
+
+    truth: of the files, with a `*` for the name.
+    """
+    for folder in sorted({folder.resolve() for folder in folders if folder.is_dir()}):
+        for other in sorted(folder.iterdir()):
+            if other.stem not in names and _has_frames(other):
+                yield bad_record(str(other), 0, f'there is no {truth.replace("*", other.stem)}')
+
+
+def _has_frames(place: Path) -> bool:
+    is_video = place.suffix.lower() in SUFFIXES and place.is_file()
+    return is_video or bool(pictures(place))
 
 
 def _size(picture: Path) -> tuple[int, int]:

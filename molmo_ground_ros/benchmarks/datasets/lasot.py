@@ -22,8 +22,14 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
     Expression,
     Media,
 )
-from molmo_ground_ros.benchmarks.datasets.frame_files import check_count, frame_files
-from molmo_ground_ros.benchmarks.datasets.mot import Box, numbers_of, text_lines
+from molmo_ground_ros.benchmarks.datasets.frame_files import (
+    FrameFiles,
+    check_count,
+    frame_files,
+    without_named_truth,
+    without_truth,
+)
+from molmo_ground_ros.benchmarks.datasets.mot import Box, numbers_of, on_image, text_lines
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
@@ -41,8 +47,10 @@ class SingleBoxes:
 
     fps: float | None = 30.0  # None: `info` has it
     truth: str = 'groundtruth.txt'  # with a `*` for the name of a video, else in a folder of it
-    frames: str = 'img'  # folder of images beside the truth; {name} is that of the video
+    # Folder of images beside the truth, `|` between two possible ones; {name} is that of the video.
+    frames: str = 'img'
     hidden: tuple[str, ...] = ()  # files with a 1 for each frame on which the object is hidden
+    visible: str = ''  # the file with a 0 for each frame on which the object is hidden
     words: str = ''  # the file of a sentence; '': the object is called by its class
     called: str = ''  # the class of every object, if neither `info` nor the name has it
     named: bool = False  # a video is named by its class and a number
@@ -58,6 +66,7 @@ class SingleBoxes:
         truths = sorted({truth for way in _WAYS for truth in path.glob(way + self.truth)})
         if not truths:
             raise BadSetting('data', str(path), f'holds no {self.truth}')
+        yield from _unannotated(self, path, truths)
         names: set[str] = set()
         for truth in truths:
             faults: list[BadRecord] = []
@@ -73,6 +82,17 @@ class SingleBoxes:
             yield annotated
 
 
+def _unannotated(layout: SingleBoxes, path: Path, truths: list[Path]) -> Iterator[BadRecord]:
+    """An error for each video with frames and without truth, beside those with truth."""
+    places = layout.frames.split('|')
+    if '*' not in layout.truth:
+        yield from without_truth(path, truths, layout.truth, places)
+        return
+    folders = [(truth.parent / place).parent for truth in truths for place in places]
+    names = {_name(layout, truth) for truth in truths}
+    yield from without_named_truth(folders, names, layout.truth)
+
+
 def _name(layout: SingleBoxes, truth: Path) -> str:
     return truth.stem if '*' in layout.truth else truth.parent.name
 
@@ -83,13 +103,18 @@ def _video(layout: SingleBoxes, truth: Path, faults: list[BadRecord]) -> Annotat
     if not lines:
         raise BadField('video', name, 'is an empty video')
     hidden = {k for file in layout.hidden for k in _flagged(folder / file, truth, len(lines))}
+    if layout.visible:
+        visible = _flagged(folder / layout.visible, truth, len(lines))
+        hidden |= set(range(len(lines))).difference(visible)
     facts = _facts(folder / layout.info) if layout.info else {}
     label = facts.get('object_class', '') or (_NUMBER.sub('', name) if layout.named else '')
     label = label or layout.called
     words = _text(folder / layout.words) if layout.words else label
+    if not words:
+        raise BadField('words', str(folder / layout.info), 'has no object_class')
     fps = _rate(facts) if layout.fps is None else layout.fps
-    frames = folder / layout.frames.format(name=name)
-    files = frame_files([frames, folder / f'{name}.mp4'])
+    places = [folder / place.format(name=name) for place in layout.frames.split('|')]
+    files = frame_files([*places, folder / f'{name}.mp4'])
     check_count(files, len(lines), truth)
     return AnnotatedVideo(
         name,
@@ -98,24 +123,23 @@ def _video(layout: SingleBoxes, truth: Path, faults: list[BadRecord]) -> Annotat
         files.height,
         len(lines),
         fps,
-        (BoxTrack(1, label, _boxes(lines, hidden, truth, faults)),),
+        (BoxTrack(1, label, _boxes(lines, hidden, truth, files, faults)),),
         (Expression(words, (1,)),),
         str(truth),
     )
 
 
 def _boxes(
-    lines: list[str], hidden: set[int], truth: Path, faults: list[BadRecord]
+    lines: list[str], hidden: set[int], truth: Path, files: FrameFiles, faults: list[BadRecord]
 ) -> dict[int, Box]:
     boxes: dict[int, Box] = {}
     for number, line in enumerate(lines):
         try:
-            box = _box(line)
+            box = None if number in hidden else _box(line)
+            if box is not None:
+                boxes[number] = on_image(box, files)
         except BadField as error:
             faults.append(bad_record(str(truth), number + 1, error))
-            continue
-        if box is not None and number not in hidden:
-            boxes[number] = box
     return boxes
 
 

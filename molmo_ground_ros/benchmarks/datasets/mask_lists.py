@@ -146,6 +146,9 @@ class Masklets:
         files = sorted(file for way in _WAYS for file in path.glob(way + _MASKLETS))
         if not files:
             raise BadSetting('data', str(path), f'holds no {_MASKLETS}')
+        for video in sorted(video for way in _WAYS for video in path.glob(f'{way}*.mp4')):
+            if video.with_name(f'{video.stem}_manual.json') not in files:
+                yield bad_record(str(video), 0, f'there is no {video.stem}_manual.json beside it')
         for file in files:
             try:
                 yield _masklets(self, file)

@@ -20,7 +20,13 @@ from pathlib import Path
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack, Media
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
-from molmo_ground_ros.benchmarks.datasets.frame_files import FrameFiles, frame_files, pictures
+from molmo_ground_ros.benchmarks.datasets.frame_files import (
+    FrameFiles,
+    frame_files,
+    pictures,
+    without_named_truth,
+    without_truth,
+)
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
@@ -72,6 +78,7 @@ class SequenceBoxes:
         truths = sorted({truth for way in _WAYS for truth in path.glob(way + self.truth)})
         if not truths:
             raise BadSetting('data', str(path), f'holds no {self.truth}')
+        yield from _unannotated(self, path, truths)
         names: set[str] = set()
         for truth in truths:
             name = _sequence(self, truth)
@@ -85,6 +92,20 @@ class SequenceBoxes:
             names.add(name)
             yield from faults
             yield annotated
+
+
+def _unannotated(layout: SequenceBoxes, path: Path, truths: list[Path]) -> Iterator[BadRecord]:
+    """An error for each sequence with frames and without truth, beside those with truth."""
+    if not layout.frames:
+        yield from without_truth(path, truths, layout.truth, ('img1', 'img1.mp4'))
+        return
+    folders = [
+        (truth.parent / place.format(name='_', split=truth.parent.name)).parent
+        for truth in truths
+        for place in layout.frames
+    ]
+    names = {_sequence(layout, truth) for truth in truths}
+    yield from without_named_truth(folders, names, layout.truth)
 
 
 def _blamed(layout: SequenceBoxes, truth: Path) -> str:
@@ -102,7 +123,7 @@ def _annotated(
     layout: SequenceBoxes, name: str, truth: Path
 ) -> tuple[AnnotatedVideo, list[BadRecord]]:
     fps, files = _facts(layout, name, truth)
-    faults, tracks = _tracks(layout, name, truth, files.frames)
+    faults, tracks = _tracks(layout, name, truth, files)
     video = AnnotatedVideo(
         name,
         Media(name, fps=fps),
@@ -134,13 +155,13 @@ def _facts(layout: SequenceBoxes, name: str, truth: Path) -> tuple[float, FrameF
 
 
 def _tracks(
-    layout: SequenceBoxes, name: str, truth: Path, frames: int
+    layout: SequenceBoxes, name: str, truth: Path, files: FrameFiles
 ) -> tuple[list[BadRecord], tuple[BoxTrack, ...]]:
     """The tracks in a gt.txt in the order of their ids, and an error for each broken line."""
     faults: list[BadRecord] = []
     labels: dict[int, str] = {}
     boxes: dict[int, dict[int, Box]] = {}
-    for line in _lines(layout, name, truth, frames):
+    for line in _lines(layout, name, truth, files):
         if isinstance(line, BadRecord):
             faults.append(line)
             continue
@@ -168,6 +189,14 @@ def numbers_of(line: str, name: str, least: int) -> list[float]:
     if len(numbers) < least:
         raise fields.bad_field(name, line, f'has fewer than {least} numbers')
     return numbers
+
+
+def on_image(box: Box, files: FrameFiles) -> Box:
+    """The box. Raises BadField for one that is off the image, as swapped columns make it."""
+    left, top, width, height = box
+    if left >= files.width or top >= files.height or left + width <= 0 or top + height <= 0:
+        raise fields.bad_field('box', box, f'is off the image of {files.width} x {files.height}')
+    return box
 
 
 def text_lines(path: Path) -> list[str]:
@@ -198,18 +227,26 @@ _STATED = ('frameRate', 'seqLength', 'imWidth', 'imHeight')
 
 
 def _lines(
-    layout: SequenceBoxes, name: str, path: Path, frames: int
+    layout: SequenceBoxes, name: str, path: Path, files: FrameFiles
 ) -> Iterator[tuple[int, int, int, str, Box] | BadRecord]:
-    """(line, frame, id, label, box) of each line that counts."""
+    """(line, frame, id, label, box) of each line that counts.
+
+    All lines have as many numbers as the first: a line that is cut off has fewer.
+    """
     try:
         lines = text_lines(path)
     except (BadField, OSError) as error:
         yield bad_record(str(path), 0, error)
         return
+    if not any(line.strip() for line in lines):
+        yield bad_record(str(path), 0, 'has no line')
+    columns = 6
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                annotation = _line(layout, name, line, frames)
+                numbers = numbers_of(line, 'line', columns)
+                columns = max(columns, len(numbers))
+                annotation = _line(layout, name, numbers, files)
             except BadField as error:
                 yield bad_record(str(path), number, error)
                 continue
@@ -218,11 +255,10 @@ def _lines(
 
 
 def _line(
-    layout: SequenceBoxes, name: str, line: str, frames: int
+    layout: SequenceBoxes, name: str, numbers: list[float], files: FrameFiles
 ) -> tuple[int, int, str, Box] | None:
     """(frame, id, label, box) of a line; None if it does not count."""
-    numbers = numbers_of(line, 'line', 6)
-    frame = fields.integer(numbers[0], 'frame', 1, frames) - 1
+    frame = fields.integer(numbers[0], 'frame', 1, files.frames) - 1
     number = fields.integer(numbers[1], 'id', 0, 2**53)
     left, top = (fields.number(value, 'box', -_FAR, _FAR) - layout.origin for value in numbers[2:4])
     width, height = (fields.number(value, 'box', 0, _FAR) for value in numbers[4:6])
@@ -231,7 +267,8 @@ def _line(
     column = layout.counts_column
     if column is not None and len(numbers) > column and not numbers[column]:
         return None
-    return frame, number, _label(layout, name, numbers), (left, top, width, height)
+    box = on_image((left, top, width, height), files)
+    return frame, number, _label(layout, name, numbers), box
 
 
 def _label(layout: SequenceBoxes, name: str, numbers: list[float]) -> str:

@@ -20,7 +20,12 @@ import numpy as np
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets import video_words
-from molmo_ground_ros.benchmarks.datasets.davis import frame_numbers, mask_files, mask_roots
+from molmo_ground_ros.benchmarks.datasets.davis import (
+    frame_numbers,
+    mask_files,
+    mask_roots,
+    without_masks,
+)
 from molmo_ground_ros.benchmarks.datasets.examples import (
     AnnotatedVideo,
     Expression,
@@ -58,14 +63,16 @@ class MaskFolders:
         MissingPackage.
         """
         roots = mask_roots(path, self.masks, self.split)
-        words, faults = self.words(video_words.folder_of_words(path, self.split))
-        yield from faults
+        words, bad_words = self.words(video_words.folder_of_words(path, self.split))
+        yield from bad_words
         if not words and not self.called:
             yield bad_record(str(path), 0, 'no meta_expressions.json: no words')
         for root in roots:
             for name in _names(self, root, words):
                 try:
-                    yield _video(self, root, name, words.get(name, {}))
+                    faults: list[BadRecord] = []
+                    yield _video(self, root, name, words.get(name, {}), faults)
+                    yield from faults
                 except (BadField, BadIndexedImage, OSError) as error:
                     yield bad_record(str(_place(self, root, name)), 0, error)
 
@@ -81,7 +88,9 @@ def _place(layout: MaskFolders, root: Path, name: str) -> Path:
     return root / layout.masks / ('' if layout.kind == 'named' else name)
 
 
-def _video(layout: MaskFolders, root: Path, name: str, words: Mapping[str, Any]) -> AnnotatedVideo:
+def _video(
+    layout: MaskFolders, root: Path, name: str, words: Mapping[str, Any], faults: list[BadRecord]
+) -> AnnotatedVideo:
     records = _records(words)
     folders = _folders(layout, root, name, records)
     images = root / layout.images / name
@@ -97,6 +106,8 @@ def _video(layout: MaskFolders, root: Path, name: str, words: Mapping[str, Any])
     for number, of_object in files.items():
         frame_numbers(of_object, images)
         masks, size = _masks(of_object, frames, size)
+        to_the_ends = layout.kind != 'objects'
+        faults += without_masks(of_object[0].parent, of_object, frames, to_the_ends=to_the_ends)
         tracks.append(MaskTrack(number, layout.called, masks))
     return AnnotatedVideo(
         name,

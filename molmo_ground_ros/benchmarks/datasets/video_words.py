@@ -67,7 +67,12 @@ def davis_text(path: Path) -> tuple[Words, list[BadRecord]]:
     faults: list[BadRecord] = []
     files = sorted(file for way in _WAYS for file in path.glob(f'{way}Davis17_annot*.txt'))
     for file in files:
-        for row, line in enumerate(_text_lines(file), start=1):
+        try:
+            lines = _text_lines(file)
+        except OSError as error:
+            faults.append(bad_record(str(file), 0, error))
+            continue
+        for row, line in enumerate(lines, start=1):
             try:
                 video, number, sentence = _davis_line(line)
             except BadField as error:

@@ -97,6 +97,31 @@ def test_masks_every_fifth_frame_are_numbered_by_the_pictures(tmp_path):
     assert (video.frames, list(video.tracks[0].masks)) == (11, [0, 5, 10])
 
 
+@pytest.mark.parametrize(
+    ('masks', 'missing', 'first'),
+    [
+        pytest.param([0, 5, 10], 0, '', id='every fifth'),
+        pytest.param([0, 1, 2, 4, 5, 6, 7, 8, 9, 10], 1, '00003', id='one of all'),
+        pytest.param([0, 1, 2, 3, 4, 5, 6, 7, 8], 2, '00009', id='the last two'),
+        pytest.param([5, 10], 1, '00000', id='the first'),
+        pytest.param([0], 10, '00001', id='only the first, as in the sets of a challenge'),
+    ],
+)
+def test_masks_that_are_missing_are_named(tmp_path, masks, missing, first):
+    for k in range(11):
+        picture = tmp_path / 'train' / 'JPEGImages' / 'v' / f'{k:05d}.jpg'
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.touch()
+    for k in masks:
+        write_png(tmp_path / 'train' / 'Annotations' / 'v' / f'{k:05d}.png', numbers((4, 6)))
+
+    (video,), faults = annotated('mose', tmp_path)
+
+    assert list(video.tracks[0].masks) == masks
+    why = f'{missing} masks are missing, the first is of picture {first}'
+    assert [fault.why.split(': ')[0] for fault in faults] == ([why] if missing else [])
+
+
 def test_grey_masks_of_0_and_255_are_one_object(tmp_path):
     write_png(tmp_path / 'Annotations' / 'v' / '0.png', 255 * (numbers((4, 6)) > 0), palette=False)
 

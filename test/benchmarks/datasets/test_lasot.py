@@ -50,3 +50,64 @@ def test_a_broken_box_is_named_and_a_list_of_another_length_costs_the_video(tmp_
     assert [fault.row for fault in faults] == [2, 3, 0, 0]
     assert 'differ in length' in faults[2].why
     assert 'empty video' in faults[3].why
+
+
+def test_a_box_off_the_image_is_named_as_swapped_columns_make_it(tmp_path):
+    lasot(tmp_path / 'a-1', '30,2,9,4\n2,35,3,4\n39,29,30,30\n')
+
+    (video,), (fault,) = annotated('lasot', tmp_path)
+
+    assert list(video.tracks[0].boxes) == [0, 2]
+    assert (fault.file, fault.row) == (str(tmp_path / 'a-1' / 'groundtruth.txt'), 2)
+    assert 'is off the image of 40 x 30' in fault.why
+
+
+def test_a_video_without_truth_is_named_beside_those_with_it(tmp_path):
+    for name in ('a-1', 'a-2'):
+        lasot(tmp_path / 'a' / name)
+    (tmp_path / 'a' / 'a-2' / 'groundtruth.txt').unlink()
+
+    (video,), (fault,) = annotated('lasot', tmp_path)
+
+    assert video.name == 'a-1'
+    assert (fault.file, fault.why) == (str(tmp_path / 'a' / 'a-2'), 'holds no groundtruth.txt')
+
+
+def test_a_0_in_absent_label_hides_the_object_of_tnllt(tmp_path):
+    folder = tmp_path / 'Block_01'
+    lasot(folder, absent_label='1\n0\n1\n1\n', language='a block')
+    (folder / 'img').rename(folder / 'imgs')
+
+    (video,), faults = annotated('tnllt', tmp_path)
+
+    assert not faults
+    assert list(video.tracks[0].boxes) == [0, 2]
+
+
+def test_vasttrack_has_its_pictures_in_either_folder(tmp_path):
+    for name, folder in (('a-1', 'img'), ('a-2', 'imgs')):
+        lasot(tmp_path / 'a' / name)
+        (tmp_path / 'a' / name / 'groundtruth.txt').rename(
+            tmp_path / 'a' / name / 'Groundtruth.txt'
+        )
+        (tmp_path / 'a' / name / 'img').rename(tmp_path / 'a' / name / folder)
+
+    videos, faults = annotated('vasttrack', tmp_path)
+
+    assert not faults
+    assert [video.frames for video in videos] == [4, 4]
+
+
+def test_got10k_without_the_class_of_an_object_is_named(tmp_path):
+    lasot(tmp_path, absence='0\n0\n0\n0\n')
+    (tmp_path / 'absence.txt').rename(tmp_path / 'absence.label')
+    (tmp_path / 'meta_info.ini').write_text('[METAINFO]\nanno_fps: 10Hz\n')
+    for path in (tmp_path / 'img').iterdir():
+        path.rename(tmp_path / path.name)
+
+    (tmp_path / 'img').rmdir()
+
+    videos, (fault,) = annotated('got10k', tmp_path)
+
+    assert not videos
+    assert 'meta_info.ini' in fault.why and 'has no object_class' in fault.why

@@ -58,6 +58,7 @@ def test_boxes_of_motchallenge_count_from_one(tmp_path):
         pytest.param('1,5,2,3,-4,5', 'box = -4.0', id='negative'),
         pytest.param('1,5.5,2,3,4,5', 'is not whole', id='id'),
         pytest.param('2,1,2,3,4,5', 'twice on frame 2', id='twice'),
+        pytest.param('1,5,700,3,4,5', 'is off the image of 640 x 480', id='off the image'),
     ],
 )
 def test_a_broken_line_is_named_and_the_others_are_read(tmp_path, line, message):
@@ -80,3 +81,16 @@ def test_a_sequence_without_its_size_is_named(tmp_path, info):
 
     assert not videos
     assert fault.file == str(tmp_path / 'seqinfo.ini')
+
+
+def test_a_line_that_is_cut_off_and_a_file_without_lines_are_named(tmp_path):
+    mot(tmp_path / 'a', ['1,1,1,1,5,5,1,1,1', '2,1,1,1,5,5,1'])
+    mot(tmp_path / 'b', [])
+
+    sequences, faults = annotated('mot', tmp_path)
+
+    assert [len(sequence.tracks) for sequence in sequences] == [1, 0]
+    assert [(fault.row, fault.why.split(': ')[-1]) for fault in faults] == [
+        (2, 'has fewer than 9 numbers'),
+        (0, 'has no line'),
+    ]

@@ -21,6 +21,7 @@ _CLASS = 'the class of the set'
 _MMOT = 'github.com/983632847/Awesome-Multimodal-Object-Tracking'
 _VEHICLES = {1: 'car', 2: 'truck', 3: 'bus'}
 _RESEARCH = 'for research only'
+_UNSTATED = 'not stated'
 _NC = 'CC BY-NC 4.0'
 _NC_SA = 'CC BY-NC-SA 4.0'
 
@@ -34,6 +35,7 @@ _SINGLE = (
         called='the first part of its video',
         licence='Apache-2.0',
         documented='arXiv:1809.07845; github.com/got-10k/toolkit, got10k/datasets/lasot.py',
+        compared='the loader of the GOT-10k toolkit',
         signs=('groundtruth.txt', 'full_occlusion.txt', 'img'),
     ),
     DataSource(
@@ -45,6 +47,7 @@ _SINGLE = (
         called='object_class in meta_info.ini',
         licence=_NC_SA,
         documented='github.com/got-10k/toolkit, got10k/datasets/got10k.py',
+        compared="its authors' loader",
         signs=('groundtruth.txt', 'meta_info.ini', 'absence.label'),
     ),
     DataSource(
@@ -55,19 +58,22 @@ _SINGLE = (
         absence=_EMPTY,
         called='by its sentence',
         licence=_RESEARCH,
-        documented='github.com/chenxin-dlut/SUTrack, lib/test/evaluation/tnl2kdataset.py',
+        documented='github.com/wangxiao5791509/TNL2K_evaluation_toolkit',
+        compared="loaders of trackers, Molmo2's loader",
         signs=('groundtruth.txt', 'imgs', 'language.txt'),
+        never=('absent_label.txt',),
     ),
     DataSource(
         'tnllt',
-        SingleBoxes(frames='imgs', words='language.txt'),
+        SingleBoxes(frames='imgs', visible='absent_label.txt', words='language.txt'),
         'boxes',
         words='language.txt',
-        absence=_EMPTY,
+        absence='0 in absent_label.txt',
         called='by its sentence',
-        licence=_RESEARCH,
-        documented='github.com/Event-AHU/Open_VLTrack, README: as TNL2K',
-        signs=('groundtruth.txt', 'imgs', 'language.txt'),
+        licence=_UNSTATED,
+        documented='github.com/Event-AHU/Open_VLTrack',
+        compared="loaders of trackers, Molmo2's loader",
+        signs=('groundtruth.txt', 'absent_label.txt', 'imgs', 'language.txt'),
     ),
     DataSource(
         'trackingnet',
@@ -77,19 +83,24 @@ _SINGLE = (
         absence=_EMPTY,
         called='object',
         licence=_RESEARCH,
-        documented='github.com/got-10k/toolkit, got10k/datasets/trackingnet.py',
+        documented='github.com/SilvioGiancola/TrackingNet-devkit, README',
+        compared="its authors' README, Molmo2's loader",
         signs=('anno/*.txt', 'frames'),
     ),
     DataSource(
         'vasttrack',
-        SingleBoxes(fps=6.0, truth='Groundtruth.txt', frames='imgs', words='nlp.txt', named=True),
+        SingleBoxes(
+            fps=6.0, truth='Groundtruth.txt', frames='imgs|img', words='nlp.txt', named=True
+        ),
         'boxes',
         words='nlp.txt',
         absence=_EMPTY,
         called='the first part of its video',
         licence=_RESEARCH,
-        documented='github.com/HengLan/VastTrack, README; 194 h of 4.2M frames: arXiv:2403.03493',
-        signs=('Groundtruth.txt', 'imgs'),
+        documented='github.com/HengLan/VastTrack, PythonEvaluationToolkit/vasttrack.py; rate: '
+        '194 h of 4.2M frames, arXiv:2403.03493',
+        compared="its authors' toolkit, Molmo2's loader",
+        signs=('Groundtruth.txt', 'imgs|img'),
     ),
     DataSource(
         'webuav',
@@ -98,8 +109,9 @@ _SINGLE = (
         words='language.txt',
         absence='1 in absent.txt',
         called='by its sentence',
-        licence=_NC,
-        documented='github.com/983632847/WebUAV-3M, README',
+        licence=_NC_SA,
+        documented='github.com/983632847/WebUAV-3M, README and LICENSE_DATA',
+        compared="a loader of a tracker, Molmo2's loader",
         signs=('groundtruth_rect.txt', 'absent.txt', 'img'),
     ),
     DataSource(
@@ -114,8 +126,9 @@ _SINGLE = (
         words='language.txt',
         absence='1 in absent.txt',
         called='by its sentence',
-        licence=_NC,
+        licence=_UNSTATED,
         documented=f'{_MMOT}, WebUOT-1M/README.md',
+        compared="its authors' README",
         signs=('groundtruth_rect.txt', 'absent.txt', 'imgs|*.mp4'),
         never=('img',),
     ),
@@ -126,8 +139,9 @@ _SINGLE = (
         words='language.txt',
         absence=_EMPTY,
         called='by its sentence',
-        licence=_NC,
+        licence=_UNSTATED,
         documented=f'{_MMOT}, UW-COT220/README.md',
+        compared="its authors' README",
         signs=('groundtruth_rect.txt', 'language.txt', 'imgs|*.mp4'),
         never=('absent.txt',),
     ),
@@ -142,6 +156,7 @@ _SEQUENCES = (
         called='its class',
         licence=_NC_SA,
         documented='motchallenge.net/instructions',
+        compared="TrackEval's MOTChallenge README",
         signs=('gt/gt.txt', 'seqinfo.ini'),
     ),
     DataSource(
@@ -153,6 +168,7 @@ _SEQUENCES = (
         called='its class',
         licence=_NC_SA,
         documented='motchallenge.net/instructions',
+        compared="TrackEval's MOTChallenge README",
         signs=('MOT20-*/gt/gt.txt',),
     ),
     DataSource(
@@ -162,8 +178,9 @@ _SEQUENCES = (
         words=_CLASS,
         absence=_NO_LINE,
         called='dancer',
-        licence=_NC,
+        licence='CC BY 4.0; images for research only',
         documented='github.com/DanceTrack/DanceTrack, README',
+        compared="its authors' README",
         signs=('dancetrack*/gt/gt.txt',),
     ),
     DataSource(
@@ -175,6 +192,7 @@ _SEQUENCES = (
         called='player',
         licence=_NC,
         documented='github.com/MCG-NJU/SportsMOT, README',
+        compared="its authors' README",
         signs=('v_*/gt/gt.txt',),
     ),
     DataSource(
@@ -185,7 +203,8 @@ _SEQUENCES = (
         absence=_NO_LINE,
         called='person on the pitch: players, referees; the ball is among them',
         licence='after an agreement',
-        documented='github.com/SoccerNet/sn-tracking, README',
+        documented='github.com/SoccerNet/sn-tracking; as MOTChallenge',
+        compared="Molmo2's loader",
         signs=('SNMOT-*/gt/gt.txt',),
     ),
     DataSource(
@@ -195,8 +214,9 @@ _SEQUENCES = (
         words=_CLASS,
         absence=_NO_LINE,
         called='player',
-        licence='CC BY 4.0',
-        documented='github.com/AtomScott/TeamTrack, README, teamtrack-mot',
+        licence=_UNSTATED,
+        documented='github.com/AtomScott/TeamTrack, README, teamtrack-mot-videos',
+        compared="its authors' README",
         signs=('gt/gt.txt', 'seqinfo.ini', 'img1.mp4'),
     ),
     DataSource(
@@ -213,6 +233,7 @@ _SEQUENCES = (
         called='the animal in the name of its sequence',
         licence=_RESEARCH,
         documented='arXiv:2205.00158, section 3.3; github.com/kpeez/moteval, animaltrack',
+        compared="moteval's docs/DATASETS.md, Molmo2's loader",
         signs=('gt_all/*_gt.txt',),
     ),
     DataSource(
@@ -231,6 +252,7 @@ _SEQUENCES = (
         called='bird',
         licence=_RESEARCH,
         documented='github.com/MCG-NJU/MOTIP, tools/gen_bft_gts.py',
+        compared="MOTIP's script, moteval's docs/DATASETS.md",
         signs=('annotations_mot/*/*.txt',),
     ),
     DataSource(
@@ -250,6 +272,7 @@ _SEQUENCES = (
         called='car, truck or bus',
         licence=_RESEARCH,
         documented='arXiv:1804.00518; UAV-benchmark-MOTD_v1.0, README',
+        compared="converters of others, Molmo2's loader",
         signs=('GT/*_gt_whole.txt',),
     ),
 )
@@ -261,8 +284,9 @@ _RECORDS = (
         words='the class of each animal',
         absence='no annotation on the frame; `iscrowd`: left out',
         called='its class',
-        licence=_NC,
+        licence='MIT',
         documented='github.com/ViTAE-Transformer/APTv2; APT-36K, arXiv:2206.05683, section 3',
+        compared="Molmo2's loader, for the frames",
         signs=('data/*/*/*/*.jpg|data/*/*/*/*.png', 'annotations/*.json'),
     ),
     DataSource(
@@ -273,7 +297,8 @@ _RECORDS = (
         absence='no annotation on the frame; `iscrowd`: left out',
         called='its class',
         licence=_RESEARCH,
-        documented='github.com/allenai/molmo2 f3cb108, olmo/data/molmo2_video_track_datasets.py',
+        documented='github.com/Ben93kie/SeaDronesSee, README',
+        compared="its authors' README, Molmo2's loader",
         signs=('annotations/instances_*_objects_in_water.json|instances_*_objects_in_water.json',),
     ),
     DataSource(
@@ -283,8 +308,9 @@ _RECORDS = (
         words='the class of each object',
         absence='no label on the frame; crowds are left out',
         called='its class',
-        licence='BSD-3-Clause',
+        licence='for education, research and not for profit',
         documented='github.com/JonathonLuiten/TrackEval, docs/BDD100k-format.txt',
+        compared="TrackEval's docs/BDD100k-format.txt",
         signs=('box_track_20/*/*.json',),
     ),
     DataSource(
@@ -297,6 +323,7 @@ _RECORDS = (
         licence=_NC,
         documented='github.com/amazon-science/tracking-dataset, README; gluon-cv, '
         'gluoncv/torch/data/gluoncv_motion_dataset/dataset.py',
+        compared="its authors' README, gluon-cv's loader",
         signs=('anno_visible_2022.json|*/anno_visible_2022.json',),
     ),
     DataSource(
@@ -308,6 +335,7 @@ _RECORDS = (
         called='the animal in the name of the video',
         licence='CC BY 4.0',
         documented='robots.ox.ac.uk/~vgg/data/MoCA; VGG image annotator 3, CSV',
+        compared='programs of others',
         signs=('Annotations/annotations.csv', 'JPEGImages'),
     ),
 )

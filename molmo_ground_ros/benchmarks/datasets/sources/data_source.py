@@ -17,7 +17,7 @@ from molmo_ground_ros.errors import BadRecord
 
 Videos = Iterator[AnnotatedVideo | BadRecord]
 
-COPY = 'a synthetic copy of the layout (make sources)'
+COPY = 'a synthetic copy (make sources)'
 
 
 class Layout(Protocol):
@@ -52,7 +52,14 @@ class DataSource:
     signs: tuple[str, ...]
     # Patterns that this folder does not hold: they are another source's.
     never: tuple[str, ...] = ()
-    checked: str = COPY  # what the reading was compared with
+    # What the layout was compared with on 2026-11-27, besides a synthetic copy; '': it was written
+    # from memory.
+    compared: str = ''
+
+    @property
+    def checked(self) -> str:
+        """What the layout was checked against."""
+        return f'{self.compared}; {COPY}' if self.compared else f'{COPY}; the layout is from memory'
 
     @property
     def rate(self) -> str:
