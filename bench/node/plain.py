@@ -53,7 +53,7 @@ def main(kind: str, topics: Sequence[str]) -> None:
     message = Image if kind == 'raw' else CompressedImage
     for topic in topics:
         if kind == 'h264':
-            callback = partial(on_packet, topic, PacketDecoder('h264', threads=1))
+            callback = partial(on_packet, topic, PacketDecoder('h264'))
             node.create_subscription(transport_of(topic, 'raw').message, topic, callback, qos)
         else:
             node.create_subscription(message, topic, partial(on_image, topic), qos)
