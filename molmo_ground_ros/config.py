@@ -162,7 +162,7 @@ class Settings:
     )  # fmt: skip
     feature_megabytes: float = _setting(
         256.0, 'Most that the features of encoded frames take, in 10^6 bytes; 0.4 a frame of '
-        'Molmo2-4B in bfloat16.',
+        'Molmo2-4B in bfloat16, 3.9 of MolmoPoint-Vid-4B.',
         lowest=0.0, highest=65536.0,
     )  # fmt: skip
     reuse_prefix: bool = _setting(

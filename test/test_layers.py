@@ -61,9 +61,10 @@ ROOMS: Mapping[str, Room] = {
         ('storage', 'frames'),
         public='base checkpoint host layouts segmenter'
         ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/memory molmo2/weights'
+        ' molmo_point/checkpoint molmo_point/point_config'
         ' molmo2/trt/plans server/deviations server/endpoint server/probe',
-        private='features hf molmo2 own_process pixels prompt_ids registry replay sam2 server'
-        ' text_stream weights',
+        private='features hf molmo2 molmo_point own_process pixels prompt_ids registry replay sam2'
+        ' server text_stream weights',
     ),
     'grounding': Room(
         ('storage', 'frames', 'language', 'backends'),
@@ -129,6 +130,7 @@ SAM2 = {'backends/sam2'}
 GRAPH = {
     *(f'backends/molmo2/{name}' for name in ('export', 'graph', 'load', 'ops', 'vision')),
     *(f'backends/molmo2/runtimes/{name}' for name in ('cuda_graphs', 'torch', 'torch_decoder')),
+    *(f'backends/molmo_point/{name}' for name in ('graph', 'load', 'runtimes/torch')),
 }
 # Packages from outside that every file may import, and those that only some may.
 EVERYWHERE = {'cv2', 'numpy'}

@@ -18,6 +18,12 @@ from molmo_ground_ros.errors import BadModel
 
 # The files that are fetched from the hub. Neither *.py nor *.bin: both can run code.
 _HUB_FILES = ['*.json', '*.safetensors', '*.jinja', '*.txt']
+# What config.json calls the two kinds of models.
+MOLMO2, MOLMO_POINT = 'molmo2', 'molmo_point'
+NOT_FOR_MOLMO_POINT = (
+    'MolmoPoint runs on the backend torch alone: it points with tokens of its own instead of text '
+    f'(config.json says model_type {MOLMO_POINT!r})'
+)
 # PIL's number of bilinear resampling.
 _BILINEAR = 2
 
@@ -49,8 +55,22 @@ def find_folder(model: str) -> Path:
     return _from_hub(model)
 
 
-def check_files(model: str, folder: Path) -> None:
-    """Raise BadModel that names the missing files, or another model than Molmo2.
+def is_molmo_point(model: str, folder: Path) -> bool:
+    """Whether a folder holds a checkpoint of MolmoPoint. False where there is no config.json.
+
+    Raises BadModel for one that cannot be read.
+    """
+    path = folder / 'config.json'
+    return path.is_file() and read_json(model, path).get('model_type') == MOLMO_POINT
+
+
+def check_any_files(model: str, folder: Path) -> None:
+    """As `check_files`, for Molmo2 or MolmoPoint."""
+    check_files(model, folder, MOLMO_POINT if is_molmo_point(model, folder) else MOLMO2)
+
+
+def check_files(model: str, folder: Path, model_type: str = MOLMO2) -> None:
+    """Raise BadModel that names the missing files, or another model than this `model_type`.
 
     MolmoWeb's files say that they are Molmo2's, so it is recognised by its name: that by which the
     model is called, that of its folder or of the hub's cache, or the one in config.json.
@@ -60,9 +80,11 @@ def check_files(model: str, folder: Path) -> None:
     config = read_json(model, folder / 'config.json')
     if relative := _relative_of_molmo2(model, folder, config):
         raise BadModel(model, relative)
-    model_type = config.get('model_type')
-    if model_type != 'molmo2':
-        raise BadModel(model, f"config.json says model_type {model_type!r}, not 'molmo2'")
+    named = config.get('model_type')
+    if named != model_type:
+        if named == MOLMO_POINT:
+            raise BadModel(model, NOT_FOR_MOLMO_POINT)
+        raise BadModel(model, f'config.json says model_type {named!r}, not {model_type!r}')
     adapter = config.get('adapter_config')
     # transformers 5.23 does not read this key; the released code pools differently where it is off
     # (molmo2 f3cb108, olmo/hf_model/modeling_molmo2.py). A missing key means True to transformers.
@@ -159,11 +181,6 @@ def _relative_of_molmo2(model: str, folder: Path, config: dict[str, Any]) -> str
         return (
             'MolmoWeb is not supported: its config.json says Molmo2, but it was trained with '
             'causal attention over images, and for web pages; use allenai/Molmo2-4B'
-        )
-    if config.get('model_type') == 'molmo_point':
-        return (
-            'MolmoPoint is not supported: it points with tokens of its own instead of text '
-            "(config.json says model_type 'molmo_point'); use allenai/Molmo2-4B"
         )
     return ''
 

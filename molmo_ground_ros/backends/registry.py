@@ -11,9 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from molmo_ground_ros.backends.base import Backend, BackendSettings, ModelSettings, Savings
+from molmo_ground_ros.backends.checkpoint import (
+    NOT_FOR_MOLMO_POINT,
+    find_folder,
+    is_molmo_point,
+)
 from molmo_ground_ros.backends.molmo2.files import PARTS, PLANS, graph_files
 from molmo_ground_ros.backends.server.endpoint import is_address
-from molmo_ground_ros.errors import MissingPackage, UnknownBackend
+from molmo_ground_ros.errors import BadModel, MissingPackage, UnknownBackend
 
 AUTO = 'auto'
 
@@ -37,9 +42,10 @@ def _transformers(settings: BackendSettings) -> Backend:
 def _torch(settings: BackendSettings) -> Backend:
     try:
         from molmo_ground_ros.backends.molmo2.runtimes.torch import load as load_torch
+        from molmo_ground_ros.backends.molmo_point.runtimes.torch import load as load_point
     except ModuleNotFoundError as err:
         raise MissingPackage((err.name or 'torch').partition('.')[0], 'torch') from err
-    return load_torch(settings)
+    return load_point(settings) if _points(settings) else load_torch(settings)
 
 
 def _onnx(settings: BackendSettings) -> Backend:
@@ -61,7 +67,18 @@ def _tensorrt(settings: BackendSettings) -> Backend:
         from molmo_ground_ros.backends.molmo2.runtimes.tensorrt import load as load_tensorrt
     except ModuleNotFoundError as err:
         raise MissingPackage(err.name or 'cuda.bindings', 'tensorrt') from err
+    if _points(settings):
+        # Said before a GPU is looked for.
+        raise BadModel(settings.model, NOT_FOR_MOLMO_POINT)
     return load_tensorrt(settings)
+
+
+def _points(settings: BackendSettings) -> bool:
+    """Whether the model is a MolmoPoint. What is wrong with a folder, its loader says."""
+    try:
+        return is_molmo_point(settings.model, find_folder(settings.model))
+    except BadModel:
+        return False
 
 
 BACKENDS: dict[str, Callable[[BackendSettings], Backend]] = {

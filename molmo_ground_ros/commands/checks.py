@@ -19,6 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
+from molmo_ground_ros.backends import checkpoint
 from molmo_ground_ros.backends.host import installed, machine, ram
 from molmo_ground_ros.backends.host.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
 from molmo_ground_ros.backends.molmo2.trt.plans import damage, read_plans
@@ -226,27 +227,26 @@ class Doctor:
     def _folder(self) -> list[Line]:
         """Files, config, weights, graphs and engines of the model's folder."""
         folder = self._find_folder()
-        return [
-            Line('model', 'folder', True, str(folder)),
-            *self._tried('model', 'files', lambda: self._files(folder)),
-            *self._tried('model', 'graphs', lambda: self._graphs(folder)),
-            *self._tried('model', 'engines', lambda: self._engines(folder)),
-        ]
+        lines = [Line('model', 'folder', True, str(folder))]
+        lines += self._tried('model', 'files', lambda: self._files(folder))
+        # MolmoPoint has neither graphs nor engines.
+        if not checkpoint.is_molmo_point(self._model, folder):
+            lines += self._tried('model', 'graphs', lambda: self._graphs(folder))
+            lines += self._tried('model', 'engines', lambda: self._engines(folder))
+        return lines
 
     def _find_folder(self) -> Path:
         """The model's folder; a hub id is looked up in the local cache, never on the network."""
-        from molmo_ground_ros.backends.checkpoint import find_folder
-
         os.environ['HF_HUB_OFFLINE'] = '1'
-        return find_folder(self._model)
+        return checkpoint.find_folder(self._model)
 
     def _files(self, folder: Path) -> list[Line]:
-        from molmo_ground_ros.backends.checkpoint import check_files, read_processor
         from molmo_ground_ros.backends.molmo2 import memory
-        from molmo_ground_ros.backends.molmo2.config import read_config
+        from molmo_ground_ros.backends.molmo_point.point_config import read_any_config
 
-        check_files(self._model, folder)
-        config, (pixels, _) = read_config(self._model, folder), read_processor(self._model, folder)
+        checkpoint.check_any_files(self._model, folder)
+        config = read_any_config(self._model, folder)
+        pixels, _ = checkpoint.read_processor(self._model, folder)
         nbytes = memory.weights(config, 'float16').total
         text = config.text
         return [
@@ -259,10 +259,10 @@ class Doctor:
         ]  # fmt: skip
 
     def _digest(self, folder: Path) -> str:
-        from molmo_ground_ros.backends.molmo2.config import read_config
         from molmo_ground_ros.backends.molmo2.weights import digest, read_index
+        from molmo_ground_ros.backends.molmo_point.point_config import read_any_config
 
-        return digest(read_index(self._model, folder), read_config(self._model, folder))
+        return digest(read_index(self._model, folder), read_any_config(self._model, folder))
 
     def _graphs(self, folder: Path) -> list[Line]:
         """A line for each number format that has a graph; without any, one for the default."""
@@ -320,6 +320,8 @@ class Doctor:
         if not self._model:
             return '', ''
         folder = self._find_folder()
+        if backend != 'torch' and checkpoint.is_molmo_point(self._model, folder):
+            return checkpoint.NOT_FOR_MOLMO_POINT, '--backend torch'
         self._files(folder)
         build = f'molmo-ground build {folder} --backend {backend}'
         if backend == 'tensorrt':
@@ -335,10 +337,10 @@ class Doctor:
     def _too_large(self, folder: Path, backend: str) -> tuple[str, str]:
         """(reason, advice) where no window fits this machine's memory, else two empty texts."""
         from molmo_ground_ros.backends.base import BackendSettings
-        from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
         from molmo_ground_ros.backends.molmo2.memory import longest_window
+        from molmo_ground_ros.backends.molmo_point.checkpoint import open_any
 
-        sizes, free = open_checkpoint(BackendSettings(str(folder))).sizes, self._free(backend)
+        sizes, free = open_any(BackendSettings(str(folder))).sizes, self._free(backend)
         if free is None or longest_window(sizes, 'float16', free, fused=backend != 'onnx'):
             return '', ''
         why = f'{size(free)} are free: no window fits, not even in float16'

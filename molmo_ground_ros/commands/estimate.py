@@ -85,9 +85,9 @@ def on_cpu(folder: Path, free: int) -> tuple[bool, str]:
     Raises BadModel.
     """
     from molmo_ground_ros.backends.base import BackendSettings
-    from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+    from molmo_ground_ros.backends.molmo_point.checkpoint import open_any
 
-    return cpu_formats(open_checkpoint(BackendSettings(str(folder))).sizes, free)
+    return cpu_formats(open_any(BackendSettings(str(folder))).sizes, free)
 
 
 def cpu_formats(sizes: ModelSizes, free: int) -> tuple[bool, str]:

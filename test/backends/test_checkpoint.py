@@ -103,10 +103,11 @@ def test_molmoweb_is_refused_by_name_although_it_says_molmo2(folder, model, plac
         check_files('tiny', folder / 'other')
 
 
-def test_molmo_point_is_refused_by_name(folder):
+def test_molmo_point_is_refused_by_name_where_molmo2_is_expected(folder):
     (folder / 'config.json').write_text('{"model_type": "molmo_point"}')
-    with pytest.raises(BadModel, match=r"MolmoPoint is not supported: .*'molmo_point'"):
+    with pytest.raises(BadModel, match=r"MolmoPoint runs on .* alone: .*'molmo_point'"):
         check_files('tiny', folder)
+    check_files('tiny', folder, 'molmo_point')
 
 
 @pytest.mark.parametrize('mask', [True, None, False])

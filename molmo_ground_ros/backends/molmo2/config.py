@@ -98,6 +98,15 @@ def read_config(model: str, folder: Path) -> Molmo2Config:
     section = Section(model, 'config.json', read_json(model, folder / 'config.json'))
     section.only('model_type', 'molmo2', default=None)
     section.only('tie_word_embeddings', False, default=False)
+    section.section('text_config').only('tie_word_embeddings', False, default=False)
+    return sizes_of(section)
+
+
+def sizes_of(section: Section) -> Molmo2Config:
+    """The sizes of the decoder, the tower and the adapter, from the content of a config.json.
+
+    Raises BadModel as `read_config`.
+    """
     text = section.section('text_config')
     vision = section.section('vision_config', 'vit_config')
     adapter = section.section('adapter_config')
@@ -119,7 +128,6 @@ def read_config(model: str, folder: Path) -> Molmo2Config:
 def _text(text: Section) -> TextConfig:
     text.only('hidden_act', 'silu', default='silu')
     text.only('use_qk_norm', True, default=True)
-    text.only('tie_word_embeddings', False, default=False)
     # None of the released models slides its window or mixes kinds of layers.
     text.only('use_sliding_window', False, default=False)
     text.only('sliding_window', None, default=None)

@@ -66,6 +66,16 @@ def open_checkpoint(settings: BackendSettings) -> Checkpoint:
     pixels, frame = read_processor(model, folder)
     tokenizer = FileTokenizer(model, folder)
     prompts = PromptEncoder(tokenizer, frame, pixels.grid, model)
+    stops = stop_tokens(model, folder, tokenizer)
+    checkpoint = Checkpoint(model, folder, config, pixels, tokenizer, prompts, stops)
+    check_agreement(checkpoint)
+    return checkpoint
+
+
+def check_agreement(checkpoint: Checkpoint) -> None:
+    """Raise BadModel where the files of a checkpoint do not agree."""
+    model, config = checkpoint.model, checkpoint.config
+    prompts, pixels = checkpoint.prompts, checkpoint.pixels
     if prompts.patch != config.patch_token:
         raise BadModel(
             model,
@@ -78,8 +88,6 @@ def open_checkpoint(settings: BackendSettings) -> Checkpoint:
             f'its processor makes {pixels.side**2} patches a frame, '
             f'its vision tower reads {config.vision.positions}',
         )
-    stops = stop_tokens(model, folder, tokenizer)
-    return Checkpoint(model, folder, config, pixels, tokenizer, prompts, stops)
 
 
 class EngineBackend:

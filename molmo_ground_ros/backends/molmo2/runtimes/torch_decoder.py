@@ -31,7 +31,7 @@ class TorchDecoder:
     ) -> None:
         self.capacity = text.positions
         self.step = _ROWS if device.type == 'cpu' else _CUDA_ROWS
-        self.cache = Cache.empty(text, 0, device, dtype)
+        self.cache = TorchCache.empty(text, 0, device, dtype)
         self.graph = graph
         self._text = text
         self._device = device
@@ -72,14 +72,14 @@ class TorchDecoder:
         if rows <= self.cache.rows:
             return False
         new_rows = min(-(-rows // self.step) * self.step, max(self.capacity, rows))
-        larger = Cache.empty(self._text, new_rows, self._device, self._dtype)
+        larger = TorchCache.empty(self._text, new_rows, self._device, self._dtype)
         larger.take(self.cache, used_rows)
         self.cache = larger
         return True
 
 
 @dataclass(slots=True)
-class Cache:
+class TorchCache:
     """Keys and values of the tokens read, and which of these are the video's."""
 
     keys: list[Tensor]  # a layer: (1, m, rows, d)
@@ -87,7 +87,9 @@ class Cache:
     visual: Tensor  # (1, rows) bool
 
     @classmethod
-    def empty(cls, text: TextConfig, rows: int, device: torch.device, dtype: torch.dtype) -> Cache:
+    def empty(
+        cls, text: TextConfig, rows: int, device: torch.device, dtype: torch.dtype
+    ) -> TorchCache:
         """A cache of zeros. Masked rows take part in the arithmetic, so they must be finite."""
         shape = (1, text.kv_heads, rows, text.head_dim)
         keys, values = (
@@ -101,7 +103,7 @@ class Cache:
         """How many rows the cache has."""
         return self.visual.shape[1]
 
-    def take(self, other: Cache, rows: int) -> None:
+    def take(self, other: TorchCache, rows: int) -> None:
         """Copy the first rows of a smaller cache."""
         pairs = zip(self.keys + self.values, other.keys + other.values, strict=True)
         for mine, theirs in pairs:
