@@ -185,11 +185,6 @@ class Point:
     # The share of points with such a score that were right; nan without a calibration of the task.
     probability: float = math.nan
 
-    @property
-    def trust(self) -> float:
-        """The probability where there is one, else the score: what messages call score."""
-        return self.score if math.isnan(self.probability) else self.probability
-
 
 @dataclass(frozen=True, slots=True)
 class Track:

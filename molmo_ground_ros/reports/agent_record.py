@@ -139,7 +139,7 @@ def point_entry(point: Point, zero_ns: int) -> Record:
     """A point: stamp, seconds after `zero_ns`, pixel, place in metres.
 
     The score is the model's own, the probability the share of points with such a score that are
-    right; each is null if unknown. A node gives the probability as the score where it knows one.
+    right; each is null if unknown.
     """
     position, place, why = point.position, None, 'the camera has no depth'
     if position is not None and position.status is PositionStatus.OK:

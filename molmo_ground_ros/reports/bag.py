@@ -304,7 +304,8 @@ class _MessageFactory:
             id=number,
             x=point.x,
             y=point.y,
-            score=point.trust,
+            score=point.score,
+            probability=point.probability,
             **self._position_fields(point.position or Position(PositionStatus.NONE)),
         )
 

@@ -18,6 +18,7 @@ int32 id
 float64 x
 float64 y
 float32 score
+float32 probability
 uint8 position_status
 geometry_msgs/Point position
 float32 depth_spread

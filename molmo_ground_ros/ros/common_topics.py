@@ -62,8 +62,9 @@ class CommonTopics:
 def best_point(scene: Scene) -> PointStamped | None:
     """The place in metres that a scene is surest of; None where no position is known.
 
-    Of points it is the one with the highest score, of tracks the newest point of the one whose
-    newest point has it. Among equals, and where the model gives no scores, the newest counts.
+    Of points it is the one with the highest probability, or score where there is no calibration; of
+    tracks the newest point of the one whose newest point has it. Among equals, and where the model
+    gives no scores, the newest counts.
     """
     ends = [[*_located(track.points)][-1:] for track in scene.tracks]
     candidates = [*_located(scene.points), *(point for end in ends for point in end)]
@@ -79,5 +80,5 @@ def _located(points: Any) -> list[GroundedPoint]:
 
 
 def _certainty(point: GroundedPoint) -> tuple[float, int]:
-    score = -1.0 if math.isnan(point.score) else point.score
-    return score, convert.stamp_ns(point.stamp)
+    trust = convert.trust(point)
+    return -1.0 if math.isnan(trust) else trust, convert.stamp_ns(point.stamp)

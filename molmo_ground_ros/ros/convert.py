@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +19,7 @@ from sensor_msgs.msg import Image as ImageMsg
 from std_msgs.msg import Header
 
 from molmo_ground_ros.errors import BadRequest, BadSpan, ErrorCode, GroundError, UnknownTask, clean
+from molmo_ground_ros.grounding.calibration import WITHHELD
 from molmo_ground_ros.grounding.standing import (
     Delivery,
     NumberedEvent,
@@ -207,13 +209,19 @@ def point_msg(value: Point) -> GroundedPoint:
         id=value.id,
         x=value.x,
         y=value.y,
-        score=value.trust,
+        score=value.score,
+        probability=value.probability,
         position_status=int(position.status),
         depth_spread=position.spread_m,
     )
     if position.status is PositionStatus.OK:
         msg.position = PointMsg(x=position.x, y=position.y, z=position.z)
     return msg
+
+
+def trust(point: GroundedPoint) -> float:
+    """The probability of a point where there is one, else its score; NaN if neither is known."""
+    return float(point.score if math.isnan(point.probability) else point.probability)
 
 
 def target_frame(points: Iterable[Point]) -> str:
@@ -294,6 +302,7 @@ def _fill(message: Any, answer: Answer, query_id: str) -> None:
         TimeSpan(start=time_msg(start_ns), end=time_msg(end_ns))
         for start_ns, end_ns in answer.unseen or unseen_of(answer)
     ]
+    message.withheld = [piece.text for piece in answer.rejected if piece.reason == WITHHELD]
 
 
 def fill_error(reply: Any, error: GroundError, latency_ns: int) -> None:

@@ -88,7 +88,7 @@ class SceneDetections:
         )
 
     def _hypothesis(self, point: GroundedPoint, label: str, pose: PoseWithCovariance) -> Any:
-        hypothesis = self._types.ObjectHypothesis(class_id=label, score=float(point.score))
+        hypothesis = self._types.ObjectHypothesis(class_id=label, score=convert.trust(point))
         return self._types.ObjectHypothesisWithPose(hypothesis=hypothesis, pose=pose)
 
 

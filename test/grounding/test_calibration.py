@@ -59,11 +59,10 @@ def test_answers_carry_probabilities_beside_scores(text: str, words: str, task: 
     raw = only_point(None)
     assert 0 < raw.score < 1
     assert math.isnan(raw.probability)
-    assert raw.trust == raw.score
     curve = Calibration({task: ((0.0, 0.0), (1.0, 0.5))})
     judged = only_point(curve)
     assert judged.score == raw.score
-    assert judged.trust == judged.probability == pytest.approx(raw.score / 2)
+    assert judged.probability == pytest.approx(raw.score / 2)
 
 
 TWO = '<points coords="0.5 1 500 250;1.0 2 100 100">cup</points>'

@@ -53,6 +53,12 @@ def test_best_point_is_the_surest_of_those_with_a_position() -> None:
     assert where(scene) == (stamp(2.0), 'base', (2.0, 0.0, 0.0))
 
 
+def test_calibrated_point_is_as_sure_as_its_probability() -> None:
+    points = [scored(1.0, 1, 0.8, 1.0, 0.0, 0.0), scored(2.0, 2, 0.9, 2.0, 0.0, 0.0)]
+    points[0].probability, points[1].probability = 0.7, 0.3
+    assert where(scene_of_points(point_array(*points))) == (stamp(1.0), 'base', (1.0, 0.0, 0.0))
+
+
 def test_without_scores_the_newest_is_the_best() -> None:
     points = [scored(n, n, math.nan, float(n), 0.0, 0.0) for n in (2, 3, 1)]
     assert where(scene_of_points(point_array(*points))) == (stamp(3), 'base', (3.0, 0.0, 0.0))

@@ -14,11 +14,12 @@ from builtin_interfaces.msg import Duration, Time
 from sensor_msgs.msg import CompressedImage, Image
 from support.clips import make_clip, stamp
 
-from molmo_ground_ros.backends.replay import ReplayBackend
+from molmo_ground_ros.backends.replay import RecordedAnswer, ReplayBackend, pieces
 from molmo_ground_ros.errors import BadSpan, Busy, ErrorCode, UnknownTask
 from molmo_ground_ros.frames.image import decode
+from molmo_ground_ros.grounding.calibration import Calibration
 from molmo_ground_ros.grounding.grounder import Grounder
-from molmo_ground_ros.ros import convert
+from molmo_ground_ros.ros import convert, replies
 from molmo_ground_ros.srv import Ground
 from molmo_ground_ros.types import Answer, Point, Query, Task
 
@@ -86,7 +87,28 @@ def test_points_ascend_by_stamp_whatever_the_model_wrote_first() -> None:
     assert [point.id for point in message.points] == [1, 2]
     assert message.points[0].stamp == convert.time_msg(stamp(0.5) + 1000)
     assert math.isnan(message.points[0].score)
+    assert math.isnan(message.points[0].probability)
+    assert math.isnan(convert.trust(message.points[0]))
     assert (message.query_id, message.count, message.label) == ('q-1', 2, 'grasp')
+
+
+def test_calibrated_answer_goes_there_and_back_with_what_was_withheld() -> None:
+    curve = Calibration({Task.COUNT: ((0.0, 0.0), (1.0, 0.5))}, {Task.COUNT: 0.5})
+    # The words of the first point, which is the second grasp, are unlikely.
+    before, after = (len(pieces(part)) for part in TWO.split(';'))
+    recorded = RecordedAnswer(TWO, logprobs=(-1.0,) * (before + 1) + (-0.01,) * after)
+    grounder = Grounder(ReplayBackend([recorded]), calibration=curve)
+    sent = grounder.ground(make_clip(), Query('How many grasps?'))
+
+    reply = Ground.Response()
+    convert.fill_answer(reply, sent, 'q-1', 5)
+    (point,) = reply.points.points
+    assert point.score > 0.5
+    assert point.probability == pytest.approx(point.score / 2)
+    assert [line.split()[0] for line in reply.withheld] == ['#2']
+    got = replies.answer(reply, 'How many grasps?', Task.COUNT)
+    assert [(p.score, p.probability) for p in got.points] == [(point.score, point.probability)]
+    assert got.rejected == sent.rejected
 
 
 def test_unstated_and_absurd_totals_fit_the_field() -> None:

@@ -85,6 +85,14 @@ def test_points_of_no_known_position_are_not_called_nothing():
     assert in_metres(scene_of_points(point_array(grounded(1.0, 1, 10, 20)))) == []
 
 
+def test_score_of_a_detection_is_the_probability_where_there_is_one():
+    point = grounded(2.5, 4, 10, 20, PLACE)
+    point.probability = 0.25
+    scene = scene_of_event(event(4, point))
+    for (array,) in (in_pixels(scene), in_metres(scene)):
+        assert array.detections[0].results[0].hypothesis.score == 0.25
+
+
 def test_event_is_one_detection_and_an_unknown_score_stays_unknown():
     point = grounded(2.5, 4, 10, 20, PLACE)
     point.score = math.nan

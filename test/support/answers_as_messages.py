@@ -24,7 +24,7 @@ def grounded(
     """A point of the frame at a time; with a position if one is handed over."""
     point = GroundedPoint(
         stamp=convert.time_msg(stamp(seconds)), frame_id='optical', id=number, x=x, y=y,
-        score=0.9, depth_spread=math.nan,
+        score=0.9, probability=math.nan, depth_spread=math.nan,
     )  # fmt: skip
     if position:
         point.position_status = GroundedPoint.OK
