@@ -8,6 +8,7 @@ Loads no weights and runs no code from the folder.
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +104,7 @@ def read_processor(model: str, folder: Path) -> tuple[PixelConfig, FrameTokens]:
     Raises BadModel for a file that cannot be read or used.
     """
     processor = read_json(model, folder / 'processor_config.json')
-    video = processor.get('video_processor')
-    if video is None:
-        video = read_json(model, folder / 'video_preprocessor_config.json')
+    video = _video_part(model, folder, processor)
     framed = 'frame' if processor.get('use_frame_special_tokens', True) else 'im'
     tokens = FrameTokens(
         f'<{framed}_start>', f'<{framed}_end>', bool(processor.get('video_use_col_tokens'))
@@ -114,6 +113,39 @@ def read_processor(model: str, folder: Path) -> tuple[PixelConfig, FrameTokens]:
         return _pixel_config(video), tokens
     except (ValueError, TypeError, KeyError) as err:
         raise BadModel(model, f'its video processor cannot be used: {err!r}') from err
+
+
+def longest_clip(model: str) -> tuple[int, float] | None:
+    """Frames and frames a second of the longest clips that a model was trained on, if it says so.
+
+    They are `num_frames` and `max_fps` of the video's part of a processor's configuration. None
+    where the model is no folder with such a file, or one of them is missing. Raises BadModel.
+    """
+    folder = Path(model).expanduser()
+    if not (folder / 'processor_config.json').is_file():
+        return None
+    processor = read_json(model, folder / 'processor_config.json')
+    video = _video_part(model, folder, processor)
+    frames, rate = video.get('num_frames'), video.get('max_fps')
+    if frames is None or rate is None:
+        return None
+    try:
+        frames, rate = int(frames), float(rate)
+    except (ValueError, TypeError) as err:
+        raise BadModel(model, f'its video processor cannot be used: {err!r}') from err
+    if frames < 2 or not 0 < rate < math.inf:
+        raise BadModel(model, f'no clip has num_frames {frames} at max_fps {rate:g}')
+    return frames, rate
+
+
+def _video_part(model: str, folder: Path, processor: dict[str, Any]) -> dict[str, Any]:
+    """See read_processor."""
+    video = processor.get('video_processor')
+    if video is None:
+        video = read_json(model, folder / 'video_preprocessor_config.json')
+    if not isinstance(video, dict):
+        raise BadModel(model, f'video_processor is {type(video).__name__}, not an object')
+    return video
 
 
 def read_json(model: str, path: Path) -> dict[str, Any]:

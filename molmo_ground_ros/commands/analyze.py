@@ -32,10 +32,10 @@ from molmo_ground_ros.commands.loading import (
 from molmo_ground_ros.commands.positions import add_positions, open_spaces
 from molmo_ground_ros.commands.progress import ProgressLine
 from molmo_ground_ros.commands.questions import read_questions
+from molmo_ground_ros.commands.window import add_window, window_ns
 from molmo_ground_ros.errors import BadSetting, BagError, one_line, visible
 from molmo_ground_ros.grounding.loader import GrounderLoader
 from molmo_ground_ros.recording import (
-    MAX_WINDOW_NS,
     Recording,
     open_cameras,
     open_recording,
@@ -86,11 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--start', type=float, default=0.0, metavar='S', help='from second S')
     parser.add_argument('--end', type=float, default=None, metavar='S', help='to second S')
-    parser.add_argument(
-        '--window', type=float, default=MAX_WINDOW_NS / 1e9, metavar='S',
-        help='longest clip the model is shown at once; as long as those it was trained on. '
-        'Default: %(default)g, as for Molmo2.',
-    )  # fmt: skip
+    add_window(parser)
     parser.add_argument(
         '--out',
         default='',
@@ -121,9 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     calibration = loader.calibration()
     questions = _questions(arguments, loader)
     span_ns = _span(arguments)
-    if not math.isfinite(arguments.window):
-        raise BadSetting('window', arguments.window, 'must be a number of seconds')
-    length_ns = round(arguments.window * 1e9)
+    length_ns = window_ns(arguments, loader)
     _check_out(arguments)
     check_ray(arguments)
     topics = episodes.topics_of(arguments)

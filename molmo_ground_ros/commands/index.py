@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -31,9 +30,9 @@ from molmo_ground_ros.analysis.moments.indexing import (
 from molmo_ground_ros.analysis.moments.places import PlaceNews
 from molmo_ground_ros.commands.loading import add_model, add_ray, check_ray, loader_of
 from molmo_ground_ros.commands.questions import read_questions
+from molmo_ground_ros.commands.window import add_window, window_ns
 from molmo_ground_ros.errors import BadSetting, one_line
 from molmo_ground_ros.grounding.loader import GrounderLoader
-from molmo_ground_ros.recording import MAX_WINDOW_NS
 from molmo_ground_ros.types import Query, Question, Task
 
 _INTERRUPTED = 130
@@ -64,10 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--topic', action='append', default=[],
         help='image topic, may be given several times. Default: all but depth',
     )  # fmt: skip
-    parser.add_argument(
-        '--window', type=float, default=MAX_WINDOW_NS / 1e9, metavar='S',
-        help='longest clip the model is shown at once. Default: %(default)g',
-    )  # fmt: skip
+    add_window(parser)
     parser.add_argument(
         '--target-frame', default='', metavar='FRAME',
         help="coordinate frame of positions. Default: each camera's own",
@@ -86,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadSetting('folder', str(folder), 'there is no such folder or file')
     check_ray(arguments)
     loader, _ = loader_of(arguments)
-    options = _options(arguments)
+    options = _options(arguments, loader)
     path = arguments.index or (folder if folder.is_dir() else folder.parent) / NAME
     outcomes: Counter[str] = Counter()
     with Database(path, writable=True) as database:
@@ -108,12 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _options(arguments: argparse.Namespace) -> IndexOptions:
-    if not math.isfinite(arguments.window):
-        raise BadSetting('window', arguments.window, 'must be a number of seconds')
+def _options(arguments: argparse.Namespace, loader: GrounderLoader) -> IndexOptions:
     return IndexOptions(
         topics=tuple(arguments.topic),
-        length_ns=round(arguments.window * 1e9),
+        length_ns=window_ns(arguments, loader),
         target_frame=arguments.target_frame,
         positions=not arguments.no_positions,
         thumbnails=not arguments.no_thumbnails,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
 from contextlib import ExitStack
 from typing import Any
 
@@ -17,8 +16,8 @@ from molmo_ground_ros.commands.agents.folders import AllowedFolders
 from molmo_ground_ros.commands.agents.recorded import RecordingSource
 from molmo_ground_ros.commands.agents.source import AgentSource
 from molmo_ground_ros.commands.loading import add_model, loader_of
+from molmo_ground_ros.commands.window import add_window, check_window, window_ns
 from molmo_ground_ros.errors import BadSetting, MissingPackage
-from molmo_ground_ros.recording import MAX_WINDOW_NS
 
 # The room that knows ROS lies above this one, so it is found by name, as `cli.py` finds this file.
 LIVE = 'molmo_ground_ros.client.agents'
@@ -39,10 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--http', type=int, default=None, metavar='PORT',
         help=f'serve http://{LOOPBACK}:PORT/mcp in place of stdin and stdout',
     )  # fmt: skip
-    parser.add_argument(
-        '--window', type=float, default=MAX_WINDOW_NS / 1e9, metavar='S',
-        help='of recordings: longest clip the model is shown at once. Default: %(default)g',
-    )  # fmt: skip
+    add_window(parser, 'of recordings: ')
     parser.add_argument(
         '--target-frame', default='', metavar='FRAME',
         help="of recordings: coordinate frame of the positions. Default: the camera's own",
@@ -72,8 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     if not arguments.folder and not arguments.node:
         raise BadSetting('folder', '', 'name a folder with recordings, or --node')
-    if not math.isfinite(arguments.window):
-        raise BadSetting('window', arguments.window, 'must be a number of seconds')
+    check_window(arguments)
     if arguments.http is not None and not 0 < arguments.http < 2**16:
         raise BadSetting('http', arguments.http, 'must be a port from 1 to 65535')
 
@@ -99,6 +94,6 @@ def _recorded(arguments: argparse.Namespace) -> RecordingSource:
     return RecordingSource(
         AllowedFolders(arguments.folder),
         loader,
-        window_ns=round(arguments.window * 1e9),
+        window_ns=window_ns(arguments, loader),
         target_frame=arguments.target_frame,
     )

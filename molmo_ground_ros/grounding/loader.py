@@ -9,7 +9,8 @@ from pathlib import Path
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.checkpoint import find_folder
+from molmo_ground_ros.backends.checkpoint import find_folder, longest_clip
+from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
 from molmo_ground_ros.grounding.calibration import FILE, Calibration, read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language import grammar
@@ -47,6 +48,18 @@ class GrounderLoader:
     def calibration(self) -> Calibration | None:
         """What gives points a probability. Raises BadModel, BadSetting."""
         return read_calibration(self.settings.model, self.calibration_file)
+
+    def window_ns(self) -> int:
+        """The longest clip that the model was trained on, by its own files; 63 s at most.
+
+        Both ends of a clip lie on the grid, and its newest frame may lie beside it: 128 frames at 2
+        a second are 63 s. Raises BadModel.
+        """
+        told = longest_clip(self.settings.model)
+        if told is None:
+            return MAX_WINDOW_NS
+        frames, rate = told
+        return min(MAX_WINDOW_NS, round((frames - 2) / rate * 1e9))
 
     def files(self) -> list[Path]:
         """The files that decide what the model says, in order; none of a model on a server.

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from molmo_ground_ros.backends.checkpoint import check_files, find_folder, read_processor
+from molmo_ground_ros.backends.checkpoint import (
+    check_files,
+    find_folder,
+    longest_clip,
+    read_processor,
+)
 from molmo_ground_ros.backends.pixels import PixelConfig
 from molmo_ground_ros.errors import BadModel
 
@@ -221,3 +226,36 @@ def test_settings_we_do_not_have_are_refused(folder, change):
     (folder / 'processor_config.json').write_text(json.dumps(content))
     with pytest.raises(BadModel, match='video processor cannot be used'):
         read_processor('tiny', folder)
+
+
+@pytest.mark.parametrize('nested', [True, False])
+def test_longest_clip_of_training_is_read_in_both_layouts(folder, nested):
+    video = {'num_frames': 50, 'max_fps': 2}
+    processor = {'video_processor': video} if nested else {}
+    (folder / 'processor_config.json').write_text(json.dumps(processor))
+    (folder / 'video_preprocessor_config.json').write_text(json.dumps({} if nested else video))
+    assert longest_clip(str(folder)) == (50, 2.0)
+
+
+@pytest.mark.parametrize('model', ['no/such-model', 'answers.txt'])
+def test_what_has_no_processor_says_nothing_of_its_clips(folder, model, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / 'answers.txt').write_text('none')
+    assert longest_clip(model) is None
+    assert longest_clip(str(folder)) is None  # of its video processor both keys are missing
+
+
+@pytest.mark.parametrize(
+    ('video', 'why'),
+    [
+        ({'num_frames': 1, 'max_fps': 2}, 'num_frames 1 at max_fps 2'),
+        ({'num_frames': 50, 'max_fps': 0}, 'max_fps 0'),
+        ({'num_frames': 50, 'max_fps': float('nan')}, 'max_fps nan'),
+        ({'num_frames': [50], 'max_fps': 2}, 'cannot be used'),
+        ([], 'is list, not an object'),
+    ],
+)
+def test_clips_that_there_cannot_be_are_named(folder, video, why):
+    (folder / 'processor_config.json').write_text(json.dumps({'video_processor': video}))
+    with pytest.raises(BadModel, match=why):
+        longest_clip(str(folder))

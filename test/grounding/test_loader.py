@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def test_a_copy_sent_to_another_process_loads_the_same_model(loader: GrounderLoa
     grounder = pickle.loads(pickle.dumps(loader)).load()
     assert grounder.ground(make_clip(), Query('Where is it?')).text == 'There are none.'
     grounder.close()
+
+
+@pytest.mark.parametrize(
+    ('frames', 'rate', 'seconds'), [(50, 2, 24.0), (128, 2, 63.0), (384, 2, 63.0), (50, 4, 12.0)]
+)
+def test_window_is_as_long_as_the_clips_of_training(tmp_path, frames, rate, seconds):
+    video = {'video_processor': {'num_frames': frames, 'max_fps': rate}}
+    (tmp_path / 'processor_config.json').write_text(json.dumps(video))
+    loader = GrounderLoader('onnx', BackendSettings(str(tmp_path)))
+    assert loader.window_ns() == seconds * 1e9
+
+
+def test_window_of_what_does_not_say_is_that_of_molmo2(loader: GrounderLoader):
+    assert loader.window_ns() == 63 * 10**9
 
 
 def test_auto_becomes_a_backend_and_threads_are_given(tmp_path: Path):

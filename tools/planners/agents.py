@@ -22,7 +22,7 @@ from tools.planners.row import must
 from tools.planners.table import BAG, FRAME, MODEL, QUESTION, Table
 
 COMMAND = ['-m', 'molmo_ground_ros.cli', 'mcp']
-RECORDINGS = ['examples', '--backend', 'onnx', '--model', MODEL, '--window', '24',
+RECORDINGS = ['examples', '--backend', 'onnx', '--model', MODEL,
               '--target-frame', FRAME]  # fmt: skip
 _START_S = 60.0
 

@@ -59,7 +59,7 @@ VIDEO_PROCESSOR = _PIXELS | {
     'video_processor_type': 'Molmo2VideoProcessor',
     'do_sample_frames': True,
     'max_fps': 2,
-    'num_frames': 128,
+    'num_frames': 50,
     'pooling_size': [POOL, POOL],
 }
 PROCESSOR = {

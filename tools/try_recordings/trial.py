@@ -44,7 +44,7 @@ def ask(path: Path, *options: str) -> list[dict[str, Any]]:
     command = [
         *(sys.executable, '-m', 'molmo_ground_ros.cli', 'analyze', str(path), '--json'),
         *('--query', QUESTION, '--backend', 'onnx', '--model', str(ROOT / 'models/tabletop')),
-        *('--window', '24', *options),
+        *options,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
