@@ -101,5 +101,9 @@ def test_growth_of_memory_is_told_after_a_warm_up(monkeypatch: pytest.MonkeyPatc
     # It grows fast for three minutes, then by 0.001 MB a second.
     watch._samples = [(s, 100 + min(s, 180) + 0.001 * s) for s in map(float, range(440))]
     assert watch.slope_mb_per_10min() == pytest.approx(0.6)
+    # The last two minutes are no five.
+    assert watch.each_5min_mb() == pytest.approx([249.65], abs=0.1)
     watch._samples = watch._samples[:400]
     assert watch.slope_mb_per_10min() is None
+    watch._samples = []
+    assert watch.each_5min_mb() == []

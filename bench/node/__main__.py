@@ -10,6 +10,7 @@ lost                   images that reached our node's middleware and not its buf
 callback_p99_ms        of our image callbacks
 cpu_ratio              time of processors an image, ours / plain; the model's process apart
 rss_slope_mb_per_10min growth of our node's memory after five minutes; null in a short run
+rss_mb_each_5min       its median in each five minutes
 answer_p95_ms          from question to reply
 
 `--kind h264` sends video in its place: foxglove_msgs/CompressedVideo with a keyframe every 2.2 s.
@@ -94,6 +95,7 @@ def measure(kind: str, seconds: float) -> dict[str, Any]:
         reports = [_ended(process) for process in (ours, plain)]
     return figures(published, reports[0], reports[1], used, seconds) | {
         'rss_slope_mb_per_10min': watch.slope_mb_per_10min(),
+        'rss_mb_each_5min': watch.each_5min_mb(),
         'rss_peak_mb': round(watch.peak_mb),
         **_compared(reports[0]['images']),
         'answers': len(asker.latencies_s),

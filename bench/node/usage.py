@@ -60,6 +60,14 @@ class MemoryWatch:
         """The most that was read."""
         return max((megabytes for _, megabytes in self._samples), default=0.0)
 
+    def each_5min_mb(self) -> list[float]:
+        """The median of each five minutes that were measured whole: whether a slope is a trend."""
+        if not self._samples:
+            return []
+        seconds, megabytes = np.array(self._samples).T
+        part = (seconds - seconds[0]) // 300.0
+        return [float(np.median(megabytes[part == k])) for k in range(int(part[-1]))]
+
     def slope_mb_per_10min(self) -> float | None:
         """How fast memory grew after WARM_UP_S; None where less than LEAST_S were measured then."""
         began_s = min((seconds for seconds, _ in self._samples), default=0.0)
