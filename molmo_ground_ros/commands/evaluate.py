@@ -21,8 +21,10 @@ from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
 from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, settings_digest
 from molmo_ground_ros.benchmarks.scoring.article import (
     Benchmark,
+    Row,
     benchmark,
     data_of,
+    missing_masks,
     own_rows,
     rows_beside,
     table_like_the_articles,
@@ -116,7 +118,7 @@ def _evaluate(
     if not evaluation.results[0].outcomes and not evaluation.skipped:
         raise BadSetting('data', arguments.data, 'holds no example')
     printed_tables = _tables(arguments, data, evaluation)
-    lines = notes(evaluation.results, evaluation.skipped, rules)
+    lines = [*notes(evaluation.results, evaluation.skipped, rules), *_needs(arguments, evaluation)]
     if arguments.in_boxes:
         lines.append(
             '--in-boxes: a point in the box of its object is right; the article has masks.'
@@ -164,11 +166,22 @@ def _tables(
     if not arguments.benchmark:
         return tables(data.name, evaluation.results, _published(arguments, data.name))
     chosen = benchmark(arguments.benchmark)
-    numbers = {result.name: result.numbers(0) for result in evaluation.results}
-    rows = [rows_beside(arguments.beside), own_rows(chosen, numbers)]
+    rows = [rows_beside(arguments.beside), _own_rows(chosen, evaluation)]
     is_published = arguments.published is not None
     article = table_like_the_articles(chosen, rows, with_published=is_published)
     return [article, *tables(data.name, evaluation.results)]
+
+
+def _own_rows(chosen: Benchmark, evaluation: Evaluation) -> dict[str, Row]:
+    return own_rows(chosen, {result.name: result.numbers(0) for result in evaluation.results})
+
+
+def _needs(arguments: argparse.Namespace, evaluation: Evaluation) -> list[str]:
+    """What is missing for the cells of a benchmark, a line."""
+    if not arguments.benchmark:
+        return []
+    chosen = benchmark(arguments.benchmark)
+    return [text] if (text := missing_masks(chosen, _own_rows(chosen, evaluation))) else []
 
 
 def _check(arguments: argparse.Namespace) -> None:

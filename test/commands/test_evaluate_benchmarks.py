@@ -3,12 +3,17 @@
 """`evaluate` on the article's benchmarks and on data with boxes, with synthetic copies of both."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from support.annotated import write_lines
+from support.dataset_records import counteval, pointeval
 from support.pngs import write_png
+from support.sam2_checkpoint import write_sam2
 
 from molmo_ground_ros import cli
+from molmo_ground_ros.benchmarks.datasets import read
 from tools.sources.copies import write_copy
 from tools.sources.own_format import truth_of, write_own
 
@@ -58,6 +63,88 @@ def test_ready_masks_fill_the_articles_table(evaluate, tmp_path):
 
     assert out.startswith('Scored by the default rules')
     assert 'published' not in out
+
+
+TRACKING = ['MeViS valid', 'MeViS valid-u', 'Ref-YT-VOS valid', 'Ref-DAVIS test', 'ReasonVOS']
+
+
+@pytest.mark.parametrize(
+    ('benchmark', 'source', 'column'),
+    [
+        ('mevis-valid-u', 'mevis', 'MeViS valid-u'),
+        ('ref-yt-vos', 'ref-youtube-vos-valid', 'Ref-YT-VOS valid'),
+        ('ref-davis', 'ref-davis17', 'Ref-DAVIS test'),
+        ('reasonvos', 'reasonvos', 'ReasonVOS'),
+    ],
+)
+def test_each_benchmark_of_tracks_fills_its_column(evaluate, benchmark, source, column, tmp_path):
+    expected = write_copy(source, tmp_path / 'data', 0.4)
+    write_masks(tmp_path / 'right', expected)
+    answers = write_own(tmp_path / 'own', expected)
+    options = '--benchmark', benchmark, '--data', tmp_path / 'data'
+
+    _, out, _ = evaluate(*options, '--masks', tmp_path / 'right')
+    header, _, row, *_ = out.splitlines()[3:]
+    assert re.split('  +', header.strip()) == ['Model', *(f'{name} J&F' for name in TRACKING)]
+    assert row.split() == ['right', *('100.0' if name == column else '-' for name in TRACKING)]
+
+    _, out, _ = evaluate(*options, '--predictions', answers)
+    assert out.splitlines()[5].split()[1:] == ['-'] * 5
+    assert f'{column}: J&F needs masks: --sam2 MODEL' in out
+
+
+@pytest.mark.slow
+def test_sam2_makes_the_masks_of_a_benchmark(evaluate, tmp_path):
+    expected = write_copy('reasonvos', tmp_path / 'data', 0.4)
+    answers = write_own(tmp_path / 'own', expected)
+    sam2 = '--sam2', write_sam2(tmp_path / 'sam2'), '--device', 'cpu'
+    options = '--benchmark', 'reasonvos', '--data', tmp_path / 'data', '--predictions', answers
+
+    code, out, _ = evaluate(*options, *sam2, '--limit', 1)
+
+    assert code == 0
+    assert 0 <= float(out.splitlines()[5].split()[-1]) < 100
+    assert 'needs masks' not in out
+
+
+# The true count of the first example; an answer without points.
+COUNTED = {'burst-vc': '2', 'molmo2-vc': '3', 'molmo2-vp': '2'}
+
+
+@pytest.mark.parametrize(
+    ('benchmark', 'cells'),
+    [
+        ('burst-vc', ['50.0', '50.0', '-', '-', '-', '-', '-']),
+        ('molmo2-vc', ['-', '-', '100.0', '100.0', '-', '-', '-']),
+        ('molmo2-vp', ['-', '-', '-', '-', '0.0', '0.0', '0.0']),
+    ],
+)
+def test_each_benchmark_of_counts_and_points_fills_its_columns(
+    evaluate, benchmark, cells, tmp_path
+):
+    if benchmark == 'burst-vc':
+        write_copy('burst', tmp_path / 'data', 0.4)
+    else:
+        record = {'molmo2-vc': counteval, 'molmo2-vp': pointeval}[benchmark]()
+        (tmp_path / 'data').mkdir()
+        write_lines(tmp_path / 'data' / 'val.jsonl', [record])
+    name = 'burst-videocount' if benchmark == 'burst-vc' else ''
+    format_ = name or {'molmo2-vc': 'videocounteval', 'molmo2-vp': 'videopointeval'}[benchmark]
+    ids = [example.id for example in read(format_, tmp_path / 'data')]
+    said = [
+        {'id': one, 'text': '9' if number else COUNTED[benchmark]} for number, one in enumerate(ids)
+    ]
+    write_lines(tmp_path / 'mine.jsonl', said)
+
+    code, out, _ = evaluate(
+        *('--benchmark', benchmark, '--data', tmp_path / 'data'),
+        *('--predictions', tmp_path / 'mine.jsonl'),
+    )
+
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[2].startswith('Video Counting & Pointing, as in the article')
+    assert lines[5].split() == ['mine', *cells]
 
 
 def test_a_benchmark_joins_the_cells_of_an_earlier_run(evaluate, tmp_path):

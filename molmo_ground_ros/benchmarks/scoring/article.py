@@ -58,9 +58,23 @@ def benchmark(name: str) -> Benchmark:
 
 
 def data_of(chosen: Benchmark, data: str) -> str:
-    """The folder to read: that of the benchmark's split, if the data holds it, else the data."""
-    split = Path(data) / chosen.folder
-    return str(split) if chosen.folder and split.is_dir() else data
+    """The folder to read: that of the benchmark's split, if the data holds it, else the data.
+
+    Raises BadSetting for data of another split.
+    """
+    path = Path(data)
+    if not chosen.folder:
+        return data
+    if (path / chosen.folder).is_dir():
+        return str(path / chosen.folder)
+    splits = {one.folder for one in BENCHMARKS.values() if one.folder} | {'train'}
+    others = sorted(name for name in splits if (path / name).is_dir())
+    if path.resolve().name in splits - {chosen.folder}:
+        others = [path.resolve().name]
+    if others:
+        why = f"holds no '{chosen.folder}', which {chosen.name} is of, but {listed(others)}"
+        raise BadSetting('data', data, why)
+    return data
 
 
 def videos_of(chosen: Benchmark, data: str) -> frozenset[str]:
@@ -126,6 +140,17 @@ def table_like_the_articles(
         ('Model', *header),
         tuple((name, *(_cell(row, column) for column in article.columns)) for name, row in lines),
     )
+
+
+def missing_masks(chosen: Benchmark, rows: Mapping[str, Row]) -> str:
+    """What a benchmark of masks needs, where no row has its J&F; '' else."""
+    column = chosen.column, 'j_and_f'
+    if column not in article_table(chosen.column).columns or any(
+        column in row for row in rows.values()
+    ):
+        return ''
+    how = '--sam2 MODEL makes them of points, --masks reads ready ones'
+    return f'{chosen.column}: J&F needs masks: {how}.'
 
 
 def _title(article: ArticleTable, with_published: bool) -> str:

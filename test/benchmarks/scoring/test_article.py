@@ -86,6 +86,14 @@ def test_the_split_of_a_benchmark_is_read_where_the_data_holds_it(tmp_path):
     assert data_of(chosen, str(tmp_path)) == str(tmp_path / 'valid_u')
 
 
+def test_data_of_another_split_is_no_data_of_a_benchmark(tmp_path):
+    (tmp_path / 'valid_u').mkdir()
+    for data in (tmp_path, tmp_path / 'valid_u'):
+        with pytest.raises(BadSetting, match="holds no 'valid', which mevis-valid is of, but"):
+            data_of(benchmark('mevis-valid'), str(data))
+    assert data_of(benchmark('mevis-valid-u'), str(tmp_path / 'valid_u'))
+
+
 def test_ref_davis_is_of_the_validation_videos(tmp_path):
     chosen = benchmark('ref-davis')
     assert videos_of(benchmark('reasonvos'), str(tmp_path)) == frozenset()
