@@ -106,7 +106,7 @@ ROOMS: Mapping[str, Room] = {
         ' exit_codes export find index loading mcp positions probes progress questions settings'
         ' evaluate_arguments evaluate_rows'
         ' convert_checkpoint convert_recording conversion_log'
-        ' server_checks',
+        ' server_checks window',
     ),
     'ros': Room(
         ('frames', 'space', 'backends', 'grounding', 'reports'),
