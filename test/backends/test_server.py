@@ -340,6 +340,13 @@ def test_what_goes_wrong_is_an_error_in_the_servers_words_and_the_next_question_
             id='too long',
         ),
         pytest.param(
+            400,
+            'max_tokens=4096 cannot be greater than max_model_len=2048. Please request fewer '
+            'output tokens. (parameter=max_tokens, value=4096)',
+            'set max_new_tokens lower',
+            id='too many tokens',
+        ),
+        pytest.param(
             404, 'The model `m` does not exist.', "the server's own name of the model", id='model'
         ),
         pytest.param(404, 'Not Found', r'most often ends with /v1', id='path'),

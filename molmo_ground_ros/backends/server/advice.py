@@ -16,7 +16,7 @@ _ADVICE = {
         'start vLLM with --trust-request-mm-kwargs: without it no client may say when a frame was '
         'taken'
     ),
-    'maximum (context|model) length': (
+    r'maximum (context|model) length|max_tokens\b.*max_model_len': (
         'ask about a shorter window, set max_new_tokens lower, or start the server with a larger '
         '--max-model-len'
     ),
