@@ -101,7 +101,12 @@ def test_requirements_are_pinned_and_name_no_index(path):
 
 
 # Installed in environments and folders of their own, where other versions are on purpose.
-OF_THEIR_OWN = ('lerobot.txt', 'newest_transformers.txt', 'vllm_cpu.txt')
+OF_THEIR_OWN = (
+    'lerobot.txt',
+    'molmo2_released.txt',
+    'newest_transformers.txt',
+    'vllm_cpu.txt',
+)
 
 
 def test_every_requirement_is_held_by_the_constraints():
