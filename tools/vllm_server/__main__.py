@@ -81,20 +81,20 @@ def _compare(options: argparse.Namespace) -> int:
     trials = {'onnx': own}
     for name, plugin in (('vLLM with the plugin', PLUGIN), ('vLLM as it is', '')):
         with served(binaries, checkpoint, plugin, folder / 'set-up' / f'{name}.log') as address:
-            trials[name] = _tried(address, clips)
+            trials[name] = _tried(address, clips, CLIPS_AT_ONCE if plugin else 0)
     print(_table(clips, trials))
     mended, stock = list(trials.values())[1:]
     return judged(clips, own, mended, stock)
 
 
-def _tried(address: str, clips: Sequence[asking.Asked]) -> Trial:
+def _tried(address: str, clips: Sequence[asking.Asked], clips_at_once: int) -> Trial:
     lines = ServerChecks(address, str(MODEL)).lines()
     for line in lines:
         print(f'doctor: {"ok" if line.ok else "NO"} {line.name}: {line.text}', flush=True)
     began = time.monotonic()
     given = asking.answers('server', BackendSettings(address), clips)
     seconds = time.monotonic() - began
-    at_once = asking.answers_at_once(BackendSettings(address), clips[:CLIPS_AT_ONCE], AT_ONCE)
+    at_once = asking.answers_at_once(BackendSettings(address), clips[:clips_at_once], AT_ONCE)
     return Trial(given, all(line.ok for line in lines), seconds, at_once)
 
 
