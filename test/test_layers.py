@@ -164,7 +164,7 @@ ONLY_IN = {
     'onnx_ir': {
         *(
             f'backends/molmo2/{name}'
-            for name in ('capacity', 'export', 'quantize', 'trt/graph_file')
+            for name in ('capacity', 'export', 'matrices', 'quantize', 'trt/graph_file')
         )
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},

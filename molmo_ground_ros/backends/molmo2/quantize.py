@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Quantises an exported decoder: its matrices are stored in few bits, and computed in full.
+"""Quantises a decoder for engines: its matrices are stored in few bits, and computed in full.
 
     python -m molmo_ground_ros.backends.molmo2.quantize FOLDER/decoder.float16.opset24.onnx int4
 
@@ -19,18 +19,21 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
 import onnx_ir
-from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.molmo2.codes import Codes, encode, scale_block
 from molmo_ground_ros.backends.molmo2.files import FORMS, graph_file
 from molmo_ground_ros.backends.molmo2.formats import CODE_BITS, HEAD_FORMATS
+from molmo_ground_ros.backends.molmo2.matrices import (
+    Matrix,
+    TensorWriter,
+    find_matrices,
+    remove_unused,
+    stored_rows,
+)
 from molmo_ground_ros.backends.molmo2.weights import HEAD
 from molmo_ground_ros.errors import BadModel, BadSetting
 from molmo_ground_ros.storage.atomic import atomic_file
@@ -40,25 +43,6 @@ _STORED = {'int4': onnx_ir.DataType.INT4, 'int8': onnx_ir.DataType.INT8}
 _STORED |= {'fp8': onnx_ir.DataType.FLOAT8E4M3FN}
 # What the precision of the graph adds to the name of its file.
 _COMPUTED = {onnx_ir.DataType.FLOAT16: '', onnx_ir.DataType.FLOAT: '.float32'}
-# Bytes. Each tensor starts at a multiple of it, so that a runtime can map it from the file.
-_PAGE = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class _Matrix:
-    """A matrix of the graph, stored as (outputs, inputs). computed: the precision of its MatMul."""
-
-    name: str
-    tensor: onnx_ir.ExternalTensor
-    computed: onnx_ir.DataType
-    transpose: onnx_ir.Node
-    product: onnx_ir.Node
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Outputs and inputs."""
-        outputs, inputs = self.tensor.shape.numpy()
-        return outputs, inputs
 
 
 def quantize_weights(decoder: Path, weights: str) -> Path:
@@ -73,7 +57,7 @@ def quantize_weights(decoder: Path, weights: str) -> Path:
     if weights not in CODE_BITS:
         raise BadSetting('weights', weights, f'the formats are {", ".join(CODE_BITS)}')
     model = _load(decoder)
-    pairs = [(matrix, _format_of(matrix, weights)) for matrix in _matrices(model.graph)]
+    pairs = [(matrix, _format_of(matrix, weights)) for matrix in find_matrices(model.graph)]
     pairs = [(matrix, form) for matrix, form in pairs if form]
     if not pairs:
         raise BadModel(str(decoder), f'it holds no matrix that {weights} could store')
@@ -85,7 +69,7 @@ def quantize_weights(decoder: Path, weights: str) -> Path:
     with atomic_file(path) as unfinished_graph, atomic_file(data) as unfinished_data:
         with unfinished_data.open('wb') as stream:
             for matrix, form in pairs:
-                _replace(model.graph, matrix, form, _Writer(stream, data))
+                _replace(model.graph, matrix, form, TensorWriter(stream, data))
         onnx_ir.save(model, unfinished_graph)
         # An older graph must not find the new data.
         path.unlink(missing_ok=True)
@@ -108,77 +92,21 @@ def _load(decoder: Path) -> onnx_ir.Model:
     return model
 
 
-def _matrices(graph: onnx_ir.Graph) -> Iterator[_Matrix]:
-    """Every stored matrix of a product: MatMul(x, Transpose(stored)), with a Cast or without."""
-    for node in graph:
-        transpose = _producer(node, 1) if node.op_type == 'MatMul' else None
-        if transpose is None or transpose.op_type != 'Transpose':
-            continue
-        cast = _producer(transpose, 0)
-        value, stored = transpose.inputs[0], (transpose if cast is None else cast).inputs[0]
-        if value is None or stored is None or not value.name:
-            continue
-        tensor = stored.const_value
-        if isinstance(tensor, onnx_ir.ExternalTensor) and len(tensor.shape) == 2:
-            computed = tensor.dtype if cast is None else _type_of(cast)
-            yield _Matrix(value.name, tensor, computed, transpose, node)
-
-
-def _producer(node: onnx_ir.Node, index: int) -> onnx_ir.Node | None:
-    """The node that computes an input of this node; None for an input of the graph or a weight."""
-    value = node.inputs[index]
-    return None if value is None else value.producer()
-
-
-def _type_of(cast: onnx_ir.Node) -> onnx_ir.DataType:
-    return onnx_ir.DataType(cast.attributes['to'].as_int())
-
-
-def _format_of(matrix: _Matrix, weights: str) -> str:
+def _format_of(matrix: Matrix, weights: str) -> str:
     """The format to store a matrix in; '' if it is not to be changed."""
     if matrix.name.startswith(HEAD):
         return HEAD_FORMATS.get(weights, '')
     return '' if weights == 'int4' and not scale_block(matrix.shape[1]) else weights
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """Appends tensors to a file, which gets the name `data` when it is complete."""
-
-    stream: BinaryIO
-    data: Path
-
-    def write(
-        self, name: str, content: NDArray[Any], dtype: onnx_ir.DataType, shape: tuple[int, ...]
-    ) -> onnx_ir.Value:
-        """Append a tensor's bytes; gives the graph's initializer that refers to them."""
-        self.stream.write(bytes(-self.stream.tell() % _PAGE))
-        tensor = onnx_ir.ExternalTensor(
-            self.data.name,
-            self.stream.tell(),
-            content.nbytes,
-            dtype,
-            shape=onnx_ir.Shape(shape),
-            name=name,
-            base_dir=self.data.parent,
-        )
-        content.tofile(self.stream)
-        return onnx_ir.Value(
-            name=name,
-            shape=tensor.shape,
-            type=onnx_ir.TensorType(dtype),
-            const_value=tensor,
-        )
-
-
-def _replace(graph: onnx_ir.Graph, matrix: _Matrix, weights: str, writer: _Writer) -> None:
+def _replace(graph: onnx_ir.Graph, matrix: Matrix, weights: str, writer: TensorWriter) -> None:
     """Replace a matrix, its Cast and its Transpose by codes, scales and a DequantizeLinear."""
     codes, computed, name = _encoded(matrix, weights), matrix.computed, matrix.name
     values = writer.write(
-        f'{name}.codes', codes.packed(CODE_BITS[weights]), _STORED[weights], codes.values.shape
+        f'{name}.codes', [codes.packed(CODE_BITS[weights])], _STORED[weights], codes.values.shape
     )
     scale = codes.scales.astype(computed.numpy())
-    scales = writer.write(f'{name}.scales', scale, computed, scale.shape)
+    scales = writer.write(f'{name}.scales', [scale], computed, scale.shape)
     for initializer in (values, scales):
         graph.register_initializer(initializer)
     attributes: dict[str, Any] = {}
@@ -193,40 +121,12 @@ def _replace(graph: onnx_ir.Graph, matrix: _Matrix, weights: str, writer: _Write
     product_input.shape = onnx_ir.Shape(codes.values.shape)
     graph.insert_before(matrix.product, node)
     matrix.product.replace_input_with(1, product_input)
-    _remove_unused(graph, matrix.transpose)
+    remove_unused(graph, matrix.transpose)
 
 
-def _remove_unused(graph: onnx_ir.Graph, node: onnx_ir.Node) -> None:
-    """Remove a node that nothing reads, and then what only this node read."""
-    if any(output.uses() for output in node.outputs):
-        return
-    inputs = [value for value in node.inputs if value is not None]
-    graph.remove(node, safe=True)
-    for value in inputs:
-        if (producer := value.producer()) is not None:
-            _remove_unused(graph, producer)
-        elif value.name and not value.uses():
-            graph.initializers.pop(value.name)
-
-
-def _encoded(matrix: _Matrix, weights: str) -> Codes:
-    tensor, (outputs, inputs) = matrix.tensor, matrix.shape
-    stored = tensor.dtype.numpy()
-    path, begin = Path(tensor.path), tensor.offset or 0
-    try:
-        with path.open('rb') as stream:
-
-            def rows(start: int, end: int) -> NDArray[np.float32]:
-                stream.seek(begin + start * inputs * stored.itemsize)
-                content = np.fromfile(stream, dtype=stored, count=(end - start) * inputs)
-                return content.reshape(-1, inputs).astype(np.float32)
-
-            size = path.stat().st_size
-            if begin + outputs * inputs * stored.itemsize > size:
-                raise ValueError(f'the file ends before it, after {size} bytes')
-            return encode(rows, outputs, inputs, weights)
-    except (OSError, ValueError) as err:
-        raise BadModel(str(path), f'cannot quantise {matrix.name}: {err}') from err
+def _encoded(matrix: Matrix, weights: str) -> Codes:
+    with stored_rows(matrix) as rows:
+        return encode(rows, *matrix.shape, weights)
 
 
 if __name__ == '__main__':

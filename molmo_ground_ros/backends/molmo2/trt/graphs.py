@@ -69,9 +69,9 @@ def _quantised(folder: Path, decoder: Path, weights: str) -> Path:
     hashes, and those of the result, are in a note beside the plans.
     """
     with export_extra():
-        from molmo_ground_ros.backends.molmo2 import codes, formats, quantize
+        from molmo_ground_ros.backends.molmo2 import codes, formats, matrices, quantize
         from molmo_ground_ros.backends.molmo2.trt.graph_file import graph_and_weight_files
-    code = [sha256(Path(str(module.__file__))) for module in (quantize, codes, formats)]
+    code = [sha256(Path(str(module.__file__))) for module in (quantize, matrices, codes, formats)]
     name = graph_file(DECODER, weights, 'fused')
     note = folder / ENGINES / f'{name}.note'
     read = checkpoint_hashes(folder, graph_and_weight_files(decoder))
