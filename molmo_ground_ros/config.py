@@ -65,8 +65,9 @@ class Settings:
     device: str = _setting('auto', 'Where the model runs: auto, cpu, cuda, cuda:0 ...')
     dtype: str = _setting(
         'auto',
-        'Number format of the weights; auto is bfloat16 on a GPU, float32 on a CPU, of engines the '
-        'most exact that were built. int8, int4 and fp8 are for engines (tensorrt).',
+        'Number format of the weights; auto is bfloat16 on a GPU, float32 on a CPU, of engines and '
+        'graphs the most exact that were built. int8 and int4 are for tensorrt and onnx, fp8 is '
+        'for tensorrt.',
         choices=('auto', 'float32', 'bfloat16', 'float16', 'int8', 'int4', 'fp8'),
     )
     threads: int = _setting(

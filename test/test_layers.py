@@ -60,8 +60,8 @@ ROOMS: Mapping[str, Room] = {
     'backends': Room(
         ('storage', 'frames'),
         public='base checkpoint host layouts segmenter'
-        ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/memory molmo2/weights'
-        ' molmo_point/checkpoint molmo_point/point_config'
+        ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/formats molmo2/memory'
+        ' molmo2/weights molmo_point/checkpoint molmo_point/point_config'
         ' molmo2/trt/plans server/deviations server/endpoint server/probe',
         private='features hf molmo2 molmo_point own_process pixels prompt_ids registry replay sam2'
         ' server text_stream weights',
@@ -129,7 +129,10 @@ SAM2 = {'backends/sam2'}
 # The files of our own graph that know torch: with `onnx` none of them is imported.
 GRAPH = {
     *(f'backends/molmo2/{name}' for name in ('export', 'graph', 'load', 'ops', 'vision')),
-    *(f'backends/molmo2/runtimes/{name}' for name in ('cuda_graphs', 'torch', 'torch_decoder')),
+    *(
+        f'backends/molmo2/runtimes/{name}'
+        for name in ('cuda_graphs', 'rounded', 'torch', 'torch_decoder')
+    ),
     *(f'backends/molmo_point/{name}' for name in ('graph', 'load', 'runtimes/torch')),
 }
 # Packages from outside that every file may import, and those that only some may.
@@ -164,8 +167,10 @@ ONLY_IN = {
     'onnx_ir': {
         *(
             f'backends/molmo2/{name}'
-            for name in ('capacity', 'export', 'matrices', 'quantize', 'trt/graph_file')
-        )
+            for name in ('capacity', 'cpu_graphs', 'export', 'matrices', 'quantize')
+        ),
+        'backends/molmo2/runtimes/rounded',
+        'backends/molmo2/trt/graph_file',
     },
     'onnxruntime': {'backends/molmo2/runtimes/onnx'},
     'py_trees': {'ros/behaviours'},

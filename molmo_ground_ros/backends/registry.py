@@ -16,7 +16,7 @@ from molmo_ground_ros.backends.checkpoint import (
     find_folder,
     is_molmo_point,
 )
-from molmo_ground_ros.backends.molmo2.files import PARTS, PLANS, graph_files
+from molmo_ground_ros.backends.molmo2.files import PLANS, exported_format
 from molmo_ground_ros.backends.server.endpoint import is_address
 from molmo_ground_ros.errors import BadModel, MissingPackage, UnknownBackend
 
@@ -106,10 +106,7 @@ def choose(name: str, settings: BackendSettings) -> str:
     folder = Path(settings.model)
     if settings.device != 'cpu' and any(folder.glob(PLANS)):
         return 'tensorrt'
-    dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
-    exported = all(
-        any((folder / file).is_file() for file in graph_files(part, dtype)) for part in PARTS
-    )
+    exported = exported_format(folder, settings.dtype)
     return 'onnx' if exported and settings.device in ('auto', 'cpu') else 'torch'
 
 

@@ -9,12 +9,13 @@ that will not fit. Finished steps are not repeated, so an interrupted build goes
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import importlib.util
 import logging
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,14 @@ from molmo_ground_ros.backends.base import SAVE_ALL, BackendSettings
 from molmo_ground_ros.backends.host import machine, ram
 from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state
-from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file
+from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file, part_dtype
+from molmo_ground_ros.backends.molmo2.formats import CPU, cpu_format
 from molmo_ground_ros.backends.molmo2.memory import Need, WindowSize
 from molmo_ground_ros.commands.estimate import (
     CHECK,
     CHECK_FRAMES,
     Steps,
+    building_bytes,
     disk_bytes,
     exporting,
     onnx_steps,
@@ -46,7 +49,7 @@ from molmo_ground_ros.errors import (
 )
 
 DTYPES = {
-    'onnx': ('float32', 'float16'),
+    'onnx': ('float32', 'float16', 'int8', 'int4'),
     'tensorrt': ('bfloat16', 'float16', 'int8', 'fp8', 'int4'),
 }
 """Formats of the weights by backend, the default first."""
@@ -116,7 +119,9 @@ class _Plan:
     # An engine.Checkpoint; its type is not imported because its module needs tokenizers.
     checkpoint: Any
     backend: str
+    # As the user names it, and as memory.py and the names of files do.
     dtype: str
+    stored: str
     capability: str
     window: WindowSize
     need: Need
@@ -124,6 +129,7 @@ class _Plan:
     free: int | None
     # The name of that memory, for messages.
     where: str
+    building: int  # bytes of memory that the build takes, a guess
     disk: int  # bytes
     steps: Steps
 
@@ -139,6 +145,7 @@ class _Plan:
             f'capacity  {window.rows} rows: {window.answer} for an answer',
             f'memory    {size(self.need.total)} of {self.where}, {free}',
             *(f'          {size(nbytes):>10}  {name}' for name, nbytes in self.need.parts),
+            f'building  about {size(self.building)} of memory here, files that it maps left out',
             f'disk      {size(self.disk)}, {size(shutil.disk_usage(folder).free)} are free',
             f'time      about {guessed}, a guess:',
             *(f'          {duration(seconds):>10}  {name}' for name, seconds in self.steps),
@@ -149,9 +156,10 @@ class _Plan:
         if self.free is not None:
             # fp8 is not suggested: it takes as much memory as int8, and not every GPU has it.
             others = [dtype for dtype in DTYPES[self.backend] if dtype not in (self.dtype, 'fp8')]
+            others = [_stored(self.backend, dtype) for dtype in others]
             memory.fit(
                 self.checkpoint.sizes,
-                self.dtype,
+                self.stored,
                 self.window,
                 self.free,
                 self.where,
@@ -182,24 +190,27 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
     if window.frames < CHECK_FRAMES:
         raise BadSetting('window', arguments.window, f'holds less than {CHECK_FRAMES} frames')
     free, where = _memory(backend, arguments.capability)
+    stored = _stored(backend, dtype)
     need = memory.need(
-        checkpoint.sizes, dtype, window, features=SAVE_ALL.feature_bytes, fused=_fused(backend)
+        checkpoint.sizes, stored, window, features=SAVE_ALL.feature_bytes, fused=_fused(backend)
     )
     if backend == 'onnx':
-        missing = [part for part in PARTS if not _is_current(checkpoint, part, dtype)]
-        steps = onnx_steps(checkpoint.sizes, missing)
+        missing = [part for part in PARTS if not _is_current(checkpoint, part, stored)]
+        steps = onnx_steps(checkpoint.sizes, stored, missing)
     else:
         steps = tensorrt_steps(checkpoint.sizes, dtype, runs_here=not arguments.capability)
     return _Plan(
         checkpoint=checkpoint,
         backend=backend,
         dtype=dtype,
+        stored=stored,
         capability=arguments.capability,
         window=window,
         need=need,
         free=free,
         where=where,
-        disk=disk_bytes(checkpoint.sizes, backend, dtype),
+        building=building_bytes(checkpoint.sizes, backend, stored),
+        disk=disk_bytes(checkpoint.sizes, backend, stored),
         steps=steps,
     )
 
@@ -217,53 +228,69 @@ def _memory(backend: str, capability: str) -> tuple[int | None, str]:
     return first.free, f'the memory of {first.name}'
 
 
+def _stored(backend: str, dtype: str) -> str:
+    return cpu_format(dtype) if backend == 'onnx' else dtype
+
+
 def _fused(backend: str) -> bool:
     return backend != 'onnx'
 
 
-def _is_current(checkpoint: Any, part: str, dtype: str) -> bool:
+def _graph(checkpoint: Any, part: str, stored: str) -> Path:
+    path: Path = checkpoint.folder / graph_file(part, part_dtype(part, stored), 'fused')
+    return path
+
+
+def _is_current(checkpoint: Any, part: str, stored: str) -> bool:
     weights = _import('weights', 'onnx')
     digest = weights.digest(
         weights.read_index(checkpoint.model, checkpoint.folder), checkpoint.config
     )
-    path = checkpoint.folder / graph_file(part, dtype, 'fused')
-    return graph_state(path, digest) is GraphState.CURRENT
+    return graph_state(_graph(checkpoint, part, stored), digest) is GraphState.CURRENT
 
 
 def _build_onnx(plan: _Plan, progress: ProgressLine) -> list[str]:
-    """Export the missing graphs, and compare their logits with torch in float32."""
+    """Write the missing graphs, and compare their logits with torch in float32."""
     for package in (*_NEEDED, 'onnxruntime'):
         if importlib.util.find_spec(package) is None:
             raise MissingPackage(package, 'onnx' if package == 'onnxruntime' else 'export')
-    export = _import('export', 'export')
-    folder, paths = plan.checkpoint.folder, []
+    paths = [_graph(plan.checkpoint, part, plan.stored) for part in PARTS]
     for part in PARTS:
         step = exporting(part)
-        paths.append(folder / graph_file(part, plan.dtype, 'fused'))
-        if _is_current(plan.checkpoint, part, plan.dtype):
+        if _is_current(plan.checkpoint, part, plan.stored):
             progress.show(f'{step}: there already', 1, 1)
             continue
         progress.show(step, 0, 1)
-        export.export_graphs(plan.checkpoint.model, folder, plan.dtype, parts=[part])
+        _export(plan, part, functools.partial(progress.show, step))
         progress.show(step, 1, 1)
     progress.show(CHECK, 0, 1)
     comparison = _checked_onnx(plan, paths)
     progress.show(CHECK, 1, 1)
-    return [*(f'graph     {path}, {size(path.stat().st_size)}' for path in paths), comparison]
+    return [*(f'graph     {path}, {size(_with_copies(path))}' for path in paths), comparison]
+
+
+def _export(plan: _Plan, part: str, on_matrix: Callable[[int, int], None]) -> None:
+    model, folder = plan.checkpoint.model, plan.checkpoint.folder
+    if plan.stored.endswith(CPU):
+        graphs = _import('cpu_graphs', 'export')
+        graphs.write_cpu_graph(model, folder, part, plan.stored, on_matrix)
+    else:
+        _import('export', 'export').export_graphs(model, folder, plan.dtype, parts=[part])
+
+
+def _with_copies(path: Path) -> int:
+    """Bytes of a graph and of the file with its own weights."""
+    copies = path.with_name(f'{path.name}.data')
+    return sum(file.stat().st_size for file in (path, copies) if file.is_file())
 
 
 def _checked_onnx(plan: _Plan, paths: Sequence[Path]) -> str:
     """Compare the graphs with torch; delete them and raise BadEngine where they differ."""
-    from molmo_ground_ros.backends.host.device import choose_device, choose_dtype
-
     selfcheck, checkpoint = _import('selfcheck', 'onnx'), plan.checkpoint
-    tolerance, cpu = selfcheck.TOLERANCES[plan.dtype], choose_device('cpu')
-    reference = _import('runtimes.torch', 'torch').TorchRuntime(
-        checkpoint, cpu, choose_dtype('float32', cpu)
-    )
-    with closing(reference):
+    tolerance = selfcheck.TOLERANCES[plan.stored]
+    with closing(_reference(plan)) as reference:
         try:
-            runtime = _import('runtimes.onnx', 'onnx').OnnxRuntime(checkpoint, plan.dtype)
+            runtime = _import('runtimes.onnx', 'onnx').OnnxRuntime(checkpoint, plan.stored)
             with closing(runtime):
                 comparison = selfcheck.check(checkpoint, runtime, reference, tolerance)
         except BadEngine:
@@ -272,6 +299,17 @@ def _checked_onnx(plan: _Plan, paths: Sequence[Path]) -> str:
                 print(f'deleted   {path}', file=sys.stderr)
             raise
     return _compared(comparison)
+
+
+def _reference(plan: _Plan) -> Any:
+    """Torch in float32, with the weights as they are or as the graphs round them."""
+    from molmo_ground_ros.backends.host.device import choose_device, choose_dtype
+
+    if plan.stored.endswith(CPU):
+        return _import('runtimes.rounded', 'export').rounded_runtime(plan.checkpoint, plan.stored)
+    cpu = choose_device('cpu')
+    torch_runtime = _import('runtimes.torch', 'torch').TorchRuntime
+    return torch_runtime(plan.checkpoint, cpu, choose_dtype('float32', cpu))
 
 
 def _compared(comparison: Any) -> str:

@@ -23,7 +23,7 @@ from molmo_ground_ros.backends import checkpoint
 from molmo_ground_ros.backends.host import installed, machine, ram
 from molmo_ground_ros.backends.host.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
 from molmo_ground_ros.backends.molmo2.trt.plans import damage, read_plans
-from molmo_ground_ros.commands.estimate import on_cpu
+from molmo_ground_ros.commands.estimate import on_cpu, too_large
 from molmo_ground_ros.commands.probes import ENGINE, TORCH_GPU
 from molmo_ground_ros.errors import GroundError, size
 
@@ -36,8 +36,9 @@ TENSORRT = (
     Package('tensorrt-rtx', '1.7', 'import tensorrt_rtx'),
 )
 _CUDA = Package('cuda-bindings', '13', 'import cuda.bindings')
-# Number formats of the graphs that ONNX Runtime runs.
-_FORMATS = ('float32', 'float16')
+# What the name of a line about graphs begins with, and their number formats.
+_GRAPHS = 'graphs '
+_FORMATS = ('float32', 'float16', 'int8', 'int4')
 _ROS_PACKAGES = (
     'builtin_interfaces',
     'diagnostic_msgs',
@@ -46,8 +47,8 @@ _ROS_PACKAGES = (
     'std_msgs',
 )
 _NO_GPU = (
-    'without an NVIDIA GPU and its driver, on the CPU: --backend onnx for small models, --backend '
-    'torch --dtype bfloat16 for Molmo2-4B (10 GB; 9 frames take a minute on 2 cores)'
+    'without an NVIDIA GPU and its driver, on the CPU: molmo-ground build FOLDER --backend onnx, '
+    'with --dtype int4 for Molmo2-4B on a machine of 8 GB or more'
 )
 _MENDED = 'mend what the message names'
 _INTERFACES = 'colcon build --packages-select molmo_ground_ros, then source install/setup.bash'
@@ -266,21 +267,16 @@ class Doctor:
 
     def _graphs(self, folder: Path) -> list[Line]:
         """A line for each number format that has a graph; without any, one for the default."""
-        from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state
-        from molmo_ground_ros.backends.molmo2.files import PARTS, graph_files
+        from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_states
 
         digest, lines = self._digest(folder), []
         for dtype in _FORMATS:
-            states = {}
-            for part in PARTS:
-                paths = [folder / name for name in graph_files(part, dtype)]
-                graph = next((path for path in paths if path.is_file()), paths[0])
-                states[part] = graph_state(graph, digest)
+            states = graph_states(folder, dtype, digest)
             if dtype == _FORMATS[0] or set(states.values()) != {GraphState.MISSING}:
                 text = ', '.join(f'{part} {status.value}' for part, status in states.items())
                 current = set(states.values()) == {GraphState.CURRENT}
                 advice = f'molmo-ground build {folder} --backend onnx --dtype {dtype}'
-                lines.append(Line('model', f'graphs {dtype}', current, text, advice))
+                lines.append(Line('model', f'{_GRAPHS}{dtype}', current, text, advice))
         return lines
 
     def _engines(self, folder: Path) -> list[Line]:
@@ -330,28 +326,17 @@ class Doctor:
             except OSError as err:
                 return _process_message(err), build
             return '', ''
-        if backend == 'onnx' and not any(line.ok for line in self._graphs(folder)):
-            return 'no current graphs in the folder', build
-        return self._too_large(folder, backend)
-
-    def _too_large(self, folder: Path, backend: str) -> tuple[str, str]:
-        """(reason, advice) where no window fits this machine's memory, else two empty texts."""
-        from molmo_ground_ros.backends.base import BackendSettings
-        from molmo_ground_ros.backends.molmo2.memory import longest_window
-        from molmo_ground_ros.backends.molmo_point.checkpoint import open_any
-
-        sizes, free = open_any(BackendSettings(str(folder))).sizes, self._free(backend)
-        if free is None or longest_window(sizes, 'float16', free, fused=backend != 'onnx'):
-            return '', ''
-        why = f'{size(free)} are free: no window fits, not even in float16'
-        return why, 'a smaller model, or int4 engines, which need a GPU: docs/jetson.md'
+        formats = ['float16']
+        if backend == 'onnx':
+            formats = [line.name.removeprefix(_GRAPHS) for line in self._graphs(folder) if line.ok]
+        return too_large(folder, backend, formats, self._free(backend))
 
     def _on_cpu(self) -> list[Line]:
         """Without a GPU, a line that says what runs the model on the CPU."""
         free = ram.available_bytes(self._root)
         if free is None or any(line.name == 'GPU' and line.ok for line in self._gpus()):
             return []
-        advice = 'more memory or a smaller model: only engines on a GPU are quantised'
+        advice = 'more memory or a smaller model'
         return [Line('model', 'on the CPU', *on_cpu(self._find_folder(), free), advice)]
 
     def _free(self, backend: str) -> int | None:

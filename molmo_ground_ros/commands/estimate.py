@@ -10,10 +10,12 @@ engine also times its kernels; that was not measured yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from molmo_ground_ros.backends.checkpoint import is_molmo_point
 from molmo_ground_ros.backends.molmo2 import memory
+from molmo_ground_ros.backends.molmo2.formats import CPU, CPU_FORMATS, cpu_format
 from molmo_ground_ros.backends.molmo2.memory import ModelSizes
 from molmo_ground_ros.errors import size
 
@@ -28,10 +30,17 @@ _EXPORT_S, _EXPORT_LAYER_S = 4.0, 0.4
 _BUILD_LAYER_S, _BUILD_VISION_LAYER_S = 3.0, 0.6
 # Weights that are quantised a second.
 _ROUNDED_A_SECOND = 3e7
+# Weights that the reference of rounded graphs restores a second, and the passes that do it.
+_RESTORED_A_SECOND, _CHECK_PASSES = 2e8, 7
 # Bytes of weights that are read and hashed a second.
 _BYTES_A_SECOND = 3e8
 # Operations a second of the reference runtime on a CPU.
 _OPERATIONS_A_SECOND = 3e10
+# Memory of torch with its exporter and of ONNX Runtime, without any weights.
+_EXPORTER_BYTES = 6 * 10**8
+# How many times TensorRT-RTX holds the weights of a decoder while it builds: a random Molmo2-4B in
+# int4 took 12.2 GB (2 cores, 2026-11-26).
+_WEIGHTS_HELD = 3.8
 # The exported graphs hold no weights.
 _GRAPH_BYTES = 10 * 2**20
 # The compiled kernels in one plan.
@@ -44,14 +53,21 @@ def exporting(part: str) -> str:
     return f'exporting {part}'
 
 
-def onnx_steps(sizes: ModelSizes, missing: Collection[str]) -> Steps:
-    """The steps of a build for ONNX Runtime; missing: the parts whose graphs must be exported."""
+def onnx_steps(sizes: ModelSizes, dtype: str, missing: Collection[str]) -> Steps:
+    """The steps of a build for ONNX Runtime; missing: the parts whose graphs must be written."""
     config = sizes.config
     layers = {'decoder': config.text.layers, 'vision': config.vision.layers}
-    export = (
-        (exporting(part), _export_s(layers[part]) if part in missing else 0.0) for part in layers
+    rounding = dict.fromkeys(layers, 0.0)
+    check = _check_s(sizes)
+    if dtype.endswith(CPU):
+        weights = {'decoder': _layer_weights(sizes), 'vision': memory.vision_weights(config)}
+        rounding = {part: count / _ROUNDED_A_SECOND for part, count in weights.items()}
+        check += sum(weights.values()) * _CHECK_PASSES / _RESTORED_A_SECOND
+    written = (
+        (exporting(part), _export_s(layers[part]) + rounding[part] if part in missing else 0.0)
+        for part in layers
     )
-    return (*export, (CHECK, _check_s(sizes)))
+    return (*written, (CHECK, check))
 
 
 def tensorrt_steps(sizes: ModelSizes, dtype: str, *, runs_here: bool) -> Steps:
@@ -71,12 +87,28 @@ def tensorrt_steps(sizes: ModelSizes, dtype: str, *, runs_here: bool) -> Steps:
 
 
 def disk_bytes(sizes: ModelSizes, backend: str, dtype: str) -> int:
-    """Bytes that a build writes: graphs, or two plans and the quantised weights beside them."""
+    """Bytes that a build writes: graphs with their own weights, or two plans and what these are of.
+
+    dtype: for onnx as `formats.cpu_format` names it.
+    """
     if backend == 'onnx':
-        return _GRAPH_BYTES
+        rounded = dtype.endswith(CPU)
+        return _GRAPH_BYTES + (memory.copied_bytes(sizes.config, dtype) if rounded else 0)
     nbytes = dict(memory.weights(sizes.config, dtype).parts)
     quantised = nbytes['decoder layers'] + nbytes['head'] if dtype in _QUANTISED else 0
     return sum(nbytes.values()) + 2 * _KERNEL_BYTES + quantised + _GRAPH_BYTES
+
+
+def building_bytes(sizes: ModelSizes, backend: str, dtype: str) -> int:
+    """Bytes of memory that a build takes, without those of files that it maps. A guess.
+
+    A graph of few bits is compared with torch, which maps its own weights. For an engine, TensorRT
+    holds the decoder's weights several times.
+    """
+    nbytes = dict(memory.weights(sizes.config, dtype).parts)
+    if backend == 'onnx':
+        return _EXPORTER_BYTES + sum(nbytes.values())
+    return _EXPORTER_BYTES + round(_WEIGHTS_HELD * (sum(nbytes.values()) - nbytes['vision']))
 
 
 def on_cpu(folder: Path, free: int) -> tuple[bool, str]:
@@ -84,27 +116,79 @@ def on_cpu(folder: Path, free: int) -> tuple[bool, str]:
 
     Raises BadModel.
     """
+    points = is_molmo_point(str(folder), folder)
+    return cpu_formats(_sizes(folder), free, ('torch',) if points else ('onnx', 'torch'))
+
+
+def too_large(
+    folder: Path, backend: str, formats: Sequence[str], free: int | None
+) -> tuple[str, str]:
+    """(reason, advice) where a backend runs a checkpoint in none of these formats, else two ''.
+
+    free: bytes of memory, None if that is not known. Raises BadModel.
+    """
+    sizes, fused = _sizes(folder), backend != 'onnx'
+    stored = [cpu_format(dtype) if backend == 'onnx' else dtype for dtype in formats]
+    if stored and (
+        free is None
+        or any(memory.longest_window(sizes, name, free, fused=fused) for name in stored)
+    ):
+        return '', ''
+    best = CPU_FORMATS[0] if free is None else best_on_cpu(sizes, free)
+    # It has no graphs.
+    best = '' if is_molmo_point(str(folder), folder) else best
+    advice = f'molmo-ground build {folder} --backend onnx --dtype {best}'
+    advice = advice if best else 'more memory or a smaller model'
+    if not stored:
+        return 'no current graphs in the folder', advice
+    return f'{size(free or 0)} are free: no window fits, not even in {formats[-1]}', advice
+
+
+def _sizes(folder: Path) -> ModelSizes:
     from molmo_ground_ros.backends.base import BackendSettings
     from molmo_ground_ros.backends.molmo_point.checkpoint import open_any
 
-    return cpu_formats(open_any(BackendSettings(str(folder))).sizes, free)
+    return open_any(BackendSettings(str(folder))).sizes
 
 
-def cpu_formats(sizes: ModelSizes, free: int) -> tuple[bool, str]:
+def cpu_formats(
+    sizes: ModelSizes, free: int, backends: Collection[str] = ('onnx', 'torch')
+) -> tuple[bool, str]:
     """Whether a model of these sizes fits, and what fits in which format.
 
-    Nothing here runs a quantised model on a CPU: int4, int8 and fp8 are for engines.
+    backends: those that run the model.
     """
-    formats = (('torch', 'bfloat16', True), ('torch', 'float32', True), ('onnx', 'float32', False))
-    windows = [
-        memory.longest_window(sizes, dtype, free, fused=fused) for _, dtype, fused in formats
-    ]
-    words = [
-        f'{backend} in {dtype} ({size(memory.weights(sizes.config, dtype).total)} of weights) '
-        + (f'fits {window:g} s' if window else 'does not fit')
-        for (backend, dtype, _), window in zip(formats, windows, strict=True)
-    ]
-    return any(windows), '; '.join(words)
+    formats = (
+        ('onnx', 'int4', False),
+        ('onnx', 'int8', False),
+        ('onnx', 'float32', False),
+        ('torch', 'bfloat16', True),
+        ('torch', 'float32', True),
+    )
+    words, fits = [], False
+    for backend, dtype, fused in formats:
+        if backend not in backends:
+            continue
+        stored = cpu_format(dtype) if backend == 'onnx' else dtype
+        window = memory.longest_window(sizes, stored, free, fused=fused)
+        weights = size(memory.weights(sizes.config, stored).total)
+        text = f'fits {window:g} s' if window else 'does not fit'
+        words.append(f'{backend} in {dtype} ({weights} of weights) {text}')
+        fits |= bool(window)
+    best = best_on_cpu(sizes, free) if 'onnx' in backends else ''
+    return fits, '; '.join([*words, *([f'best: onnx in {best}'] if best else [])])
+
+
+def best_on_cpu(sizes: ModelSizes, free: int) -> str:
+    """The format in which ONNX Runtime's CPU should run a model: float32 if it fits, else int4.
+
+    '' if neither fits. int4 answers twice as fast as int8, and on the shipped model as well
+    (docs/performance.md). free: bytes of memory.
+    """
+    for stored in (CPU_FORMATS[0], CPU_FORMATS[-1]):
+        if memory.longest_window(sizes, stored, free, fused=False):
+            return stored.removesuffix(CPU)
+    return ''
 
 
 def _export_s(layers: int) -> float:

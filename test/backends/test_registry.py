@@ -29,6 +29,7 @@ def test_an_unknown_name_lists_the_known_ones():
         load('vllm', BackendSettings('x'))
 
 
+FEW_BITS = ['decoder.int4.cpu.opset24.onnx', 'vision.int8.cpu.opset24.onnx']
 GRAPHS = ['decoder.float32.opset24.onnx', 'vision.float32.opset20.onnx']
 
 
@@ -40,6 +41,10 @@ GRAPHS = ['decoder.float32.opset24.onnx', 'vision.float32.opset20.onnx']
         (GRAPHS, {'device': 'cpu'}, 'onnx'),
         (GRAPHS, {'device': 'cuda'}, 'torch'),
         (GRAPHS, {'dtype': 'float16'}, 'torch'),
+        (GRAPHS, {'dtype': 'int4'}, 'torch'),
+        (FEW_BITS, {}, 'onnx'),
+        (FEW_BITS, {'dtype': 'int4'}, 'onnx'),
+        (FEW_BITS, {'dtype': 'int8'}, 'torch'),
         (GRAPHS[:1], {}, 'torch'),
         ([*GRAPHS, 'engines/0123.plan'], {}, 'tensorrt'),
         ([*GRAPHS, 'engines/0123.plan'], {'device': 'cpu'}, 'onnx'),
@@ -136,8 +141,13 @@ def test_importing_the_names_imports_nothing_heavy():
     assert 'transformers' not in done.stdout
 
 
-@pytest.mark.parametrize('dtype', ['int8', 'fp8'])
-@pytest.mark.parametrize('name', ['onnx', 'torch', 'transformers'])
+@pytest.mark.parametrize(
+    ('name', 'dtype'),
+    [
+        *(('torch', 'int8'), ('torch', 'fp8'), ('transformers', 'int8'), ('transformers', 'fp8')),
+        ('onnx', 'fp8'),
+    ],
+)
 def test_formats_of_engines_are_refused_by_the_other_backends(name, dtype):
     pytest.importorskip(name.replace('onnx', 'onnxruntime'), reason="needs that backend's package")
     with pytest.raises(BadSetting, match=f"dtype = '{dtype}'"):

@@ -44,7 +44,15 @@ def test_dry_run_says_what_it_takes_and_writes_nothing(model, capsys):
     before = sorted(model.iterdir())
     assert cli.main(['build', str(model), '--backend', 'onnx', '--window', '8', '--dry-run']) == 0
     out = capsys.readouterr().out
-    for text in ('onnx in float32', '18 frames', 'capacity', 'keys and values', 'disk', 'a guess'):
+    for text in (
+        'onnx in float32',
+        '18 frames',
+        'capacity',
+        'keys and values',
+        'building',
+        'disk',
+        'a guess',
+    ):
         assert text in out
     assert sorted(model.iterdir()) == before
 
@@ -69,6 +77,24 @@ def test_only_the_step_that_is_not_finished_is_done_again(built, capsys):
     assert vision.read_bytes() == (SHIPPED / vision.name).read_bytes()
 
 
+def test_few_bits_for_a_cpu_are_compared_with_torch_that_has_the_same_weights(built, capsys):
+    said = ['build', str(built), '--backend', 'onnx', '--dtype', 'int4']
+    assert cli.main(said) == 0
+    captured = capsys.readouterr()
+    names = ['decoder.int4.cpu.opset24.onnx', 'vision.int8.cpu.opset24.onnx']
+    for name in names:
+        assert f'graph     {built / name}, ' in captured.out
+        assert (built / f'{name}.data').stat().st_size > 1e6
+    assert 'onnx in int4 of' in captured.out
+    assert 'compared  25 rows of logits with torch in float32' in captured.out
+    assert '(0.3 are allowed)' in captured.out
+    assert 'exporting decoder: done' in captured.err
+    before = [(built / name).stat().st_mtime_ns for name in names]
+    assert cli.main(said) == 0
+    assert capsys.readouterr().err.count('there already') == 2
+    assert [(built / name).stat().st_mtime_ns for name in names] == before
+
+
 def test_graphs_that_compute_something_else_are_refused_and_deleted(built, capsys):
     onnx = pytest.importorskip('onnx', reason="needs pip install '.[export]'")
     decoder = min(built.glob('*.onnx'))
@@ -87,7 +113,7 @@ def test_graphs_that_compute_something_else_are_refused_and_deleted(built, capsy
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        pytest.param(['--dtype', 'int4'], "dtype = 'int4': onnx has float32, float16", id='dtype'),
+        pytest.param(['--dtype', 'fp8'], "dtype = 'fp8': onnx has float32, float16", id='dtype'),
         pytest.param(['--window', '64'], 'window = 64.0: not in 0.5 to 63 s', id='long window'),
         pytest.param(['--window', '0.5'], 'holds less than 4 frames', id='short window'),
         pytest.param(['--capability', 'SM86'], 'onnx builds for no GPU', id='capability'),

@@ -76,8 +76,10 @@ def test_the_model_that_ships_can_be_run(everything):
 
 def test_without_a_gpu_it_says_what_fits_on_the_cpu(everything):
     report = page(SHIPPED)
-    assert line(report, 'on the CPU').text.startswith('torch in bfloat16 (')
-    assert 'torch --dtype bfloat16' in line(report, 'GPU').advice
+    text = line(report, 'on the CPU').text
+    assert text.startswith('onnx in int4 (')
+    assert text.endswith('best: onnx in float32')
+    assert 'build FOLDER --backend onnx, with --dtype int4' in line(report, 'GPU').advice
     assert not any(check.name == 'on the CPU' for check in page(SHIPPED, ask=lambda _: GPU).lines)
 
 

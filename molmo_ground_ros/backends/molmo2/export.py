@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import logging
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,24 +84,32 @@ def export_graphs(
     dtype: the precision of the arithmetic, a key of formats.FLOAT_BYTES. form: a key of
     files.FORMS. Raises BadModel, and BackendError if torch's exporter fails.
     """
+    written = []
+    for part, onnx_model in graph_models(model, folder, dtype, form, parts):
+        path = folder / graph_file(part, dtype, form)
+        with atomic_file(path) as unfinished:
+            onnx_ir.save(onnx_model, unfinished)
+        _LOG.info('wrote %s', path)
+        written.append(path)
+    return written
+
+
+def graph_models(
+    model: str, folder: Path, dtype: str, form: str, parts: Sequence[str]
+) -> Iterator[tuple[str, onnx_ir.Model]]:
+    """The parts' names and graphs, as `export_graphs` writes them, which refer to the folder."""
     config = read_config(model, folder)
     decoder, vision, stored = empty_graphs(model, folder, config, _OPS[form])
     checkpoint_digest = digest(read_index(model, folder), config)
     precision: torch.dtype = getattr(torch, dtype)
     both_parts = (_decoder(decoder, config, precision), _vision(vision, config, precision))
-    written = []
     for part in (part for part in both_parts if part.name in parts):
         onnx_model = _export(part, precision, FORMS[form])
         _refer_to_checkpoint(onnx_model, part, stored, folder, _TYPES[dtype])
         _drop_traces(onnx_model)
         onnx_model.metadata_props[DIGEST] = checkpoint_digest
         onnx_model.metadata_props[VERSION] = str(EXPORT_VERSION)
-        path = folder / graph_file(part.name, dtype, form)
-        with atomic_file(path) as unfinished:
-            onnx_ir.save(onnx_model, unfinished)
-        _LOG.info('wrote %s', path)
-        written.append(path)
-    return written
+        yield part.name, onnx_model
 
 
 def _decoder(graph: nn.Module, config: Molmo2Config, dtype: torch.dtype) -> _Part:

@@ -3,16 +3,29 @@
 """Tells whether an exported graph exists and is current. Needs no ONNX package.
 
 A graph is current if its metadata hold the digest of the checkpoint as it is now (`weights.digest`)
-and the version of the code that writes graphs (`files.EXPORT_VERSION`).
+and the version of the code that writes graphs (`files.EXPORT_VERSION`). One with weights of its own
+(`cpu_graphs.py`) also needs the file of these, and the very bytes that they were rounded from.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from molmo_ground_ros.backends.molmo2.files import DIGEST, EXPORT_VERSION, VERSION
+from molmo_ground_ros.backends.molmo2.files import (
+    COPIES,
+    DIGEST,
+    EXPORT_VERSION,
+    PARTS,
+    SOURCES,
+    VERSION,
+    graph_files,
+    part_dtype,
+)
+from molmo_ground_ros.backends.molmo2.formats import cpu_format
+from molmo_ground_ros.backends.molmo2.trt.content import sampled_sha256
 
 # Field numbers of ModelProto and StringStringEntryProto, and the wire types of protobuf:
 # onnx/onnx.proto and https://protobuf.dev/programming-guides/encoding.
@@ -38,9 +51,43 @@ def graph_state(path: Path, digest: str) -> GraphState:
         entries = metadata(path)
     except ValueError:
         return GraphState.DAMAGED
-    if entries.get(DIGEST) != digest:
+    if entries.get(DIGEST) != digest or not _same_sources(path.parent, entries):
         return GraphState.FOREIGN
+    if not _has_copies(path.parent, entries):
+        return GraphState.DAMAGED
     return GraphState.CURRENT if entries.get(VERSION) == str(EXPORT_VERSION) else GraphState.STALE
+
+
+def graph_states(folder: Path, dtype: str, digest: str) -> dict[str, GraphState]:
+    """The state of each part's graph for ONNX Runtime, by part; dtype: as a user names it.
+
+    Of several forms of a graph the best one that is there counts. Raises OSError.
+    """
+    states = {}
+    for part in PARTS:
+        names = graph_files(part, part_dtype(part, cpu_format(dtype)))
+        paths = [folder / name for name in names]
+        graph = next((path for path in paths if path.is_file()), paths[0])
+        states[part] = graph_state(graph, digest)
+    return states
+
+
+def _same_sources(folder: Path, entries: Mapping[str, str]) -> bool:
+    """Whether the files that weights were rounded from hold the bytes that they held then."""
+    hashes = json.loads(entries.get(SOURCES, '{}'))
+    files = {name: folder / name for name in hashes}
+    return all(
+        file.is_file() and sampled_sha256(file) == hashes[name] for name, file in files.items()
+    )
+
+
+def _has_copies(folder: Path, entries: Mapping[str, str]) -> bool:
+    """Whether the files with rounded weights are there, and not cut off."""
+    sizes = json.loads(entries.get(COPIES, '{}'))
+    files = {name: folder / name for name in sizes}
+    return all(
+        file.is_file() and file.stat().st_size == sizes[name] for name, file in files.items()
+    )
 
 
 def metadata(path: Path) -> dict[str, str]:

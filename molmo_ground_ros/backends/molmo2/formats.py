@@ -33,6 +33,21 @@ ENGINE_FORMATS = ('bfloat16', 'float16', 'int8', 'fp8', 'int4')
 """What the weights of an engine may be stored as, the most exact first: the order of 'auto'."""
 
 
+CPU = '.cpu'
+"""What ends the name of a format of few bits in graphs for ONNX Runtime's CPU.
+
+`int4.cpu` rounds more than the `int4` of engines: the head and the vision tower are in 8 bits too.
+"""
+
+CPU_FORMATS = ('float32', f'int8{CPU}', f'int4{CPU}')
+"""What ONNX Runtime's CPU runs well, the most exact first: the order of 'auto'."""
+
+
+def cpu_format(dtype: str) -> str:
+    """The format of graphs for ONNX Runtime's CPU by what a user calls it: int4.cpu for int4."""
+    return f'{dtype}{CPU}' if f'{dtype}{CPU}' in CPU_FORMATS else dtype
+
+
 def compute_dtype(weights: str) -> str:
     """The precision in which a TensorRT graph computes with weights of this format.
 

@@ -32,11 +32,23 @@ from molmo_ground_ros.backends.molmo2.weights import (
 
 
 def load_graphs(
-    model: str, folder: Path, config: Molmo2Config, device: torch.device, dtype: torch.dtype
+    model: str,
+    folder: Path,
+    config: Molmo2Config,
+    device: torch.device,
+    dtype: torch.dtype,
+    replaced: Mapping[str, Mapping[str, nn.Module]] | None = None,
 ) -> tuple[DecoderGraph, VisionGraph]:
-    """The decoder and the vision tower with their weights, in this precision. Raises BadModel."""
+    """The decoder and the vision tower with their weights, in this precision. Raises BadModel.
+
+    replaced: linear layers with matrices of their own, by part of the model and name. Their biases
+    are loaded.
+    """
     decoder, vision, stored = empty_graphs(model, folder, config, EAGER)
-    for graph, prefix in ((decoder, DECODER), (vision, VISION)):
+    for part, graph, prefix in (('decoder', decoder, DECODER), ('vision', vision, VISION)):
+        for name, layer in (replaced or {}).get(part, {}).items():
+            layer.register_parameter('bias', graph.get_submodule(name).bias)  # type: ignore[arg-type]
+            graph.set_submodule(name, layer)
         names = graph.state_dict()
         fill(graph, {name: stored[released_name(name, prefix)] for name in names}, device, dtype)
     decoder.move_angles(device)

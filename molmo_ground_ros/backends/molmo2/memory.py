@@ -21,6 +21,8 @@ from molmo_ground_ros.backends.molmo2.config import (
 )
 from molmo_ground_ros.backends.molmo2.formats import (
     CODE_BITS,
+    CPU,
+    CPU_FORMATS,
     FLOAT_BYTES,
     HEAD_FORMATS,
     SCALE_BITS,
@@ -42,30 +44,47 @@ _MAX_SECONDS = MAX_WINDOW_NS / 1e9
 _PERIOD_SECONDS = SAMPLE_PERIOD_NS / 1e9
 
 
+FORMATS = (*FLOAT_BYTES, 'int8', 'fp8', 'int4')
+"""What the weights of engines and of torch may be stored as; see also formats.CPU_FORMATS."""
+
+# Bits a weight that ONNX Runtime's CPU keeps besides a code: for each block a scale and a sum, in
+# float32. Where 128 does not divide the inputs, blocks are smaller and take more than this.
+_PACKED_BITS = 2 * 32 / SCALE_BLOCK
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """What a number format of the weights means for memory.
 
-    bits: of one weight in a matrix of the decoder's layers, with its share of a scale. item: bytes
-    of every other weight, and of a number in the cache and in features.
+    bits: of one weight in a matrix of the decoder's layers, with its share of a scale. head, table
+    and vision: the same of the head, the embeddings and the vision tower. item: bytes of every
+    other weight, and of a number in the cache and in features.
     """
 
     bits: float
+    head: float
+    table: float
+    vision: float
     item: int
 
 
-# The scales of int8 (one for each output) and fp8 (one for each matrix) are too few to count. Where
-# 128 does not divide the inputs, int4 has smaller blocks, and takes more than this.
-FORMATS: dict[str, Format] = {
-    **{name: Format(8 * nbytes, nbytes) for name, nbytes in FLOAT_BYTES.items()},
-    **{
-        name: Format(
-            CODE_BITS[name] + (SCALE_BITS / SCALE_BLOCK if name == 'int4' else 0),
-            FLOAT_BYTES[compute_dtype(name)],
-        )
-        for name in ('int8', 'fp8', 'int4')
-    },
-}
+def _format(dtype: str) -> Format:
+    """A format by name. In 'int4.float32' the matrices are int4 and all else is float32."""
+    weights, _, computed = dtype.partition('.')
+    if dtype in CPU_FORMATS and computed:
+        bits = {name: CODE_BITS[name] + _PACKED_BITS for name in ('int4', 'int8')}
+        head = bits[HEAD_FORMATS.get(weights, weights)]
+        # The rows of the table that a prompt needs are read from the checkpoint's file.
+        return Format(bits[weights], head, 0, bits['int8'], FLOAT_BYTES['float32'])
+    if not {weights, computed or weights} <= set(FORMATS):
+        raise BadSetting('dtype', dtype, f'not one of {", ".join(FORMATS)}')
+    item = FLOAT_BYTES[compute_dtype(computed or weights)]
+    # The scales of int8 (one for each output) and fp8 (one for each matrix) are too few to count.
+    # Where 128 does not divide the inputs, int4 has smaller blocks, and takes more than this.
+    scales = SCALE_BITS / SCALE_BLOCK if weights == 'int4' else 0
+    bits_of_matrix = CODE_BITS.get(weights, 8 * item) + scales
+    head_bits = CODE_BITS.get(HEAD_FORMATS.get(weights, ''), 8 * item)
+    return Format(bits_of_matrix, head_bits, 8 * item, 8 * item, item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +173,8 @@ def need(
     """The bytes, by part, that answering over this window needs.
 
     features: bytes of the cache of features, which holds at least those of the window. fused: as
-    in `workspace_bytes`. Raises BadSetting for a dtype that is not in FORMATS.
+    in `workspace_bytes`. Raises BadSetting for a dtype that is in neither
+    FORMATS nor formats.CPU_FORMATS.
     """
     item = _format(dtype).item
     frame = model.frame_features * model.config.text.hidden * item
@@ -169,7 +189,7 @@ def need(
 
 
 def weights(config: Molmo2Config, dtype: str) -> Need:
-    """Bytes of the weights. Raises BadSetting for a dtype that is not in FORMATS."""
+    """Bytes of the weights, by part. Raises BadSetting as `need`."""
     chosen = _format(dtype)
     text = config.text
     matrices = text.layers * _layer_matrices(text)
@@ -177,15 +197,26 @@ def weights(config: Molmo2Config, dtype: str) -> Need:
     table = (text.vocabulary + text.extra_vocabulary) * text.hidden
     head = text.vocabulary * text.hidden
     vision = vision_weights(config)
-    head_format = HEAD_FORMATS.get(dtype.partition('.')[0])
-    bits = CODE_BITS[head_format] if head_format else 8 * chosen.item
     return Need(
         (
             ('decoder layers', math.ceil(matrices * chosen.bits / 8) + others * chosen.item),
-            ('embeddings', table * chosen.item),
-            ('head', math.ceil(head * bits / 8)),
-            ('vision', vision * chosen.item),
+            ('embeddings', math.ceil(table * chosen.table / 8)),
+            ('head', math.ceil(head * chosen.head / 8)),
+            ('vision', math.ceil(vision * chosen.vision / 8)),
         )
+    )
+
+
+def copied_bytes(config: Molmo2Config, dtype: str) -> int:
+    """Bytes of the weights that graphs for ONNX Runtime's CPU hold: codes and a scale a block.
+
+    dtype: one of formats.CPU_FORMATS with few bits.
+    """
+    total = dict(weights(config, dtype).parts)
+    stored = _format(dtype)
+    kept = {'decoder layers': stored.bits, 'head': stored.head, 'vision': stored.vision}
+    return sum(
+        math.ceil(total[part] * (bits - _PACKED_BITS / 2) / bits) for part, bits in kept.items()
     )
 
 
@@ -257,17 +288,27 @@ def fit(
     would = _window_that_fits(longest_window(model, dtype, free, features=features, fused=fused))
     for other in formats:
         if need(model, other, window, features=features, fused=fused).total <= free:
-            would += [f'dtype {other}']
+            would += [f'dtype {other.removesuffix(CPU)}']
     raise DoesNotFit(f'a window of {window.seconds:g} s', demand.parts, free, where, would)
 
 
-def fit_weights(config: Molmo2Config, dtype: str, free: int, where: str) -> None:
-    """Raise DoesNotFit if the weights alone need more than the free bytes."""
+def fit_weights(
+    config: Molmo2Config,
+    dtype: str,
+    free: int,
+    where: str,
+    formats: Iterable[str] = ('float16', 'bfloat16'),
+) -> None:
+    """Raise DoesNotFit if the weights alone need more than the free bytes.
+
+    formats: others that could be used instead of this dtype.
+    """
     demand = weights(config, dtype)
     if demand.total > free:
-        smaller = (name for name in ('float16', 'bfloat16') if name != dtype)
-        would = [f'dtype {name}' for name in smaller if weights(config, name).total <= free]
-        raise DoesNotFit(f'the weights in {dtype}', demand.parts, free, where, would)
+        smaller = (name for name in formats if weights(config, name).total <= free)
+        would = [f'dtype {name.removesuffix(CPU)}' for name in smaller if name != dtype]
+        what = f'the weights in {dtype.removesuffix(CPU)}'
+        raise DoesNotFit(what, demand.parts, free, where, would)
 
 
 def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answer: int) -> None:
@@ -320,14 +361,6 @@ def _longest_prompt(model: ModelSizes, budget: Budget) -> float:
 
 def _window_that_fits(seconds: float) -> list[str]:
     return [f'a window of {seconds:g} s'] if seconds else []
-
-
-def _format(dtype: str) -> Format:
-    """A format by name. In 'int4.float32' the matrices are int4 and all else is float32."""
-    weights, _, computed = dtype.partition('.')
-    if not {weights, computed or weights} <= FORMATS.keys():
-        raise BadSetting('dtype', dtype, f'not one of {", ".join(FORMATS)}')
-    return Format(FORMATS[weights].bits, FORMATS[computed or weights].item)
 
 
 def _rounded(rows: int, step: int) -> int:

@@ -48,6 +48,8 @@ TOLERANCES: dict[str, float] = {
     'int8': 0.2,
     'int4': 0.2,
     'fp8': 0.2,
+    'int8.cpu': 0.3,
+    'int4.cpu': 0.3,
 }
 
 

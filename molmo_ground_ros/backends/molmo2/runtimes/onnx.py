@@ -20,7 +20,15 @@ from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.host.ram import available_bytes
 from molmo_ground_ros.backends.molmo2.config import TextConfig
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
-from molmo_ground_ros.backends.molmo2.files import DIGEST, FORMS, PARTS, graph_file
+from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state
+from molmo_ground_ros.backends.molmo2.files import (
+    FORMS,
+    PARTS,
+    exported_format,
+    graph_file,
+    part_dtype,
+)
+from molmo_ground_ros.backends.molmo2.formats import CPU, CPU_FORMATS, cpu_format
 from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
 from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.denormals import flush_denormals
@@ -29,8 +37,16 @@ from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
 
 _ROWS = 64  # the cache grows by so many at a time; a pass looks at all of them
-_DTYPES: dict[str, type[np.float32 | np.float16]] = {'float32': np.float32, 'float16': np.float16}
-# Activations stay as they are: by default those of quantised matrices are rounded to int8.
+# The precision of the arithmetic, by the end of a format's name.
+_DTYPES: dict[str, type[np.float32 | np.float16]] = {
+    'float32': np.float32,
+    'float16': np.float16,
+    'cpu': np.float32,
+}
+# What a user may name.
+_FORMATS = ('float32', 'float16', 'int8', 'int4')
+# Activations of an engine's matrices stay as they are: by default they are rounded to int8. Those
+# of MatMulNBits, which graphs for this CPU name themselves, follow the graph.
 _LEVEL = ('session.qdq_matmulnbits_accuracy_level', '1')
 # For the threads of its pool: each sets this anew when it starts.
 _FLUSH = ('session.set_denormal_as_zero', '1')
@@ -44,13 +60,14 @@ def load(settings: BackendSettings) -> EngineBackend:
     """The backend named `onnx`. Raises BadModel, BadSetting or DoesNotFit."""
     if settings.device not in ('auto', 'cpu'):
         raise BadSetting('device', settings.device, 'the onnx backend runs on the CPU')
-    dtype = 'float32' if settings.dtype == 'auto' else settings.dtype
-    if dtype not in _DTYPES:
-        raise BadSetting('dtype', dtype, f'the onnx backend has {", ".join(_DTYPES)}')
+    if settings.dtype not in ('auto', *_FORMATS):
+        raise BadSetting('dtype', settings.dtype, f'the onnx backend has {", ".join(_FORMATS)}')
     checkpoint = open_checkpoint(settings)
+    missing = CPU_FORMATS[0] if settings.dtype == 'auto' else cpu_format(settings.dtype)
+    dtype = exported_format(checkpoint.folder, settings.dtype) or missing
     free = available_bytes()
     if free is not None:
-        fit_weights(checkpoint.config, dtype, free, 'memory')
+        fit_weights(checkpoint.config, dtype, free, 'memory', CPU_FORMATS)
     return EngineBackend(
         checkpoint, OnnxRuntime(checkpoint, dtype, settings.threads), settings.savings
     )
@@ -64,20 +81,19 @@ class OnnxRuntime:
     ) -> None:
         """Load the graphs of this form, a key of files.FORMS; '' takes the best one that exists.
 
-        dtype may name a quantised decoder as well, as 'int4.float32' does: that is the reference
-        which an int4 engine is compared with.
+        dtype: 'float32', 'float16' or one of few bits as formats.CPU_FORMATS names it.
+        'int4.float32' for example is the reference which an int4 engine is compared with.
         """
         self._text = checkpoint.config.text
         _, _, computed = dtype.rpartition('.')
         self._dtype = _DTYPES[computed]
-        dtypes = {'decoder': dtype, 'vision': computed}
         checkpoint_digest = digest(
             read_index(checkpoint.model, checkpoint.folder), checkpoint.config
         )
         self._decoder, self._vision = (
             _session(
                 checkpoint.model,
-                _find(checkpoint, part, dtypes[part], form),
+                _find(checkpoint, part, part_dtype(part, dtype), form),
                 checkpoint_digest,
                 threads,
             )
@@ -206,12 +222,21 @@ def _find(checkpoint: Checkpoint, part: str, dtype: str, form: str) -> Path:
         raise BadModel(
             checkpoint.model,
             f'{names[0]} is not in {checkpoint.folder}: write it with '
-            f'{_EXPORT} --dtype {dtype} {checkpoint.folder}',
+            f'{_EXPORT} --dtype {dtype.removesuffix(CPU)} {checkpoint.folder}',
         )
     return paths[0]
 
 
 def _session(model: str, path: Path, checkpoint_digest: str, threads: int) -> Any:
+    state = graph_state(path, checkpoint_digest)
+    if state is GraphState.DAMAGED:
+        raise BadModel(model, f'cannot load {path.name}: it is damaged, or its weights are')
+    if state is GraphState.FOREIGN:
+        raise BadModel(
+            model,
+            f'{path.name} was exported from other weights: write it again with '
+            f'{_EXPORT} {path.parent}',
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS
@@ -228,12 +253,6 @@ def _session(model: str, path: Path, checkpoint_digest: str, threads: int) -> An
         # ONNX Runtime's errors share no other base.
         reason = str(err).strip().split('\n')[0]
         raise BadModel(model, f'cannot load {path.name}: {reason}') from err
-    if session.get_modelmeta().custom_metadata_map.get(DIGEST) != checkpoint_digest:
-        raise BadModel(
-            model,
-            f'{path.name} was exported from other weights: write it again with '
-            f'{_EXPORT} {path.parent}',
-        )
     return session
 
 

@@ -8,12 +8,12 @@ run yet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.host.device import choose_device, choose_dtype, guarded
@@ -58,12 +58,19 @@ def torch_budget(decoder: TorchDecoder, device: torch.device, dtype: torch.dtype
 class TorchRuntime:
     """One checkpoint's graph on one device. Raises BadModel."""
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        dtype: torch.dtype,
+        replaced: Mapping[str, Mapping[str, nn.Module]] | None = None,
+    ) -> None:
+        """Load the checkpoint. replaced: as in `load.load_graphs`."""
         self.capacity = checkpoint.config.text.positions
         self._device = device
         self._dtype = dtype
         decoder, self._vision = load_graphs(
-            checkpoint.model, checkpoint.folder, checkpoint.config, device, dtype
+            checkpoint.model, checkpoint.folder, checkpoint.config, device, dtype, replaced
         )
         self._decoder = TorchDecoder(decoder, checkpoint.config.text, device, dtype)
         self._pooling = torch.from_numpy(pooling_indices(checkpoint.pixels)).to(device)

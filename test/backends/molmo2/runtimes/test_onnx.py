@@ -214,7 +214,7 @@ def test_graphs_of_other_weights_are_refused(exported, tmp_path):
     ('changes', 'why'),
     [
         ({'device': 'cuda'}, 'the onnx backend runs on the CPU'),
-        ({'dtype': 'int8'}, 'the onnx backend has float32, float16'),
+        ({'dtype': 'fp8'}, 'the onnx backend has float32, float16, int8, int4'),
         ({'dtype': 'bfloat16'}, 'the onnx backend has float32, float16'),
     ],
 )
