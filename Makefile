@@ -10,6 +10,8 @@ BENCH ?=
 ONLY ?=
 MINUTES ?=
 CODE ?=
+SIZE ?=
+STEPS ?=
 SUITE := .tabletop/suite
 
 override VENV := $(abspath $(VENV))
@@ -19,11 +21,11 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-node faults planners soak sources engines vllm try-recordings tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench bench-node faults planners soak sources engines rehearsal vllm try-recordings tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
-	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH=, for bench-node and soak MINUTES=, for faults ONLY=, for vllm CODE='
+	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH=, for bench-node and soak MINUTES=, for faults ONLY=, for vllm CODE=, for rehearsal SIZE= and STEPS='
 
 demo: setup-demo ## Play the bag that ships into the real node, and ask it a question
 	@$(IN_ENV) python -m tools.demo
@@ -58,6 +60,9 @@ engines: setup ## Build the shipped model's engines with TensorRT-RTX for GPUs t
 
 vllm: setup ## Serve the shipped model on real vLLM, and compare with our engine; CODE=FOLDER has Ai2's Python files (slow)
 	@$(IN_ENV) python -m tools.vllm_server $(if $(CODE),--code '$(CODE)')
+
+rehearsal: setup ## Rehearse a released model's SIZE (4b, 8b, o7b) on random weights: builds, speed, node, engines; STEPS='...' for some
+	@$(IN_ENV) python -m tools.rehearsal $(if $(SIZE),--size $(SIZE)) $(if $(STEPS),--only $(STEPS))
 
 bench: setup ## Measure the engine beside transformers; BENCH='--write' refreshes docs/performance.md
 	@$(IN_ENV) python -m bench $(BENCH)

@@ -45,7 +45,9 @@ def parameters_for(
 
 
 @contextmanager
-def node_process(parameters: Mapping[str, str], output: IO[bytes] | None = None) -> Iterator[None]:
+def node_process(
+    parameters: Mapping[str, str], output: IO[bytes] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """The node until the block ends. output: gets what it prints; None leaves it to ours."""
     command = [sys.executable, '-m', 'molmo_ground_ros.ros.process', '--ros-args']
     for name, value in parameters.items():
@@ -53,7 +55,7 @@ def node_process(parameters: Mapping[str, str], output: IO[bytes] | None = None)
     environment = {**os.environ, 'HF_HUB_OFFLINE': '1'}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         try:
