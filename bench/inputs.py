@@ -62,14 +62,15 @@ def read_inputs(frames: int, slides: int, tracked: int) -> Inputs:
 
 
 def fresh(clip: Clip, number: int) -> Clip:
-    """The clip with copies of its images in which one value is changed, so that no cache has them.
+    """The clip with copies of its images in which a corner is changed, so that no cache has them.
 
-    number: 0 to 254; another number gives other images.
+    number: 0 to 254; another number gives other images. The corner is large enough to be seen in
+    what a model reads of 640x480: a single value would be passed over.
     """
     frames = []
     for frame in clip.frames:
         image = frame.image.copy()
-        image[0, 0, 0] ^= 1 + number
+        image[:8, :8, 0] ^= 1 + number
         image.flags.writeable = False
         frames.append(replace(frame, image=image))
     return replace(clip, frames=tuple(frames))

@@ -38,13 +38,14 @@ class TimedRuntime:
         self._runtime = runtime
         self._wait = wait
         self.capacity = runtime.capacity
+        self.batch = runtime.batch
         self.vision_s = 0.0
         self.prefill_s = 0.0
 
-    def encode(self, patches: NDArray[np.float32]) -> Features:
-        """Features of one frame."""
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
+        """Features of some frames."""
         began = time.perf_counter()
-        features = self._runtime.encode(patches)
+        features = self._runtime.encode(frames)
         self._wait()
         self.vision_s += time.perf_counter() - began
         return features

@@ -24,7 +24,7 @@ from bench.timing import Spread, spread
 from bench.tracks import LIMIT
 from molmo_ground_ros.backends.molmo2.draft import GrammarDrafter
 from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Generator
-from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, VideoFeatures
 from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer
 from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.language.grammar import parse
@@ -48,14 +48,15 @@ class FollowingRuntime:
     """Chooses the tokens of a text while the cache holds its beginning, and else no token of it."""
 
     capacity = 100_000
+    batch = 1
 
     def __init__(self, ids: Sequence[int]) -> None:
         self._ids = [*ids, _STOP]
         self._rows: list[int] = []
 
-    def encode(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
         """No frame is shown."""
-        return patches
+        return list(frames)
 
     def read(
         self,

@@ -19,6 +19,7 @@ END = '<!-- end of results -->'
 _SIDES = (PEER, 'transformers', 'torch', 'onnx', 'torch, no drafting', 'onnx, no drafting')
 # Keys of the last line, and the row behind each.
 _RATIOS = {
+    'first_question_ttft_ratio': 'first_ttft',
     'second_question_ttft_ratio': 'second_ttft',
     'slide_ttft_ratio': 'slide_ttft',
     'track_time_ratio': 'track_total',

@@ -127,7 +127,7 @@ class HostContext:
         if isinstance(size, int):
             return size
         if output.name == 'features':
-            return self._shapes['pooling'][0]
+            return self._shapes['patches'][0] * self._shapes['pooling'][0]
         return self._shapes['wanted'][0]
 
 

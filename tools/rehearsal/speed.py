@@ -29,7 +29,7 @@ from molmo_ground_ros.backends.host.device import choose_device, choose_dtype
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint, open_checkpoint
 from molmo_ground_ros.backends.molmo2.files import graph_file
 from molmo_ground_ros.backends.molmo2.memory import cache_bytes
-from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures, encode_all
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.molmo2.selfcheck import clip_image
@@ -67,9 +67,8 @@ def _ask(checkpoint: Checkpoint, runtime: OnnxRuntime) -> dict[str, float]:
     seconds = [i / 2 for i in range(FRAMES)]
     prompt = checkpoint.prompts.encode(seconds, 'How many times was the red block grasped?')
     began = time.monotonic()
-    features = [
-        runtime.encode(frame_patches(clip_image(i % 4), checkpoint.pixels)) for i in range(FRAMES)
-    ]
+    frames = [frame_patches(clip_image(i % 4), checkpoint.pixels) for i in range(FRAMES)]
+    features = encode_all(runtime, frames)
     encoded = time.monotonic()
     places = np.cumsum([token == checkpoint.prompts.patch for token in prompt.ids]).tolist()
     slots = [

@@ -11,8 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import (
     SAVE_ALL,
@@ -31,7 +35,7 @@ from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Counts, Gene
 from molmo_ground_ros.backends.molmo2.memory import ModelSizes, fit_prompt
 from molmo_ground_ros.backends.molmo2.runtime import Features, GrowingRuntime, Runtime
 from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer, stop_tokens
-from molmo_ground_ros.backends.pixels import PixelConfig, frame_patches
+from molmo_ground_ros.backends.pixels import PixelConfig, cut_patches, frame_pixels
 from molmo_ground_ros.backends.prompt_ids import PromptEncoder, PromptIds
 from molmo_ground_ros.backends.text_stream import TextStream
 from molmo_ground_ros.errors import BackendError, BadModel
@@ -100,7 +104,7 @@ class EngineBackend:
         self._checkpoint = checkpoint
         self._runtime = runtime
         self._savings = savings
-        self._fingerprints = Fingerprints()
+        self._fingerprints = Fingerprints(partial(frame_pixels, config=checkpoint.pixels))
         self._features: LruCache[bytes, Features] = LruCache(savings.feature_bytes)
         self._generator = Generator(
             runtime, checkpoint.stops, checkpoint.prompts.patch, reuse=savings.reuse_prefix
@@ -135,11 +139,10 @@ class EngineBackend:
         limits = [min(options.max_new_tokens, room) for room in rooms]
         lengths = [len(prompt.ids) for prompt in encoded]
         self._check_memory(len(clip.frames), lengths, limits)
-        keys = tuple(self._fingerprints.of(frame.image) for frame in clip.frames)
-        features = [self._encoded(*prompt) for prompt in zip(keys, clip.frames, strict=True)]
+        features = self._encoded(clip.frames)
         return [
             self._answer(
-                _Request(index, encoded[index], ClipFeatures(keys, features), clip.seconds),
+                _Request(index, encoded[index], features, clip.seconds),
                 limit,
                 on_text,
             )
@@ -148,7 +151,7 @@ class EngineBackend:
 
     def prepare(self, camera: str, frame: Frame) -> None:  # noqa: ARG002
         """Encode a frame now, so that its features are ready for a later question."""
-        self._encoded(self._fingerprints.of(frame.image), frame)
+        self._encoded([frame])
 
     def close(self) -> None:
         """Free weights and features. No other method may be called afterwards."""
@@ -165,16 +168,41 @@ class EngineBackend:
             for length, limit in zip(lengths, limits, strict=True):
                 fit_prompt(self._checkpoint.sizes, budget, frames, length, limit)
 
-    def _encoded(self, key: bytes, frame: Frame) -> Features:
-        """Features of a frame, from the cache or encoded now.
+    def _encoded(self, frames: Sequence[Frame]) -> ClipFeatures:
+        """Features of frames, from the cache or encoded now, so many in a pass as the runtime can.
 
-        Frames are encoded one at a time, so features never depend on the other frames of a batch.
+        Equal frames are encoded once.
         """
-        features = self._features.get(key)
-        if features is None:
-            features = self._runtime.encode(frame_patches(frame.image, self._checkpoint.pixels))
+        keys: list[bytes] = []
+        found: dict[bytes, Features] = {}
+        lacking: dict[bytes, NDArray[np.float32]] = {}
+        for frame in frames:
+            key, pixels = self._fingerprints.with_pixels(frame.image)
+            keys.append(key)
+            if key in found or key in lacking:
+                continue
+            features = self._features.get(key)
+            if features is not None:
+                found[key] = features
+                continue
+            config = self._checkpoint.pixels
+            lacking[key] = cut_patches(
+                frame_pixels(frame.image, config) if pixels is None else pixels, config
+            )
+            if len(lacking) == self._runtime.batch:
+                found |= self._encode(lacking)
+                lacking = {}
+        found |= self._encode(lacking)
+        return ClipFeatures(tuple(keys), [found[key] for key in keys])
+
+    def _encode(self, lacking: dict[bytes, NDArray[np.float32]]) -> dict[bytes, Features]:
+        """Encode frames in one pass, and keep their features. lacking: patches by fingerprint."""
+        if not lacking:
+            return {}
+        encoded = dict(zip(lacking, self._runtime.encode(list(lacking.values())), strict=True))
+        for key, features in encoded.items():
             self._features.put(key, features)
-        return features
+        return encoded
 
     def _answer(self, request: _Request, limit: int, on_text: OnText) -> Generation:
         decode = self._checkpoint.tokenizer.decode

@@ -40,6 +40,10 @@ QUESTION_TOKENS = 128
 # Tokens of one frame's answer about three tracked objects: a time takes about 4 tokens, and a point
 # about 10 (molmo2.md 4).
 ANSWER_A_FRAME = 4 + 3 * 10
+# What one pass of the vision tower reads at most: on a GPU so many frames, on a CPU frames of so
+# many patches together. A frame of the released models has 729: of four layers of their size, ONNX
+# Runtime took 0.91 s of a core for a frame alone, 0.95 s for each of two, 1.05 s for each of four.
+_GPU_FRAMES, _CPU_PATCHES = 8, 729
 _MAX_SECONDS = MAX_WINDOW_NS / 1e9
 _PERIOD_SECONDS = SAMPLE_PERIOD_NS / 1e9
 
@@ -133,7 +137,8 @@ class Budget:
 
     free: bytes that can still be allocated. where: what they are part of, 'memory' for example.
     rows: rows of the cache now. step: by how many rows it grows. item: bytes of a number in it.
-    fused: whether attention is computed without storing its scores.
+    fused: whether attention is computed without storing its scores. batch: frames that are encoded
+    in one pass.
     """
 
     free: int
@@ -142,6 +147,12 @@ class Budget:
     step: int
     item: int
     fused: bool
+    batch: int
+
+
+def frames_of_pass(vision: VisionConfig, *, gpu: bool) -> int:
+    """How many frames one pass of the vision tower reads at most."""
+    return _GPU_FRAMES if gpu else max(1, _CPU_PATCHES // vision.positions)
 
 
 def window_of(seconds: float, model: ModelSizes) -> WindowSize:
@@ -178,12 +189,16 @@ def need(
     """
     item = _format(dtype).item
     frame = model.frame_features * model.config.text.hidden * item
+    batch = frames_of_pass(model.config.vision, gpu=fused)
     return Need(
         (
             *weights(model.config, dtype).parts,
             ('keys and values', cache_bytes(model.config.text, window.rows, item)),
             ('features kept, at most', max(features, window.frames * frame)),
-            ('workspace (estimate)', workspace_bytes(model, window.prompt, item, fused=fused)),
+            (
+                'workspace (estimate)',
+                workspace_bytes(model, window.prompt, item, batch, fused=fused),
+            ),
         )
     )
 
@@ -225,16 +240,19 @@ def cache_bytes(text: TextConfig, rows: int, item: int) -> int:
     return rows * text.kv_bytes_per_token * item
 
 
-def workspace_bytes(model: ModelSizes, tokens: int, item: int, *, fused: bool) -> int:
-    """An estimate of what a pass over so many tokens takes besides; item: bytes of a number.
+def workspace_bytes(model: ModelSizes, tokens: int, item: int, batch: int, *, fused: bool) -> int:
+    """An estimate of what a pass over so many tokens takes besides.
+
+    item: bytes of a number. batch: frames that are encoded in one pass.
 
     The larger of two, since they do not run at once:
     - the decoder, over a prompt of S tokens at once:
       S * item * (2 * hidden + 4 * max(intermediate, all heads' width))    one layer's values
       + S * S * (2 + item)                               the mask, as truth values and as numbers
       + S * S * heads * item                             scores, where attention is not fused
-    - the vision tower, a frame of P patches at a time:
-      P * item * (layers * hidden + 2 * (hidden + intermediate)), and P * P * heads * item as above.
+    - the vision tower, over frames of P patches:
+      batch * P * item * (read layers * hidden + 2 * (hidden + intermediate)), and
+      batch * P * P * heads * item as above.
 
     Measured with the model that ships, float32, peak of resident memory over one pass (2 CPU cores,
     2026-11-22): torch, fused, 2000 / 4000 tokens: 47 / 69 MB, estimated 42 / 132; ONNX Runtime,
@@ -245,10 +263,11 @@ def workspace_bytes(model: ModelSizes, tokens: int, item: int, *, fused: bool) -
     decoder = tokens * item * (2 * text.hidden + 4 * max(text.intermediate, width))
     decoder += tokens * tokens * (2 + item + (0 if fused else text.heads * item))
     patches = vision.positions
-    tower = patches * item * (vision.layers * vision.hidden)
+    layers_read = len(model.config.adapter.feature_layers)
+    tower = patches * item * (layers_read * vision.hidden)
     tower += patches * item * 2 * (vision.hidden + vision.intermediate)
     tower += 0 if fused else patches * patches * vision.heads * item
-    return max(decoder, tower)
+    return max(decoder, batch * tower)
 
 
 def longest_window(
@@ -340,7 +359,10 @@ def _prompt_need(model: ModelSizes, budget: Budget, frames: int, prompt: int, en
         (
             ('keys and values', cache_bytes(text, grown, item)),
             ('features of frames', frames * frame),
-            ('workspace (estimate)', workspace_bytes(model, prompt, item, fused=budget.fused)),
+            (
+                'workspace (estimate)',
+                workspace_bytes(model, prompt, item, budget.batch, fused=budget.fused),
+            ),
         )
     )
 

@@ -48,18 +48,29 @@ class VideoFeatures:
     features: Sequence[Features]
 
 
-class Runtime(Protocol):
+class EncodingRuntime(Protocol):
+    """The part of a runtime that encodes frames. Any method may raise BackendError.
+
+    batch: the most frames that are encoded in one pass.
+    """
+
+    batch: int
+
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
+        """Features of 1 to `batch` frames, from the (patches, values of a patch) of each.
+
+        They own their memory: those of one frame keep no other's.
+        """
+        ...
+
+
+class Runtime(EncodingRuntime, Protocol):
     """Weights, and a cache of keys and values with one row for each token read. For one thread.
 
-    Any method may raise BackendError; then no row of the cache may be used any more.
-    capacity: the most rows of the cache.
+    After a BackendError no row of the cache may be used any more. capacity: the most rows of it.
     """
 
     capacity: int
-
-    def encode(self, patches: NDArray[np.float32]) -> Features:
-        """Features of one frame, from its (patches, values of a patch)."""
-        ...
 
     def read(
         self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
@@ -83,3 +94,11 @@ class GrowingRuntime(Protocol):
     def budget(self) -> Budget | None:
         """What memory is free now and how the cache grows; None if the system does not tell."""
         ...
+
+
+def encode_all(runtime: EncodingRuntime, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
+    """Features of any number of frames, in as few passes as the runtime can."""
+    features: list[Features] = []
+    for first in range(0, len(frames), runtime.batch):
+        features += runtime.encode(frames[first : first + runtime.batch])
+    return features

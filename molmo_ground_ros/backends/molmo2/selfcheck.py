@@ -4,9 +4,9 @@
 
 Some graphs and engines build and load, and still compute something else: they attended to the
 unused end of the cache, had another kind of mask, or overflowed (tensorrt.md 4.3). So the clip is
-read in the ways that answering reads: the prompt in one pass, then single tokens, then several
-tokens as a guess is verified, then another question on the same frames, while rows of the first
-question are still in the cache after it.
+read in the ways that answering reads: frames alone and together, the prompt in one pass, then
+single tokens, then several tokens as a guess is verified, then another question on the same frames,
+while rows of the first question are still in the cache after it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint
-from molmo_ground_ros.backends.molmo2.runtime import Features, VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import (
+    EncodingRuntime,
+    Features,
+    VideoFeatures,
+    encode_all,
+)
 from molmo_ground_ros.backends.pixels import frame_patches
 from molmo_ground_ros.backends.prompt_ids import PromptIds
 from molmo_ground_ros.errors import BackendError, BadEngine
@@ -53,12 +58,8 @@ TOLERANCES: dict[str, float] = {
 }
 
 
-class ScoringRuntime(Protocol):
+class ScoringRuntime(EncodingRuntime, Protocol):
     """The part of a runtime that the self-check needs; all in `runtimes/` have it."""
-
-    def encode(self, patches: NDArray[np.float32]) -> Features:
-        """Features of one frame, as `Runtime.encode`."""
-        ...
 
     def logits(
         self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
@@ -115,7 +116,11 @@ class _RuntimePair:
         self._checkpoint = checkpoint
         self._runtimes = (runtime, reference)
         patches = [frame_patches(clip_image(i), checkpoint.pixels) for i in range(len(SECONDS))]
-        self._features = [[runner.encode(frame) for frame in patches] for runner in self._runtimes]
+        # The first frame alone, as a frame is that arrives; the others together.
+        self._features = [
+            [*runner.encode(patches[:1]), *encode_all(runner, patches[1:])]
+            for runner in self._runtimes
+        ]
         # For the runtime and for the reference: the logits of each pass, (last_count, vocabulary).
         self._logits: list[list[NDArray[np.float32]]] = [[], []]
         self._places: list[str] = []  # of each row

@@ -10,6 +10,7 @@ names of the weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +36,7 @@ class VisionGraph(nn.Module):
         patches: (N, P, values of a patch). pooling: (T, K) int64, the patches of a frame that each
         of its tokens pools, -1 is padding; no row is all padding. Gives (N * T, hidden).
         """
-        outputs = self.image_vit(patches)  # layers of (N, P, hidden)
-        windows, valid = windows_of([outputs[layer] for layer in self._layers], pooling)
+        windows, valid = windows_of(self.image_vit(patches, self._layers), pooling)
         pooled = self.image_pooling_2d(windows, valid)  # (N, T, hidden of the adapter)
         return self.image_projector(pooled).flatten(0, 1)  # type: ignore[no-any-return]
 
@@ -62,14 +62,19 @@ class Tower(nn.Module):
         blocks = nn.ModuleList(_Block(config, ops) for _ in range(config.layers))
         self.transformer = nn.ModuleDict({'resblocks': blocks})
 
-    def forward(self, patches: Tensor) -> list[Tensor]:
-        """The output of every layer, (N, P, hidden) each."""
+    def forward(self, patches: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """The outputs of these layers, in their order, (N, P, hidden) each.
+
+        Of a released tower's 25 outputs two are read; the others are not kept in memory.
+        """
         x = self.patch_embedding(patches) + self.positional_embedding
-        outputs = []
-        for block in self.transformer['resblocks']:  # type: ignore[attr-defined]
+        outputs = {}
+        blocks: Any = self.transformer['resblocks']
+        for layer, block in enumerate(blocks):
             x = block(x)
-            outputs.append(x)
-        return outputs
+            if layer in layers:
+                outputs[layer] = x
+        return [outputs[layer] for layer in layers]
 
 
 class _Block(nn.Module):

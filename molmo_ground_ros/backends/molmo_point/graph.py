@@ -74,8 +74,7 @@ class PointVision(nn.Module):
 
         Gives what is added to embeddings, (N * T, hidden), and the windows (N * T, K, D).
         """
-        outputs = self.vit(patches)
-        windows, valid = windows_of([outputs[layer] for layer in self._layers], pooling)
+        windows, valid = windows_of(self.vit(patches, self._layers), pooling)
         pooled = self.connector.image_pooling_2d(windows, valid)
         return self.connector.image_projector(pooled).flatten(0, 1), windows.flatten(0, 1)
 

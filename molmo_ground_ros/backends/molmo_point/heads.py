@@ -71,10 +71,11 @@ class HeadsRuntime(Protocol):
     """
 
     capacity: int
+    batch: int
     no_more_key: NDArray[np.float32]
 
-    def encode(self, patches: NDArray[np.float32]) -> PointFeatures:
-        """Features of one frame, from its (patches, values of a patch)."""
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[PointFeatures]:
+        """Features of 1 to `batch` frames, from the (patches, values of a patch) of each."""
         ...
 
     def read(self, ids: Sequence[int], start: int, video: VideoFeatures | None) -> HeadsReading:

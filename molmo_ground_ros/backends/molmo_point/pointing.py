@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.molmo2.memory import Budget
-from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, VideoFeatures
 from molmo_ground_ros.backends.molmo_point.heads import (
     HeadsReading,
     HeadsRuntime,
@@ -37,7 +37,7 @@ class PointingRuntime:
 
     def __init__(self, heads: HeadsRuntime, config: MolmoPointConfig, patch_token: int) -> None:
         """patch_token: <im_patch>, the token of the prompt that stands for a patch."""
-        self.capacity = heads.capacity
+        self.capacity, self.batch = heads.capacity, heads.batch
         self._heads = heads
         self._config = config
         self._patch_token = patch_token
@@ -52,9 +52,9 @@ class PointingRuntime:
         # The newest patch whose subpatches were looked up, and those.
         self._looked_up: tuple[int, Subpatches] | None = None
 
-    def encode(self, patches: NDArray[np.float32]) -> PointFeatures:
-        """Features of one frame, from its (patches, values of a patch)."""
-        return self._heads.encode(patches)
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
+        """Features of 1 to `batch` frames, from the (patches, values of a patch) of each."""
+        return list(self._heads.encode(frames))
 
     def budget(self) -> Budget | None:
         """What memory is free now and how the cache grows; None if the system does not tell."""

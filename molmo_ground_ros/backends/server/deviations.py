@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend
-from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures, encode_all
 from molmo_ground_ros.backends.molmo2.selfcheck import SECONDS, ScoringRuntime, clip_image
 from molmo_ground_ros.backends.molmo2.weights import DECODER, StoredTensor, read_index
 from molmo_ground_ros.backends.pixels import frame_patches
@@ -81,9 +81,9 @@ class Imitation:
         self.checkpoint = checkpoint
         self._runtime = runtime
         self._clip = clip
+        patches = [frame_patches(frame.image, checkpoint.pixels) for frame in clip.frames]
         self._features = [
-            np.asarray(runtime.encode(frame_patches(frame.image, checkpoint.pixels)), np.float32)
-            for frame in clip.frames
+            np.asarray(features, np.float32) for features in encode_all(runtime, patches)
         ]
         self._patch = _embedding(checkpoint, checkpoint.prompts.patch)
 

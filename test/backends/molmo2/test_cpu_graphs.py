@@ -31,7 +31,7 @@ from molmo_ground_ros.backends.molmo2.cpu_graphs import block_of, write_cpu_grap
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_states
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file, part_dtype
-from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures, encode_all
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.rounded import rounded_runtime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
@@ -181,9 +181,9 @@ def tabletop_clips():
 def next_logits(runtime, checkpoint, clip, question, answer):
     """Logits after the prompt and after every token of an answer that is given."""
     prompt = checkpoint.prompts.encode(clip.seconds, question)
-    features = [
-        runtime.encode(frame_patches(frame.image, checkpoint.pixels)) for frame in clip.frames
-    ]
+    features = encode_all(
+        runtime, [frame_patches(frame.image, checkpoint.pixels) for frame in clip.frames]
+    )
     places = np.cumsum([token == checkpoint.prompts.patch for token in prompt.ids])
     slots = [
         int(n) if token == checkpoint.prompts.patch else 0

@@ -19,7 +19,7 @@ from molmo_ground_ros.backends.molmo2.config import read_config
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.graph import DecoderGraph
 from molmo_ground_ros.backends.molmo2.ops import PLAIN
-from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures, encode_all
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
 
@@ -73,7 +73,7 @@ def test_vision_features_equal_those_of_transformers(
         patches = frame_patches(picture(64, 48, seed), checkpoints[style].pixels)
         with torch.inference_mode():
             theirs = reference_features(networks[style], checkpoints[style], patches)
-        ours = runtime.encode(patches)
+        [ours] = runtime.encode([patches])
         assert ours.shape == theirs.shape
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
@@ -87,7 +87,8 @@ def test_windows_that_reach_over_the_edge_pool_what_is_there(size, make_checkpoi
     patches = frame_patches(picture(64, 48, 5), checkpoint.pixels)
     with torch.inference_mode():
         theirs = reference_features(network, checkpoint, patches)
-    torch.testing.assert_close(runtime.encode(patches), theirs, atol=1e-5, rtol=1e-5)
+    [ours] = runtime.encode([patches])
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
 @STYLE
@@ -100,7 +101,7 @@ def test_logits_of_every_token_equal_those_of_transformers(
     frames = [frame_patches(picture(64, 48, i), checkpoint.pixels) for i in range(len(seconds))]
     video, inputs = None, {}
     if frames:
-        features = [runtime.encode(frame) for frame in frames]
+        features = encode_all(runtime, frames)
         video = VideoFeatures(prompt.visual, slots_of(prompt, checkpoint.prompts.patch), features)
         encoded = BaseModelOutputWithPooling(pooler_output=(torch.cat(features),))
         inputs = {'mm_encoder_outputs': {'video': encoded}}

@@ -169,7 +169,7 @@ def test_weights_that_do_not_fit_are_refused():
 
 
 def budget(free, rows=0):
-    return Budget(free, 'memory', rows, 256, 2, fused=True)
+    return Budget(free, 'memory', rows, 256, 2, fused=True, batch=1)
 
 
 def test_a_prompt_takes_a_cache_that_is_copied_when_it_grows():
@@ -210,7 +210,9 @@ def test_backends_refuse_before_anything_is_encoded(name, make_clip):
     real = backend._runtime.budget()
     assert real.rows == {'torch': 256, 'onnx': 64}[name]
     assert real.free > 10**7
-    backend._runtime.budget = lambda: Budget(1000, 'memory', real.rows, 256, 4, fused=False)
+    backend._runtime.budget = lambda: Budget(
+        1000, 'memory', real.rows, 256, 4, fused=False, batch=9
+    )
     backend._features.clear()
     encode, backend._runtime.encode = backend._runtime.encode, None  # it must not be called
     with pytest.raises(DoesNotFit, match=r'a prompt of \d+ tokens with an answer of at most 8'):

@@ -36,7 +36,7 @@ from molmo_ground_ros.backends.molmo2.engine import EngineBackend, open_checkpoi
 from molmo_ground_ros.backends.molmo2.export import export_graphs
 from molmo_ground_ros.backends.molmo2.formats import CODE_BITS
 from molmo_ground_ros.backends.molmo2.quantize import quantize_weights
-from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures, encode_all
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches
@@ -142,9 +142,9 @@ def both_logits(path, folder, make_clip, dtype=np.float32):
     runtime = TorchRuntime(checkpoint, torch.device('cpu'), torch.float32)
     clip = make_clip([0.0, 0.5, 1.0])
     prompt = checkpoint.prompts.encode(clip.seconds, 'Point to every cup.')
-    features = [
-        runtime.encode(frame_patches(frame.image, checkpoint.pixels)) for frame in clip.frames
-    ]
+    features = encode_all(
+        runtime, [frame_patches(frame.image, checkpoint.pixels) for frame in clip.frames]
+    )
     places = np.cumsum([token == checkpoint.prompts.patch for token in prompt.ids])
     slots = [
         int(n) if token == checkpoint.prompts.patch else 0

@@ -127,9 +127,10 @@ class Wrapped:
 
     def __init__(self, runtime, change):
         self._runtime, self._change, self._reads = runtime, change, 0
+        self.batch = runtime.batch
 
-    def encode(self, patches):
-        return self._runtime.encode(patches)
+    def encode(self, frames):
+        return self._runtime.encode(frames)
 
     def logits(self, ids, start, last_count, video=None):
         self._reads += 1

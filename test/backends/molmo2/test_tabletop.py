@@ -31,7 +31,7 @@ pytest.importorskip('rosbags', reason="needs pip install '.[bag]'")
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
-from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures, encode_all
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches, pooling_indices
@@ -90,9 +90,9 @@ def test_the_graphs_that_ship_are_what_the_exporter_writes(tmp_path):
 
 def prompt_and_video(checkpoint, runtime, clip):
     prompt = checkpoint.prompts.encode(clip.seconds, QUESTIONS[2])
-    frames = [
-        runtime.encode(frame_patches(frame.image, checkpoint.pixels)) for frame in clip.frames
-    ]
+    frames = encode_all(
+        runtime, [frame_patches(frame.image, checkpoint.pixels) for frame in clip.frames]
+    )
     places = np.cumsum([token == checkpoint.prompts.patch for token in prompt.ids])
     slots = [
         int(n) if token == checkpoint.prompts.patch else 0

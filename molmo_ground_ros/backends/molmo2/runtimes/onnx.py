@@ -29,8 +29,8 @@ from molmo_ground_ros.backends.molmo2.files import (
     part_dtype,
 )
 from molmo_ground_ros.backends.molmo2.formats import CPU, CPU_FORMATS, cpu_format
-from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
-from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
+from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights, frames_of_pass
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.denormals import flush_denormals
 from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 from molmo_ground_ros.backends.pixels import pooling_indices
@@ -101,18 +101,19 @@ class OnnxRuntime:
         )
         self._fixed = _fixed_rows(self._decoder)
         self.capacity = self._fixed or checkpoint.config.text.positions
+        self.batch = frames_of_pass(checkpoint.config.vision, gpu=False)
         self._pooling = pooling_indices(checkpoint.pixels)
         self._rows = 0
         self._cache: dict[str, Any] = {}  # by the name of the input: an OrtValue
         self._visual = np.zeros((1, 0), dtype=np.bool_)
         self._no_features = np.zeros((1, self._text.hidden), dtype=self._dtype)
 
-    def encode(self, patches: NDArray[np.float32]) -> NDArray[Any]:
-        """Features of one frame, (tokens, hidden)."""
-        inputs = {'patches': patches[None].astype(self._dtype), 'pooling': self._pooling}
-        with _guard('encoding a frame'), flush_denormals():
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
+        """Features of each of 1 to `batch` frames, (tokens, hidden)."""
+        inputs = {'patches': np.stack(frames, dtype=self._dtype), 'pooling': self._pooling}
+        with _guard(f'encoding {len(frames)} frames'), flush_denormals():
             features: NDArray[Any] = self._vision.run(['features'], inputs)[0]
-            return features
+            return [frame.copy() for frame in np.split(features, len(frames))]
 
     def read(
         self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
@@ -136,7 +137,9 @@ class OnnxRuntime:
         free = available_bytes()
         item = np.dtype(self._dtype).itemsize
         step = self._fixed or _ROWS
-        return None if free is None else Budget(free, 'memory', self._rows, step, item, fused=False)
+        if free is None:
+            return None
+        return Budget(free, 'memory', self._rows, step, item, fused=False, batch=self.batch)
 
     def run(
         self,

@@ -3,9 +3,10 @@
 """Runs the exported graph as TensorRT engines. Needs CUDA's bindings and TensorRT.
 
 Every tensor has a fixed address on the GPU. The cache is bound as input and as output at the same
-address, so an engine updates it in place. One engine encodes frames, one at a time. The other is
-the decoder, with two profiles, for steps and for prompts. This has not been run on a GPU yet: the
-tests run it on stand-ins for TensorRT and for the GPU's memory, which execute the same graphs.
+address, so an engine updates it in place. One engine encodes frames, with two profiles, for one and
+for several. The other is the decoder, with two profiles, for steps and for prompts. This has not
+been run on a GPU yet: the tests run it on stand-ins for TensorRT and for the GPU's memory, which
+execute the same graphs.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.formats import ENGINE_FORMATS, compute_dtype
+from molmo_ground_ros.backends.molmo2.memory import frames_of_pass
 from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, VideoFeatures
 from molmo_ground_ros.backends.molmo2.trt.choose import PlanPair, choose
 from molmo_ground_ros.backends.molmo2.trt.cuda_memory import CudaMemory, find_gpu
@@ -29,7 +31,13 @@ from molmo_ground_ros.backends.molmo2.trt.engine import Engine
 from molmo_ground_ros.backends.molmo2.trt.find import find_tensorrts
 from molmo_ground_ros.backends.molmo2.trt.memory import Buffer, DeviceMemory, to_bfloat16
 from molmo_ground_ros.backends.molmo2.trt.plans import NOT_CHECKED
-from molmo_ground_ros.backends.molmo2.trt.profiles import READING, STEP, STEPS
+from molmo_ground_ros.backends.molmo2.trt.profiles import (
+    ONE_FRAME,
+    READING,
+    SEVERAL_FRAMES,
+    STEP,
+    STEPS,
+)
 from molmo_ground_ros.backends.pixels import pooling_indices
 from molmo_ground_ros.errors import BackendError, BadModel, BadSetting, DoesNotFit
 
@@ -95,6 +103,7 @@ class TensorrtRuntime:
         self._model = checkpoint.model
         self._text = checkpoint.config.text
         self._tower = checkpoint.config.vision
+        self.batch = frames_of_pass(self._tower, gpu=True)
         self._memory = memory
         self._broken = ''
         self._pooling = pooling_indices(checkpoint.pixels)  # (tokens of a frame, window)
@@ -108,27 +117,31 @@ class TensorrtRuntime:
             Engine(chosen.tensorrt, checkpoint.model, plan.file.path, memory.stream)
             for plan in (chosen.vision, chosen.decoder)
         )
-        rows = len(self._pooling)
-        self._place(self._vision, self._vision_inputs())
-        self._expect(self._vision, 'features', self._type, (rows, self._text.hidden))
-        self._place(self._decoder, self._decoder_tensors(rows))
+        self._place(self._vision, self._vision_tensors())
+        # The decoder reads a tensor of the same name.
+        self._features = self._tensors.pop('features')
+        self._place(self._decoder, self._decoder_tensors(len(self._pooling)))
         self._bind_caches()
         memory.write(self._tensors['pooling'], self._pooling)
         memory.synchronise()
 
-    def encode(self, patches: NDArray[np.float32]) -> Features:
-        """Features of one frame, (tokens, hidden). They stay on the GPU."""
-        with self._guard('encoding a frame'):
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
+        """Features of each of 1 to `batch` frames, (tokens, hidden). They stay on the GPU."""
+        with self._guard(f'encoding {len(frames)} frames'):
             rows = len(self._pooling)
             nbytes = rows * self._text.hidden * _BYTES[self._type]
-            features = DeviceFeatures(rows, self._memory.allocate(nbytes, 'features of a frame'))
-            self._vision.bind('features', features.buffer.address)
             # The copy must live until the wait below.
-            values = self._cast(patches)
-            self._memory.write(self._tensors['patches'], values)
-            self._vision.run(0, {'patches': (1, *patches.shape), 'pooling': self._pooling.shape})
+            patches = self._cast(np.stack(frames))
+            self._memory.write(self._tensors['patches'], patches)
+            profile = ONE_FRAME if len(frames) == 1 else SEVERAL_FRAMES
+            self._vision.run(profile, {'patches': patches.shape, 'pooling': self._pooling.shape})
+            encoded: list[Features] = []
+            for i in range(len(frames)):
+                buffer = self._memory.allocate(nbytes, 'features of a frame')
+                self._memory.copy(self._features.part(i * nbytes, nbytes), buffer, 0)
+                encoded.append(DeviceFeatures(rows, buffer))
             self._memory.synchronise()
-            return features
+            return encoded
 
     def read(
         self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
@@ -155,6 +168,7 @@ class TensorrtRuntime:
             self._decoder.close()
             self._vision.close()
             self._tensors.clear()
+            del self._features
             self._memory.close()
         self._broken = 'it was closed'
 
@@ -165,7 +179,7 @@ class TensorrtRuntime:
         fit, TensorRT reports that.
         """
         tensors = [
-            *self._vision_inputs().values(),
+            *self._vision_tensors().values(),
             *self._decoder_tensors(len(self._pooling)).values(),
         ]
         cache = 2 * self._text.layers * _size(self._cache())
@@ -248,11 +262,13 @@ class TensorrtRuntime:
             offset, rows = offset + frame.nbytes, rows + frame.rows
         return rows
 
-    def _vision_inputs(self) -> dict[str, tuple[str, tuple[int, ...]]]:
-        """Number type and shape of what the tower reads. What it writes is bound anew each time."""
+    def _vision_tensors(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Number type and largest shape of each of the tower's tensors."""
+        tower = self._tower
         return {
-            'patches': (self._type, (1, self._tower.positions, self._tower.patch_values)),
+            'patches': (self._type, (self.batch, tower.positions, tower.patch_values)),
             'pooling': ('INT64', self._pooling.shape),
+            'features': (self._type, (self.batch * len(self._pooling), self._text.hidden)),
         }
 
     def _decoder_tensors(self, rows: int) -> dict[str, tuple[str, tuple[int, ...]]]:

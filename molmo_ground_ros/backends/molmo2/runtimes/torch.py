@@ -21,8 +21,8 @@ from molmo_ground_ros.backends.host.ram import available_bytes
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config
 from molmo_ground_ros.backends.molmo2.engine import Checkpoint, EngineBackend, open_checkpoint
 from molmo_ground_ros.backends.molmo2.load import load_graphs
-from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights
-from molmo_ground_ros.backends.molmo2.runtime import Choice, VideoFeatures
+from molmo_ground_ros.backends.molmo2.memory import Budget, fit_weights, frames_of_pass
+from molmo_ground_ros.backends.molmo2.runtime import Choice, Features, VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.cuda_graphs import CudaGraphs
 from molmo_ground_ros.backends.molmo2.runtimes.torch_decoder import TorchDecoder
 from molmo_ground_ros.backends.pixels import pooling_indices
@@ -46,13 +46,15 @@ def check_weights(config: Molmo2Config, device: torch.device, dtype: torch.dtype
         fit_weights(config, str(dtype).removeprefix('torch.'), free, _where(device))
 
 
-def torch_budget(decoder: TorchDecoder, device: torch.device, dtype: torch.dtype) -> Budget | None:
-    """The memory that is free on a decoder's device."""
+def torch_budget(
+    decoder: TorchDecoder, device: torch.device, dtype: torch.dtype, batch: int
+) -> Budget | None:
+    """The memory that is free on a decoder's device. batch: frames that are encoded in one pass."""
     free = _free_bytes(device)
     if free is None:
         return None
     rows, where = decoder.cache.rows, _where(device)
-    return Budget(free, where, rows, decoder.step, dtype.itemsize, fused=True)
+    return Budget(free, where, rows, decoder.step, dtype.itemsize, fused=True, batch=batch)
 
 
 class TorchRuntime:
@@ -67,6 +69,7 @@ class TorchRuntime:
     ) -> None:
         """Load the checkpoint. replaced: as in `load.load_graphs`."""
         self.capacity = checkpoint.config.text.positions
+        self.batch = frames_of_pass(checkpoint.config.vision, gpu=device.type == 'cuda')
         self._device = device
         self._dtype = dtype
         decoder, self._vision = load_graphs(
@@ -76,12 +79,12 @@ class TorchRuntime:
         self._pooling = torch.from_numpy(pooling_indices(checkpoint.pixels)).to(device)
         self._graphs = CudaGraphs(decoder) if device.type == 'cuda' else None
 
-    def encode(self, patches: NDArray[np.float32]) -> Tensor:
-        """Features of one frame, (tokens, hidden)."""
-        with guarded('encoding a frame'), torch.inference_mode():
-            batch = torch.from_numpy(patches)[None].to(self._device, self._dtype)
-            features: Tensor = self._vision(batch, self._pooling)
-            return features
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
+        """Features of each of 1 to `batch` frames, (tokens, hidden)."""
+        with guarded(f'encoding {len(frames)} frames'), torch.inference_mode():
+            patches = torch.from_numpy(np.stack(frames)).to(self._device, self._dtype)
+            features: Tensor = self._vision(patches, self._pooling)
+            return [frame.clone() for frame in features.chunk(len(frames))]
 
     def read(
         self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None
@@ -109,7 +112,7 @@ class TorchRuntime:
 
     def budget(self) -> Budget | None:
         """The memory that is free on its device."""
-        return torch_budget(self._decoder, self._device, self._dtype)
+        return torch_budget(self._decoder, self._device, self._dtype, self.batch)
 
     def run(
         self, ids: Sequence[int], start: int, last_count: int, video: VideoFeatures | None = None

@@ -28,6 +28,10 @@ class Buffer:
         self.address = address
         self.nbytes = nbytes
 
+    def part(self, start: int, nbytes: int) -> Buffer:
+        """Some of its bytes. The part owns nothing, and must not be used after the whole."""
+        return Buffer(self.address + start, nbytes)
+
 
 class DeviceMemory(Protocol):
     """The memory of one GPU, and one stream on it. Every method may raise BackendError.

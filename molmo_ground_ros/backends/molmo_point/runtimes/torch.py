@@ -13,7 +13,7 @@ from torch import Tensor
 
 from molmo_ground_ros.backends.base import Backend, BackendSettings
 from molmo_ground_ros.backends.host.device import choose_device, choose_dtype, guarded
-from molmo_ground_ros.backends.molmo2.memory import Budget
+from molmo_ground_ros.backends.molmo2.memory import Budget, frames_of_pass
 from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
 from molmo_ground_ros.backends.molmo2.runtimes.torch import check_weights, torch_budget
 from molmo_ground_ros.backends.molmo2.runtimes.torch_decoder import TorchDecoder
@@ -42,6 +42,7 @@ class TorchHeads:
         self, checkpoint: MolmoPointCheckpoint, device: torch.device, dtype: torch.dtype
     ) -> None:
         self.capacity = checkpoint.config.text.positions
+        self.batch = frames_of_pass(checkpoint.config.vision, gpu=device.type == 'cuda')
         graphs = load_point_graphs(
             checkpoint.model, checkpoint.folder, checkpoint.point, device, dtype
         )
@@ -53,11 +54,16 @@ class TorchHeads:
         self._device = device
         self._dtype = dtype
 
-    def encode(self, patches: NDArray[np.float32]) -> PointFeatures:
-        """Features of one frame, from its (patches, values of a patch)."""
-        with guarded('encoding a frame'), torch.inference_mode():
-            batch = torch.from_numpy(patches)[None].to(self._device, self._dtype)
-            return PointFeatures(*self._vision(batch, self._pooling))
+    def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[PointFeatures]:
+        """Features of 1 to `batch` frames, from the (patches, values of a patch) of each."""
+        count = len(frames)
+        with guarded(f'encoding {count} frames'), torch.inference_mode():
+            patches = torch.from_numpy(np.stack(frames)).to(self._device, self._dtype)
+            parts = (tensor.chunk(count) for tensor in self._vision(patches, self._pooling))
+            return [
+                PointFeatures(pooled.clone(), windows.clone())
+                for pooled, windows in zip(*parts, strict=True)
+            ]
 
     def read(self, ids: Sequence[int], start: int, video: VideoFeatures | None) -> HeadsReading:
         """Write ids to the cache; what follows the last of them."""
@@ -76,7 +82,7 @@ class TorchHeads:
 
     def budget(self) -> Budget | None:
         """The memory that is free on its device."""
-        return torch_budget(self._decoder, self._device, self._dtype)
+        return torch_budget(self._decoder, self._device, self._dtype, self.batch)
 
     def close(self) -> None:
         """Free weights and cache."""

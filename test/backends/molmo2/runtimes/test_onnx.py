@@ -29,7 +29,7 @@ pytest.importorskip('transformers', reason="the reference: needs pip install '.[
 from molmo_ground_ros.backends.molmo2.capacity import fix_capacity
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
 from molmo_ground_ros.backends.molmo2.export import export_graphs
-from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures
+from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures, encode_all
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime, load
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
 from molmo_ground_ros.backends.pixels import frame_patches
@@ -62,7 +62,7 @@ def clip_logits(runtime, run, checkpoint, make_clip, frames):
     seconds = [round(0.5 * i, 1) for i in range(frames)]
     images = [frame.image for frame in make_clip(seconds).frames] if seconds else []
     prompt = checkpoint.prompts.encode(seconds, QUESTIONS[0])
-    features = [runtime.encode(frame_patches(image, checkpoint.pixels)) for image in images]
+    features = encode_all(runtime, [frame_patches(image, checkpoint.pixels) for image in images])
     places = np.cumsum([token == checkpoint.prompts.patch for token in prompt.ids])
     slots = [
         int(n) if token == checkpoint.prompts.patch else 0

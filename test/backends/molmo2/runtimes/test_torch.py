@@ -12,6 +12,7 @@ from support.scripted import Wild
 
 from molmo_ground_ros.backends import BackendSettings
 from molmo_ground_ros.backends.base import GenerateOptions, Savings
+from molmo_ground_ros.backends.pixels import frame_patches
 from molmo_ground_ros.errors import BackendError, BadModel
 from molmo_ground_ros.types import Clip
 
@@ -21,6 +22,7 @@ pytest.importorskip('transformers', reason="the reference: needs pip install '.[
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends.molmo2 import engine
 from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Generator
+from molmo_ground_ros.backends.molmo2.runtime import encode_all
 from molmo_ground_ros.backends.molmo2.runtimes.torch import load
 
 STYLE = pytest.mark.parametrize('style', ['qwen3', 'olmo'])
@@ -96,10 +98,9 @@ def test_guesses_right_and_wrong_leave_the_cache_as_it_would_be(style, folders, 
     checkpoint = engine.open_checkpoint(BackendSettings(str(folders[style])))
     runtime = load(BackendSettings(str(folders[style]), threads=1))._runtime
     clip = window(make_clip, 0, 2)
-    features = [
-        runtime.encode(engine.frame_patches(frame.image, checkpoint.pixels))
-        for frame in clip.frames
-    ]
+    features = encode_all(
+        runtime, [frame_patches(frame.image, checkpoint.pixels) for frame in clip.frames]
+    )
     accepted = 0
     for seed, question in enumerate(QUESTIONS * 2):
         prompt = checkpoint.prompts.encode(clip.seconds, question)
@@ -122,7 +123,7 @@ def test_guesses_right_and_wrong_leave_the_cache_as_it_would_be(style, folders, 
 def test_a_frame_is_encoded_once(backend, make_clip):
     calls = []
     encode = backend._runtime.encode
-    backend._runtime.encode = lambda patches: calls.append(1) or encode(patches)
+    backend._runtime.encode = lambda frames: calls.extend(frames) or encode(frames)
     clip = window(make_clip, 0, 3)
     backend.prepare('cam', clip.frames[0])
     ask(backend, clip, 'a')
