@@ -61,7 +61,7 @@ ROOMS: Mapping[str, Room] = {
         ('storage', 'frames'),
         public='base checkpoint host layouts segmenter'
         ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/formats molmo2/memory'
-        ' molmo2/weights molmo_point/checkpoint molmo_point/point_config'
+        ' molmo2/weight_counts molmo2/weights molmo_point/checkpoint molmo_point/point_config'
         ' molmo2/trt/plans server/deviations server/endpoint server/probe',
         private='features hf molmo2 molmo_point own_process pixels prompt_ids registry replay sam2'
         ' server text_stream weights',

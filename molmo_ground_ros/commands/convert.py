@@ -66,6 +66,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', required=True, metavar='FOLDER', help='where to write')
     parser.add_argument(
+        '--as', default='jsonl', choices=['jsonl', 'parquet'], dest='suffix', help='Default: jsonl.'
+    )
+    parser.add_argument(
+        '--upsample', action='store_true', help='repeat pointing records of many points'
+    )
+    parser.add_argument('--seed', type=int, default=0, metavar='N', help='of the points drawn')
+    parser.add_argument('--limit', type=int, metavar='N', help='stop after so many videos')
+    parser.add_argument('--strict', action='store_true', help='stop at what cannot be used')
+    _add_sam2(parser)
+
+
+def _add_sam2(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         '--sam2',
         metavar='MODEL',
         help='a folder or hub id of SAM 2 in transformers: it makes masks of boxes, and of the '
@@ -81,15 +94,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='give SAM 2 later boxes too, where its mask does not fit them',
     )
-    parser.add_argument('--seed', type=int, default=0, metavar='N', help='of the points drawn')
-    parser.add_argument(
-        '--upsample', action='store_true', help='repeat pointing records of many points'
-    )
-    parser.add_argument(
-        '--as', default='jsonl', choices=['jsonl', 'parquet'], dest='suffix', help='Default: jsonl.'
-    )
-    parser.add_argument('--limit', type=int, metavar='N', help='stop after so many videos')
-    parser.add_argument('--strict', action='store_true', help='stop at what cannot be used')
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from molmo_ground_ros.backends.checkpoint import is_molmo_point
-from molmo_ground_ros.backends.molmo2 import memory
+from molmo_ground_ros.backends.molmo2 import memory, weight_counts
 from molmo_ground_ros.backends.molmo2.formats import CPU, CPU_FORMATS, cpu_format
 from molmo_ground_ros.backends.molmo2.memory import ModelSizes
 from molmo_ground_ros.errors import size
@@ -60,7 +60,7 @@ def onnx_steps(sizes: ModelSizes, dtype: str, missing: Collection[str]) -> Steps
     rounding = dict.fromkeys(layers, 0.0)
     check = _check_s(sizes)
     if dtype.endswith(CPU):
-        weights = {'decoder': _layer_weights(sizes), 'vision': memory.vision_weights(config)}
+        weights = {'decoder': _layer_weights(sizes), 'vision': weight_counts.vision_weights(config)}
         rounding = {part: count / _ROUNDED_A_SECOND for part, count in weights.items()}
         check += sum(weights.values()) * _CHECK_PASSES / _RESTORED_A_SECOND
     written = (
@@ -198,7 +198,7 @@ def _export_s(layers: int) -> float:
 def _check_s(sizes: ModelSizes) -> float:
     """Two runtimes read the self-check's clip: two operations for each weight and token."""
     config = sizes.config
-    vision = memory.vision_weights(config) * config.vision.positions * CHECK_FRAMES
+    vision = weight_counts.vision_weights(config) * config.vision.positions * CHECK_FRAMES
     tokens = CHECK_FRAMES * sizes.frame_tokens + memory.QUESTION_TOKENS
     return 2 * 2 * (_layer_weights(sizes) * tokens + vision) / _OPERATIONS_A_SECOND
 

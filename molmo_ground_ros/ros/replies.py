@@ -129,9 +129,7 @@ def answer(reply: Any, text: str, task: Task) -> Answer:
     if task is Task.AUTO:
         task = _task_of(bool(tracks), count is not None, bool(points))
     envelope = reply.points
-    start_ns, end_ns = (
-        convert.stamp_ns(stamp) for stamp in (envelope.window_start, envelope.window_end)
-    )
+    start_ns, end_ns = _span(envelope.window_start, envelope.window_end)
     return Answer(
         query=Query(text, task, envelope.camera, start_ns, end_ns),
         task=task,
@@ -152,9 +150,7 @@ def answer(reply: Any, text: str, task: Task) -> Answer:
         truncated=reply.truncated,
         model=getattr(reply, 'model', ''),
         latency_ns=convert.stamp_ns(reply.latency) if hasattr(reply, 'latency') else 0,
-        unseen=tuple(
-            (convert.stamp_ns(span.start), convert.stamp_ns(span.end)) for span in reply.unseen
-        ),
+        unseen=tuple(_span(span.start, span.end) for span in reply.unseen),
         rejected=tuple(Rejection(WITHHELD, text) for text in reply.withheld),
     )
 
@@ -208,6 +204,10 @@ def point(message: Any, target_frame: str = '') -> Point:
         frame_id=message.frame_id,
         position=position,
     )
+
+
+def _span(start: Any, end: Any) -> tuple[int, int]:
+    return convert.stamp_ns(start), convert.stamp_ns(end)
 
 
 def _task_of(has_tracks: bool, has_count: bool, has_points: bool) -> Task:

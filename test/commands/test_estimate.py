@@ -96,8 +96,8 @@ def test_what_a_folder_lacks_is_said_with_the_format_that_fits():
         'no current graphs in the folder',
         f'{build}float32',
     )
-    assert too_large(shipped, 'onnx', ['float32'], 13 * 10**6) == (
-        '13.00 MB are free: no window fits, not even in float32',
+    assert too_large(shipped, 'onnx', ['float32'], 20 * 10**6) == (
+        '20.00 MB are free: no window fits, not even in float32',
         f'{build}int4',
     )
     why, advice = too_large(shipped, 'torch', ['float16'], 10**6)

@@ -7,7 +7,7 @@ weights formats files            where tensors are stored; number formats; names
 ops graph vision load            the graph in torch
 export exported capacity         the graph as ONNX, and fixing its cache for TensorRT
 codes quantize                   rounding the matrices of an exported graph
-memory                           the memory that a window needs
+memory weight_counts             the memory that a window needs
 runtime runtimes/                what the loop needs of a runtime, and the three that exist
 generate draft open_block        the decoding loop, and guesses of what comes next
 tokens engine                    the tokenizer, and the backend over any runtime

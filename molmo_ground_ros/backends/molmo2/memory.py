@@ -13,12 +13,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from molmo_ground_ros.backends.molmo2.config import (
-    AdapterConfig,
-    Molmo2Config,
-    TextConfig,
-    VisionConfig,
-)
+from molmo_ground_ros.backends.molmo2.config import Molmo2Config, TextConfig, VisionConfig
 from molmo_ground_ros.backends.molmo2.formats import (
     CODE_BITS,
     CPU,
@@ -28,6 +23,11 @@ from molmo_ground_ros.backends.molmo2.formats import (
     SCALE_BITS,
     SCALE_BLOCK,
     compute_dtype,
+)
+from molmo_ground_ros.backends.molmo2.weight_counts import (
+    layer_matrices,
+    layer_others,
+    vision_weights,
 )
 from molmo_ground_ros.errors import BadSetting, DoesNotFit
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, SAMPLE_PERIOD_NS, most_frames
@@ -207,8 +207,8 @@ def weights(config: Molmo2Config, dtype: str) -> Need:
     """Bytes of the weights, by part. Raises BadSetting as `need`."""
     chosen = _format(dtype)
     text = config.text
-    matrices = text.layers * _layer_matrices(text)
-    others = text.layers * _layer_others(text) + text.hidden
+    matrices = text.layers * layer_matrices(text)
+    others = text.layers * layer_others(text) + text.hidden
     table = (text.vocabulary + text.extra_vocabulary) * text.hidden
     head = text.vocabulary * text.hidden
     vision = vision_weights(config)
@@ -345,11 +345,6 @@ def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answ
     raise DoesNotFit(what, demand.parts, budget.free, budget.where, would)
 
 
-def vision_weights(config: Molmo2Config) -> int:
-    """How many weights the tower and the adapter have."""
-    return _tower(config.vision) + _adapter(config.adapter, config.text.hidden)
-
-
 def _prompt_need(model: ModelSizes, budget: Budget, frames: int, prompt: int, end: int) -> Need:
     text, item = model.config.text, budget.item
     rows = _rounded(end, budget.step)
@@ -393,30 +388,3 @@ def _label_tokens(frames: int) -> int:
     """The most tokens of all time labels, for frames half a second apart."""
     labels = (f'{" " if i else ""}{_PERIOD_SECONDS * i:.1f} ' for i in range(frames))
     return sum(len(label) for label in labels)
-
-
-def _layer_matrices(text: TextConfig) -> int:
-    """Weights of att_proj, attn_out, ff_proj and ff_out of one layer."""
-    read, width = text.heads * text.head_dim, (text.heads + 2 * text.kv_heads) * text.head_dim
-    return text.hidden * (width + read + 3 * text.intermediate)
-
-
-def _layer_others(text: TextConfig) -> int:
-    """Weights of one layer's norms and biases."""
-    width = (text.heads + 2 * text.kv_heads) * text.head_dim
-    heads = 2 if text.norm_heads else text.heads + text.kv_heads
-    return 2 * text.hidden + heads * text.head_dim + (width if text.bias else 0)
-
-
-def _tower(vision: VisionConfig) -> int:
-    width = vision.heads * vision.head_dim
-    attention = 3 * (vision.hidden + 1) * width + (width + 1) * vision.hidden
-    feed = (vision.hidden + 1) * vision.intermediate + (vision.intermediate + 1) * vision.hidden
-    layer = attention + feed + 2 * 2 * vision.hidden
-    return (vision.patch_values + 1 + vision.positions) * vision.hidden + vision.layers * layer
-
-
-def _adapter(adapter: AdapterConfig, hidden: int) -> int:
-    width, read = adapter.heads * adapter.head_dim, adapter.hidden * len(adapter.feature_layers)
-    pooling = 3 * (read + 1) * width + (width + 1) * adapter.hidden
-    return pooling + adapter.intermediate * (2 * adapter.hidden + hidden)
