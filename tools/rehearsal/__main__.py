@@ -25,6 +25,7 @@ from typing import Any
 
 from molmo_ground_ros.backends.host.ram import available_bytes
 from molmo_ground_ros.backends.molmo2.published import PUBLISHED
+from molmo_ground_ros.errors import GroundError
 from molmo_ground_ros.errors import size as bytes_text
 from tools.rehearsal import builds
 from tools.rehearsal.checkpoint import SIZES, checkpoint_bytes, write_checkpoint
@@ -86,7 +87,12 @@ class Rehearsal:
         """A question through the node, and two that are withdrawn."""
         from tools.rehearsal.question import ask
 
-        asked = ask(self.folder, self.folder / 'node.log')
+        log = self.folder / 'node.log'
+        try:
+            asked = ask(self.folder, log)
+        except (GroundError, TimeoutError) as err:
+            self._miss(f'node: {err}', log.read_text(errors='replace')[-2000:])
+            return
         self.figures['cancel_ms'] = {name: round(ms) for name, ms in asked.cancel_ms.items()}
         self._print(
             'node',

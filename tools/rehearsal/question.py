@@ -48,7 +48,7 @@ class Asked:
     peak_bytes: int
 
 
-def ask(folder: Path, log: Path, max_new_tokens: int = 12) -> Asked:
+def ask(folder: Path, log: Path, max_new_tokens: int = 64) -> Asked:
     """Start the node on a checkpoint, show it some images, ask, and cancel. Raises TimeoutError.
 
     log: gets what the node prints.
@@ -90,7 +90,7 @@ def _cancel(client: GroundClient, *, in_prefill: bool) -> float:
         'How many times was the red block grasped?', timeout_s=_ANSWER_S,
         on_progress=on_progress, stop=stop,
     )  # fmt: skip
-    _wait(due.is_set, 'the question to be read', _ANSWER_S)
+    _wait(lambda: due.is_set() or answer.done(), 'the question to be read', _ANSWER_S)
     if in_prefill:
         time.sleep(_INTO_PREFILL_S)
     began = time.monotonic()
