@@ -120,14 +120,15 @@ def test_a_margin_is_of_the_token_where_an_answer_leaves_the_peers():
     assert peer.margin(clip, question, other) == pytest.approx(expected)
 
 
-def test_windows_slide_by_one_and_fresh_pictures_differ_in_one_value():
+def test_windows_slide_by_one_and_fresh_images_differ_in_a_corner():
     inputs = read_inputs(6, 2, 0)
     assert [len(window.frames) for window in inputs.windows] == [6, 6, 6]
     for before, after in zip(inputs.windows, inputs.windows[1:], strict=False):
         assert before.frames[1:] == after.frames[:-1]
         assert before.frames[-1].stamp_ns < after.frames[-1].stamp_ns
     for mine, theirs in zip(inputs.fresh(0).frames, inputs.windows[0].frames, strict=True):
-        assert np.count_nonzero(mine.image != theirs.image) == 1
+        assert np.argwhere(mine.image != theirs.image).max(0).tolist() == [7, 7, 0]
+        assert np.count_nonzero(mine.image != theirs.image) == 64
 
 
 def test_sides_are_measured_in_turn():
