@@ -61,7 +61,7 @@ EXTRAS: dict[str, tuple[Package, ...]] = {
         Package('torch', '2.8', 'import torch; torch.zeros(1)'),
     ),
     'bag': (
-        Package('av', '14', 'import av'),
+        Package('av', '17', 'import av'),
         Package('jinja2', '3.1', 'import jinja2'),
         Package('rosbags', '0.11', 'import rosbags'),
         Package('scipy', '1.10', 'import scipy.optimize'),

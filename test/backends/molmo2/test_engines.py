@@ -255,8 +255,7 @@ def test_a_graph_that_the_parser_does_not_take_is_named_with_its_words(tmp_path)
 
 
 def test_a_failed_build_says_what_tensorrt_says(graphs, checkpoints):
-    [limits] = profiles(checkpoints['qwen3'], 'vision')
-    limits = limits | {'patches': ((1, 7, 7),) * 3}
+    limits = profiles(checkpoints['qwen3'], 'vision')[0] | {'patches': ((1, 7, 7),) * 3}
     with pytest.raises(BackendError, match=r'cannot build vision\.float16.*patches'):
         build_plan(TENSORRT, graphs['qwen3', 'vision'], [limits], 'SM86')
 
