@@ -56,6 +56,7 @@ Errors that are used by a single room live there; those with an underscore never
     grounding.standing.passes.GaveWay (a Canceled)  a standing question was stopped for a caller's
     analysis.moments.database.IndexFault          the file of an index cannot be used
     grounding.rate_limit.TooManyQueries           more queries come than the settings allow
+    vllm_plugin.all_frames.PromptSplit            vLLM read a prompt with a video in pieces
 """
 
 from __future__ import annotations

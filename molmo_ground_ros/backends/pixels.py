@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,6 +71,9 @@ def frame_pixels(image: NDArray[np.uint8], config: PixelConfig) -> NDArray[np.ui
 
 def cut_patches(pixels: NDArray[np.uint8], config: PixelConfig) -> NDArray[np.float32]:
     """Rescale and normalise what `frame_pixels` gave, and cut it into patches."""
+    # Here, since commands that only read a configuration shall start quickly.
+    import cv2
+
     side, patch = config.side, config.patch_size
     blocks = pixels.reshape(side, patch, side, patch, 3).transpose(0, 2, 1, 3, 4)
     rows = np.ascontiguousarray(blocks).reshape(-1, 1, 3)

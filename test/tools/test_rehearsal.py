@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -161,9 +162,11 @@ def test_speed_is_measured_in_turns(tmp_path):
     write_checkpoint(small(), folder)
     for part in ('decoder', 'vision'):
         write_cpu_graph(str(folder), folder, part, 'int4.cpu', lambda *_: None)
+    before = sum(watch.own_bytes(pid) for pid in watch.family(os.getpid()))
     figures = measure(folder, turns=3, threads=1, with_torch=True)
     for name in ('onnx_int4_rss_gb', 'onnx_int4_decode_of_bandwidth', 'onnx_int4_vs_torch_bf16'):
         assert figures[name] > 0
     data = folder / 'decoder.int4.cpu.opset24.onnx.data'
     assert figures['bytes_a_token_gb'] * 1e9 == pytest.approx(data.stat().st_size, abs=2e6)
-    assert figures['onnx_int4_peak_gb'] < 1
+    # The process that runs the tests may hold much already.
+    assert figures['onnx_int4_peak_gb'] < before / 1e9 + 1
