@@ -6,7 +6,8 @@
     molmo2       vLLM's own model of Molmo2, with its three deviations mended
     all_frames   attention of every visual token to those of all frames
 
-vLLM calls `register` in each of its processes. Other models are served as without it.
+vLLM calls `register` in each of its processes. With a tested version, other models are served as
+without it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _log = logging.getLogger(__name__)
 def register() -> None:
     """The entry point in `vllm.general_plugins`: register the mended model.
 
-    With a version that was not tested, Molmo2 is refused when it is asked for.
+    With a version that was not tested, Molmo2 is refused when it is asked for; where that version
+    has no place to do so, every model is, because Molmo2 would be answered wrongly.
     """
     import vllm
 
