@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The real node in a process of its own, over a recording that is played into it."""
+"""The real node in a process of its own, over a recording that is played into it; and its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from molmo_ground_ros.recording import SpaceTopics
 
@@ -57,8 +57,13 @@ def node_process(
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process, _END_S)
+
+
+def end(process: subprocess.Popen[Any], within_s: float) -> None:
+    """Ask a process to end, and kill it where it takes longer."""
+    process.terminate()
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -35,6 +35,7 @@ from bench.inputs import ROOT
 from bench.node.film import digests, packets
 from bench.node.transports import large_images
 from bench.node.usage import MemoryWatch, child_of, cpu_s
+from tools.node_process import end
 
 KINDS = ('jpeg', 'raw', 'h264')
 USUAL = KINDS[:2]
@@ -164,11 +165,7 @@ def _started(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process, _END_S)
 
 
 def _line(process: subprocess.Popen[str]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.node_process import end
 from tools.setup.steps import SetupError
 from tools.vllm_server.environment import variables
 
@@ -48,11 +49,7 @@ def served(binaries: Path, checkpoint: Path, plugin: str, log: Path) -> Iterator
             _wait(process, f'http://127.0.0.1:{port}/health', log)
             yield f'http://127.0.0.1:{port}/v1?frames=png#{NAME}'
         finally:
-            process.terminate()
-            try:
-                process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            end(process, _END_S)
 
 
 def _free_port() -> int:
