@@ -20,21 +20,9 @@ import pytest
 from numpy.typing import NDArray
 
 from molmo_ground_ros.types import Clip, Frame
+from tools.tabletop.vocabulary import CHAT, VISUAL
 
 MakeCheckpoint = Callable[..., Path]
-BASE_TOKENS = ['<|endoftext|>', '<|im_start|>', '<|im_end|>']
-EXTRA_TOKENS = [
-    '<im_start>',
-    '<im_end>',
-    '<im_patch>',
-    '<im_col>',
-    '<low_res_im_start>',
-    '<|image|>',
-    '<im_low>',
-    '<frame_start>',
-    '<frame_end>',
-    '<|video|>',
-]
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% for part in message['content'] %}"
     "{% if part['type'] == 'video' %}{{ '<|video|>' }}{% endif %}{% endfor %}"
@@ -59,13 +47,13 @@ def write_tokenizer(folder: Path) -> int:
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=300,
-        special_tokens=BASE_TOKENS,
+        special_tokens=[*CHAT],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     raw.train_from_iterator(['user assistant How many are there in the video? points'], trainer)
     base = raw.get_vocab_size()
-    raw.add_special_tokens(EXTRA_TOKENS)
+    raw.add_special_tokens([*VISUAL])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=raw,
         bos_token='<|im_end|>',
@@ -145,7 +133,7 @@ def write_network(
             'text_hidden_size': (text or {}).get('hidden_size', 32),
         },
         **{
-            name: base + EXTRA_TOKENS.index(token)
+            name: base + VISUAL.index(token)
             for name, token in {
                 'image_start_token_id': '<im_start>',
                 'image_end_token_id': '<im_end>',

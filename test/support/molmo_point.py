@@ -20,22 +20,14 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-SPECIAL = ['<|endoftext|>', '<|im_start|>', '<|im_end|>']
+from tools.tabletop.vocabulary import CHAT, VISUAL
+
 # They stand for many tokens of a real answer, so that a steered answer is short.
 OPENINGS = ['<points coords="', '<tracks coords="']
 CLOSING = '">blue blocks</points>'
 # The order in which molmo2 f3cb108 adds them: olmo/tokenizer.py:38-40.
 EXTRA = [
-    '<im_start>',
-    '<im_end>',
-    '<im_patch>',
-    '<im_col>',
-    '<low_res_im_start>',
-    '<|image|>',
-    '<im_low>',
-    '<frame_start>',
-    '<frame_end>',
-    '<|video|>',
+    *VISUAL,
     '<|points|>',
     '<|token_index|>',
     '<|vit_index|>',
@@ -86,11 +78,11 @@ def write_checkpoint(folder: Path, tiny: Tiny) -> Path:
 
 def _write_tokenizer(folder: Path) -> int:
     """A tokenizer of single bytes with MolmoPoint's tokens; gives the base vocabulary's size."""
-    named = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet()), *OPENINGS, CLOSING]
+    named = [*CHAT, *sorted(pre_tokenizers.ByteLevel.alphabet()), *OPENINGS, CLOSING]
     raw = Tokenizer(models.BPE(vocab={name: i for i, name in enumerate(named)}, merges=[]))
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     raw.decoder = decoders.ByteLevel()
-    raw.add_special_tokens([AddedToken(name, special=True) for name in (*SPECIAL, *EXTRA)])
+    raw.add_special_tokens([AddedToken(name, special=True) for name in (*CHAT, *EXTRA)])
     plain = [f'<EXTRA_TOKENS_POINT_{i}>' for i in range(EXTRA_ROWS - len(EXTRA))]
     plain += [f'<POINT_{i}>' for i in range(GROUNDING_TOKENS)]
     raw.add_tokens([AddedToken(name, special=False) for name in (*OPENINGS, CLOSING, *plain)])

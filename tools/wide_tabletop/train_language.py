@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tools.tabletop.vocabulary import CHAT, VISUAL
 from tools.wide_tabletop.clips import FLAGS, MOST, Bank, Batch, Coder, Roughness, pack
 from tools.wide_tabletop.loop import Plan, run
 from tools.wide_tabletop.network import (
@@ -26,7 +27,6 @@ from tools.wide_tabletop.network import (
     make_config,
     read_branches,
 )
-from tools.wide_tabletop.vocabulary import CHAT, VISUAL
 
 MIDDLE = 3  # layers before the throw-away heads on the prefix
 BLUR = 8.0  # thousandths: the bell a coordinate's class is trained towards

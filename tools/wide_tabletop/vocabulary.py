@@ -12,6 +12,7 @@ import re
 from functools import cache
 from typing import Any
 
+from tools.tabletop.vocabulary import CHAT, VISUAL
 from tools.wide_tabletop.questions import phrases, texts, wordings
 from tools.wide_tabletop.questions.replies import NONE
 
@@ -32,20 +33,6 @@ PATTERN = (
     r'<points coords="|<tracks coords="|">|</points>|</tracks>|Counting the (?=<)'
     rf'| shows a total of |There are none\.|{re.escape(texts.OUTSIDE)}'
     r'|\d{1,2}\.\d | (?=\d{1,2}\.\d )| \d{3,4}(?!\d)| ?\d| ?[A-Za-z]+| ?[^\sA-Za-z0-9]|\s'
-)
-# Base vocabulary's last three, then the extra rows in the released order.
-CHAT = ('<|endoftext|>', '<|im_start|>', '<|im_end|>')
-VISUAL = (
-    '<im_start>',
-    '<im_end>',
-    '<im_patch>',
-    '<im_col>',
-    '<low_res_im_start>',
-    '<|image|>',
-    '<im_low>',
-    '<frame_start>',
-    '<frame_end>',
-    '<|video|>',
 )
 _ANSWERS = (
     'Yes. No. Nothing. There are no . I do not know which one is meant. The , then the and goes on '

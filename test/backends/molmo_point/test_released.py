@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from support.molmo_point import SPECIAL, write_checkpoint
+from support.molmo_point import write_checkpoint
 from support.molmo_point_cases import (
     CASES,
     INSTALL,
@@ -25,6 +25,7 @@ from molmo_ground_ros.backends.base import GenerateOptions
 from molmo_ground_ros.errors import BackendError
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.types import Query, Task
+from tools.tabletop.vocabulary import CHAT
 
 pytest.importorskip('torch', reason="needs pip install '.[torch]'")
 
@@ -36,7 +37,7 @@ END = 2
 SMALL = -100000.0  # the released logit of what is not to be chosen
 POINT = re.compile(r'([0-9.]+) ([0-9]+) ([0-9.]+) ([0-9.]+)')
 # Special tokens are no text to us.
-SHOWN = re.compile('|'.join(re.escape(name) for name in SPECIAL))
+SHOWN = re.compile('|'.join(re.escape(name) for name in CHAT))
 
 
 def ask(backend, clip, question=QUESTION, limit=MOST_TOKENS):
