@@ -88,7 +88,9 @@ def test_ctrl_c_withdraws_the_question(start: Start, number: signal.Signals) -> 
     hold = threading.Event()
     world = start(ReplayBackend([GRASPS], delay=lambda: hold.wait(1.0) and None, repeat=True))
     world.film(1.25, rate_hz=4.0)
-    command = [sys.executable, '-m', 'molmo_ground_ros.ros.ask', QUESTION * 20]
+    # A shell makes what it runs in the background ignore SIGINT, these tests and the command too.
+    command = ['env', '--default-signal=INT', sys.executable, '-m', 'molmo_ground_ros.ros.ask']
+    command.append(QUESTION * 20)
     asking = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     wait_until(lambda: world.node.session.stats().running_s > 0, 'the question to run')
     asking.send_signal(number)

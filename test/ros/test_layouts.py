@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUTING.md')
 yaml = pytest.importorskip('yaml', reason='needs PyYAML, which comes with ROS')
 
-from support.world import World
+from support.world import World, wait_until
 
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.reports.message_definitions import ANNOTATIONS
@@ -36,8 +36,16 @@ def published(start: Callable[..., World]) -> dict[str, str]:
     """The type of each topic that the node publishes, as ROS reports it."""
     world = start(ReplayBackend([]))
     node = world.node
-    names = node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace())
-    return {topic: kind for topic, (kind,) in names}
+
+    def names() -> dict[str, str]:
+        pairs = node.get_publisher_names_and_types_by_node(node.get_name(), node.get_namespace())
+        return {topic: kind for topic, (kind,) in pairs}
+
+    # ROS reports what a node has just made a little later.
+    made = {publisher.topic_name for publisher in node.publishers}
+    assert made
+    wait_until(lambda: made <= names().keys(), 'the topics of the node to be reported')
+    return names()
 
 
 def rviz() -> dict[str, Any]:
