@@ -75,11 +75,9 @@ class Slots:
         return self.thing >= 0
 
 
-def slots_of(truth: Truth, rows: NDArray[np.intp], mirrored: bool = False) -> Slots:
-    """The tokens of some of a truth's frames; mirrored: of the pictures turned left to right."""
-    point, grip = truth.point[rows].copy(), truth.gripper_point[rows].copy()
-    if mirrored:
-        point[..., 0], grip[:, 0] = 1.0 - point[..., 0], 1.0 - grip[:, 0]
+def slots_of(truth: Truth, rows: NDArray[np.intp]) -> Slots:
+    """The tokens of some of a truth's frames."""
+    point, grip = truth.point[rows], truth.gripper_point[rows]
     thing = _things(truth, rows, point)
     there, at = thing >= 0, np.maximum(thing, 0)
     frame = np.arange(len(rows))[:, None]

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.wide_tabletop import slots, truth
+from tools.wide_tabletop.augment import View
 from tools.wide_tabletop.loop import Plan, run
 from tools.wide_tabletop.network import (
     ROW,
@@ -59,7 +60,7 @@ def is_unseen(path: Path) -> bool:
     return int(digits or 0) % UNSEEN == 0
 
 
-def cover_of(episode: Truth, rows: NDArray[np.intp], mirrored: bool) -> NDArray[np.float32]:
+def cover_of(episode: Truth, rows: NDArray[np.intp]) -> NDArray[np.float32]:
     """(F, 144, COVER): each kind's, each colour's and the gripper's share of each patch."""
     table = np.zeros((len(rows), 256, COVER), np.float32)
     frame = np.arange(len(rows))[:, None]
@@ -67,8 +68,7 @@ def cover_of(episode: Truth, rows: NDArray[np.intp], mirrored: bool) -> NDArray[
     table[frame, number, episode.kind[rows]] = 1
     table[frame, number, len(KINDS) + episode.colour[rows]] = 1
     table[:, CELL_GRIPPER, -1] = 1
-    cells = episode.cells[rows][..., :: -1 if mirrored else 1]
-    fine = cells.repeat(2, 1).repeat(2, 2)  # (F, 84, 84), 7 x 7 a patch
+    fine = episode.cells[rows].repeat(2, 1).repeat(2, 2)  # (F, 84, 84), 7 x 7 a patch
     step = 2 * CELLS // ROW
     tiles = fine.reshape(len(rows), ROW, step, ROW, step).transpose(0, 1, 3, 2, 4)
     tiles = tiles.reshape(len(rows), ROW * ROW, step * step)
@@ -77,13 +77,14 @@ def cover_of(episode: Truth, rows: NDArray[np.intp], mirrored: bool) -> NDArray[
 
 
 def batch_of(
-    frames: NDArray[np.uint8], episode: Truth, rows: NDArray[np.intp], mirrored: bool = False
+    frames: NDArray[np.uint8], episode: Truth, rows: NDArray[np.intp], view: View | None = None
 ) -> list[NDArray[np.generic]]:
-    """A Batch's fields for some frames of an episode."""
-    found = slots.slots_of(episode, rows, mirrored)
+    """A Batch's fields for some frames of an episode; view: how they are changed."""
     pictures = frames[rows]
-    if mirrored:
-        pictures = pictures[:, :, ::-1]
+    if view is not None:
+        pictures, episode = view.pictures(pictures), view.truth(episode, rows)
+        rows = np.arange(len(rows))
+    found = slots.slots_of(episode, rows)
     return [
         pictures,
         found.seen,
@@ -92,7 +93,7 @@ def batch_of(
         found.point,
         found.grip,
         slots.code(found),
-        cover_of(episode, rows, mirrored),
+        cover_of(episode, rows),
     ]
 
 
@@ -132,7 +133,7 @@ class Episodes:
                 return
 
     def draw(self, count: int, mix: int = 24) -> Batch:
-        """A random batch of about `count` frames from `mix` episodes, half of it mirrored."""
+        """A random batch of about `count` frames from `mix` episodes, each in a view of its own."""
         mix = min(mix, count)
         free = POOL - sum(len(frames) for frames, _ in self._pool)
         if free > 0 and len(self._pool) < len(self._paths):
@@ -143,7 +144,7 @@ class Episodes:
         for pick in self._rng.integers(len(self._pool), size=mix):
             frames, episode = self._pool[pick]
             rows = self._rng.integers(len(frames), size=count // mix)
-            parts.append(batch_of(frames, episode, rows, bool(self._rng.random() < 0.5)))
+            parts.append(batch_of(frames, episode, rows, View.drawn(self._rng)))
         return _joined(parts)
 
 

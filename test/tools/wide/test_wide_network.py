@@ -9,7 +9,10 @@ pytest.importorskip('transformers', reason="needs the 'transformers' extra")
 from support import wide_truths
 
 from tools.wide_tabletop import network, slots
+from tools.wide_tabletop.augment import View
 from tools.wide_tabletop.truth import Thing
+
+MIRROR = View(np.array([[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]), np.ones(3))
 
 
 def test_restated_vision_equals_transformers():
@@ -56,7 +59,7 @@ def test_a_token_carries_the_things_of_its_colour_from_left_to_right():
     red, blue = 0, 4
     assert found.thing[0, [red, red + 1, blue, blue + 1]].tolist() == [2, 3, 1, 0]
     assert (found.thing[0] >= 0).sum() == 4
-    turned = slots.slots_of(truth, np.array([0]), mirrored=True)
+    turned = slots.slots_of(MIRROR.truth(truth, np.array([0])), np.array([0]))
     assert turned.thing[0, [blue, blue + 1]].tolist() == [0, 1]
 
 
