@@ -139,8 +139,12 @@ def _linear(part: nn.Linear, inputs: Tensor) -> Tensor:
 
 def _heads(part: nn.Linear, inputs: Tensor, size: int) -> Tensor:
     """(..., S, D) -> (..., heads, S, size)."""
-    outputs = _linear(part, inputs)
-    return outputs.view(*outputs.shape[:-1], -1, size).transpose(-2, -3)
+    return _split(_linear(part, inputs), size)
+
+
+def _split(states: Tensor, size: int) -> Tensor:
+    """(..., S, heads * size) -> (..., heads, S, size)."""
+    return states.view(*states.shape[:-1], -1, size).transpose(-2, -3)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -208,7 +212,7 @@ def read(
     text: a Molmo2TextModel; hidden: (B, S, WIDTH) embeddings; mask: (B, 1, S, S) added to the
     attention's logits; position: (B, S). In hidden's dtype.
     """
-    turn = _angles(text, hidden, position)
+    turn = _Turn.at(text, hidden, position)
     half = hidden
     for number, layer in enumerate(text.layers):
         if number == middle:
@@ -237,8 +241,8 @@ def read_branches(
     count, size = prefix.shape[:2]
     questions, length = branches.shape[1:3]
     where = torch.arange(size + length).expand(count, -1)
-    turn = _angles(text, prefix, where[:, :size])
-    turn_branch = _angles(text, prefix, where[:, size:])
+    turn = _Turn.at(text, prefix, where[:, :size])
+    turn_branch = _Turn.at(text, prefix, where[:, size:])
     causal = torch.full((length, length), -1e9, dtype=prefix.dtype).triu(1)
     half = asked = prefix
     for number, layer in enumerate(text.layers):
@@ -247,7 +251,7 @@ def read_branches(
         if number == middle + 2:
             asked = branches
         query, key, value = _projected(layer, prefix, turn)
-        own = _projected(layer, branches, tuple(part[:, None] for part in turn_branch))
+        own = _projected(layer, branches, turn_branch)
         mixed = _attend_both(own, key, value, causal)
         branches = _finished(layer, branches, mixed.reshape(count, questions, length, -1))
         if number + 1 < len(text.layers):
@@ -272,26 +276,56 @@ def _attend_both(own: Sequence[Tensor], key: Tensor, value: Tensor, causal: Tens
     return mixed.transpose(-2, -3).flatten(-2)
 
 
-def _angles(text: Any, like: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
-    cos, sin = text.rotary_emb(like, position_ids=position)
-    return cos[:, None], sin[:, None]
+@dataclass(frozen=True)
+class _Turn:
+    """Rotary positions and head norms in the layout (B, S, heads * size), whose rows are long.
+
+    On (..., heads, S, size) the same is many times slower: every operation works in runs of `size`
+    numbers, here 32. cos, sin: (B, S, heads * size).
+    """
+
+    cos: Tensor
+    sin: Tensor
+    half: Tensor  # (heads * size, heads * size): [low, high] of each head to [-high, low]
+    mean: Tensor  # likewise: each head's mean, at each of its numbers
+
+    @staticmethod
+    def at(text: Any, like: Tensor, position: Tensor) -> '_Turn':
+        """Of a text model, for positions (B, S), in the dtype of `like`."""
+        attention = text.layers[0].self_attn
+        heads, size = attention.q_proj.out_features // attention.head_dim, attention.head_dim
+        cos, sin = text.rotary_emb(like, position_ids=position)
+        eye = torch.eye(heads)
+        turn = torch.eye(size).roll(size // 2, 1)
+        turn[size // 2 :] *= -1
+        half, mean = torch.kron(eye, turn), torch.kron(eye, torch.full((size, size), 1 / size))
+        return _Turn(cos.repeat(1, 1, heads), sin.repeat(1, 1, heads), *_cast(like, half, mean))
+
+    def __call__(self, norm: Any, states: Tensor) -> Tensor:
+        """Normed and turned states (B, S, heads * size), or (B, Q, S, ...), all Q alike."""
+        heads = states.shape[-1] // len(norm.weight)
+        scale = ((states * states) @ self.mean + norm.variance_epsilon).rsqrt()
+        normed = states * scale * norm.weight.to(states.dtype).repeat(heads)
+        cos, sin = self.cos, self.sin
+        if states.ndim > cos.ndim:
+            cos, sin = cos[:, None], sin[:, None]
+        return normed * cos + (normed @ self.half) * sin
 
 
-def _projected(layer: Any, hidden: Tensor, turn: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _cast(like: Tensor, *parts: Tensor) -> list[Tensor]:
+    return [part.to(like.device, like.dtype) for part in parts]
+
+
+def _projected(layer: Any, hidden: Tensor, turn: _Turn) -> tuple[Tensor, ...]:
     """Query, key and value (..., heads, S, size) of a layer."""
     attention, size = layer.self_attn, layer.self_attn.head_dim
     inputs = _rms_norm(layer.input_layernorm, hidden)
-    query = _rms_norm(attention.q_norm, _heads(attention.q_proj, inputs, size))
-    key = _rms_norm(attention.k_norm, _heads(attention.k_proj, inputs, size))
-    value = _heads(attention.v_proj, inputs, size)
-    return _turned(query, *turn), _turned(key, *turn), value
+    query = turn(attention.q_norm, _linear(attention.q_proj, inputs))
+    key = turn(attention.k_norm, _linear(attention.k_proj, inputs))
+    value = _linear(attention.v_proj, inputs)
+    return tuple(_split(states, size) for states in (query, key, value))
 
 
 def _finished(layer: Any, hidden: Tensor, mixed: Tensor) -> Tensor:
     hidden = hidden + _linear(layer.self_attn.o_proj, mixed)
     return hidden + _gated(layer.mlp, _rms_norm(layer.post_attention_layernorm, hidden))
-
-
-def _turned(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    low, high = states.chunk(2, -1)
-    return states * cos + torch.cat([-high, low], -1) * sin
