@@ -7,6 +7,7 @@ What a picture shows, and where, is true of the changed one as well.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,7 +56,7 @@ class View:
 
     def truth(self, episode: Truth, rows: NDArray[np.intp]) -> Truth:
         """What is true of some of an episode's frames in this view; all its events are kept."""
-        chosen = {
+        chosen: dict[str, Any] = {
             name: value[rows]
             for name, value in vars(episode).items()
             if isinstance(value, np.ndarray)

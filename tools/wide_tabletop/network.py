@@ -309,7 +309,8 @@ class _Turn:
         cos, sin = self.cos, self.sin
         if states.ndim > cos.ndim:
             cos, sin = cos[:, None], sin[:, None]
-        return normed * cos + (normed @ self.half) * sin
+        turned: Tensor = normed * cos + (normed @ self.half) * sin
+        return turned
 
 
 def _cast(like: Tensor, *parts: Tensor) -> list[Tensor]:
