@@ -16,7 +16,7 @@ from typing import Any
 
 from molmo_ground_ros import backends, config
 from molmo_ground_ros.backends.segmenter import load_segmenter
-from molmo_ground_ros.benchmarks.datasets.format_list import format_list
+from molmo_ground_ros.benchmarks.datasets.format_list import format_facts, format_list
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
 from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, settings_digest
 from molmo_ground_ros.benchmarks.scoring.article import (
@@ -52,6 +52,7 @@ from molmo_ground_ros.benchmarks.scoring.result_tables import Table, notes, tabl
 from molmo_ground_ros.benchmarks.scoring.score import Rules, rules_of
 from molmo_ground_ros.benchmarks.scoring.segmenting import with_mask_scores
 from molmo_ground_ros.commands.evaluate_arguments import (
+    ALL_FORMATS,
     ASKING,
     BESIDE,
     RESULTS,
@@ -72,8 +73,9 @@ _QUIET = 200
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask the models or read predictions, score them, print the tables, write the files."""
-    if arguments.list_formats:
-        print(format_list())
+    if arguments.list_formats is not None:
+        is_one = arguments.list_formats != ALL_FORMATS
+        print(format_facts(arguments.list_formats) if is_one else format_list())
         return 0
     if not arguments.data:
         raise BadSetting('data', '', 'name the folder of a data set')

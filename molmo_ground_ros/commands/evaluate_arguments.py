@@ -17,6 +17,8 @@ RESULTS, TABLE = 'results.json', 'table.md'
 MOST_PROCESSES = 8
 # The value of --published without a name: the published rows of the data set's own benchmark.
 BESIDE = '.'
+# The value of --list-formats without a name.
+ALL_FORMATS = ''
 
 # Settings that matter only where a model is asked.
 ASKING = ('backend', 'device', 'dtype', 'threads', 'max_new_tokens')
@@ -39,8 +41,9 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         '--format', default='', metavar='NAME', help=f'one of {", ".join(datasets.FORMATS)}'
     )
     parser.add_argument(
-        '--list-formats', action='store_true',
-        help='print what each format gives and where its layout is documented; evaluate nothing',
+        '--list-formats', nargs='?', const=ALL_FORMATS, default=None, metavar='NAME',
+        help='print what each format gives and was checked against, or all that is known of one; '
+        'evaluate nothing',
     )  # fmt: skip
     parser.add_argument(
         '--benchmark', default='', metavar='NAME',
