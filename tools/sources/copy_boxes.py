@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,15 +14,26 @@ import cv2
 from tools.sources.own_format import HEIGHT, WIDTH, Expected
 from tools.sources.table_videos import TableVideo, table_video
 
-VIDEOS = 2
+# Videos with different truth; a copy with more has them again.
+_DIFFERENT = 8
 
-Copy = Callable[[Path, float], list[Expected]]
+
+@dataclass(frozen=True)
+class Extent:
+    """How much a copy holds."""
+
+    videos: int = 2
+    seconds: float = 2.0  # of each video
 
 
-def videos_of(fps: float, seconds: float, things: int = 2) -> Iterator[TableVideo]:
+Copy = Callable[[Path, Extent], list[Expected]]
+
+
+def videos_of(fps: float, extent: Extent, things: int = 2) -> Iterator[TableVideo]:
     """The videos of a copy."""
-    for number in range(VIDEOS):
-        yield table_video(number, fps, round(fps * seconds) + 1, things)
+    for number in range(extent.videos):
+        frames = round(fps * extent.seconds) + 1
+        yield replace(table_video(number % _DIFFERENT, fps, frames, things), number=number)
 
 
 def write_images(
@@ -129,10 +140,10 @@ object_class: toy block
 resolution: ({}, {})"""
 
 
-def _single(source: str, folder: Path, seconds: float) -> list[Expected]:
+def _single(source: str, folder: Path, extent: Extent) -> list[Expected]:
     spec = _SINGLES[source]
     expected = []
-    for video in videos_of(spec.fps, seconds, 1):
+    for video in videos_of(spec.fps, extent, 1):
         n = video.number + 1
         place = folder / spec.video.format(n=n)
         name = f'video{n}_0' if '{name}' in spec.truth else place.name
@@ -225,10 +236,10 @@ imHeight={height}
 imExt=.jpg"""
 
 
-def _sequence(source: str, folder: Path, seconds: float) -> list[Expected]:
+def _sequence(source: str, folder: Path, extent: Extent) -> list[Expected]:
     spec = _SEQUENCES[source]
     expected = []
-    for video in videos_of(spec.fps, seconds):
+    for video in videos_of(spec.fps, extent):
         path = spec.name.format(n=video.number + 1)
         name = path.rpartition('/')[2]
         lines = [

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tools.sources.copy_boxes import Copy, videos_of, write_images, write_lines
+from tools.sources.copy_boxes import Copy, Extent, videos_of, write_images, write_lines
 from tools.sources.own_format import Expected
 from tools.sources.table_videos import TableVideo
 
@@ -79,9 +79,9 @@ def _words(video: TableVideo) -> dict[str, Any]:
     }
 
 
-def _davis(folder: Path, seconds: float) -> list[Expected]:
+def _davis(folder: Path, extent: Extent) -> list[Expected]:
     expected, videos = [], {}
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'blocks-{video.number}'
         for k in range(video.frames):
             write_png(folder / 'Annotations' / '480p' / name / f'{k:05d}.png', numbers_of(video, k))
@@ -92,9 +92,9 @@ def _davis(folder: Path, seconds: float) -> list[Expected]:
     return expected
 
 
-def _ref_davis(folder: Path, seconds: float) -> list[Expected]:
+def _ref_davis(folder: Path, extent: Extent) -> list[Expected]:
     expected, lines = [], []
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'blocks-{video.number}'
         masks = folder / 'DAVIS' / 'Annotations' / '480p' / name
         for k in range(video.frames):
@@ -106,10 +106,10 @@ def _ref_davis(folder: Path, seconds: float) -> list[Expected]:
     return expected
 
 
-def _youtube(folder: Path, seconds: float, *, words: bool) -> list[Expected]:
+def _youtube(folder: Path, extent: Extent, *, words: bool) -> list[Expected]:
     """Ref-YouTube-VOS's training set; without `words` YouTube-VOS with classes."""
     expected, videos, classes = [], {}, {}
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'{video.number:010x}'
         _numbered(folder, video, name, 0, 'train')
         videos[name] = _words(video)
@@ -124,9 +124,9 @@ def _youtube(folder: Path, seconds: float, *, words: bool) -> list[Expected]:
     return expected
 
 
-def _mose(folder: Path, seconds: float, *, classes: bool) -> list[Expected]:
+def _mose(folder: Path, extent: Extent, *, classes: bool) -> list[Expected]:
     expected, videos = [], {}
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'{video.number:08x}'
         _numbered(folder, video, name, 0, 'train')
         objects = {'1': {'category': 'toy'}, '2': {'category': 'toy'}}
@@ -137,9 +137,9 @@ def _mose(folder: Path, seconds: float, *, classes: bool) -> list[Expected]:
     return expected
 
 
-def _lvos(folder: Path, seconds: float, *, captions: bool) -> list[Expected]:
+def _lvos(folder: Path, extent: Extent, *, captions: bool) -> list[Expected]:
     expected, videos = [], {}
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'vid{video.number}'
         _numbered(folder, video, name, 1, 'val')
         span = {'start': '00000001', 'end': f'{video.frames:08d}', 'frame_nums': video.frames}
@@ -163,9 +163,9 @@ def _lvos(folder: Path, seconds: float, *, captions: bool) -> list[Expected]:
     return expected
 
 
-def _vipseg(folder: Path, seconds: float) -> list[Expected]:
+def _vipseg(folder: Path, extent: Extent) -> list[Expected]:
     expected = []
-    for video in videos_of(5.0, seconds):
+    for video in videos_of(5.0, extent):
         name = f'{video.number}_table'
         for k in range(video.frames):
             numbers = numbers_of(video, k).astype(np.uint16)
@@ -187,9 +187,9 @@ def _white(folder: Path, video: TableVideo, thing: int, frames: range) -> None:
         write_png(folder / f'{k:05d}.png', pixels, palette=False)
 
 
-def _ref_youtube_valid(folder: Path, seconds: float) -> list[Expected]:
+def _ref_youtube_valid(folder: Path, extent: Extent) -> list[Expected]:
     expected, videos = [], {}
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'{video.number:010x}'
         for key, (_, things) in enumerate(_sentences(video)):
             place = folder / 'valid' / 'Annotations' / name / str(key)
@@ -205,22 +205,22 @@ def _ref_youtube_valid(folder: Path, seconds: float) -> list[Expected]:
     return expected
 
 
-def _sav(folder: Path, seconds: float) -> list[Expected]:
+def _sav(folder: Path, extent: Extent) -> list[Expected]:
     expected = []
-    for video in videos_of(24.0, seconds):
+    for video in videos_of(24.0, extent):
         name = f'sav_{video.number:06d}'
         for thing in range(len(video.masks)):
             place = folder / 'sav_val' / 'Annotations_6fps' / name / f'{thing:03d}'
             _white(place, video, thing, range(0, video.frames, _EVERY))
         write_images(video, folder / 'sav_val' / 'JPEGImages_24fps' / name, '{:05d}.jpg', 0)
         expected.append(Expected(f'{name}_0', 'object', video, (0, 1), step=_EVERY))
-    write_lines(folder / 'sav_val' / 'sav_val.txt', [f'sav_{k:06d}' for k in range(2)])
+    write_lines(folder / 'sav_val' / 'sav_val.txt', [f'sav_{k:06d}' for k in range(extent.videos)])
     return expected
 
 
-def _reasonvos(folder: Path, seconds: float) -> list[Expected]:
+def _reasonvos(folder: Path, extent: Extent) -> list[Expected]:
     expected, videos = [], {}
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'table{video.number}'
         sentences = _sentences(video)
         for _, things in sentences:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from molmo_ground_ros.frames.masks import mask_of
-from tools.sources.copy_boxes import Copy, videos_of, write_images, write_lines, write_video
+from tools.sources.copy_boxes import Copy, Extent, videos_of, write_images, write_lines, write_video
 from tools.sources.copy_masks import write_json
 from tools.sources.own_format import HEIGHT, WIDTH, Expected
 from tools.sources.table_videos import TableVideo
@@ -28,10 +28,10 @@ def _rle(video: TableVideo, thing: int, frame: int) -> dict[str, Any] | None:
     return mask_of(pixels).rle() if pixels.any() else None
 
 
-def _mask_lists(folder: Path, seconds: float, *, words: str, frames: str) -> list[Expected]:
+def _mask_lists(folder: Path, extent: Extent, *, words: str, frames: str) -> list[Expected]:
     """MeViS and ReVOS. words, frames: the file and the folder of a split."""
     expected, videos, masks = [], {}, {}
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'{video.number:012x}'
         ids = [2 * video.number, 2 * video.number + 1]
         for thing, number in enumerate(ids):
@@ -55,9 +55,9 @@ def _mask_lists(folder: Path, seconds: float, *, words: str, frames: str) -> lis
     return expected
 
 
-def _masklets(folder: Path, seconds: float) -> list[Expected]:
+def _masklets(folder: Path, extent: Extent) -> list[Expected]:
     expected = []
-    for video in videos_of(24.0, seconds):
+    for video in videos_of(24.0, extent):
         name = f'sav_{video.number:06d}'
         things = range(len(video.masks))
         record = {
@@ -78,13 +78,13 @@ def _masklets(folder: Path, seconds: float) -> list[Expected]:
 
 
 def _youtube_vis(
-    folder: Path, seconds: float, *, file: str, frames: str, fps: float = _FPS
+    folder: Path, extent: Extent, *, file: str, frames: str, fps: float = _FPS
 ) -> list[Expected]:
     """Videos as YouTube-VIS, OVIS and LV-VIS write them."""
     expected: list[Expected] = []
     videos: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for video in videos_of(fps, seconds):
+    for video in videos_of(fps, extent):
         name = f'{video.number:05d}'
         files = [f'{name}/{k:05d}.jpg' for k in range(video.frames)]
         number = video.number + 1
@@ -108,9 +108,9 @@ def _annotation(before: list[dict[str, Any]], **values: object) -> dict[str, Any
     return {'id': len(before) + 1, 'category_id': 7, 'iscrowd': 0, **values}
 
 
-def _burst(folder: Path, seconds: float) -> list[Expected]:
+def _burst(folder: Path, extent: Extent) -> list[Expected]:
     expected, sequences = [], []
-    for video in videos_of(_FPS, seconds):
+    for video in videos_of(_FPS, extent):
         name = f'table_{video.number}'
         paths = [f'frame{k + 1:04d}.jpg' for k in range(video.frames)]
         segmentations = []
@@ -145,14 +145,14 @@ def _burst(folder: Path, seconds: float) -> list[Expected]:
     return expected
 
 
-def _frames_of_coco(folder: Path, seconds: float, *, source: str, fps: float) -> list[Expected]:
+def _frames_of_coco(folder: Path, extent: Extent, *, source: str, fps: float) -> list[Expected]:
     """Images that are frames of videos: APTv2 and SeaDronesSee."""
     is_sea = source == 'seadronessee'
     expected: list[Expected] = []
     videos: list[dict[str, Any]] = []
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for video in videos_of(fps, seconds):
+    for video in videos_of(fps, extent):
         name = f'DJI_000{video.number}' if is_sea else f'data/easy/deer/{video.number + 1}'
         number = video.number + 1
         first = len(images)
@@ -191,9 +191,9 @@ def _frame_boxes(video: TableVideo, frame: int, image: int, number: int) -> list
     ]
 
 
-def _bdd(folder: Path, seconds: float) -> list[Expected]:
+def _bdd(folder: Path, extent: Extent) -> list[Expected]:
     expected = []
-    for video in videos_of(5.0, seconds):
+    for video in videos_of(5.0, extent):
         name = f'0000f77c-{video.number}'
         frames = []
         for k in range(video.frames):
@@ -235,9 +235,9 @@ def _bdd_label(video: TableVideo, thing: int, frame: int) -> dict[str, Any] | No
     }
 
 
-def _personpath(folder: Path, seconds: float) -> list[Expected]:
+def _personpath(folder: Path, extent: Extent) -> list[Expected]:
     expected, samples = [], {}
-    for video in videos_of(25.0, seconds):
+    for video in videos_of(25.0, extent):
         name = f'uid_vid_{video.number:05d}'
         entities = []
         for k in range(0, video.frames, 5):
@@ -280,9 +280,9 @@ _HEADER = [
 ]
 
 
-def _moca(folder: Path, seconds: float) -> list[Expected]:
+def _moca(folder: Path, extent: Extent) -> list[Expected]:
     expected, lines = [], list(_HEADER)
-    for video in videos_of(24.0, seconds, 1):
+    for video in videos_of(24.0, extent, 1):
         name = f'arctic_fox_{video.number}'
         for k in range(0, video.frames, 4):
             box = video.box(0, k)
