@@ -7,6 +7,7 @@ import shutil
 from random import Random
 
 import pytest
+from support.source_cases import EACH_SOURCE
 
 from molmo_ground_ros.benchmarks.datasets import read
 from molmo_ground_ros.benchmarks.datasets.sources import SOURCES
@@ -27,13 +28,6 @@ from tools.sources.harm import (
 )
 
 SHORT_S = 0.4  # of copies that are harmed
-# One source for each of the eight layouts, and those whose rules differ most. `make sources` and
-# the slow tests compare all.
-FAST = (
-    *('coco', 'davis', 'vipseg', 'sa-v', 'reasonvos', 'mevis', 'burst', 'got10k', 'lasot'),
-    *('mot20', 'bft', 'seadronessee', 'personpath22', 'moca'),
-)
-
 # Where the words are, of sources that have no file or column for them.
 WITHOUT_FILES = {
     *('none', 'the class of the set', 'the animal in the name of the video'),
@@ -67,10 +61,7 @@ def test_every_source_has_a_copy():
     assert len(SOURCES) >= 36
 
 
-@pytest.mark.parametrize(
-    'name',
-    [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in SOURCES],
-)
+@pytest.mark.parametrize('name', EACH_SOURCE)
 def test_a_copy_scores_as_its_truth_in_molmo2s_own_format(name, tmp_path):
     comparison = compare(name, tmp_path, 1.0)
 
@@ -116,10 +107,7 @@ def test_what_is_missing_or_damaged_is_a_line_with_its_file(name, harm, copy):
     assert all(str(folder) in text and '\n' not in text for text in texts)
 
 
-@pytest.mark.parametrize(
-    'name',
-    [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in SOURCES],
-)
+@pytest.mark.parametrize('name', EACH_SOURCE)
 @pytest.mark.parametrize('damage', DAMAGES)
 def test_no_damage_of_a_file_raises_or_changes_a_truth_in_silence(name, damage, copy):
     folder = copy(name)

@@ -28,6 +28,7 @@ from molmo_ground_ros.benchmarks.datasets.frame_files import (
 )
 from molmo_ground_ros.benchmarks.datasets.json_members import JsonFile
 from molmo_ground_ros.benchmarks.datasets.mot import text_lines
+from molmo_ground_ros.benchmarks.datasets.path_list import found_below
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record, read_json
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
@@ -83,7 +84,7 @@ class FrameLabels:
 
     def videos(self, path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
         """Every video. Boxes of crowds are left out. Raises BadSetting if there is none."""
-        files = sorted(file for way in _WAYS for file in path.glob(way + self.files))
+        files = found_below(path, (way + self.files for way in _WAYS))
         if not files:
             raise BadSetting('data', str(path), f'holds no {self.files}')
         for file in files:

@@ -77,7 +77,7 @@ def _videos(layout: CocoFiles, content: CocoContent) -> Iterator[AnnotatedVideo 
         try:
             record = fields.mapping(content.file.read(place), name)
             number = fields.key(fields.field(record, 'id', f'{name}.'), f'{name}.id')
-            objects = [content.file.read(member) for member in of_media.get(number, ())]
+            objects = [content.annotation(k) for k in of_media.get(number, ())]
             read = _video if kind == 'videos' else _image
             video = read(record, name, objects, content.labels, file, row, layout.fps)
             if video.name in names or number in ids:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
-from molmo_ground_ros.benchmarks.datasets.json_members import JsonFile, Member
+from molmo_ground_ros.benchmarks.datasets.json_members import JsonFile, Member, MemberList
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadRecord
 
@@ -22,7 +23,7 @@ class CocoContent:
 
     file: JsonFile
     kind: str = 'images'  # or 'videos', if the file holds videos
-    places: dict[str, list[Member]] = field(default_factory=dict)  # by part
+    places: dict[str, MemberList] = field(default_factory=dict)  # by part
     lists: dict[str, Member] = field(default_factory=dict)  # the parts as a whole
     labels: dict[str, str] = field(default_factory=dict)  # classes by number
 
@@ -34,38 +35,46 @@ class CocoContent:
                 why = f'{part}[{k}]: is no record, and so is none of {self.kind}'
                 yield bad_record(str(self.file.path), row, why)
 
-    def ids(self) -> set[str]:
-        """The ids of all videos or images."""
+    def ids(self) -> dict[str, str]:
+        """The ids of all videos or images, each by itself."""
         records = (self.file.read(place) for place in self.places[self.kind])
-        return {str(record.get('id')) for record in records if isinstance(record, Mapping)}
+        ids = (str(record.get('id')) for record in records if isinstance(record, Mapping))
+        return {number: number for number in ids}
 
     def annotations_of(
-        self, name: str, ids: Collection[str]
-    ) -> tuple[dict[str, list[Member]], list[BadRecord]]:
-        """The places of annotations by the id in their field `name`, and errors for other ids."""
-        of_media: dict[str, list[Member]] = {}
+        self, name: str, groups: Mapping[str, str]
+    ) -> tuple[dict[str, array[int]], list[BadRecord]]:
+        """The numbers of the annotations of each group, and errors for those of none.
+
+        name: of the field whose value decides the group. groups: by that value.
+        """
+        of_group: dict[str, array[int]] = {}
         faults = []
         for k, place in enumerate(self.places['annotations']):
             item = self.file.read(place)
             target = item.get(name) if isinstance(item, Mapping) else None
-            if str(target) in ids:
-                of_media.setdefault(str(target), []).append(place)
+            group = groups.get(str(target))
+            if group is not None:
+                of_group.setdefault(group, array('L')).append(k)
             else:
                 why = f'annotations[{k}]: {name} = {target!r} is none of {self.kind}'
                 faults.append(bad_record(str(self.file.path), 0, why))
-        return of_media, faults
+        return of_group, faults
+
+    def annotation(self, number: int) -> Any:
+        """The value of an annotation. Raises BadRecord."""
+        return self.file.read(self.places['annotations'][number])
 
 
 def coco_content(file: JsonFile) -> CocoContent:
     """Scan a file. Raises BadField for one without the parts of COCO, BadRecord."""
-    content = CocoContent(file, places={part: [] for part in _PARTS})
+    content = CocoContent(file, places={part: MemberList() for part in _PARTS})
     for member in file.members(2):
         part = member.names[0]
         if len(member.names) == 1:
             content.lists[part] = member
         elif part in content.places:
-            # Without its name, of which there may be millions.
-            content.places[part].append(member._replace(names=()))
+            content.places[part].append(member)
     content.kind = 'videos' if 'videos' in content.lists else 'images'
     for part in (content.kind, 'annotations', 'categories'):
         if part not in content.lists or not file.is_list(content.lists[part]):
@@ -74,7 +83,7 @@ def coco_content(file: JsonFile) -> CocoContent:
     return content
 
 
-def _labels(file: JsonFile, places: list[Member]) -> Iterator[tuple[str, str]]:
+def _labels(file: JsonFile, places: MemberList) -> Iterator[tuple[str, str]]:
     """(number, name) of each class. Raises BadField, BadRecord."""
     for k, place in enumerate(places):
         name = f'categories[{k}]'

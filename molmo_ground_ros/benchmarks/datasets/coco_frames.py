@@ -4,13 +4,14 @@
 
 Annotations say by `track_id` which object they are of. An image names its video by `video_id` and
 its place by `frame_index`; in APTv2 the folder of its file is the video, and the name its place.
-One video's annotations are in memory, and of all images their names.
+One video's annotations are in memory, and of all images their ids.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from molmo_ground_ros.benchmarks.datasets.coco_content import CocoContent, coco_
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTrack, Media
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
 from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
-from molmo_ground_ros.benchmarks.datasets.json_members import JsonFile, Member
+from molmo_ground_ros.benchmarks.datasets.json_members import JsonFile
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
@@ -51,38 +52,30 @@ class _Image(NamedTuple):
     size: tuple[int, int]
 
 
-@dataclass(slots=True)
-class _Frames:
-    """The frames of one video."""
-
-    images: list[_Image] = field(default_factory=list)
-    annotations: list[Member] = field(default_factory=list)
-
-
 def _videos(layout: CocoFrames, file: JsonFile) -> Iterator[AnnotatedVideo | BadRecord]:
     content = coco_content(file)
     content.kind = 'images'
     yield from content.strays()
     names = _names(content)
-    videos: dict[str, _Frames] = {}
+    rows: dict[str, array[int]] = {}  # of the images of each video, from 0
     of_image: dict[str, str] = {}
-    for row, place in enumerate(content.places['images'], start=1):
+    for row in range(len(content.places['images'])):
         try:
-            video, image = _image(file.read(place), f'images[{row - 1}]', names)
+            video, image = _image(content, row, names)
             if image.number in of_image:
                 raise fields.bad_field('id', image.number, 'was there before')
         except (BadField, BadSetting) as error:
-            yield bad_record(str(file.path), row, error)
+            yield bad_record(str(file.path), row + 1, error)
             continue
         of_image[image.number] = video
-        videos.setdefault(video, _Frames()).images.append(image)
-    by_image, faults = content.annotations_of('image_id', of_image)
+        rows.setdefault(video, array('L')).append(row)
+    of_video, faults = content.annotations_of('image_id', of_image)
     yield from faults
-    for name, frames in videos.items():
-        for image in frames.images:
-            frames.annotations += by_image.pop(image.number, [])
+    for name, of_name in rows.items():
+        images = [_image(content, row, names)[1] for row in of_name]
+        annotations = [content.annotation(k) for k in of_video.get(name, ())]
         try:
-            yield _video(layout, content, name, frames)
+            yield _video(layout, content, name, images, annotations)
         except (BadField, BadSetting) as error:
             yield bad_record(str(file.path), 0, f'{name}: {error}')
 
@@ -104,9 +97,10 @@ def _names(content: CocoContent) -> dict[str, str]:
     return names
 
 
-def _image(value: object, name: str, names: Mapping[str, str]) -> tuple[str, _Image]:
-    """(video, frame) of an image. Raises BadField."""
-    record = fields.mapping(value, name)
+def _image(content: CocoContent, row: int, names: Mapping[str, str]) -> tuple[str, _Image]:
+    """(video, frame) of an image. row: from 0. Raises BadField."""
+    name = f'images[{row}]'
+    record = fields.mapping(content.file.read(content.places['images'][row]), name)
     number = fields.key(fields.field(record, 'id', f'{name}.'), f'{name}.id')
     text = fields.text(fields.field(record, 'file_name', f'{name}.'), f'{name}.file_name')
     file_name = PurePosixPath(text.replace('\\', '/'))
@@ -122,16 +116,22 @@ def _image(value: object, name: str, names: Mapping[str, str]) -> tuple[str, _Im
     return names[video_id], _Image(number, file_name.as_posix(), (place,), size)
 
 
-def _video(layout: CocoFrames, content: CocoContent, name: str, frames: _Frames) -> AnnotatedVideo:
-    images = sorted(frames.images, key=lambda image: image.order)
+def _video(
+    layout: CocoFrames,
+    content: CocoContent,
+    name: str,
+    images: list[_Image],
+    annotations: list[Any],
+) -> AnnotatedVideo:
+    images = sorted(images, key=lambda image: image.order)
     sizes = {image.size for image in images}
     if len(sizes) > 1:
         raise fields.bad_field('size', sorted(sizes), 'differs between the frames')
     places = {image.number: k for k, image in enumerate(images)}
     boxes: dict[int, dict[int, Box]] = {}
     labels: dict[int, str] = {}
-    for member in frames.annotations:
-        item = fields.mapping(content.file.read(member), 'annotation')
+    for annotation in annotations:
+        item = fields.mapping(annotation, 'annotation')
         if item.get('iscrowd'):
             continue
         frame = places[str(item.get('image_id'))]

@@ -24,6 +24,7 @@ from molmo_ground_ros.benchmarks.datasets import video_words
 from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, MaskTrack, Media
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
 from molmo_ground_ros.benchmarks.datasets.frame_files import pictures
+from molmo_ground_ros.benchmarks.datasets.path_list import PathList
 from molmo_ground_ros.benchmarks.datasets.png import BadIndexedImage, read_indices
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.benchmarks.datasets.video_words import Words, WordsReader
@@ -79,7 +80,7 @@ def _videos(
 ) -> Iterator[AnnotatedVideo | BadRecord]:
     """The videos of one split. names: of those before, to which theirs are added."""
     masks, images = resolution(root / layout.masks), resolution(root / layout.images)
-    for folder in sorted(path for path in masks.iterdir() if path.is_dir()):
+    for folder in PathList(masks, (path for path in masks.iterdir() if path.is_dir())):
         try:
             if folder.name in names:
                 raise BadField('video', folder.name, 'was there before')

@@ -12,6 +12,7 @@ import cv2
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
+from molmo_ground_ros.benchmarks.datasets.path_list import PathList
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, ImageError
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
@@ -73,10 +74,10 @@ def without_truth(
     video. frames: folders of pictures in it, or videos.
     """
     up = len(Path(truth).parts)
-    videos = {file.parents[up - 1] for file in truths}
-    for folder in sorted({video.parent for video in videos if video != path}):
-        for other in sorted(below for below in folder.iterdir() if below.is_dir()):
-            if other not in videos and any(_has_frames(other / place) for place in frames):
+    videos = {str(file.parents[up - 1]) for file in truths}
+    for folder in sorted({file.parents[up] for file in truths if file.parents[up - 1] != path}):
+        for other in PathList(folder, (below for below in folder.iterdir() if below.is_dir())):
+            if str(other) not in videos and any(_has_frames(other / place) for place in frames):
                 yield bad_record(str(other), 0, f'holds no {truth}')
 
 
@@ -88,7 +89,7 @@ def without_named_truth(
     truth: of the files, with a `*` for the name.
     """
     for folder in sorted({folder.resolve() for folder in folders if folder.is_dir()}):
-        for other in sorted(folder.iterdir()):
+        for other in PathList(folder, folder.iterdir()):
             if other.stem not in names and _has_frames(other):
                 yield bad_record(str(other), 0, f'there is no {truth.replace("*", other.stem)}')
 

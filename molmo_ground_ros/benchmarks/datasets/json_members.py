@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import mmap
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, overload
 
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 
@@ -32,6 +33,33 @@ class Member(NamedTuple):
     names: tuple[str, ...]  # on the way to it; in a list its number from 0
     start: int  # byte
     end: int
+
+
+class MemberList(Sequence[Member]):
+    """Places of records without their names, 16 bytes each."""
+
+    def __init__(self) -> None:
+        self._starts: array[int] = array('Q')
+        self._ends: array[int] = array('Q')
+
+    def append(self, member: Member) -> None:
+        """Add the place of a record."""
+        self._starts.append(member.start)
+        self._ends.append(member.end)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> Member: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Member]: ...
+
+    def __getitem__(self, index: int | slice) -> Member | list[Member]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        return Member((), self._starts[index], self._ends[index])
 
 
 class JsonFile:

@@ -30,6 +30,7 @@ from molmo_ground_ros.benchmarks.datasets.frame_files import (
     without_truth,
 )
 from molmo_ground_ros.benchmarks.datasets.mot import Box, numbers_of, on_image, text_lines
+from molmo_ground_ros.benchmarks.datasets.path_list import PathList, found_below
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
@@ -63,7 +64,7 @@ class SingleBoxes:
         if its words or images are missing, or if a list of frames has another length. Raises
         BadSetting if there is no video.
         """
-        truths = sorted({truth for way in _WAYS for truth in path.glob(way + self.truth)})
+        truths = found_below(path, (way + self.truth for way in _WAYS))
         if not truths:
             raise BadSetting('data', str(path), f'holds no {self.truth}')
         yield from _unannotated(self, path, truths)
@@ -82,13 +83,13 @@ class SingleBoxes:
             yield annotated
 
 
-def _unannotated(layout: SingleBoxes, path: Path, truths: list[Path]) -> Iterator[BadRecord]:
+def _unannotated(layout: SingleBoxes, path: Path, truths: PathList) -> Iterator[BadRecord]:
     """An error for each video with frames and without truth, beside those with truth."""
     places = layout.frames.split('|')
     if '*' not in layout.truth:
         yield from without_truth(path, truths, layout.truth, places)
         return
-    folders = [(truth.parent / place).parent for truth in truths for place in places]
+    folders = {(truth.parent / place).parent for truth in truths for place in places}
     names = {_name(layout, truth) for truth in truths}
     yield from without_named_truth(folders, names, layout.truth)
 

@@ -24,6 +24,8 @@ from molmo_ground_ros.benchmarks.datasets.examples import (
 )
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
 from molmo_ground_ros.benchmarks.datasets.json_members import JsonFile, Member
+from molmo_ground_ros.benchmarks.datasets.packed_records import PackedRecords
+from molmo_ground_ros.benchmarks.datasets.path_list import found_below
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record, read_json
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 from molmo_ground_ros.frames.masks import Mask, read_rle
@@ -58,24 +60,30 @@ class MaskLists:
 
 
 def _split(layout: MaskLists, file: Path, names: set[str]) -> Iterator[AnnotatedVideo | BadRecord]:
-    content = fields.mapping(read_json(file), 'file')
-    videos = fields.mapping(fields.field(content, 'videos'), 'videos')
+    videos = _records(file)
     masks_path = file.parent / _MASKS
     if not masks_path.is_file():
         why = f'there is no {_MASKS} beside it: the truth of this split is not public'
         raise bad_record(str(file), 0, why)
     with JsonFile(masks_path) as masks:
-        places = {member.names[0]: member for member in masks.members(1)}
-        for name, record in videos.items():
+        places = {member.names[0]: member._replace(names=()) for member in masks.members(1)}
+        for name in videos:
             try:
                 if name in names:
                     raise BadField('video', name, 'was there before')
                 names.add(name)
-                yield _video(layout, name, fields.mapping(record, name), masks, places, str(file))
+                record = fields.mapping(videos[name], name)
+                yield _video(layout, name, record, masks, places, str(file))
             except (BadField, BadSetting) as error:
                 yield bad_record(str(file), 0, f'{name}: {error}')
             except BadRecord as error:
                 yield error
+
+
+def _records(file: Path) -> PackedRecords:
+    """The record of each video."""
+    content = fields.mapping(read_json(file), 'file')
+    return PackedRecords(fields.mapping(fields.field(content, 'videos'), 'videos').items())
 
 
 def _video(
@@ -94,7 +102,8 @@ def _video(
     for number in numbers:
         if str(number) not in places:
             raise fields.bad_field('anno_id', number, f'is not in {_MASKS}')
-        of_object = fields.items(masks.read(places[str(number)]), f'{_MASKS}[{number}]')
+        place = places[str(number)]._replace(names=(str(number),))
+        of_object = fields.items(masks.read(place), f'{_MASKS}[{number}]')
         fields.same_length({'frames': frames, f'{_MASKS}[{number}]': len(of_object)})
         of_frames, size = _masks(of_object, size, f'{_MASKS}[{number}]')
         tracks.append(MaskTrack(number, '', of_frames))
@@ -143,11 +152,11 @@ class Masklets:
 
     def videos(self, path: Path) -> Iterator[AnnotatedVideo | BadRecord]:
         """Every video with manual masks. Raises BadSetting if there is none."""
-        files = sorted(file for way in _WAYS for file in path.glob(way + _MASKLETS))
+        files = found_below(path, (way + _MASKLETS for way in _WAYS))
         if not files:
             raise BadSetting('data', str(path), f'holds no {_MASKLETS}')
-        for video in sorted(video for way in _WAYS for video in path.glob(f'{way}*.mp4')):
-            if video.with_name(f'{video.stem}_manual.json') not in files:
+        for video in found_below(path, (f'{way}*.mp4' for way in _WAYS)):
+            if not video.with_name(f'{video.stem}_manual.json').exists():
                 yield bad_record(str(video), 0, f'there is no {video.stem}_manual.json beside it')
         for file in files:
             try:

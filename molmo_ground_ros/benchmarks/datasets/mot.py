@@ -27,6 +27,7 @@ from molmo_ground_ros.benchmarks.datasets.frame_files import (
     without_named_truth,
     without_truth,
 )
+from molmo_ground_ros.benchmarks.datasets.path_list import PathList, found_below
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, BadSetting
 
@@ -75,7 +76,7 @@ class SequenceBoxes:
 
         Raises BadSetting if there is none.
         """
-        truths = sorted({truth for way in _WAYS for truth in path.glob(way + self.truth)})
+        truths = found_below(path, (way + self.truth for way in _WAYS))
         if not truths:
             raise BadSetting('data', str(path), f'holds no {self.truth}')
         yield from _unannotated(self, path, truths)
@@ -94,16 +95,16 @@ class SequenceBoxes:
             yield annotated
 
 
-def _unannotated(layout: SequenceBoxes, path: Path, truths: list[Path]) -> Iterator[BadRecord]:
+def _unannotated(layout: SequenceBoxes, path: Path, truths: PathList) -> Iterator[BadRecord]:
     """An error for each sequence with frames and without truth, beside those with truth."""
     if not layout.frames:
         yield from without_truth(path, truths, layout.truth, ('img1', 'img1.mp4'))
         return
-    folders = [
+    folders = {
         (truth.parent / place.format(name='_', split=truth.parent.name)).parent
         for truth in truths
         for place in layout.frames
-    ]
+    }
     names = {_sequence(layout, truth) for truth in truths}
     yield from without_named_truth(folders, names, layout.truth)
 

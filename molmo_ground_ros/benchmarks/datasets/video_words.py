@@ -15,14 +15,18 @@ from typing import Any
 
 from molmo_ground_ros.benchmarks.datasets import field_checks as fields
 from molmo_ground_ros.benchmarks.datasets.examples import Expression
+from molmo_ground_ros.benchmarks.datasets.packed_records import PackedRecords
 from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record, read_json
 from molmo_ground_ros.errors import BadField, BadRecord
 
-Words = dict[str, dict[str, Any]]  # by video
 MOST_ID = 10**9
 # Names of videos that Ref-DAVIS17 misspells (ReferFormer, tools/data/convert_davis_to_ytvos.py).
 _MISSPELT = {'clasic-car': 'classic-car', 'dog-scale': 'dogs-scale', 'motor-bike': 'motorbike'}
 _WAYS = ('', '*/', '*/*/')
+# The names of frames: most of a record, and of no use here.
+_FRAMES = 'frames'
+
+Words = PackedRecords  # by video
 
 
 def expressions_json(path: Path) -> tuple[Words, list[BadRecord]]:
@@ -63,7 +67,7 @@ def davis_text(path: Path) -> tuple[Words, list[BadRecord]]:
     Four files hold two annotators' words after the first frame and after the video. They are used
     in the order of their names.
     """
-    words: Words = {}
+    words: dict[str, dict[str, Any]] = {}
     faults: list[BadRecord] = []
     files = sorted(file for way in _WAYS for file in path.glob(f'{way}Davis17_annot*.txt'))
     for file in files:
@@ -80,7 +84,7 @@ def davis_text(path: Path) -> tuple[Words, list[BadRecord]]:
                 continue
             expressions = words.setdefault(video, {'expressions': {}})['expressions']
             expressions[str(len(expressions))] = {'exp': sentence, 'obj_id': number}
-    return (words, faults) if files else expressions_json(path)
+    return (Words(words.items()), faults) if files else expressions_json(path)
 
 
 def panoptic_json(path: Path) -> tuple[Words, list[BadRecord]]:
@@ -92,15 +96,15 @@ def panoptic_json(path: Path) -> tuple[Words, list[BadRecord]]:
         try:
             classes = dict(_classes(read_json(file)))
         except (BadRecord, BadField) as error:
-            return {}, [_fault(file, error)]
-        return {'': {'classes': classes}}, []
-    return {}, [bad_record(str(path), 0, 'no panoVIPSeg_categories.json: no words')]
+            return Words(), [_fault(file, error)]
+        return Words([('', {'classes': classes})]), []
+    return Words(), [bad_record(str(path), 0, 'no panoVIPSeg_categories.json: no words')]
 
 
 def no_words(path: Path) -> tuple[Words, list[BadRecord]]:
     """For a source without words."""
     del path
-    return {}, []
+    return Words(), []
 
 
 WordsReader = Callable[[Path], tuple[Words, list[BadRecord]]]
@@ -152,15 +156,22 @@ def object_number(value: object, name: str) -> int:
 
 
 def _json_words(path: Path, name: str) -> tuple[Words, list[BadRecord]]:
-    words: Words = {}
+    words = Words()
     faults = []
     for file in (file for way in _WAYS for file in sorted(path.glob(way + name))):
         try:
             content = fields.mapping(read_json(file), 'file')
             videos = fields.mapping(fields.field(content, 'videos'), 'videos')
-            words |= {key: dict(fields.mapping(value, key)) for key, value in videos.items()}
         except (BadRecord, BadField) as error:
             faults.append(_fault(file, error))
+            continue
+        for key, value in videos.items():
+            try:
+                record = fields.mapping(value, key)
+            except BadField as error:
+                faults.append(_fault(file, error))
+                continue
+            words[key] = {part: record[part] for part in record if part != _FRAMES}
     return words, faults
 
 
