@@ -47,7 +47,7 @@ def _nbytes(data: Data) -> int:
     return memoryview(data).nbytes  # type: ignore[arg-type] # an array is a Buffer to Python 3.12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class RawImage:
     """The fields of `sensor_msgs/Image`, undecoded."""
 
@@ -65,7 +65,7 @@ class RawImage:
         return _nbytes(self.data)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class CompressedImage:
     """The fields of `sensor_msgs/CompressedImage`, undecoded."""
 

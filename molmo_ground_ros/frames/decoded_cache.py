@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.frames.image import decode as decode_image
-from molmo_ground_ros.frames.packet_group import VideoImage
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import EncodedImage
 
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    # Held, so that no other message can get the same identity.
-    identity: object
+    # A raw message is as large as its pixels, and a video image holds its group: not kept alive.
+    message: weakref.ref[EncodedImage]
     pixels: NDArray[np.uint8]
 
     @property
@@ -33,7 +33,9 @@ class DecodedCache:
     """Decodes images and holds them, least recently used out first. For any thread.
 
     A message is known by its identity and not by its stamp: a bag that is played in a loop brings
-    other images under the same stamps. An image that two threads need at once may be decoded twice.
+    other images under the same stamps. It is not kept alive: what was decoded of messages that
+    nobody holds any more goes with the next one that is decoded. An image that two threads need at
+    once may be decoded twice.
     """
 
     def __init__(
@@ -48,13 +50,14 @@ class DecodedCache:
 
     def decode(self, encoded: EncodedImage) -> NDArray[np.uint8]:
         """(H, W, 3) RGB, not to be written to. Raises ImageError."""
-        identity = encoded.identity if isinstance(encoded, VideoImage) else encoded
         with self._lock:
-            held = self._held.get(id(identity))
-        if held is not None:
+            held = self._held.get(id(encoded))
+        # Another message may have got the address of one that is gone.
+        if held is not None and held.message() is encoded:
             return held.pixels
         pixels = self._decode(encoded)
         pixels.flags.writeable = False
         with self._lock:
-            self._held.put(id(identity), _Decoded(identity, pixels))
+            self._held.drop_if(lambda decoded: decoded.message() is None)
+            self._held.put(id(encoded), _Decoded(weakref.ref(encoded), pixels))
         return pixels

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +58,6 @@ class VideoImage(CompressedImage):
     stamp_ns: int  # header stamp, whatever it is
     group: PacketGroup
     index: int  # in the group
-    # What a cache knows it by: holding the image itself would hold its group.
-    identity: object = field(default_factory=object)
 
     def decode(self) -> NDArray[np.uint8]:
         """(H, W, 3) RGB in memory of its own. Raises ImageError, MissingPackage."""

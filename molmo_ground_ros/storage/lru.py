@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
 
@@ -49,6 +49,11 @@ class LruCache(Generic[Key, Held]):
         self.nbytes += new.nbytes
         while self.nbytes > self._limit:
             self._drop(next(iter(self._held)))
+
+    def drop_if(self, test: Callable[[Held], bool]) -> None:
+        """Drop the values that pass a test."""
+        for key in [key for key, held in self._held.items() if test(held)]:
+            self._drop(key)
 
     def clear(self) -> None:
         """Drop all values."""

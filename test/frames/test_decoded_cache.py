@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 import numpy as np
 import pytest
 
 from molmo_ground_ros.errors import ImageError
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
+from molmo_ground_ros.frames.packet_group import PacketGroup, VideoImage
 from molmo_ground_ros.types import CompressedImage, RawImage
 
 
@@ -79,3 +81,32 @@ def test_a_slow_picture_holds_up_no_other():
     cache.decode(CompressedImage('jpeg', b'quick'))
     go_on.set()
     slow.join()
+
+
+def test_a_message_that_nobody_holds_any_more_is_not_kept():
+    """A raw message is as large as its pixels: kept, it would double what the cache may take."""
+    cache = DecodedCache(1000)
+    first, second = (RawImage(2, 2, 'rgb8', 6, bytes([value] * 12)) for value in (1, 2))
+    gone = [weakref.ref(first), weakref.ref(cache.decode(first))]
+    del first
+    assert gone[0]() is None
+    cache.decode(second)
+    assert gone[1]() is None
+
+
+def test_a_message_at_the_address_of_one_that_is_gone_is_another():
+    calls = []
+    cache = DecodedCache(1000, counting(calls))
+    for value in range(50):  # CPython gives the address away again at once.
+        assert cache.decode(CompressedImage('jpeg', bytes([value])))[0, 0, 0] == value
+    assert len(calls) == 50
+
+
+def test_a_video_image_does_not_keep_its_group():
+    cache = DecodedCache(1000, lambda image: np.zeros((1, 1, 3), np.uint8))
+    group = PacketGroup('h264', lambda image: np.zeros((1, 1, 3), np.uint8))
+    image = VideoImage('h264', b'\3', 1, group, 0)
+    cache.decode(image)
+    gone = weakref.ref(image)
+    del image
+    assert gone() is None
