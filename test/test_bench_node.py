@@ -18,7 +18,7 @@ pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
 
 from bench.node.__main__ import figures, worst
 from bench.node.ours import CallbackTimes
-from bench.node.usage import MemoryWatch, child_of, cpu_s, memory_mb
+from bench.node.usage import Memory, MemoryWatch, child_of, cpu_s, memory
 
 ROOT = Path(__file__).parents[1]
 PROMISED = {'lost', 'callback_p99_ms', 'cpu_ratio', 'rss_slope_mb_per_10min', 'answer_p95_ms'}
@@ -91,19 +91,25 @@ def test_usage_of_this_process_and_its_child() -> None:
         child.kill()
     assert cpu_s(os.getpid()) >= before_s > 0
     assert cpu_s(2**22 - 1) == 0.0
-    assert memory_mb(os.getpid()) > 10
+    assert memory(os.getpid()).resident_mb > 10
+    assert 0 <= memory(os.getpid()).shared_mb < memory(os.getpid()).own_mb
 
 
 def test_growth_of_memory_is_told_after_a_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryWatch, '_watch', lambda _: None)
     watch = MemoryWatch(os.getpid())
     watch.end()
-    # It grows fast for three minutes, then by 0.001 MB a second.
-    watch._samples = [(s, 100 + min(s, 180) + 0.001 * s) for s in map(float, range(440))]
+    # It grows fast for three minutes, then by 0.001 MB a second; what is shared, by 0.0005.
+    watch._samples = [
+        (s, Memory(100 + min(s, 180) + 0.001 * s, 10 + 0.0005 * s)) for s in map(float, range(440))
+    ]
     assert watch.slope_mb_per_10min() == pytest.approx(0.6)
+    assert watch.slope_mb_per_10min('own_mb') == pytest.approx(0.3)
+    assert watch.each_5min_mb('shared_mb') == pytest.approx([10.075], abs=0.01)
     # The last two minutes are no five.
     assert watch.each_5min_mb() == pytest.approx([249.65], abs=0.1)
     watch._samples = watch._samples[:400]
     assert watch.slope_mb_per_10min() is None
     watch._samples = []
     assert watch.each_5min_mb() == []
+    assert watch.slope_mb_per_10min() is None

@@ -11,6 +11,7 @@ callback_p99_ms        of our image callbacks
 cpu_ratio              time of processors an image, ours / plain; the model's process apart
 rss_slope_mb_per_10min growth of our node's memory after five minutes; null in a short run
 rss_mb_each_5min       its median in each five minutes
+own_slope_mb_per_10min growth without shared_mb_each_5min, the middleware's memory between processes
 answer_p95_ms          from question to reply
 
 `--kind h264` sends video in its place: foxglove_msgs/CompressedVideo with a keyframe every 2.2 s.
@@ -97,6 +98,8 @@ def measure(kind: str, seconds: float) -> dict[str, Any]:
     return figures(published, reports[0], reports[1], used, seconds) | {
         'rss_slope_mb_per_10min': watch.slope_mb_per_10min(),
         'rss_mb_each_5min': watch.each_5min_mb(),
+        'own_slope_mb_per_10min': watch.slope_mb_per_10min('own_mb'),
+        'shared_mb_each_5min': watch.each_5min_mb('shared_mb'),
         'rss_peak_mb': round(watch.peak_mb),
         **_compared(reports[0]['images']),
         'answers': len(asker.latencies_s),

@@ -8,9 +8,11 @@ import os
 import re
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 _TICKS = os.sysconf('SC_CLK_TCK')
 # Memory is judged after buffers and caches have filled, which takes four cameras 200 s.
@@ -27,11 +29,27 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory of a process, 10^6 bytes."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of a process, in 10^6 bytes."""
+
+    resident_mb: float
+    # Of that, what it shares with others: the middleware's messages between processes.
+    shared_mb: float
+
+    @property
+    def own_mb(self) -> float:
+        """Resident and its own."""
+        return self.resident_mb - self.shared_mb
+
+
+def memory(pid: int) -> Memory:
+    """What a process takes now. Raises OSError, ValueError once it is gone."""
     status = Path(f'/proc/{pid}/status').read_text()
-    (kibibytes,) = re.findall(r'^VmRSS:\s+(\d+) kB$', status, re.MULTILINE)
-    return int(kibibytes) * 1024 / 1e6
+    sizes = dict(re.findall(r'^(VmRSS|RssShmem):\s+(\d+) kB$', status, re.MULTILINE))
+    if len(sizes) != 2:
+        raise ValueError(f'process {pid} has no memory any more')
+    return Memory(*(int(sizes[name]) * 1024 / 1e6 for name in ('VmRSS', 'RssShmem')))
 
 
 def child_of(pid: int) -> int:
@@ -45,7 +63,7 @@ class MemoryWatch:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._samples: list[tuple[float, float]] = []  # seconds, megabytes
+        self._samples: list[tuple[float, Memory]] = []  # seconds, what was read
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -57,29 +75,37 @@ class MemoryWatch:
 
     @property
     def peak_mb(self) -> float:
-        """The most that was read."""
-        return max((megabytes for _, megabytes in self._samples), default=0.0)
+        """The most that was resident."""
+        return max((read.resident_mb for _, read in self._samples), default=0.0)
 
-    def each_5min_mb(self) -> list[float]:
-        """The median of each five minutes that were measured whole: whether a slope is a trend."""
+    def each_5min_mb(self, part: str = 'resident_mb') -> list[float]:
+        """The median of each five minutes that were measured whole: whether a slope is a trend.
+
+        part: of `Memory`.
+        """
         if not self._samples:
             return []
-        seconds, megabytes = np.array(self._samples).T
-        part = (seconds - seconds[0]) // 300.0
-        return [float(np.median(megabytes[part == k])) for k in range(int(part[-1]))]
+        seconds, megabytes = self._columns(part)
+        number = (seconds - seconds[0]) // 300.0
+        return [float(np.median(megabytes[number == k])) for k in range(int(number[-1]))]
 
-    def slope_mb_per_10min(self) -> float | None:
-        """How fast memory grew after WARM_UP_S; None where less than LEAST_S were measured then."""
-        began_s = min((seconds for seconds, _ in self._samples), default=0.0)
-        warm = [sample for sample in self._samples if sample[0] - began_s > WARM_UP_S]
-        if not warm or warm[-1][0] - warm[0][0] < LEAST_S:
+    def slope_mb_per_10min(self, part: str = 'resident_mb') -> float | None:
+        """How fast it grew after WARM_UP_S; None where less than LEAST_S were measured then."""
+        if not self._samples:
             return None
-        seconds, megabytes = np.array(warm).T
-        return float(np.polyfit(seconds, megabytes, 1)[0]) * 600
+        seconds, megabytes = self._columns(part)
+        warm = seconds - seconds[0] > WARM_UP_S
+        if not warm.any() or np.ptp(seconds[warm]) < LEAST_S:
+            return None
+        return float(np.polyfit(seconds[warm], megabytes[warm], 1)[0]) * 600
+
+    def _columns(self, part: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        seconds = np.array([second for second, _ in self._samples])
+        return seconds, np.array([getattr(read, part) for _, read in self._samples])
 
     def _watch(self) -> None:
         while not self._stop.wait(1.0):
             try:
-                self._samples.append((time.monotonic(), memory_mb(self._pid)))
+                self._samples.append((time.monotonic(), memory(self._pid)))
             except (OSError, ValueError):
                 return
