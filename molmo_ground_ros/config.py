@@ -148,7 +148,8 @@ class Settings:
         lowest=1.0, highest=65536.0,
     )  # fmt: skip
     buffer_rate_hz: float = _setting(
-        10.0, 'Frames a second that are kept; the model itself is shown 2 a second.',
+        10.0, 'Frames a second that are kept; the model itself is shown 2 a second, and '
+        'for tracks up to 10 (track_rate_hz).',
         lowest=2.0, highest=60.0,
     )  # fmt: skip
     prepare: bool = _setting(
@@ -172,6 +173,12 @@ class Settings:
     draft: bool = _setting(
         True, 'Guess tokens that the grammar fixes and verify them in one pass; exact. Not in '
         'transformers.',
+    )  # fmt: skip
+    track_rate_hz: int = _setting(
+        0, 'Most frames a second that the model is shown for tracks, a multiple of 2; 2 shows '
+        'those of every other question, 0 what the model was trained with, by its own files '
+        '(Molmo2: 10).',
+        lowest=0, highest=10,
     )  # fmt: skip
     queue_size: int = _setting(
         4, 'Questions that may wait behind the one being answered; one more is BUSY.',

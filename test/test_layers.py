@@ -47,7 +47,7 @@ ROOMS: Mapping[str, Room] = {
     'frames': Room(
         ('storage',),
         'assignment buffer_stats cdr clip_buffer decoded_cache image masks pinned_window'
-        ' h264_order sampled_clip video_file video_frame video_packets windows',
+        ' h264_order sampled_clip track_rule video_file video_frame video_packets windows',
         private='compressed_image group_decoder held_messages jpeg packet_group'
         ' picture_head raw_image video_groups',
     ),

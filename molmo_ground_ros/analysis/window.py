@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
 from molmo_ground_ros.errors import BackendError, GroundError, describe, traceback_text
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.recording import Recording
-from molmo_ground_ros.types import Answer, Question
+from molmo_ground_ros.types import Answer, Clip, Question
 
 # The first and last stamp of a window, ns.
 Span = tuple[int, int]
@@ -93,37 +93,55 @@ class LocalRunner:
 
     def ask_window(self, work: Work) -> WindowAnswers:
         """The outcome of one window."""
-        began_s = time.monotonic()
         try:
             recording = self._recordings[work.camera]
         except (GroundError, OSError) as err:
             return failed(work, failure(err))
         count = len(recording.undecodable)
-        try:
-            clip = recording.clip(*work.span)
-        except (GroundError, OSError) as err:
-            undecodable = tuple(islice(recording.undecodable.items(), count, None))
-            return failed(work, failure(err), undecodable)
-        read_s = time.monotonic() - began_s
-        answers: dict[int, Answer] = {}
-        failures: dict[int, Failure] = {}
-        began_s = time.monotonic()
+        window = _Asked()
         questions = [self._questions[number] for number in work.questions]
-        outcomes = self._grounder.ground_each(clip, questions)
-        for number, outcome in zip(work.questions, outcomes, strict=True):
-            if isinstance(outcome, Answer):
-                answers[number] = outcome
-            else:
-                failures[number] = failure(outcome)
+        for tracks, places in self._grounder.by_sampling(questions).items():
+            numbers = [work.questions[place] for place in places]
+            began_s = time.monotonic()
+            try:
+                clip = recording.clip(*work.span, tracks)
+            except (GroundError, OSError) as err:
+                window.failures.update(dict.fromkeys(numbers, failure(err)))
+                continue
+            window.read_s += time.monotonic() - began_s
+            window.stamps.update(frame.stamp_ns for frame in clip.frames)
+            self._ask(clip, numbers, window)
         return WindowAnswers(
             work=work,
-            answers=answers,
-            failures=failures,
-            frames=sum(frame.stamp_ns > work.earlier_end_ns for frame in clip.frames),
+            answers=window.answers,
+            failures=window.failures,
+            frames=sum(stamp_ns > work.earlier_end_ns for stamp_ns in window.stamps),
             undecodable=tuple(islice(recording.undecodable.items(), count, None)),
-            read_s=read_s,
-            ask_s=time.monotonic() - began_s,
+            read_s=window.read_s,
+            ask_s=window.ask_s,
         )
+
+    def _ask(self, clip: Clip, numbers: Sequence[int], window: _Asked) -> None:
+        """Ask questions about one clip. numbers: their places among all."""
+        began_s = time.monotonic()
+        outcomes = self._grounder.ground_each(clip, [self._questions[n] for n in numbers])
+        for number, outcome in zip(numbers, outcomes, strict=True):
+            if isinstance(outcome, Answer):
+                window.answers[number] = outcome
+            else:
+                window.failures[number] = failure(outcome)
+        window.ask_s += time.monotonic() - began_s
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What came of a window so far. stamps: of the frames that were decoded."""
+
+    answers: dict[int, Answer] = field(default_factory=dict)
+    failures: dict[int, Failure] = field(default_factory=dict)
+    stamps: set[int] = field(default_factory=set)
+    read_s: float = 0.0
+    ask_s: float = 0.0
 
 
 def failure(error: Exception) -> Failure:
@@ -133,8 +151,6 @@ def failure(error: Exception) -> Failure:
     return Failure(BackendError(describe(error)), traceback_text(error))
 
 
-def failed(
-    work: Work, why: Failure, undecodable: tuple[tuple[int, str], ...] = ()
-) -> WindowAnswers:
+def failed(work: Work, why: Failure) -> WindowAnswers:
     """The outcome of a window without any answer."""
-    return WindowAnswers(work, {}, dict.fromkeys(work.questions, why), undecodable=undecodable)
+    return WindowAnswers(work, {}, dict.fromkeys(work.questions, why))

@@ -169,6 +169,15 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """A backend whose context may be shorter than the longest clip that it could be asked about."""
+
+    def most_frames(self) -> int:
+        """Frames of a clip that leave room for an answer about them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Restarts:
     """How often a model was started again, why it had ended, and whether it is starting now."""

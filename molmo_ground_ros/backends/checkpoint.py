@@ -119,13 +119,9 @@ def longest_clip(model: str) -> tuple[int, float] | None:
     """Frames and frames a second of the longest clips that a model was trained on, if it says so.
 
     They are `num_frames` and `max_fps` of the video's part of a processor's configuration. None
-    where the model is no folder with such a file, or one of them is missing. Raises BadModel.
+    where there is no such file on this machine, or one of them is missing. Raises BadModel.
     """
-    folder = Path(model).expanduser()
-    if not (folder / 'processor_config.json').is_file():
-        return None
-    processor = read_json(model, folder / 'processor_config.json')
-    video = _video_part(model, folder, processor)
+    video = _local_video_part(model)
     frames, rate = video.get('num_frames'), video.get('max_fps')
     if frames is None or rate is None:
         return None
@@ -136,6 +132,41 @@ def longest_clip(model: str) -> tuple[int, float] | None:
     if frames < 2 or not 0 < rate < math.inf:
         raise BadModel(model, f'no clip has num_frames {frames} at max_fps {rate:g}')
     return frames, rate
+
+
+def has_track_rule(model: str) -> bool:
+    """Whether a model was trained on frames for tracks of a rate of their own: `TrackRule`.
+
+    The released checkpoints name `sampling_fps`, which in Molmo2's own processor belongs to its
+    mode `fps` alone: the rate that all rates for tracks are multiples of. A model that was trained
+    on the frames of every other question does not name it, nor does one on a server. Raises
+    BadModel.
+    """
+    return _local_video_part(model).get('sampling_fps') is not None
+
+
+def _local_video_part(model: str) -> dict[str, Any]:
+    """The video's part of the configuration in a folder or the hub's cache; empty without one."""
+    folder = Path(model).expanduser()
+    if not folder.is_dir() and model.count('/') == 1:
+        folder = _cached_folder(model) or folder
+    if not (folder / 'processor_config.json').is_file():
+        return {}
+    return _video_part(model, folder, read_json(model, folder / 'processor_config.json'))
+
+
+def _cached_folder(model: str) -> Path | None:
+    """The folder of a hub id in the hub's cache. Asks no network."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+    except ModuleNotFoundError:
+        return None
+    try:
+        cached = try_to_load_from_cache(model, 'processor_config.json')
+    except HFValidationError:
+        return None
+    return Path(cached).parent if isinstance(cached, str) else None
 
 
 def _video_part(model: str, folder: Path, processor: dict[str, Any]) -> dict[str, Any]:

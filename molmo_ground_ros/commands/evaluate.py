@@ -16,6 +16,7 @@ from typing import Any
 
 from molmo_ground_ros import backends, config
 from molmo_ground_ros.backends.segmenter import load_segmenter
+from molmo_ground_ros.benchmarks.datasets.examples import Example
 from molmo_ground_ros.benchmarks.datasets.format_list import format_facts, format_list
 from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
 from molmo_ground_ros.benchmarks.scoring.answer_store import AnswerStore, settings_digest
@@ -38,7 +39,7 @@ from molmo_ground_ros.benchmarks.scoring.evaluation import (
 )
 from molmo_ground_ros.benchmarks.scoring.evaluation_data import EvaluationData
 from molmo_ground_ros.benchmarks.scoring.page import write_page
-from molmo_ground_ros.benchmarks.scoring.predict import predict
+from molmo_ground_ros.benchmarks.scoring.predict import Cut, predict
 from molmo_ground_ros.benchmarks.scoring.prediction_files import write_predictions
 from molmo_ground_ros.benchmarks.scoring.predictions import Predictions
 from molmo_ground_ros.benchmarks.scoring.published import (
@@ -63,7 +64,9 @@ from molmo_ground_ros.commands.evaluate_arguments import add_arguments as add_ar
 from molmo_ground_ros.commands.evaluate_rows import Complaints, label, named, read_rows, unique
 from molmo_ground_ros.commands.progress import StepProgress
 from molmo_ground_ros.errors import BadSetting, listed
+from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.grounding.loader import GrounderLoader
+from molmo_ground_ros.types import Clip, Query
 
 # The exit code that shells give a command that SIGINT ended.
 INTERRUPTED = 130
@@ -240,15 +243,28 @@ def _ask(
                 backends.settings_of(settings),
                 settings.max_new_tokens,
                 settings.answer_format,
+                track_rate_hz=settings.track_rate_hz,
             )
             grounder = loader.load()
             stack.callback(grounder.close)
             which = f'{number}/{len(names)} {name}' if len(names) > 1 else name
             progress = stack.enter_context(StepProgress(which, total, sys.stderr, enabled=True))
             predictions.append(
-                predict(name, data.examples(), grounder, media.clip, store, progress.show)
+                predict(
+                    name, data.examples(), grounder, _cut(media, grounder), store, progress.show
+                )
             )
     return predictions
+
+
+def _cut(media: MediaFolder, grounder: Grounder) -> Cut:
+    """What gives the clip of an example, as this model is shown it."""
+
+    def clip_of(example: Example) -> Clip:
+        question = grounder.question(Query(example.query, example.task), verbatim=True)
+        return media.clip(example, grounder.sampling(question))
+
+    return clip_of
 
 
 def _look(

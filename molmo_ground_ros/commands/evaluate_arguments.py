@@ -21,7 +21,7 @@ BESIDE = '.'
 ALL_FORMATS = ''
 
 # Settings that matter only where a model is asked.
-ASKING = ('backend', 'device', 'dtype', 'threads', 'max_new_tokens')
+ASKING = ('backend', 'device', 'dtype', 'threads', 'max_new_tokens', 'track_rate_hz')
 SETTINGS = (*ASKING, 'answer_format')
 
 

@@ -15,6 +15,7 @@ from molmo_ground_ros.grounding.loader import GrounderLoader
 # The settings that an answer may depend on.
 MODEL_SETTINGS = (
     *('backend', 'model', 'answer_format', 'device', 'dtype', 'threads', 'max_new_tokens'),
+    'track_rate_hz',
 )
 _SETTINGS = (*MODEL_SETTINGS, 'calibration')
 
@@ -57,5 +58,6 @@ def loader_of(arguments: argparse.Namespace) -> tuple[GrounderLoader, config.Set
         settings.max_new_tokens,
         settings.answer_format,
         settings.calibration,
+        settings.track_rate_hz,
     )
     return loader, settings

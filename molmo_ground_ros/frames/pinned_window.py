@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from molmo_ground_ros.errors import Canceled, ImageError
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
+from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.frames.windows import sample
 from molmo_ground_ros.types import Clip, EncodedImage, Frame
 
@@ -59,11 +60,13 @@ class PinnedWindow:
         samples, _ = sample(stamps, self.start_ns, self.end_ns, self.anchor_ns)
         return [self.stored[chosen.index] for chosen in samples]
 
-    def decode(self, go_on: Callable[[], bool] = lambda: True) -> Clip:
+    def decode(
+        self, go_on: Callable[[], bool] = lambda: True, tracks: TrackRule | None = None
+    ) -> Clip:
         """Decode the frames that sampling picks: see sampled_clip.
 
-        The buffer drops and counts what cannot be decoded. go_on: called before each frame. Raises
-        NoFrames, and Canceled once `go_on` returns False.
+        The buffer drops and counts what cannot be decoded. go_on: called before each frame.
+        tracks: as of sampled_clip. Raises NoFrames, and Canceled once `go_on` returns False.
         """
         by_stamp = {stored.stamp_ns: stored for stored in self.stored}
 
@@ -76,7 +79,9 @@ class PinnedWindow:
         failed: dict[int, ImageError] = {}
         span_ns = (self.start_ns, self.end_ns)
         try:
-            return sampled_clip(self.camera, list(by_stamp), load, span_ns, self.anchor_ns, failed)
+            return sampled_clip(
+                self.camera, list(by_stamp), load, span_ns, self.anchor_ns, failed, tracks
+            )
         finally:
             error = str(list(failed.values())[-1]) if failed else ''
             self.report([by_stamp[stamp_ns] for stamp_ns in failed], error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from molmo_ground_ros.errors import ImageError, NoFrames
+from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.frames.windows import sample
 from molmo_ground_ros.types import Clip, Frame
 
@@ -18,18 +19,21 @@ def sampled_clip(
     span_ns: tuple[int, int],
     anchor_ns: int,
     failed: dict[int, ImageError],
+    tracks: TrackRule | None = None,
 ) -> Clip:
     """Load the frames of a window that sampling picks, and no others.
 
     stamps: of the images in the window, ns, strictly ascending.
     failed: takes the ImageErrors that `load` raises, by stamp. Sampling goes on without such an
     image: its neighbour takes its place (within 0.25 s of the grid time), or the grid time is left
-    out. Raises NoFrames, naming the last ImageError, if no image is left.
+    out. tracks: how frames for tracks are sampled; None as for every other question.
+    Raises NoFrames, naming the last ImageError, if no image is left.
     """
     frames: dict[int, Frame] = {}  # by stamp
     usable = list(stamps)
+    track_hz = tracks.rate(usable) if tracks else 0
     while True:
-        samples, expected = sample(usable, *span_ns, anchor_ns)
+        samples, expected = sample(usable, *span_ns, anchor_ns, track_hz)
         chosen = [usable[entry.index] for entry in samples]
         for stamp_ns in chosen:
             if stamp_ns not in frames:

@@ -6,7 +6,8 @@ Integer nanoseconds in, indices and labels out. Knows nothing of images, models 
 
 Molmo2 was trained on frames at 0.0, 0.5, 1.0 ... s plus the last frame at its own time
 (`uniform_last_frame`, at most 2 fps; molmo2 f3cb108, olmo/hf_model/video_processing_molmo2.py:597),
-on clips of at most 63 s, with labels of one decimal.
+on clips of at most 63 s, with labels of one decimal. Frames for tracks were sampled by a rule of
+their own, on a finer grid: see `track_rule`.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ MAX_FRAMES = MAX_WINDOW_NS // SAMPLE_PERIOD_NS + 1
 # What neighbouring windows of a long span share.
 OVERLAP_NS = 5 * 1_000_000_000
 
+_SECOND_NS = 1_000_000_000
 _HALF_NS = SAMPLE_PERIOD_NS // 2
 # Labels have one decimal.
 _TENTH_NS = 100_000_000
 _MAX_LABEL = MAX_WINDOW_NS / 1e9
-_TENTHS_A_PERIOD = SAMPLE_PERIOD_NS // _TENTH_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,35 @@ class Sample:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Times `hz` a second, numbered from one of them. newest: whether the newest frame is added."""
+
+    hz: int
+    newest: bool
+
+    def slot(self, stamp_ns: int, grid_ns: int) -> int:
+        """Number of the nearest time of the grid through `grid_ns`; of two, the earlier."""
+        return ((stamp_ns - grid_ns) * self.hz + (_SECOND_NS - 1) // 2) // _SECOND_NS
+
+    def time_ns(self, number: int, grid_ns: int) -> int:
+        """The time of that number."""
+        return grid_ns + round(number * _SECOND_NS / self.hz)
+
+    def tenths(self, number: int) -> int:
+        """The label of a time, counted from number 0, in tenths of a second."""
+        return round(10 * number / self.hz)
+
+
+_EVERY_QUESTION = _Grid(_SECOND_NS // SAMPLE_PERIOD_NS, newest=True)
+
+
 def sample(
-    stamps_ns: Sequence[int], start_ns: int, end_ns: int, anchor_ns: int | None = None
+    stamps_ns: Sequence[int],
+    start_ns: int,
+    end_ns: int,
+    anchor_ns: int | None = None,
+    track_hz: int = 0,
 ) -> tuple[list[Sample], int]:
     """Choose the frames of [start_ns, end_ns] to show, and count those of a gapless recording.
 
@@ -61,19 +89,23 @@ def sample(
 
     The newest frame in the window is always taken, labelled with its own time to one decimal; a
     grid frame whose label would be the same gives way to it. Labels are strictly ascending.
+
+    track_hz: up to 10, see `TrackRule.rate`. The grid has so many times a second, candidates are
+    nearer accordingly, and the newest frame is taken only where it lies nearest to a grid time.
     Raises BadSpan for an end before the start and for more than 63 s.
     """
     check_span(start_ns, end_ns)
+    grid = _Grid(track_hz, newest=False) if track_hz else _EVERY_QUESTION
     first = bisect_left(stamps_ns, start_ns)
     last = bisect_right(stamps_ns, end_ns) - 1
-    expected = _expected(start_ns, end_ns, start_ns)
+    expected = _expected(start_ns, end_ns, start_ns, grid)
     if last < first:
         return [], expected
-    samples, missed = _on_grid(stamps_ns, first, last, stamps_ns[first])
+    samples, missed = _on_grid(stamps_ns, first, last, stamps_ns[first], grid)
     if anchor_ns is not None:
-        anchored, anchored_missed = _on_grid(stamps_ns, first, last, anchor_ns)
+        anchored, anchored_missed = _on_grid(stamps_ns, first, last, anchor_ns, grid)
         if anchored_missed <= missed and anchored[-1].seconds <= _MAX_LABEL:
-            return anchored, _expected(start_ns, end_ns, anchor_ns)
+            return anchored, _expected(start_ns, end_ns, anchor_ns, grid)
     return samples, expected
 
 
@@ -82,7 +114,7 @@ def most_frames(length_ns: int) -> int:
 
     The first grid time may be a quarter of a second before the window's start.
     """
-    return min(_expected(_HALF_NS, _HALF_NS + length_ns, 0), MAX_FRAMES)
+    return min(_expected(_HALF_NS, _HALF_NS + length_ns, 0, _EVERY_QUESTION), MAX_FRAMES)
 
 
 def first_full_slot(oldest_ns: int, anchor_ns: int) -> int:
@@ -133,40 +165,41 @@ def split(
 
 
 def _on_grid(
-    stamps_ns: Sequence[int], first: int, last: int, grid_ns: int
+    stamps_ns: Sequence[int], first: int, last: int, grid_ns: int, grid: _Grid
 ) -> tuple[list[Sample], int]:
     """The frames from first to last on a grid through `grid_ns`, and how many times it missed."""
-    slots = _slots(stamps_ns, first, last, grid_ns)
+    slots = _slots(stamps_ns, first, last, grid_ns, grid)
     zero = next(iter(slots))
-    tenths = {index: _TENTHS_A_PERIOD * (k - zero) for k, index in slots.items()}
-    zero_ns = grid_ns + zero * SAMPLE_PERIOD_NS
-    newest = 0 if slots[zero] == last else _newest_label(stamps_ns[last], zero_ns)
-    labels = {index: label for index, label in tenths.items() if label < newest}
-    labels[last] = newest
+    labels = {index: grid.tenths(k - zero) for k, index in slots.items()}
+    if grid.newest:
+        zero_ns = grid.time_ns(zero, grid_ns)
+        newest = 0 if slots[zero] == last else _newest_label(stamps_ns[last], zero_ns)
+        labels = {index: label for index, label in labels.items() if label < newest}
+        labels[last] = newest
     samples = [Sample(index, label / 10) for index, label in labels.items()]
     return samples, max(slots) - zero + 1 - len(slots)
 
 
-def _slots(stamps_ns: Sequence[int], first: int, last: int, grid_ns: int) -> dict[int, int]:
+def _slots(
+    stamps_ns: Sequence[int], first: int, last: int, grid_ns: int, grid: _Grid
+) -> dict[int, int]:
     """Grid time number -> index of the frame nearest to it, ascending."""
     nearest: dict[int, tuple[int, int]] = {}
     for index in range(first, last + 1):
-        k = _slot(stamps_ns[index], grid_ns)
-        distance_ns = abs(stamps_ns[index] - grid_ns - k * SAMPLE_PERIOD_NS)
+        k = grid.slot(stamps_ns[index], grid_ns)
+        distance_ns = abs(stamps_ns[index] - grid.time_ns(k, grid_ns))
         if k not in nearest or distance_ns < nearest[k][0]:
             nearest[k] = (distance_ns, index)
     return {k: index for k, (_, index) in nearest.items()}
 
 
-def _slot(stamp_ns: int, grid_ns: int) -> int:
-    """Number of the nearest time of the grid through `grid_ns`; of two, the earlier."""
-    return (stamp_ns - grid_ns + (SAMPLE_PERIOD_NS - 1) // 2) // SAMPLE_PERIOD_NS
-
-
-def _expected(start_ns: int, end_ns: int, grid_ns: int) -> int:
-    """Frames of a gapless recording: the newest, and the grid times whose labels are below its."""
-    zero_ns = grid_ns + _slot(start_ns, grid_ns) * SAMPLE_PERIOD_NS
-    return -(-_newest_label(end_ns, zero_ns) // _TENTHS_A_PERIOD) + 1
+def _expected(start_ns: int, end_ns: int, grid_ns: int, grid: _Grid) -> int:
+    """Frames of a gapless recording: of the newest, and the grid times with labels below its."""
+    zero = grid.slot(start_ns, grid_ns)
+    if not grid.newest:
+        return grid.slot(end_ns, grid_ns) - zero + 1
+    newest = _newest_label(end_ns, grid.time_ns(zero, grid_ns))
+    return -(-newest * grid.hz // 10) + 1
 
 
 def _newest_label(stamp_ns: int, zero_ns: int) -> int:

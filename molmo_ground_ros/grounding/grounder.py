@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from molmo_ground_ros.backends.base import Backend, GenerateOptions
+from molmo_ground_ros.backends.base import Backend, Bounded, GenerateOptions
 from molmo_ground_ros.errors import Canceled, NoFrames, clean
+from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.grounding.calibration import Calibration
 from molmo_ground_ros.grounding.placement import answer_of, find_frame, point_on
 from molmo_ground_ros.language import grammar
-from molmo_ground_ros.types import Answer, Clip, Point, Query, Question
+from molmo_ground_ros.types import Answer, Clip, Point, Query, Question, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +49,21 @@ class Grounder:
         calibration: Calibration | None = None,
         *,
         abstain: bool = False,
+        tracks: TrackRule | None = None,
     ) -> None:
         """Take a backend, which `close` closes.
 
         max_new_tokens: of the questions that `question` makes; 0 leaves each task its own limit.
         answer_format: what the model is asked for and answers in, a name of `grammar.FORMATS`.
         calibration: gives points a probability beside their score. abstain: whether points below
-        its threshold are withheld, see `Calibration.without_unsure`.
+        its threshold are withheld, see `Calibration.without_unsure`. tracks: how frames for tracks
+        are sampled, see `track_rule_of`.
         Raises BadSetting for another name of a format.
         """
         self._backend = backend
         self._calibration = calibration or Calibration({})
         self._abstain = abstain
+        self._tracks = tracks
         self._format = grammar.format_of(answer_format)
         self._max_new_tokens = max_new_tokens
 
@@ -75,6 +79,25 @@ class Grounder:
     def question(self, query: Query, *, verbatim: bool = False) -> Question:
         """Make a query into a question for this model: see `prompts.question_of`."""
         return self._format.question(query, self._max_new_tokens, verbatim=verbatim)
+
+    def sampling(self, question: Question) -> TrackRule | None:
+        """How frames are to be sampled for a question; None as for all that ask for no tracks.
+
+        An engine that was built for short windows takes fewer frames. Raises what the backend does.
+        """
+        if self._tracks is None or question.task is not Task.TRACK:
+            return None
+        most = self._tracks.most_frames
+        if isinstance(self._backend, Bounded):
+            most = min(most, self._backend.most_frames())
+        return replace(self._tracks, most_frames=most)
+
+    def by_sampling(self, questions: Sequence[Question]) -> dict[TrackRule | None, list[int]]:
+        """The places of questions that can be asked about one clip, by its `sampling`."""
+        places: dict[TrackRule | None, list[int]] = {}
+        for place, question in enumerate(questions):
+            places.setdefault(self.sampling(question), []).append(place)
+        return places
 
     def ground(self, clip: Clip, query: Query, on_progress: OnProgress = _go_on) -> Answer:
         """Ask one query about a clip: the short way for a program that has no question yet.

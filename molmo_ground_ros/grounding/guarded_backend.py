@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from molmo_ground_ros.backends.base import (
     Backend,
+    Bounded,
     GenerateOptions,
     Generation,
     OnText,
@@ -20,6 +21,7 @@ from molmo_ground_ros.backends.base import (
     Restarts,
 )
 from molmo_ground_ros.errors import BackendError, GroundError, ModelStuck, describe, traceback_text
+from molmo_ground_ros.frames.windows import MAX_FRAMES
 from molmo_ground_ros.types import Clip, Frame
 
 _log = logging.getLogger(__name__)
@@ -97,6 +99,13 @@ class GuardedBackend:
         """As the backend does. Raises GroundError alone."""
         with self._guard(Purpose.ANSWER):
             return self._backend.generate(clip, prompts, options, on_text)
+
+    def most_frames(self) -> int:
+        """As in `Bounded`; of a backend that is not, those of the longest window."""
+        if not isinstance(self._backend, Bounded):
+            return MAX_FRAMES
+        with self._guard(Purpose.ANSWER):
+            return self._backend.most_frames()
 
     def prepare(self, camera: str, frame: Frame) -> None:
         """As the backend does. Raises GroundError alone."""

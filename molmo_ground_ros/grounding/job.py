@@ -131,7 +131,7 @@ def run_job(grounder: Grounder, job: Job) -> Answer | GroundError:
         if not job.advance(Progress('decoding')):
             # It was resolved while it was taken from the queue.
             return Canceled('queued')
-        clip = job.window.decode(lambda: not job.done)
+        clip = job.window.decode(lambda: not job.done, grounder.sampling(job.question))
         job.advance(Progress('generating'))
         (answer,) = grounder.ground_all(clip, [job.question], job.advance)
     except GroundError as error:

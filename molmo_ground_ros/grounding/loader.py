@@ -9,8 +9,9 @@ from pathlib import Path
 
 from molmo_ground_ros import backends
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.backends.checkpoint import find_folder, longest_clip
-from molmo_ground_ros.frames.windows import MAX_WINDOW_NS
+from molmo_ground_ros.backends.checkpoint import find_folder, has_track_rule, longest_clip
+from molmo_ground_ros.frames.track_rule import ASKED_HZ, MOST_TRACK_HZ, TrackRule
+from molmo_ground_ros.frames.windows import MAX_FRAMES, MAX_WINDOW_NS
 from molmo_ground_ros.grounding.calibration import FILE, Calibration, read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.language import grammar
@@ -18,6 +19,19 @@ from molmo_ground_ros.types import Query, Question
 
 # The files of a checkpoint. Graphs and engines beside them are made from these.
 _CHECKPOINT = frozenset({'.jinja', '.json', '.safetensors', '.txt'})
+
+
+def track_rule_of(model: str, rate_hz: int) -> TrackRule | None:
+    """How frames for tracks are sampled; None as for every other question.
+
+    rate_hz: the most frames a second; 0 follows what the model was trained on, by its own files on
+    this machine. Raises BadModel for files that cannot be read.
+    """
+    if rate_hz <= ASKED_HZ and (rate_hz or not has_track_rule(model)):
+        return None
+    trained = longest_clip(model)
+    most_frames = min(MAX_FRAMES, trained[0] if trained else MAX_FRAMES)
+    return TrackRule(min(rate_hz or MOST_TRACK_HZ, MOST_TRACK_HZ), most_frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,8 @@ class GrounderLoader:
     answer_format: str = 'molmo2'
     # A file; '' for the one in the model's folder, if there is one.
     calibration_file: str = ''
+    # See `track_rule_of`.
+    track_rate_hz: int = 0
 
     def question(self, query: Query) -> Question:
         """Make a query into a question for this model, before it is loaded.
@@ -43,7 +59,13 @@ class GrounderLoader:
         """Load the model, which may take minutes. Raises as `backends.load`, and BadSetting."""
         calibration = self.calibration()
         loaded = backends.load(self.backend, self.settings)
-        return Grounder(loaded, self.max_new_tokens, self.answer_format, calibration)
+        # A model that is named by a hub id is on this machine now.
+        tracks = self.tracks()
+        return Grounder(loaded, self.max_new_tokens, self.answer_format, calibration, tracks=tracks)
+
+    def tracks(self) -> TrackRule | None:
+        """How frames for tracks are sampled: see `track_rule_of`. Raises BadModel."""
+        return track_rule_of(self.settings.model, self.track_rate_hz)
 
     def calibration(self) -> Calibration | None:
         """What gives points a probability. Raises BadModel, BadSetting."""

@@ -37,11 +37,13 @@ from molmo_ground_ros.errors import (
     traceback_text,
 )
 from molmo_ground_ros.frames.clip_buffer import ClipBuffer
+from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.grounding.ahead import FramePreparer
 from molmo_ground_ros.grounding.calibration import Calibration, read_calibration
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.grounding.guarded_backend import Call, GuardedBackend, Purpose, stuck
 from molmo_ground_ros.grounding.job import Job, WorkerEnded, run_job, shared
+from molmo_ground_ros.grounding.loader import track_rule_of
 from molmo_ground_ros.grounding.session_settings import SessionSettings
 from molmo_ground_ros.grounding.session_stats import ModelState, SessionStats, running_job
 from molmo_ground_ros.grounding.standing import StandingPass, StandingQuestions, run_pass
@@ -96,6 +98,7 @@ class Session:
         self._backend: GuardedBackend | None = None
         self._preparer: FramePreparer | None = None
         self._calibration: Calibration | None = None
+        self._tracks: TrackRule | None = None
         # Daemons: a backend that hangs must not keep the process from ending.
         self._worker = threading.Thread(target=self._work, name='inference', daemon=True)
         self._watchdog = threading.Thread(target=self._watch, name='deadlines', daemon=True)
@@ -117,14 +120,12 @@ class Session:
     def wait_ready(self, timeout_s: float | None = None) -> bool:
         """Wait until the model is loaded; False on time-out. Raises what loading raised."""
         with self._changed:
-            loaded = self._changed.wait_for(
-                lambda: self._state is not ModelState.LOADING, timeout_s
-            )
+            ready = self._changed.wait_for(lambda: self._state is not ModelState.LOADING, timeout_s)
             if self._state is ModelState.CLOSED:
                 raise ShuttingDown
             if self._load_error is not None:
                 raise self._load_error
-        return loaded
+        return ready
 
     def submit(self, query: Query, timeout_ns: int = 0) -> Job:
         """Accept a question or raise at once; 0 takes the setting's timeout.
@@ -311,7 +312,7 @@ class Session:
         self._backend = backend
         grounder = Grounder(
             backend, answer_format=self._settings.answer_format, calibration=self._calibration,
-            abstain=self._settings.abstain,
+            abstain=self._settings.abstain, tracks=self._tracks,
         )  # fmt: skip
         if self._settings.prepare:
             self._preparer = FramePreparer(backend, self._buffers)
@@ -340,6 +341,7 @@ class Session:
         try:
             self._calibration = read_calibration(self._settings.model, self._settings.calibration)
             backend = GuardedBackend(self._load())
+            self._tracks = track_rule_of(self._settings.model, self._settings.track_rate_hz)
         except GroundError as err:
             error = err
         except BaseException as err:  # noqa: BLE001 - loading runs code that is not ours

@@ -36,6 +36,11 @@ class SessionSettings(Protocol):
         ...
 
     @property
+    def track_rate_hz(self) -> int:
+        """Most frames a second for tracks: see `track_rule_of`."""
+        ...
+
+    @property
     def prepare(self) -> bool:
         """Whether frames are encoded as they arrive."""
         ...

@@ -20,6 +20,7 @@ from molmo_ground_ros.errors import BadSpan, BagError, ImageError, NoFrames, sec
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.cdr import ImageMessage
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
+from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.frames.video_packets import codec_of
 from molmo_ground_ros.frames.windows import MAX_WINDOW_NS, OVERLAP_NS, check_span, split
 from molmo_ground_ros.recording.index import Camera, Paths, RecordingIndex
@@ -134,11 +135,12 @@ class Recording(Closing):
             for window in split(int(part[0]), int(part[-1]), length_ns, overlap_ns)
         ]
 
-    def clip(self, start_ns: int, end_ns: int) -> Clip:
+    def clip(self, start_ns: int, end_ns: int, tracks: TrackRule | None = None) -> Clip:
         """The sampled, decoded frames of a window of at most 63 s (windows.sample).
 
         A message that cannot be decoded is replaced by its neighbour, as ClipBuffer does, and
-        counted in `loss`. Raises BadSpan, and NoFrames where the window has no message.
+        counted in `loss`. tracks: as of sampled_clip. Raises BadSpan, and NoFrames where the window
+        has no message.
         """
         check_span(start_ns, end_ns)
         first, last = (int(i) for i in np.searchsorted(self.stamps, [start_ns, end_ns + 1]))
@@ -148,7 +150,7 @@ class Recording(Closing):
         failed: dict[int, ImageError] = {}
         try:
             clip = sampled_clip(
-                self.topic, stamps, self._frame, (start_ns, end_ns), self.anchor_ns, failed
+                self.topic, stamps, self._frame, (start_ns, end_ns), self.anchor_ns, failed, tracks
             )
         finally:
             for stamp_ns, error in failed.items():

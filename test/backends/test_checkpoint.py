@@ -12,6 +12,7 @@ import pytest
 from molmo_ground_ros.backends.checkpoint import (
     check_files,
     find_folder,
+    has_track_rule,
     longest_clip,
     read_processor,
 )
@@ -259,3 +260,38 @@ def test_clips_that_there_cannot_be_are_named(folder, video, why):
     (folder / 'processor_config.json').write_text(json.dumps({'video_processor': video}))
     with pytest.raises(BadModel, match=why):
         longest_clip(str(folder))
+
+
+@pytest.mark.parametrize(
+    ('video', 'has_rule'),
+    [
+        ({'num_frames': 384, 'max_fps': 2, 'sampling_fps': 2}, True),
+        ({'num_frames': 50, 'max_fps': 2}, False),
+        ({'num_frames': 50, 'max_fps': 2, 'sampling_fps': None}, False),
+    ],
+)
+def test_the_released_checkpoints_sample_tracks_by_a_rule_of_their_own(folder, video, has_rule):
+    (folder / 'processor_config.json').write_text(json.dumps({'video_processor': video}))
+    assert has_track_rule(str(folder)) is has_rule
+
+
+def test_models_without_files_here_have_no_rule_for_tracks(folder):
+    assert not has_track_rule('http://localhost:8000/v1#allenai/Molmo2-4B')
+    assert not has_track_rule('no/such-model')
+    assert not has_track_rule(str(folder / 'none'))
+    assert not has_track_rule(str(Path(__file__).parents[2] / 'models/tabletop'))
+
+
+def test_what_a_fetched_model_says_of_its_clips_is_read_from_the_hubs_cache(folder, monkeypatch):
+    pytest.importorskip('huggingface_hub', reason="needs 'molmo_ground_ros[transformers]'")
+    snapshot = folder / 'models--allenai--Molmo2-4B' / 'snapshots' / 'abc'
+    snapshot.mkdir(parents=True)
+    reference = folder / 'models--allenai--Molmo2-4B' / 'refs' / 'main'
+    reference.parent.mkdir()
+    reference.write_text('abc')
+    video = {'num_frames': 384, 'max_fps': 2, 'sampling_fps': 2}
+    (snapshot / 'processor_config.json').write_text('{}')
+    (snapshot / 'video_preprocessor_config.json').write_text(json.dumps(video))
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(folder))
+    assert has_track_rule('allenai/Molmo2-4B')
+    assert longest_clip('allenai/Molmo2-4B') == (384, 2.0)

@@ -12,10 +12,11 @@ from support.clips import filled
 from molmo_ground_ros.backends.replay import ReplayBackend
 from molmo_ground_ros.errors import Canceled, TimedOut
 from molmo_ground_ros.frames.image import decode as pixels
+from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.grounding.grounder import Grounder, Progress
 from molmo_ground_ros.grounding.job import Job, run_job
 from molmo_ground_ros.language.prompts import question_of
-from molmo_ground_ros.types import Query, RawImage
+from molmo_ground_ros.types import Answer, Query, RawImage
 
 
 @pytest.fixture
@@ -76,3 +77,12 @@ def test_no_further_frame_is_decoded_for_a_job_that_nobody_waits_for():
     outcome = run_job(Grounder(ReplayBackend([])), job)
     assert isinstance(outcome, Canceled)
     assert len(decoded) == 3
+
+
+@pytest.mark.parametrize(('words', 'frames'), [('Track the cup', 51), ('Point to the cup', 11)])
+def test_a_question_is_shown_the_frames_of_its_kind(words: str, frames: int):
+    question = question_of(Query(words))
+    grounder = Grounder(ReplayBackend(['There are none.']), tracks=TrackRule())
+    answer = run_job(grounder, Job(question, filled(seconds=5).pin(), 10**9))
+    assert isinstance(answer, Answer)
+    assert (answer.frames_used, answer.frames_expected) == (frames, frames)

@@ -29,13 +29,18 @@ def recording_identity(database: Database, path: Path) -> str:
 def fingerprint(database: Database, loader: GrounderLoader) -> str:
     """A digest of all that an answer depends on besides the clip and the question.
 
-    Those are the model's files, or its address, the number format and the answer format. The
+    Those are the model's files, or its address, the number format, the answer format, and how
+    frames for tracks are sampled. The
     backend and the device are not among them. Raises BadModel, OSError.
     """
     files = loader.files()
     named = [[file.name, _digest(database, file)] for file in files]
     where = [] if files else [loader.settings.model]
-    return _joined([json.dumps([loader.settings.dtype, loader.answer_format, where, named])])
+    parts: list[object] = [loader.settings.dtype, loader.answer_format, where, named]
+    tracks = loader.tracks()
+    # What an index holds of models without a rule of their own stays what it is.
+    parts += [[tracks.most_hz, tracks.most_frames]] if tracks else []
+    return _joined([json.dumps(parts)])
 
 
 def question_digest(question: Question) -> str:

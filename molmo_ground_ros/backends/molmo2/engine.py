@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,14 @@ from molmo_ground_ros.backends.features import Fingerprints
 from molmo_ground_ros.backends.molmo2.config import Molmo2Config, read_config
 from molmo_ground_ros.backends.molmo2.draft import GrammarDrafter
 from molmo_ground_ros.backends.molmo2.generate import ClipFeatures, Counts, Generator
-from molmo_ground_ros.backends.molmo2.memory import ModelSizes, fit_prompt
+from molmo_ground_ros.backends.molmo2.memory import ModelSizes, fit_prompt, window_of
 from molmo_ground_ros.backends.molmo2.runtime import Features, GrowingRuntime, Runtime
 from molmo_ground_ros.backends.molmo2.tokens import FileTokenizer, stop_tokens
 from molmo_ground_ros.backends.pixels import PixelConfig, cut_patches, frame_pixels
 from molmo_ground_ros.backends.prompt_ids import PromptEncoder, PromptIds
 from molmo_ground_ros.backends.text_stream import TextStream
-from molmo_ground_ros.errors import BackendError, BadModel
+from molmo_ground_ros.errors import BackendError, BadModel, BadSetting
+from molmo_ground_ros.frames.windows import MAX_FRAMES, SAMPLE_PERIOD_S
 from molmo_ground_ros.storage.lru import LruCache
 from molmo_ground_ros.types import Clip, Frame
 
@@ -138,7 +140,7 @@ class EngineBackend:
         rooms = [self._generator.room(len(prompt.ids)) for prompt in encoded]
         limits = [min(options.max_new_tokens, room) for room in rooms]
         lengths = [len(prompt.ids) for prompt in encoded]
-        self._check_memory(len(clip.frames), lengths, limits)
+        self._check_memory(clip.seconds, lengths, limits)
         features = self._encoded(clip.frames)
         return [
             self._answer(
@@ -153,20 +155,37 @@ class EngineBackend:
         """Encode a frame now, so that its features are ready for a later question."""
         self._encoded([frame])
 
+    def most_frames(self) -> int:
+        """As in `Bounded`: an engine has the context that it was built for."""
+        for halves in range(MAX_FRAMES - 1, 0, -1):
+            try:
+                window = window_of(halves * SAMPLE_PERIOD_S, self._checkpoint.sizes)
+            except BadSetting:
+                # The clip is longer than the model's own context.
+                continue
+            if window.prompt + window.answer <= self._runtime.capacity:
+                return window.frames
+        return 0
+
     def close(self) -> None:
         """Free weights and features. No other method may be called afterwards."""
         self._features.clear()
         self._runtime.close()
 
-    def _check_memory(self, frames: int, lengths: Sequence[int], limits: Sequence[int]) -> None:
+    def _check_memory(
+        self, labels: Sequence[float], lengths: Sequence[int], limits: Sequence[int]
+    ) -> None:
         """Raise DoesNotFit if a prompt and its answer need more memory than is free.
 
-        lengths: tokens of each prompt. limits: the most tokens of each answer.
+        labels: of the frames, seconds. lengths: tokens of each prompt. limits: the most tokens of
+        each answer.
         """
         budget = self._runtime.budget() if isinstance(self._runtime, GrowingRuntime) else None
         if budget is not None:
+            dense = any(b - a < SAMPLE_PERIOD_S for a, b in pairwise(labels[:-1]))
+            frames, sizes = len(labels), self._checkpoint.sizes
             for length, limit in zip(lengths, limits, strict=True):
-                fit_prompt(self._checkpoint.sizes, budget, frames, length, limit)
+                fit_prompt(sizes, budget, frames, length, limit, dense=dense)
 
     def _encoded(self, frames: Sequence[Frame]) -> ClipFeatures:
         """Features of frames, from the cache or encoded now, so many in a pass as the runtime can.

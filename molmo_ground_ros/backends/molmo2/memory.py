@@ -330,10 +330,13 @@ def fit_weights(
         raise DoesNotFit(what, demand.parts, free, where, would)
 
 
-def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answer: int) -> None:
+def fit_prompt(
+    model: ModelSizes, budget: Budget, frames: int, prompt: int, answer: int, *, dense: bool = False
+) -> None:
     """Raise DoesNotFit if a prompt and its answer, in tokens, need more memory than is free.
 
-    A cache that grows is copied, so for a moment the old one is in memory too.
+    A cache that grows is copied, so for a moment the old one is in memory too. dense: the frames
+    are nearer than half a second.
     """
     demand = _prompt_need(model, budget, frames, prompt, prompt + answer)
     if demand.total <= budget.free:
@@ -341,6 +344,7 @@ def fit_prompt(model: ModelSizes, budget: Budget, frames: int, prompt: int, answ
     would = _window_that_fits(_longest_prompt(model, budget))
     if _prompt_need(model, budget, frames, prompt, prompt + 1).total <= budget.free:
         would += ['a lower max_new_tokens']
+    would += ['track_rate_hz 2'] if dense else []
     what = f'a prompt of {prompt} tokens with an answer of at most {answer}'
     raise DoesNotFit(what, demand.parts, budget.free, budget.where, would)
 

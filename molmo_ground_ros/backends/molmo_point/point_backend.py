@@ -58,6 +58,10 @@ class PointBackend:
                 on_text(index, rest)
         return [rewritten(generation, places) for generation in generations]
 
+    def most_frames(self) -> int:
+        """As in `Bounded`."""
+        return self._engine.most_frames()
+
     def prepare(self, camera: str, frame: Frame) -> None:
         """Encode a frame now, so that its features are ready for a later question."""
         self._engine.prepare(camera, frame)

@@ -95,6 +95,12 @@ class OwnProcessBackend:
         self._supervisor.note_answer()
         return [answering.cut(index, generation_of(value)) for index, value in enumerate(values)]
 
+    def most_frames(self) -> int:
+        """As the backend does, or those of the longest window. Raises what it raises."""
+        process = self._supervisor.process(lambda: True)
+        with process.call('most_frames') as replies:
+            return next(int(reply['result']) for reply in replies if reply is not None)
+
     def prepare(self, camera: str, frame: Frame) -> None:
         """As the backend does. Raises what it raises, and ModelProcessDied."""
         process = self._supervisor.process(lambda: True)

@@ -22,11 +22,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.backends.base import Backend, BackendSettings, GenerateOptions, Savings
+from molmo_ground_ros.backends.base import (
+    Backend,
+    BackendSettings,
+    Bounded,
+    GenerateOptions,
+    Savings,
+)
 from molmo_ground_ros.backends.own_process.channel import Disconnected, JsonChannel, Message
 from molmo_ground_ros.backends.own_process.shared_frames import map_image
 from molmo_ground_ros.backends.own_process.values import error_value, generation_value
 from molmo_ground_ros.backends.registry import load
+from molmo_ground_ros.frames.windows import MAX_FRAMES
 from molmo_ground_ros.types import Clip, Frame
 
 Load = Callable[[str, BackendSettings], Backend]
@@ -83,6 +90,7 @@ class ModelServer:
             'load': self._do_load,
             'prepare': self._do_prepare,
             'generate': self._do_generate,
+            'most_frames': self._do_most_frames,
         }
         match message['do']:
             case 'frame':
@@ -123,6 +131,10 @@ class ModelServer:
     def _do_prepare(self, message: Message) -> None:
         assert self._backend is not None
         self._backend.prepare(message['camera'], self._frame(message['frames'][0]))
+
+    def _do_most_frames(self, _: Message) -> int:
+        backend: object = self._backend
+        return backend.most_frames() if isinstance(backend, Bounded) else MAX_FRAMES
 
     def _do_generate(self, message: Message) -> list[Any]:
         assert self._backend is not None

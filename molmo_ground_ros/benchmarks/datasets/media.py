@@ -30,12 +30,19 @@ from molmo_ground_ros.benchmarks.datasets.image_sequence import (
 )
 from molmo_ground_ros.errors import BadSetting, NoFrames
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
+from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.frames.video_file import SUFFIXES
-from molmo_ground_ros.frames.windows import MAX_FRAMES, MAX_WINDOW_NS, SAMPLE_PERIOD_NS
+from molmo_ground_ros.frames.windows import (
+    MAX_FRAMES,
+    MAX_WINDOW_NS,
+    SAMPLE_PERIOD_NS,
+    sample,
+)
 from molmo_ground_ros.types import Clip
 
-MOST_TRACK_FPS = 10  # molmo2 f3cb108, olmo/data/academic_video_track_datasets.py:78
 _NAMED_FIRST = 5  # missing media that a message names
+# How the released model was evaluated.
+_RELEASED = TrackRule()
 # Follows the name of a video at 2 frames a second; its folder's name is followed by `-2fps`.
 _TWO_FPS = '_2fps'
 # Folders of the reference's downloads that are skipped: the videos that clips were cut from, and
@@ -119,7 +126,7 @@ class MediaFolder:
         )
         return MissingMedia(self.folder, names, lost, len(is_present), count)
 
-    def clip(self, example: Example) -> Clip:
+    def clip(self, example: Example, tracks: TrackRule | None = _RELEASED) -> Clip:
         """The frames of an example that the model sees.
 
         For points and counts: 2 frames a second of the example's clip, and the newest
@@ -130,7 +137,8 @@ class MediaFolder:
         For tracks: frames from the first on, at the highest rate that is at most 10 a second,
         divides the video's rate, is a multiple of the query's rate, and fits the whole clip into
         that many frames. If there is no such rate, the query's rate is used and the end of the clip
-        is cut off (video_loader.py:60-104).
+        is cut off (video_loader.py:60-104). tracks: the limits of that rule; None takes the frames
+        of points, up to 63 s.
         For an image: the image.
         Raises NoFrames, ImageError.
         """
@@ -138,7 +146,7 @@ class MediaFolder:
             if isinstance(example.truth, ImageTruth):
                 return _clip_of(example, images, [0], [0.0])
             if isinstance(example.truth, TrackTruth):
-                return _track_clip(example, images, example.truth)
+                return _track_clip(example, images, example.truth, tracks)
             return _point_clip(example, images, self.parity)
 
     def image(self, example: Example, seconds: float) -> NDArray[np.uint8]:
@@ -327,26 +335,17 @@ def _even_clip(example: Example, images: ImageSequence, numbers: list[int], star
     return _clip_of(example, images, [by_label[label] for label in labels], labels)
 
 
-def _track_clip(example: Example, images: ImageSequence, truth: TrackTruth) -> Clip:
+def _track_clip(
+    example: Example, images: ImageSequence, truth: TrackTruth, tracks: TrackRule | None
+) -> Clip:
     count = min(len(images.stamps), truth.frames)
-    step = track_step(truth.fps, truth.query_fps, count)
-    numbers = list(range(0, count, step))[:MAX_FRAMES]
-    labels = {round(k / truth.fps, 1): k for k in reversed(numbers)}
+    if tracks is None:
+        stamps = [round(k * 1e9 / truth.fps) for k in range(count)]
+        samples, _ = sample(stamps, 0, min(stamps[-1], MAX_WINDOW_NS))
+        labels = {chosen.seconds: chosen.index for chosen in samples}
+    else:
+        step = tracks.step(truth.fps, truth.query_fps, count)
+        numbers = list(range(0, count, step))[: tracks.most_frames]
+        labels = {round(k / truth.fps, 1): k for k in reversed(numbers)}
     ordered = sorted(labels)
     return _clip_of(example, images, [labels[label] for label in ordered], ordered)
-
-
-def track_step(fps: float, query_fps: float, frames: int) -> int:
-    """The step between the frames of a clip that the model sees for tracking.
-
-    See `MediaFolder.clip` for the rule. fps, frames: of the clip. A rate that is no whole number is
-    cut off to one, as in the reference (academic_video_track_datasets.py:211-223).
-    """
-    video, query_rate = int(fps), max(int(query_fps), 1)
-    rates = [
-        rate
-        for rate in range(query_rate, min(video, MOST_TRACK_FPS) + 1, query_rate)
-        if video % rate == 0
-    ]
-    steps = [max(int(fps / rate), 1) for rate in rates] or [max(int(fps / query_rate), 1)]
-    return next((step for step in reversed(steps) if frames // step <= MAX_FRAMES), steps[0])

@@ -75,12 +75,18 @@ def run_pass(grounder: Grounder, due: StandingPass) -> Sequence[Outcome]:
 def _ask(grounder: Grounder, due: StandingPass) -> list[Outcome]:
     if not due.advance(Progress('decoding')):
         raise Canceled('queued')
-    clip = due.window.decode()
-    # Once more, before the model has begun.
-    if not due.advance(Progress('decoding')):
-        raise Canceled('decoding')
-    due.advance(Progress('generating'))
-    return [
-        outcome if isinstance(outcome, Answer | GroundError) else BackendError(describe(outcome))
-        for outcome in grounder.ground_each(clip, due.questions, due.advance)
-    ]
+    outcomes: dict[int, Outcome] = {}
+    for tracks, places in grounder.by_sampling(due.questions).items():
+        clip = due.window.decode(tracks=tracks)
+        # Once more, before the model has begun.
+        if not due.advance(Progress('decoding')):
+            raise Canceled('decoding')
+        due.advance(Progress('generating'))
+        questions = [due.questions[place] for place in places]
+        for place, outcome in zip(
+            places, grounder.ground_each(clip, questions, due.advance), strict=True
+        ):
+            if not isinstance(outcome, Answer | GroundError):
+                outcome = BackendError(describe(outcome))
+            outcomes[place] = outcome
+    return [outcomes[place] for place in range(len(due.questions))]

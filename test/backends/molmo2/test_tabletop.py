@@ -31,6 +31,7 @@ pytest.importorskip('rosbags', reason="needs pip install '.[bag]'")
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from molmo_ground_ros.backends.molmo2.engine import open_checkpoint
+from molmo_ground_ros.backends.molmo2.memory import window_of
 from molmo_ground_ros.backends.molmo2.runtime import VideoFeatures, encode_all
 from molmo_ground_ros.backends.molmo2.runtimes.onnx import OnnxRuntime
 from molmo_ground_ros.backends.molmo2.runtimes.torch import TorchRuntime
@@ -73,6 +74,18 @@ def test_answers_equal_those_of_transformers(name, clips, reference):
         assert [token.logprob for token in ours.tokens] == pytest.approx(logprobs, abs=2e-4)
     assert backend.counts.accepted > 0
     assert backend.counts.passes < sum(len(answer.tokens) for answer in results)
+
+
+def test_a_context_tells_how_many_frames_leave_room_for_an_answer():
+    backend = backends.load('onnx', BackendSettings(str(FOLDER), device='cpu', threads=1))
+    assert backend.most_frames() == 127
+    # As an engine that was built for 16 s: see `memory.window_of`.
+    backend._runtime.capacity = window_of(16.0, backend._checkpoint.sizes).rows
+    # Its rows are rounded up.
+    assert 33 <= backend.most_frames() <= 40
+    backend._runtime.capacity = 100
+    assert backend.most_frames() == 0
+    backend.close()
 
 
 def test_the_graphs_that_ship_are_what_the_exporter_writes(tmp_path):

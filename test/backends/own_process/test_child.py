@@ -145,3 +145,11 @@ def test_child_whose_parent_is_another_ends_at_once() -> None:
     assert done.returncode == 1
     ours.close()
     theirs.close()
+
+
+def test_frames_that_a_context_takes_are_told(channel: JsonChannel, backend: Noting):
+    channel.send({'do': 'most_frames', 'call': 2, 'frames': []})
+    assert channel.receive(PATIENCE_S) == {'result': 127}
+    backend.most_frames = lambda: 33  # type: ignore[attr-defined]
+    channel.send({'do': 'most_frames', 'call': 3, 'frames': []})
+    assert channel.receive(PATIENCE_S) == {'result': 33}

@@ -9,8 +9,9 @@ from support.dataset_records import counteval, pointeval, track, write_lines
 
 from molmo_ground_ros.benchmarks.datasets import read
 from molmo_ground_ros.benchmarks.datasets.examples import Example, ImageTruth, Media
-from molmo_ground_ros.benchmarks.datasets.media import MediaFolder, track_step
+from molmo_ground_ros.benchmarks.datasets.media import MediaFolder
 from molmo_ground_ros.errors import BadSetting, ImageError, NoFrames
+from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.types import Task
 
 SIZE = (64, 48)
@@ -214,7 +215,7 @@ def test_tracks_are_shown_at_the_highest_rate_that_divides_the_videos(tmp_path):
     ],
 )
 def test_rate_of_tracks_is_the_references(fps, frames, step):
-    assert track_step(fps, 1, frames) == step
+    assert TrackRule().step(fps, 1, frames) == step
 
 
 def test_pictures_are_in_the_order_of_their_numbers(tmp_path):
@@ -279,3 +280,17 @@ def test_colours_are_red_green_blue(tmp_path):
     (shown,) = MediaFolder(tmp_path).images(Media('v', fps=1.0))
 
     assert shown[0, 0].tolist() == [255, 0, 0]
+
+
+def test_tracks_of_a_model_without_a_rule_are_shown_the_frames_of_points(tmp_path):
+    folder(tmp_path / 'APTv2' / 'v_long_0_3')
+    none = [None] * 12
+    record = track(fps=6, points=[{'object_id': k, 'points': none} for k in '73'])
+    tracked = example(record, 'videotrack', where=tmp_path)
+
+    plain = MediaFolder(tmp_path).clip(tracked, None)
+    slower = MediaFolder(tmp_path).clip(tracked, TrackRule(most_hz=3))
+
+    assert [number_of(frame.image) for frame in plain.frames] == [0, 3, 6, 9, 11]
+    assert plain.seconds == (0.0, 0.5, 1.0, 1.5, 1.8)
+    assert [number_of(frame.image) for frame in slower.frames] == [0, 2, 4, 6, 8, 10]

@@ -9,6 +9,8 @@ from support.standing import OTHER, QUESTION, TRACKING, Day, TruthfulBackend
 
 from molmo_ground_ros.backends.base import Generation
 from molmo_ground_ros.errors import BackendError, Canceled, GroundError, NoFrames, TimedOut
+from molmo_ground_ros.frames.track_rule import TrackRule
+from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.grounding.standing import run_pass
 from molmo_ground_ros.types import Answer
 
@@ -74,3 +76,21 @@ def test_frames_that_cannot_be_decoded_fail_every_question(error, monkeypatch) -
     outcomes = run_pass(lab.grounder, due)
     assert len(outcomes) == 2
     assert all(isinstance(outcome, GroundError) for outcome in outcomes)
+
+
+def test_tracks_of_a_pass_are_shown_frames_of_their_own() -> None:
+    lab = day(QUESTION, TRACKING, OTHER)
+    lab.grounder = Grounder(lab.backend, tracks=TrackRule())
+    shown = []
+    generate = lab.backend.generate
+
+    def note(clip, prompts, options, on_text) -> list[Generation]:
+        shown.append((len(clip.frames), len(prompts)))
+        return generate(clip, prompts, options, on_text)
+
+    lab.backend.generate = note
+    outcomes = run_pass(lab.grounder, lab.standing.next_pass())
+    assert [outcome.query.text for outcome in outcomes] == [QUESTION, TRACKING, OTHER]
+    assert [prompts for _, prompts in shown] == [2, 1]
+    # The camera has 4 Hz.
+    assert shown[1][0] == 2 * shown[0][0] - 1
