@@ -21,7 +21,7 @@ SETUP := env -u PYTHONHOME -u PYTHONPATH $(PYTHON) -m tools.setup --venv "$(VENV
 IN_ENV := tools/ros_env.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench bench-node faults planners soak sources engines rehearsal vllm try-recordings tabletop-eval tabletop-suite setup setup-demo clean
+.PHONY: help demo test lint docs bench bench-node faults planners soak sources engines rehearsal gpu-proof vllm try-recordings tabletop-eval tabletop-suite setup setup-demo clean
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
@@ -63,6 +63,9 @@ vllm: setup ## Serve the shipped model on real vLLM, and compare with our engine
 
 rehearsal: setup ## Rehearse a released model's SIZE (4b, 8b, o7b) on random weights: builds, speed, node, engines; STEPS='...' for some
 	@$(IN_ENV) python -m tools.rehearsal $(if $(SIZE),--size $(SIZE)) $(if $(STEPS),--only $(STEPS))
+
+gpu-proof: setup ## Prove on one NVIDIA card what was built without one, in ten minutes, and write a page to post
+	@$(IN_ENV) python -m tools.gpu_proof
 
 bench: setup ## Measure the engine beside transformers; BENCH='--write' refreshes docs/performance.md
 	@$(IN_ENV) python -m bench $(BENCH)

@@ -42,6 +42,11 @@ class CudaGraphs:
         self._decoder = decoder
         self._captured: dict[int, _Captured] = {}
 
+    @property
+    def captured(self) -> tuple[int, ...]:
+        """Tokens of the passes that have a graph now."""
+        return tuple(sorted(self._captured))
+
     def fit(self, count: int) -> bool:
         """Whether a graph can read so many tokens."""
         return count <= _SIZES[-1]

@@ -79,6 +79,11 @@ class TorchRuntime:
         self._pooling = torch.from_numpy(pooling_indices(checkpoint.pixels)).to(device)
         self._graphs = CudaGraphs(decoder) if device.type == 'cuda' else None
 
+    @property
+    def captured_graphs(self) -> tuple[int, ...]:
+        """Tokens of the passes that have a CUDA graph now; none on a CPU."""
+        return self._graphs.captured if self._graphs is not None else ()
+
     def encode(self, frames: Sequence[NDArray[np.float32]]) -> list[Features]:
         """Features of each of 1 to `batch` frames, (tokens, hidden)."""
         with guarded(f'encoding {len(frames)} frames'), torch.inference_mode():
