@@ -181,6 +181,7 @@ class NoFrames(GroundError):
 
     def __init__(self, camera: str, why: str) -> None:
         self.camera = camera
+        self.why = why
         super().__init__(f"no frames of camera '{camera}': {why}")
 
 

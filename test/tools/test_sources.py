@@ -20,6 +20,7 @@ from tools.sources.harm import (
     PLACES,
     complaints,
     damage_truth,
+    names_what_is_gone,
     read_copy,
     remove_frame,
     remove_words,
@@ -101,10 +102,11 @@ def test_what_is_missing_or_damaged_is_a_line_with_its_file(name, harm, copy):
         return
     folder = copy(name)
     assert complaints(name, folder) == []
-    harm(folder, PLACES[name])
+    files = harm(folder, PLACES[name])
     texts = complaints(name, folder)
     assert texts
     assert all(str(folder) in text and '\n' not in text for text in texts)
+    assert all(any(names_what_is_gone(text, path, folder) for text in texts) for path in files[:1])
 
 
 @pytest.mark.parametrize('name', EACH_SOURCE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -76,13 +77,15 @@ PLACES: Mapping[str, Places] = {
 _RENAMED = 0.2  # the share of changes that are of a key
 
 
-def remove_words(folder: Path, places: Places) -> None:
-    """Take the words away: their file, or the classes in the truth."""
+def remove_words(folder: Path, places: Places) -> list[Path]:
+    """Take the words away: their files, or the classes in the truth. Returns the files."""
     if places.words != _INSIDE:
-        for path in _files(folder, places.words):
+        files = list(_files(folder, places.words))
+        for path in files:
             path.unlink()
-        return
-    for path in _files(folder, places.truth):
+        return files
+    files = list(_files(folder, places.truth))
+    for path in files:
         content = json.loads(path.read_text())
         if isinstance(content, list):
             for label in (label for frame in content for label in frame['labels']):
@@ -90,21 +93,35 @@ def remove_words(folder: Path, places: Places) -> None:
         else:
             content['categories'] = []
         path.write_text(json.dumps(content))
+    return files
 
 
-def remove_frame(folder: Path, places: Places) -> None:
-    """Take the second picture of the first video away, or the first video."""
+def remove_frame(folder: Path, places: Places) -> list[Path]:
+    """Take the second picture of the first video away, or the first video. Returns it."""
     files = list(_files(folder, places.frames))
     is_picture = files[0].suffix in ('.jpg', '.png')
-    files[1 if is_picture else 0].unlink()
+    path = files[1 if is_picture else 0]
+    path.unlink()
+    return [path]
 
 
-def damage_truth(folder: Path, places: Places) -> None:
-    """Cut the first file of the truth in the middle; in a text, break its last line."""
+def damage_truth(folder: Path, places: Places) -> list[Path]:
+    """Cut the first file of the truth in the middle; in a text, break its last line. Returns it."""
     path = next(iter(_files(folder, places.truth)))
     data = path.read_bytes()
     cut = {'.txt': 3, '.csv': 20}.get(path.suffix)
     path.write_bytes(data.rstrip()[:-cut] + b'x\n' if cut else data[: len(data) // 2])
+    return [path]
+
+
+def names_what_is_gone(text: str, path: Path, folder: Path) -> bool:
+    """Whether a text names a file, as a pattern perhaps, or the video whose frame it is."""
+    inside = text.replace(str(folder), '')
+    words = [word.strip('\'",:;').rpartition('/')[2] for word in inside.split()]
+    if any(fnmatch(path.name, word) for word in words):
+        return True
+    videos = [place.name for place in path.parents[:2] if place != folder]
+    return any(re.search(rf'\b{re.escape(name)}\b', inside) for name in (path.stem, *videos))
 
 
 def _empty(path: Path) -> None:

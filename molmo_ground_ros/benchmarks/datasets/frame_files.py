@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from molmo_ground_ros.benchmarks.datasets.row_reader import bad_record
 from molmo_ground_ros.errors import BadField, BadRecord, ImageError
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
 
+_NUMBERED = re.compile(r'(.*?)(\d+)\Z')
 PICTURES = frozenset({'.bmp', '.jpeg', '.jpg', '.png', '.webp'})
 
 
@@ -59,10 +62,21 @@ def check_count(files: FrameFiles, frames: int, truth: Path) -> None:
 
 def check_consecutive(folder: Path) -> None:
     """Raise BadField where a number is missing between the pictures of a folder."""
-    numbers = [int(file.stem) for file in pictures(folder) if file.stem.isdecimal()]
-    missing = set(range(numbers[0], numbers[-1] + 1)).difference(numbers) if numbers else set()
+    missing = lacking_number(pictures(folder))
     if missing:
-        raise BadField('frames', str(folder), f'lacks picture {min(missing)} of its numbers')
+        raise BadField('frames', str(folder), f'lacks picture {missing} of its numbers')
+
+
+def lacking_number(files: Iterable[Path]) -> str:
+    """The first number that is missing between those in which the names of pictures end, or ''.
+
+    files: in the order of their numbers.
+    """
+    names = [match.groups() for file in files if (match := _NUMBERED.match(file.stem))]
+    for (before, number), (after, higher) in pairwise(names):
+        if before == after and int(higher) > int(number) + 1:
+            return f'{before}{int(number) + 1:0{len(number)}d}'
+    return ''
 
 
 def without_truth(

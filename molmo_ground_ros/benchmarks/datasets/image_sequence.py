@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from molmo_ground_ros.benchmarks.datasets.file_order import numeric_order
-from molmo_ground_ros.benchmarks.datasets.frame_files import PICTURES
+from molmo_ground_ros.benchmarks.datasets.frame_files import PICTURES, lacking_number
 from molmo_ground_ros.errors import ImageError, NoFrames
 from molmo_ground_ros.frames.video_file import SUFFIXES, VideoFile
 from molmo_ground_ros.types import Frame
@@ -51,6 +51,17 @@ def image_files(folder: Path, names: Iterable[str] = ()) -> list[Path]:
             if files:
                 return sorted(files, key=lambda path: numeric_order(path.stem))
     return []
+
+
+def missing_picture(folder: Path, names: Iterable[str] = ()) -> str:
+    """The first picture that a folder lacks; '' if none is known to be missing.
+
+    names: as of `image_files`; without them pictures between two others are known by their numbers.
+    """
+    files = image_files(folder, names)
+    stems = {file.stem for file in files}
+    wanted = (PurePosixPath(name).stem for name in names)
+    return next((stem for stem in wanted if stem not in stems), '') or lacking_number(files)
 
 
 class _ImageFiles:

@@ -27,6 +27,7 @@ from molmo_ground_ros.benchmarks.datasets.image_sequence import (
     ImageSequence,
     OpenMedia,
     image_files,
+    missing_picture,
 )
 from molmo_ground_ros.errors import BadSetting, NoFrames
 from molmo_ground_ros.frames.sampled_clip import sampled_clip
@@ -64,6 +65,7 @@ class MissingMedia:
     examples: int  # about missing media
     of_names: int  # all media
     of_examples: int  # all examples
+    why: str = ''  # the first is missing
 
     def __str__(self) -> str:
         if not self.names:
@@ -72,11 +74,9 @@ class MissingMedia:
         more = (
             f' and {len(self.names) - _NAMED_FIRST} more' if len(self.names) > _NAMED_FIRST else ''
         )
-        name = PurePosixPath(self.names[0]).name
         return (
             f'{len(self.names)} of {self.of_names} videos are missing below {self.folder}, and so '
-            f'{self.examples} of {self.of_examples} examples: {names}{more}; looked for {name}.mp4 '
-            f'(or another suffix), {name}{_TWO_FPS}.mp4 and folders {name} of numbered pictures'
+            f'{self.examples} of {self.of_examples} examples: {names}{more}; {self.why}'
         )
 
 
@@ -112,19 +112,18 @@ class MediaFolder:
         return self._choose(self._by_stem().get(_stem(name.name), []), media, name)
 
     def missing(self, examples: Iterable[Example]) -> MissingMedia:
-        """The media that are missing, or that are found twice."""
-        is_present: dict[tuple[str, str], bool] = {}
+        """The media that are missing, that lack frames, or that are found twice."""
+        reasons: dict[tuple[str, str], str] = {}  # '' where nothing is missing
         lost = count = 0
         for example in examples:
             key = example.media.name, example.media.source
-            if key not in is_present:
-                is_present[key] = self._is_present(example)
-            lost += not is_present[key]
+            if key not in reasons:
+                reasons[key] = self._lack(example)
+            lost += bool(reasons[key])
             count += 1
-        names = tuple(
-            dict.fromkeys(name for (name, _), present in is_present.items() if not present)
-        )
-        return MissingMedia(self.folder, names, lost, len(is_present), count)
+        names = tuple(dict.fromkeys(name for (name, _), reason in reasons.items() if reason))
+        first = next(filter(None, reasons.values()), '')
+        return MissingMedia(self.folder, names, lost, len(reasons), count, first)
 
     def clip(self, example: Example, tracks: TrackRule | None = _RELEASED) -> Clip:
         """The frames of an example that the model sees.
@@ -173,15 +172,20 @@ class MediaFolder:
             for number in range(len(images.stamps)):
                 yield images.frame(number).image
 
-    def _is_present(self, example: Example) -> bool:
-        """Whether the media of an example are there, with all the frames that its tracks have."""
+    def _lack(self, example: Example) -> str:
+        """What of the media of an example is missing, or of the frames that its tracks have."""
         try:
             path = self.find(example.media)
-        except NoFrames:
-            return False
+        except NoFrames as error:
+            return error.why
         if not isinstance(example.truth, TrackTruth) or not path.is_dir():
-            return True
-        return len(image_files(path, example.media.files)) >= example.truth.frames
+            return ''
+        files = example.media.files
+        count, frames = len(image_files(path, files)), example.truth.frames
+        if count >= frames:
+            return ''
+        missing = missing_picture(path, files)
+        return f'{path} holds {count} of {frames} pictures' + (missing and f', and no {missing}')
 
     def _holding(self, media: Media) -> Path:
         """The folder that holds the files of a video. Raises NoFrames."""
@@ -213,7 +217,10 @@ class MediaFolder:
         if len(paths) == 1:
             return paths[0]
         if not paths:
-            why = f'no video, folder of pictures or picture of that name is below {self.folder}'
+            why = (
+                f'looked for {name.name}.mp4 (or another suffix), {name.name}{_TWO_FPS}.mp4 and '
+                f'folders {name.name} of numbered pictures below {self.folder}'
+            )
             raise NoFrames(media.name, why)
         places = ', '.join(str(path) for path in paths[:3])
         raise NoFrames(media.name, f'{len(paths)} of that name are below {self.folder}: {places}')

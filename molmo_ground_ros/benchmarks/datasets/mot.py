@@ -22,6 +22,7 @@ from molmo_ground_ros.benchmarks.datasets.examples import AnnotatedVideo, BoxTra
 from molmo_ground_ros.benchmarks.datasets.expression_examples import label_expressions
 from molmo_ground_ros.benchmarks.datasets.frame_files import (
     FrameFiles,
+    check_consecutive,
     frame_files,
     pictures,
     without_named_truth,
@@ -146,6 +147,8 @@ def _facts(layout: SequenceBoxes, name: str, truth: Path) -> tuple[float, FrameF
             truth.parent / place.format(name=name, split=truth.parent.name)
             for place in layout.frames
         ]
+        for place in places:
+            check_consecutive(place)
         return fields.rate(layout.fps, 'fps'), frame_files(places)
     info = truth.parent.parent / _INFO
     fps, frames, width, height = _info(info)

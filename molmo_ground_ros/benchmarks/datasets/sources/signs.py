@@ -20,11 +20,23 @@ def check_source(path: Path, source: DataSource, sources: Mapping[str, DataSourc
     if not path.is_dir() or _has_signs(path, source):
         return
     others = [name for name, other in sources.items() if _has_signs(path, other)]
-    lacks = ' and '.join(sign.replace('|', ' or ') for sign in source.signs)
-    why = f'is not laid out as {source.name}, which has {lacks}'
+    lacking = _lacking(path, source)
+    if lacking and len(lacking) < len(source.signs):
+        differs = f': there is no {" and no ".join(map(_text, lacking))}'
+    else:
+        differs = f', which has {" and ".join(map(_text, source.signs))}'
+    why = f'is not laid out as {source.name}{differs}'
     if others:
         why += f'; it looks like {listed(others)}'
     raise BadSetting('data', str(path), why)
+
+
+def _lacking(path: Path, source: DataSource) -> list[str]:
+    """The signs that a folder lacks, or the one of the first below it that lacks fewest."""
+    return min(
+        ([sign for sign in source.signs if not _is_in(folder, sign)] for folder in _folders(path)),
+        key=len,
+    )
 
 
 def _has_signs(path: Path, source: DataSource) -> bool:
@@ -32,18 +44,22 @@ def _has_signs(path: Path, source: DataSource) -> bool:
     return any(
         all(_is_in(folder, sign) for sign in source.signs)
         and not any(_is_in(folder, sign) for sign in source.never)
-        for folder in _folders(path, _DEPTH)
+        for folder in _folders(path)
     )
+
+
+def _text(sign: str) -> str:
+    return sign.replace('|', ' or ')
 
 
 def _is_in(folder: Path, sign: str) -> bool:
     return any(next(folder.glob(pattern), None) is not None for pattern in sign.split('|'))
 
 
-def _folders(path: Path, depth: int) -> Iterator[Path]:
+def _folders(path: Path) -> Iterator[Path]:
     """The folder itself, then the first folders below it, level by level."""
     level = [path]
-    for _ in range(depth):
+    for _ in range(_DEPTH):
         yield from level
         level = [below for folder in level for below in _first_folders(folder)]
 
