@@ -11,6 +11,7 @@ from support.source_cases import EACH_SOURCE
 
 from molmo_ground_ros.benchmarks.datasets import read
 from molmo_ground_ros.benchmarks.datasets.sources import SOURCES
+from molmo_ground_ros.benchmarks.datasets.sources.signs import has_signs
 from molmo_ground_ros.errors import BadSetting
 from tools.sources.__main__ import main
 from tools.sources.compare import compare
@@ -92,6 +93,22 @@ def test_a_folder_of_another_source_is_named_as_what_it_is(name, short_copies):
     with pytest.raises(BadSetting, match='is not laid out as') as caught:
         list(read(wrong, short_copies / name))
     assert f"'{name}'" in str(caught.value).partition('it looks like ')[2]
+
+
+def test_only_sources_that_are_read_alike_are_taken_for_each_other(short_copies):
+    mistaken = {
+        (name, other)
+        for name in SOURCES
+        for other in SOURCES
+        if other != name and has_signs(short_copies / name, SOURCES[other])
+    }
+    # The same layout, rate and words; or no words, which is said.
+    masks = {'youtube-vos', 'ref-youtube-vos', 'ref-davis17', 'mose', 'mosev2', 'lvos-v1'}
+    masks |= {'lvos-v2', 'reasonvos'}
+    alike = {(name, general) for name in masks for general in ('davis', 'youtube-vos')}
+    alike |= {('youtube-vis', 'coco'), ('ovis', 'coco'), ('mot20', 'mot')}
+    alike |= {('mose', 'mosev2'), ('mosev2', 'mose')}
+    assert mistaken <= alike
 
 
 @pytest.mark.parametrize('name', SOURCES)

@@ -25,6 +25,10 @@ _UNSTATED = 'not stated'
 _NC = 'CC BY-NC 4.0'
 _NC_SA = 'CC BY-NC-SA 4.0'
 
+_SPORTS = 'v_*_c[0-9][0-9][0-9]/gt/gt.txt'
+# Sequences of sets that look like MOTChallenge, and whose objects are called otherwise.
+_NOT_MOT = (*('../dancetrack*/gt/gt.txt', f'../{_SPORTS}', '../SNMOT-*/gt/gt.txt', 'img1.mp4'),)
+
 _SINGLE = (
     DataSource(
         'lasot',
@@ -158,6 +162,7 @@ _SEQUENCES = (
         documented='motchallenge.net/instructions',
         compared="TrackEval's MOTChallenge README",
         signs=('gt/gt.txt', 'seqinfo.ini'),
+        never=_NOT_MOT,
     ),
     DataSource(
         'mot20',
@@ -193,7 +198,7 @@ _SEQUENCES = (
         licence=_NC,
         documented='github.com/MCG-NJU/SportsMOT, README',
         compared="its authors' README",
-        signs=('v_*/gt/gt.txt',),
+        signs=(_SPORTS,),
     ),
     DataSource(
         'soccernet',

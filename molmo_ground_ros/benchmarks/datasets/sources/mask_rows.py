@@ -17,7 +17,11 @@ _TRACKS = f'{_MOLMO2}/academic_video_track_datasets.py'
 _NOT_MOSE = ('meta_expressions*', 'Annotations/480p', 'meta.json', '*/meta.json', '*_meta.json')
 _NOT_COCO = (
     *('Annotations', 'panomasks', 'mask_dict.json', '*_manual.json', 'all_classes.json'),
-    *('anno_visible_2022.json', 'meta*.json', 'instances_*_objects_in_water.json'),
+    *('anno_visible_2022.json', 'meta*.json', '../../box_track_20'),
+    *('instances_*_objects_in_water.json', 'annotations/instances_*_objects_in_water.json'),
+    # LV-VIS has another rate; the images of APTv2 are frames, in folders beside the annotations.
+    *('train_instances.json', 'val_instances.json'),
+    *('data/*/*/*/*.jpg', 'data/*/*/*/*.png', '../data/*/*/*/*.jpg', '../data/*/*/*/*.png'),
 )
 _NO_PIXEL = 'no pixel of it'
 _NULL = 'null in place of its mask'

@@ -17,9 +17,9 @@ _MOST = 12
 
 def check_source(path: Path, source: DataSource, sources: Mapping[str, DataSource]) -> None:
     """Raise BadSetting for a folder that does not look like a source, with those it looks like."""
-    if not path.is_dir() or _has_signs(path, source):
+    if not path.is_dir() or has_signs(path, source):
         return
-    others = [name for name, other in sources.items() if _has_signs(path, other)]
+    others = [name for name, other in sources.items() if has_signs(path, other)]
     lacking = _lacking(path, source)
     if lacking and len(lacking) < len(source.signs):
         differs = f': there is no {" and no ".join(map(_text, lacking))}'
@@ -39,7 +39,7 @@ def _lacking(path: Path, source: DataSource) -> list[str]:
     )
 
 
-def _has_signs(path: Path, source: DataSource) -> bool:
+def has_signs(path: Path, source: DataSource) -> bool:
     """Whether a folder, or one of the first below it, has the signs of a source."""
     return any(
         all(_is_in(folder, sign) for sign in source.signs)
