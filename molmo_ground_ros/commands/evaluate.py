@@ -161,6 +161,8 @@ def _chosen(arguments: argparse.Namespace) -> Benchmark | None:
         raise BadSetting('format', arguments.format, why)
     arguments.format = chosen.format
     arguments.data = data_of(chosen, arguments.data)
+    # Folders that cannot be put beside are refused before a model is asked.
+    rows_beside(arguments.beside, _rules(arguments))
     return chosen
 
 
@@ -171,7 +173,7 @@ def _tables(
     if not arguments.benchmark:
         return tables(data.name, evaluation.results, _published(arguments, data.name))
     chosen = benchmark(arguments.benchmark)
-    rows = [rows_beside(arguments.beside), _own_rows(chosen, evaluation)]
+    rows = [rows_beside(arguments.beside, _rules(arguments)), _own_rows(chosen, evaluation)]
     is_published = arguments.published is not None
     article = table_like_the_articles(chosen, rows, with_published=is_published)
     return [article, *tables(data.name, evaluation.results)]
@@ -319,7 +321,11 @@ def _about(arguments: argparse.Namespace) -> dict[str, Any]:
     names += ['answer_format', 'sam2']
     names += [] if arguments.predictions or arguments.masks else ['model', *ASKING]
     facts = {name: getattr(arguments, name) for name in names}
-    return {**facts, 'rules': 'parity' if arguments.parity else 'default'}
+    return {**facts, 'rules': _rules(arguments)}
+
+
+def _rules(arguments: argparse.Namespace) -> str:
+    return 'parity' if arguments.parity else 'default'
 
 
 def _fact(value: object) -> str:

@@ -98,10 +98,11 @@ def own_rows(chosen: Benchmark, numbers: Mapping[str, Mapping[str, float]]) -> d
     }
 
 
-def rows_beside(folders: Iterable[str]) -> dict[str, Row]:
+def rows_beside(folders: Iterable[str], rules: str) -> dict[str, Row]:
     """The cells that earlier runs of `--benchmark` wrote to their folders, by model.
 
-    Raises BadSetting for a folder without such results, OSError.
+    rules: 'default' or 'parity', by which they must have been scored: the default gives higher
+    numbers. Raises BadSetting for a folder without such results, OSError.
     """
     rows: dict[str, dict[tuple[str, str], float]] = {}
     for folder in folders:
@@ -109,9 +110,13 @@ def rows_beside(folders: Iterable[str]) -> dict[str, Row]:
         if not path.is_file():
             raise BadSetting('beside', folder, f'holds no {RESULTS}')
         content: Mapping[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-        name = content.get('about', {}).get('benchmark', '')
+        about = content.get('about', {})
+        name = about.get('benchmark', '')
         if name not in BENCHMARKS:
             raise BadSetting('beside', folder, 'is of no run with --benchmark')
+        if about.get('rules', rules) != rules:
+            why = f'was scored by the rules {about["rules"]}, and this run is by {rules}'
+            raise BadSetting('beside', folder, why)
         metrics = {model: record['metrics'] for model, record in content['models'].items()}
         for model, row in own_rows(BENCHMARKS[name], metrics).items():
             rows.setdefault(model, {}).update(row)
@@ -123,15 +128,17 @@ def table_like_the_articles(
 ) -> Table:
     """The article's table that a benchmark stands in, in its order of columns and rows.
 
-    rows: one's own by model, of which later ones add cells to earlier ones. with_published: the
-    article's rows stand above one's own, each marked.
+    rows: one's own by model, of which later ones add cells to earlier ones. Those whose name is the
+    article's stand in its order, before others. with_published: the article's rows stand above
+    one's own, each marked.
     """
     article = article_table(chosen.column)
     own: dict[str, dict[tuple[str, str], float]] = {}
     for of_run in rows:
         for model, row in of_run.items():
             own.setdefault(model, {}).update(row)
-    lines = list(own.items())
+    places = {model: place for place, (model, _) in enumerate(article.rows)}
+    lines = sorted(own.items(), key=lambda line: places.get(line[0], len(places)))
     if with_published:
         lines = [(f'{model} ({MARK})', dict(row)) for model, row in article.rows] + lines
     header = tuple(f'{name} {TITLES[metric]}' for name, metric in article.columns)

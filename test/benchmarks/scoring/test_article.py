@@ -54,6 +54,24 @@ def test_published_rows_are_there_only_on_request():
     assert 'published' not in table.title
 
 
+def test_ones_own_rows_of_the_articles_models_stand_in_its_order():
+    chosen = benchmark('reasonvos')
+    names = ('mine', 'Molmo2-8B', 'yours', 'GPT-5', 'Molmo2-4B')
+    own = own_rows(chosen, {name: {'j_and_f': 0.5} for name in names})
+
+    rows = table_like_the_articles(chosen, [own], with_published=False).rows
+
+    assert [row[0] for row in rows] == ['GPT-5', 'Molmo2-4B', 'Molmo2-8B', 'mine', 'yours']
+
+
+def test_cells_that_were_scored_by_other_rules_are_not_put_beside(tmp_path):
+    earlier = {'about': {'benchmark': 'reasonvos', 'rules': 'default'}, 'models': {}}
+    (tmp_path / 'results.json').write_text(json.dumps(earlier))
+    assert rows_beside([str(tmp_path)], 'default') == {}
+    with pytest.raises(BadSetting, match='by the rules default, and this run is by parity'):
+        rows_beside([str(tmp_path)], 'parity')
+
+
 def test_cells_of_earlier_runs_join_the_row_of_their_model(tmp_path):
     earlier = {
         'about': {'benchmark': 'reasonvos'},
@@ -61,7 +79,7 @@ def test_cells_of_earlier_runs_join_the_row_of_their_model(tmp_path):
     }
     (tmp_path / 'results.json').write_text(json.dumps(earlier))
     chosen = benchmark('mevis-valid-u')
-    rows = [rows_beside([str(tmp_path)]), own_rows(chosen, {'mine': {'j_and_f': 0.6}})]
+    rows = [rows_beside([str(tmp_path)], 'default'), own_rows(chosen, {'mine': {'j_and_f': 0.6}})]
 
     (row,) = table_like_the_articles(chosen, rows, with_published=False).rows
 
@@ -76,7 +94,7 @@ def test_a_folder_of_other_results_is_named(tmp_path, content, message):
     if content:
         (tmp_path / 'results.json').write_text(content)
     with pytest.raises(BadSetting, match=message):
-        rows_beside([str(tmp_path)])
+        rows_beside([str(tmp_path)], 'default')
 
 
 def test_the_split_of_a_benchmark_is_read_where_the_data_holds_it(tmp_path):
