@@ -89,14 +89,14 @@ def read_content_record(
             _read_channel(raw, scan, is_intact=is_intact)
 
 
-def statistics(data: records.Bytes, record: records.Record) -> dict[int, int]:
-    """Messages by channel, from a statistics record."""
+def statistics(data: records.Bytes, record: records.Record) -> dict[int, int] | None:
+    """Messages by channel, from a statistics record; None if it is damaged."""
     raw = bytes(data.read(record.content, _TEXT_LIMIT))
     at = _STATISTICS_HEAD.size
     nbytes = int.from_bytes(raw[at : at + 4], 'little')
     entries = raw[at + 4 : at + 4 + nbytes]
-    if len(entries) != nbytes or nbytes % _COUNT.size:
-        return {}
+    if len(raw) < at + 4 or len(entries) != nbytes or nbytes % _COUNT.size:
+        return None
     return dict(_COUNT.iter_unpack(entries))
 
 

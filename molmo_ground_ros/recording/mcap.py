@@ -130,9 +130,17 @@ class McapSource:
                 channel, nbytes = struct.unpack('<HI', head)
                 scan.indexed[channel] += nbytes // _INDEX_ENTRY_BYTES
         elif record.opcode == records.STATISTICS:
-            scan.stated = statistics(data, record)
+            self._read_statistics(data, record, scan)
         else:
             read_content_record(data, record, scan, ~record.at, is_intact=True)
+
+    def _read_statistics(self, data: records.OpenFile, record: records.Record, scan: Scan) -> None:
+        stated = statistics(data, record)
+        scan.stated = stated or {}
+        if stated is None:
+            size, at = record.end - record.at, record.at
+            detail = 'its statistics: whether messages are missing is not known'
+            scan.loss.add(LossKind.BAD_RECORD, nbytes=size, at_byte=at, detail=detail)
 
     def _read_chunk(self, data: records.OpenFile, record: records.Record, scan: Scan) -> None:
         """Add a chunk and the records in it to the scan, and its faults to the losses."""

@@ -261,6 +261,25 @@ def test_message_of_an_unknown_topic_is_told_and_no_camera(samples, tmp_path: Pa
     assert told[LossKind.FEWER_MESSAGES].messages == 1
 
 
+@pytest.mark.parametrize('at', [44, 45])
+def test_message_that_became_a_private_record_is_told_with_damaged_statistics(
+    samples, tmp_path: Path, at: int
+) -> None:
+    """Any program may write records of its own, which are passed over: the count alone tells."""
+    data = bytearray(data_of(samples['mcap_unchunked']))
+    found = top_records(bytes(data))
+    end = ends(data)[6]
+    (message,) = [start for opcode, start, stop in found if opcode == 5 and start < end <= stop]
+    data[message] = 0xE0
+    numbers, told = read(tmp_path / 'a.mcap', bytes(data))
+    assert numbers == [n for n in range(PICTURES) if n != 6]
+    assert told[LossKind.FEWER_MESSAGES].messages == 1
+    (statistics,) = [start for opcode, start, _ in found if opcode == 11]
+    data[statistics + 9 + at] ^= 0x42  # of the length of its table
+    _, told = read(tmp_path / 'a.mcap', bytes(data))
+    assert 'statistics' in told[LossKind.BAD_RECORD].detail
+
+
 def test_topic_of_another_type_without_a_definition_is_no_camera(tmp_path: Path) -> None:
     path = tmp_path / 'a.mcap'
     with path.open('wb') as file:
