@@ -240,14 +240,7 @@ def _ask(
             store = stack.enter_context(
                 AnswerStore(_out(arguments), settings_digest(named), resume=arguments.resume)
             )
-            loader = GrounderLoader(
-                settings.backend,
-                backends.settings_of(settings),
-                settings.max_new_tokens,
-                settings.answer_format,
-                track_rate_hz=settings.track_rate_hz,
-            )
-            grounder = loader.load()
+            grounder = _loader(settings).load()
             stack.callback(grounder.close)
             which = f'{number}/{len(names)} {name}' if len(names) > 1 else name
             progress = stack.enter_context(StepProgress(which, total, sys.stderr, enabled=True))
@@ -257,6 +250,17 @@ def _ask(
                 )
             )
     return predictions
+
+
+def _loader(settings: config.Settings) -> GrounderLoader:
+    """What loads a model. Points need no probability to be scored."""
+    return GrounderLoader(
+        settings.backend,
+        backends.settings_of(settings),
+        settings.max_new_tokens,
+        settings.answer_format,
+        track_rate_hz=settings.track_rate_hz,
+    )
 
 
 def _cut(media: MediaFolder, grounder: Grounder) -> Cut:

@@ -38,7 +38,9 @@ _AUTO = {
         'AutoVideoProcessor': 'video_processing_molmo2.Molmo2VideoProcessor',
     },
 }
-# What the released processors take for a missing key is not what transformers takes.
+# What the released processors take for a missing key is not what transformers takes. sampling_fps
+# is left out: the released class itself has 2, and whether a file names it tells how the model was
+# trained on tracks (`checkpoint.has_track_rule`).
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     _PROCESSOR: {
         'image_use_col_tokens': True,
@@ -52,7 +54,6 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         'frame_sample_mode': 'uniform_last_frame',
         'max_fps': 2,
         'num_frames': 384,
-        'sampling_fps': 2,
     },
 }
 _PYTHON = (

@@ -16,7 +16,7 @@ pytest.importorskip('transformers', reason="needs pip install '.[transformers]'"
 from molmo_ground_ros import cli
 from molmo_ground_ros.backends import load
 from molmo_ground_ros.backends.base import BackendSettings, GenerateOptions
-from molmo_ground_ros.backends.checkpoint import read_processor
+from molmo_ground_ros.backends.checkpoint import has_track_rule, read_processor
 from molmo_ground_ros.backends.layouts import convert_checkpoint
 from molmo_ground_ros.backends.molmo2.config import read_config
 from molmo_ground_ros.backends.molmo2.weights import read_index
@@ -69,6 +69,19 @@ def test_there_and_back_is_the_same_to_the_bit(make_checkpoint, tmp_path, varian
     assert {path.name: path.read_bytes() for path in again.iterdir()} == {
         path.name: path.read_bytes() for path in released.iterdir()
     }
+
+
+@pytest.mark.parametrize('has_rule', [False, True])
+def test_a_layout_says_the_same_of_frames_for_tracks(make_checkpoint, tmp_path, has_rule):
+    source, released, back = make_checkpoint(), tmp_path / 'released', tmp_path / 'back'
+    if has_rule:
+        file = source / 'processor_config.json'
+        content = json.loads(file.read_text())
+        content['video_processor']['sampling_fps'] = 2
+        file.write_text(json.dumps(content))
+    convert_checkpoint(source, released, 'released')
+    convert_checkpoint(released, back, 'transformers')
+    assert [has_track_rule(str(folder)) for folder in (source, released, back)] == [has_rule] * 3
 
 
 @pytest.mark.parametrize('backend', ['torch', 'transformers'])
