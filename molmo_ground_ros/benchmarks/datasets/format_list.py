@@ -62,7 +62,7 @@ def format_facts(name: str) -> str:
 def _wrapped_check(name: str) -> list[str]:
     """What a format was compared with, besides a synthetic copy."""
     compared = SOURCES[name].compared if name in SOURCES else _facts(name)['checked against']
-    return textwrap.wrap(compared or 'the layout is from memory', _CHECKED_WIDTH)
+    return textwrap.wrap(compared, _CHECKED_WIDTH)
 
 
 def _facts(name: str) -> dict[str, str]:

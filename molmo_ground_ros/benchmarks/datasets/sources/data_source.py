@@ -48,18 +48,16 @@ class DataSource:
     called: str  # what an object is called
     licence: str  # of the annotations, as their authors state it
     documented: str  # where the layout is documented
+    compared: str  # what the layout was compared with on 2026-11-27, besides a synthetic copy
     # Patterns of files that one folder of the data holds, all of them; `a|b` is either.
     signs: tuple[str, ...]
     # Patterns that this folder does not hold: they are another source's.
     never: tuple[str, ...] = ()
-    # What the layout was compared with on 2026-11-27, besides a synthetic copy; '': it was written
-    # from memory.
-    compared: str = ''
 
     @property
     def checked(self) -> str:
         """What the layout was checked against."""
-        return f'{self.compared}; {COPY}' if self.compared else f'{COPY}; the layout is from memory'
+        return f'{self.compared}; {COPY}'
 
     @property
     def rate(self) -> str:
