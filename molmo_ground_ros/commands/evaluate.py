@@ -112,7 +112,7 @@ def _evaluate(
         models = read_rows(arguments, complaints)
     else:
         models = _ask(arguments, data, media, complaints)
-    total = max((len(model.answers) for model in models), default=0)
+    total = max(map(_answers, models), default=0)
     with StepProgress(
         'scoring', total, sys.stderr, enabled=total > _QUIET or follow is not None
     ) as progress:
@@ -141,6 +141,11 @@ def _evaluate(
         texts = [lines[0], *(table.text() for table in printed_tables), '\n'.join(lines[1:])]
         print('\n\n'.join(filter(None, texts)))
     return _exit_code(evaluation)
+
+
+def _answers(model: Predictions) -> int:
+    """How many answers a model has: of ready masks, the folders of expressions."""
+    return sum(1 for _ in Path(model.masks).glob('*/*/')) if model.masks else len(model.answers)
 
 
 def _chosen(arguments: argparse.Namespace) -> Benchmark | None:

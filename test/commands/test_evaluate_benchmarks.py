@@ -65,6 +65,20 @@ def test_ready_masks_fill_the_articles_table(evaluate, tmp_path):
     assert 'published' not in out
 
 
+def test_many_ready_masks_show_progress(evaluate, tmp_path):
+    # Two questions about each of the videos.
+    expected = write_copy('mevis', tmp_path / 'data', 0.2, 101)
+    write_masks(tmp_path / 'masks', expected)
+
+    code, _, err = evaluate(
+        *('--benchmark', 'mevis-valid-u', '--data', tmp_path / 'data'),
+        *('--masks', tmp_path / 'masks'),
+    )
+
+    assert code == 0
+    assert 'scoring: done' in err
+
+
 TRACKING = ['MeViS valid', 'MeViS valid-u', 'Ref-YT-VOS valid', 'Ref-DAVIS test', 'ReasonVOS']
 
 
