@@ -173,7 +173,7 @@ ONLY_IN = {
         'backends/molmo2/runtimes/rounded',
         'backends/molmo2/trt/graph_file',
     },
-    'onnxruntime': {'backends/molmo2/runtimes/onnx'},
+    'onnxruntime': {f'backends/molmo2/runtimes/onnx_{name}' for name in ('decoder', 'session')},
     'py_trees': {'ros/behaviours'},
     'pyarrow': {
         *('benchmarks/datasets/row_reader', 'benchmarks/datasets/write'),

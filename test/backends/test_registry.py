@@ -19,6 +19,7 @@ def forget_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the files that import torch and transformers read again."""
     files = ('device', 'hf', 'molmo2.export', 'molmo2.graph', 'molmo2.load', 'molmo2.ops')
     files += ('molmo2.runtimes.cuda_graphs', 'molmo2.runtimes.onnx', 'molmo2.runtimes.torch')
+    files += ('molmo2.runtimes.onnx_decoder', 'molmo2.runtimes.onnx_session')
     files += ('molmo2.runtimes.tensorrt', 'molmo2.trt.choose', 'molmo2.trt.cuda_memory')
     for name in (*files, 'molmo2.engine', 'molmo2.tokens', 'molmo2.vision', 'weights'):
         monkeypatch.delitem(sys.modules, f'molmo_ground_ros.backends.{name}', raising=False)

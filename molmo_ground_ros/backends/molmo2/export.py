@@ -17,8 +17,9 @@ from __future__ import annotations
 import argparse
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,11 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """One graph, and what the exporter needs to know of it."""
 
     name: str
-    prefix: str  # of its tensors' names in the checkpoint
+    released: Callable[[str], str]  # the name in the checkpoint of one of its tensors
     graph: nn.Module
     inputs: dict[str, Any]  # examples, by name
     shapes: tuple[Any, ...]  # which of their sizes may change
@@ -102,17 +103,41 @@ def graph_models(
     decoder, vision, stored = empty_graphs(model, folder, config, _OPS[form])
     checkpoint_digest = digest(read_index(model, folder), config)
     precision: torch.dtype = getattr(torch, dtype)
-    both_parts = (_decoder(decoder, config, precision), _vision(vision, config, precision))
+    names = [partial(released_name, prefix=prefix) for prefix in (DECODER, VISION)]
+    outputs = ('logits', 'tokens', 'logprobs')
+    both_parts = (
+        decoder_part(decoder, config, precision, outputs, names[0]),
+        vision_part(vision, config, precision, ('features',), names[1]),
+    )
     for part in (part for part in both_parts if part.name in parts):
-        onnx_model = _export(part, precision, FORMS[form])
-        _refer_to_checkpoint(onnx_model, part, stored, folder, _TYPES[dtype])
-        _drop_traces(onnx_model)
+        onnx_model = exported_model(part, stored, folder, dtype, form)
         onnx_model.metadata_props[DIGEST] = checkpoint_digest
-        onnx_model.metadata_props[VERSION] = str(EXPORT_VERSION)
         yield part.name, onnx_model
 
 
-def _decoder(graph: nn.Module, config: Molmo2Config, dtype: torch.dtype) -> _Part:
+def exported_model(
+    part: Part, stored: Mapping[str, StoredTensor], folder: Path, dtype: str, form: str
+) -> onnx_ir.Model:
+    """One graph as ONNX, whose weights refer to the checkpoint's files in the folder.
+
+    stored: where each weight is, by its name in the checkpoint. Which checkpoint it is of is left
+    to the caller to note.
+    """
+    onnx_model = _export(part, getattr(torch, dtype), FORMS[form])
+    _refer_to_checkpoint(onnx_model, part, stored, folder, _TYPES[dtype])
+    _drop_traces(onnx_model)
+    onnx_model.metadata_props[VERSION] = str(EXPORT_VERSION)
+    return onnx_model
+
+
+def decoder_part(
+    graph: nn.Module,
+    config: Molmo2Config,
+    dtype: torch.dtype,
+    outputs: Sequence[str],
+    released: Callable[[str], str],
+) -> Part:
+    """A decoder's graph with the inputs of `DecoderGraph`. outputs: without the caches."""
     text = config.text
     # No two sizes of the examples are equal, so the exporter cannot confuse them.
     tokens, rows, logit_tokens = 7, 19, 3
@@ -138,12 +163,18 @@ def _decoder(graph: nn.Module, config: Molmo2Config, dtype: torch.dtype) -> _Par
         *(token_axis, token_axis, {0: dims['feature_rows']}, token_axis, {1: dims[CAPACITY]}, None),
         *({0: dims['wanted']}, [row_axis for _ in layers], [row_axis for _ in layers]),
     )
-    outputs = ['logits', 'tokens', 'logprobs']
-    outputs += [f'{name}_{i}' for name in ('key_out', 'value_out') for i in layers]
-    return _Part('decoder', DECODER, graph, inputs, shapes, outputs)
+    caches_out = [f'{name}_{i}' for name in ('key_out', 'value_out') for i in layers]
+    return Part('decoder', released, graph, inputs, shapes, [*outputs, *caches_out])
 
 
-def _vision(graph: nn.Module, config: Molmo2Config, dtype: torch.dtype) -> _Part:
+def vision_part(
+    graph: nn.Module,
+    config: Molmo2Config,
+    dtype: torch.dtype,
+    outputs: Sequence[str],
+    released: Callable[[str], str],
+) -> Part:
+    """A tower's graph with the inputs of `VisionGraph`."""
     vision = config.vision
     inputs = {
         'patches': torch.zeros((2, vision.positions, vision.patch_values), dtype=dtype),
@@ -151,10 +182,10 @@ def _vision(graph: nn.Module, config: Molmo2Config, dtype: torch.dtype) -> _Part
     }
     dims = [torch.export.Dim(name) for name in ('frames', 'tokens', 'window')]
     shapes = ({0: dims[0]}, {0: dims[1], 1: dims[2]})
-    return _Part('vision', VISION, graph, inputs, shapes, ['features'])
+    return Part('vision', released, graph, inputs, shapes, list(outputs))
 
 
-def _export(part: _Part, dtype: torch.dtype, opset: int) -> onnx_ir.Model:
+def _export(part: Part, dtype: torch.dtype, opset: int) -> onnx_ir.Model:
     """The graph as ONNX. Its weights have names and sizes, but no meaningful values yet."""
     graph = part.graph.to(dtype).to_empty(device='cpu').requires_grad_(False).eval()
     names: list[str] = []
@@ -198,14 +229,14 @@ def _drop_traces(model: onnx_ir.Model) -> None:
 
 def _refer_to_checkpoint(
     model: onnx_ir.Model,
-    part: _Part,
+    part: Part,
     stored: Mapping[str, StoredTensor],
     folder: Path,
     computed: onnx_ir.DataType,
 ) -> None:
     """Make every weight refer to its bytes in the checkpoint's files."""
     for name in _weights(model, part.graph):
-        where = stored[released_name(name, part.prefix)]
+        where = stored[part.released(name)]
         value = model.graph.initializers[name]
         tensor = onnx_ir.ExternalTensor(
             where.file.name,

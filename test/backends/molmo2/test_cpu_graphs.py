@@ -298,7 +298,7 @@ def test_auto_takes_the_most_exact_format_that_was_built(qwen3, tmp_path):
     for dtype, stored in (('int8', 'int8.cpu'), ('int4', 'int4.cpu')):
         assert backends.choose('auto', settings) == 'onnx'
         backend = backends.load('auto', settings)
-        files = [backend.parts[1]._decoder._model_path]
+        files = [backend.parts[1]._decoder.session._model_path]
         assert all(stored in Path(file).name for file in files)
         (folder / f'decoder.{dtype}.cpu.opset24.onnx').unlink()
     assert backends.choose('auto', settings) == 'torch'

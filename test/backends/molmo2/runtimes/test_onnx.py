@@ -227,9 +227,10 @@ def test_a_failure_in_an_answer_leaves_the_next_one_whole(exported, make_clip):
     backend = load(BackendSettings(str(exported['qwen3']), threads=1))
     arguments = (make_clip([0.0, 0.5]), QUESTIONS, GenerateOptions(9), lambda *_: True)
     before = backend.generate(*arguments)
-    hidden, backend._runtime._no_features = backend._runtime._no_features, np.zeros((1, 3), 'f')
+    decoder = backend._runtime._decoder
+    hidden, decoder._no_features = decoder._no_features, np.zeros((1, 3), 'f')
     with pytest.raises(BackendError, match=r'reading .* tokens: '):
         backend.generate(*arguments)
-    backend._runtime._no_features = hidden
+    decoder._no_features = hidden
     again = backend.generate(*arguments)
     assert [answer.text for answer in again] == [answer.text for answer in before]
