@@ -61,7 +61,8 @@ ROOMS: Mapping[str, Room] = {
         ('storage', 'frames'),
         public='base checkpoint host layouts segmenter'
         ' molmo2/config molmo2/engine molmo2/exported molmo2/files molmo2/formats molmo2/memory'
-        ' molmo2/weight_counts molmo2/weights molmo_point/checkpoint molmo_point/point_config'
+        ' molmo2/weight_counts molmo2/weights molmo_point/checkpoint molmo_point/point_files'
+        ' molmo_point/point_config molmo_point/stored'
         ' molmo2/trt/plans server/deviations server/endpoint server/probe',
         private='features hf molmo2 molmo_point own_process pixels prompt_ids registry replay sam2'
         ' server text_stream weights',
@@ -134,7 +135,10 @@ GRAPH = {
         f'backends/molmo2/runtimes/{name}'
         for name in ('cuda_graphs', 'rounded', 'torch', 'torch_decoder')
     ),
-    *(f'backends/molmo_point/{name}' for name in ('graph', 'load', 'runtimes/torch')),
+    *(
+        f'backends/molmo_point/{name}'
+        for name in ('point_export', 'graph', 'load', 'runtimes/torch')
+    ),
 }
 # Packages from outside that every file may import, and those that only some may.
 EVERYWHERE = {'cv2', 'numpy'}
@@ -172,6 +176,7 @@ ONLY_IN = {
         ),
         'backends/molmo2/runtimes/rounded',
         'backends/molmo2/trt/graph_file',
+        'backends/molmo_point/point_export',
     },
     'onnxruntime': {f'backends/molmo2/runtimes/onnx_{name}' for name in ('decoder', 'session')},
     'py_trees': {'ros/behaviours'},

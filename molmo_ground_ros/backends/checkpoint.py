@@ -22,8 +22,8 @@ _HUB_FILES = ['*.json', '*.safetensors', '*.jinja', '*.txt']
 # What config.json calls the two kinds of models.
 MOLMO2, MOLMO_POINT = 'molmo2', 'molmo_point'
 NOT_FOR_MOLMO_POINT = (
-    'MolmoPoint runs on the backend torch alone: it points with tokens of its own instead of text '
-    f'(config.json says model_type {MOLMO_POINT!r})'
+    'MolmoPoint runs on the backends torch and onnx alone: it points with tokens of its own '
+    f'instead of text (config.json says model_type {MOLMO_POINT!r})'
 )
 # PIL's number of bilinear resampling.
 _BILINEAR = 2

@@ -51,9 +51,10 @@ def _torch(settings: BackendSettings) -> Backend:
 def _onnx(settings: BackendSettings) -> Backend:
     try:
         from molmo_ground_ros.backends.molmo2.runtimes.onnx import load as load_onnx
+        from molmo_ground_ros.backends.molmo_point.runtimes.onnx import load as load_point
     except ModuleNotFoundError as err:
         raise MissingPackage((err.name or 'onnxruntime').partition('.')[0], 'onnx') from err
-    return load_onnx(settings)
+    return load_point(settings) if _points(settings) else load_onnx(settings)
 
 
 def _server(settings: BackendSettings) -> Backend:

@@ -22,12 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from molmo_ground_ros.backends.base import SAVE_ALL, BackendSettings
+from molmo_ground_ros.backends.checkpoint import NOT_FOR_MOLMO_POINT, is_molmo_point
 from molmo_ground_ros.backends.host import machine, ram
 from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file, part_dtype
 from molmo_ground_ros.backends.molmo2.formats import CPU, cpu_format
 from molmo_ground_ros.backends.molmo2.memory import Need, WindowSize
+from molmo_ground_ros.backends.molmo_point.point_files import (
+    OTHER_DTYPES,
+    POINT_DTYPES,
+    POINT_PARTS,
+)
+from molmo_ground_ros.backends.molmo_point.stored import any_digest
 from molmo_ground_ros.commands.estimate import (
     CHECK,
     CHECK_FRAMES,
@@ -54,7 +61,7 @@ DTYPES = {
 }
 """Formats of the weights by backend, the default first."""
 
-_MOLMO2 = 'molmo_ground_ros.backends.molmo2'
+_BACKENDS = 'molmo_ground_ros.backends'
 # The packages that exporting graphs needs.
 _NEEDED = ('torch', 'onnx', 'onnxscript')
 
@@ -118,6 +125,9 @@ class _Plan:
 
     # An engine.Checkpoint; its type is not imported because its module needs tokenizers.
     checkpoint: Any
+    # Whether it is of MolmoPoint, and the parts that have a graph each.
+    points: bool
+    parts: Sequence[str]
     backend: str
     # As the user names it, and as memory.py and the names of files do.
     dtype: str
@@ -155,7 +165,8 @@ class _Plan:
         """Raise DoesNotFit where memory or disk is too small."""
         if self.free is not None:
             # fp8 is not suggested: it takes as much memory as int8, and not every GPU has it.
-            others = [dtype for dtype in DTYPES[self.backend] if dtype not in (self.dtype, 'fp8')]
+            dtypes = POINT_DTYPES if self.points else DTYPES[self.backend]
+            others = [dtype for dtype in dtypes if dtype not in (self.dtype, 'fp8')]
             others = [_stored(self.backend, dtype) for dtype in others]
             memory.fit(
                 self.checkpoint.sizes,
@@ -181,11 +192,8 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         raise BadSetting('dtype', dtype, f'{backend} has {", ".join(DTYPES[backend])}')
     if arguments.capability and backend != 'tensorrt':
         raise BadSetting('capability', arguments.capability, f'{backend} builds for no GPU')
-    # Only a folder: a hub id would be looked up on the network.
-    if not Path(arguments.folder).is_dir():
-        raise BadModel(arguments.folder, 'no such folder')
-    engine = _import('engine', 'onnx')
-    checkpoint = engine.open_checkpoint(BackendSettings(arguments.folder))
+    checkpoint, points = _open(arguments.folder, backend, dtype)
+    parts = POINT_PARTS if points else PARTS
     window = memory.window_of(arguments.window, checkpoint.sizes)
     if window.frames < CHECK_FRAMES:
         raise BadSetting('window', arguments.window, f'holds less than {CHECK_FRAMES} frames')
@@ -195,12 +203,14 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         checkpoint.sizes, stored, window, features=SAVE_ALL.feature_bytes, fused=_fused(backend)
     )
     if backend == 'onnx':
-        missing = [part for part in PARTS if not _is_current(checkpoint, part, stored)]
-        steps = onnx_steps(checkpoint.sizes, stored, missing)
+        missing = [part for part in parts if not _is_current(checkpoint, part, stored)]
+        steps = onnx_steps(checkpoint.sizes, stored, missing, parts)
     else:
         steps = tensorrt_steps(checkpoint.sizes, dtype, runs_here=not arguments.capability)
     return _Plan(
         checkpoint=checkpoint,
+        points=points,
+        parts=parts,
         backend=backend,
         dtype=dtype,
         stored=stored,
@@ -213,6 +223,20 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         disk=disk_bytes(checkpoint.sizes, backend, stored),
         steps=steps,
     )
+
+
+def _open(folder: str, backend: str, dtype: str) -> tuple[Any, bool]:
+    """The checkpoint in a folder, and whether it is of MolmoPoint, which this build must know."""
+    # Only a folder: a hub id would be looked up on the network.
+    if not Path(folder).is_dir():
+        raise BadModel(folder, 'no such folder')
+    points = is_molmo_point(folder, Path(folder))
+    if points and backend != 'onnx':
+        raise BadModel(folder, NOT_FOR_MOLMO_POINT)
+    if points and dtype not in POINT_DTYPES:
+        raise BadSetting('dtype', dtype, OTHER_DTYPES)
+    opened = _import('molmo_point.checkpoint', 'onnx')
+    return opened.open_any(BackendSettings(folder)), points
 
 
 def _memory(backend: str, capability: str) -> tuple[int | None, str]:
@@ -242,10 +266,7 @@ def _graph(checkpoint: Any, part: str, stored: str) -> Path:
 
 
 def _is_current(checkpoint: Any, part: str, stored: str) -> bool:
-    weights = _import('weights', 'onnx')
-    digest = weights.digest(
-        weights.read_index(checkpoint.model, checkpoint.folder), checkpoint.config
-    )
+    digest = any_digest(checkpoint.model, checkpoint.folder)
     return graph_state(_graph(checkpoint, part, stored), digest) is GraphState.CURRENT
 
 
@@ -254,8 +275,8 @@ def _build_onnx(plan: _Plan, progress: ProgressLine) -> list[str]:
     for package in (*_NEEDED, 'onnxruntime'):
         if importlib.util.find_spec(package) is None:
             raise MissingPackage(package, 'onnx' if package == 'onnxruntime' else 'export')
-    paths = [_graph(plan.checkpoint, part, plan.stored) for part in PARTS]
-    for part in PARTS:
+    paths = [_graph(plan.checkpoint, part, plan.stored) for part in plan.parts]
+    for part in plan.parts:
         step = exporting(part)
         if _is_current(plan.checkpoint, part, plan.stored):
             progress.show(f'{step}: there already', 1, 1)
@@ -271,11 +292,14 @@ def _build_onnx(plan: _Plan, progress: ProgressLine) -> list[str]:
 
 def _export(plan: _Plan, part: str, on_matrix: Callable[[int, int], None]) -> None:
     model, folder = plan.checkpoint.model, plan.checkpoint.folder
-    if plan.stored.endswith(CPU):
-        graphs = _import('cpu_graphs', 'export')
+    if plan.points:
+        graphs = _import('molmo_point.point_export', 'export')
+        graphs.export_point_graphs(model, folder, plan.dtype, parts=[part])
+    elif plan.stored.endswith(CPU):
+        graphs = _import('molmo2.cpu_graphs', 'export')
         graphs.write_cpu_graph(model, folder, part, plan.stored, on_matrix)
     else:
-        _import('export', 'export').export_graphs(model, folder, plan.dtype, parts=[part])
+        _import('molmo2.export', 'export').export_graphs(model, folder, plan.dtype, parts=[part])
 
 
 def _with_copies(path: Path) -> int:
@@ -286,13 +310,18 @@ def _with_copies(path: Path) -> int:
 
 def _checked_onnx(plan: _Plan, paths: Sequence[Path]) -> str:
     """Compare the graphs with torch; delete them and raise BadEngine where they differ."""
-    selfcheck, checkpoint = _import('selfcheck', 'onnx'), plan.checkpoint
-    tolerance = selfcheck.TOLERANCES[plan.stored]
+    checkpoint = plan.checkpoint
+    tolerance = _import('molmo2.selfcheck', 'onnx').TOLERANCES[plan.stored]
+    if plan.points:
+        check = _import('molmo_point.selfcheck', 'onnx').check_heads
+        runtime_class = _import('molmo_point.runtimes.onnx', 'onnx').OnnxHeads
+    else:
+        check = _import('molmo2.selfcheck', 'onnx').check
+        runtime_class = _import('molmo2.runtimes.onnx', 'onnx').OnnxRuntime
     with closing(_reference(plan)) as reference:
         try:
-            runtime = _import('runtimes.onnx', 'onnx').OnnxRuntime(checkpoint, plan.stored)
-            with closing(runtime):
-                comparison = selfcheck.check(checkpoint, runtime, reference, tolerance)
+            with closing(runtime_class(checkpoint, plan.stored)) as runtime:
+                comparison = check(checkpoint, runtime, reference, tolerance)
         except BadEngine:
             for path in paths:
                 path.unlink()
@@ -306,10 +335,14 @@ def _reference(plan: _Plan) -> Any:
     from molmo_ground_ros.backends.host.device import choose_device, choose_dtype
 
     if plan.stored.endswith(CPU):
-        return _import('runtimes.rounded', 'export').rounded_runtime(plan.checkpoint, plan.stored)
+        rounded = _import('molmo2.runtimes.rounded', 'export')
+        return rounded.rounded_runtime(plan.checkpoint, plan.stored)
     cpu = choose_device('cpu')
-    torch_runtime = _import('runtimes.torch', 'torch').TorchRuntime
-    return torch_runtime(plan.checkpoint, cpu, choose_dtype('float32', cpu))
+    if plan.points:
+        runtime_class = _import('molmo_point.runtimes.torch', 'torch').TorchHeads
+    else:
+        runtime_class = _import('molmo2.runtimes.torch', 'torch').TorchRuntime
+    return runtime_class(plan.checkpoint, cpu, choose_dtype('float32', cpu))
 
 
 def _compared(comparison: Any) -> str:
@@ -323,7 +356,7 @@ def _compared(comparison: Any) -> str:
 
 def _build_tensorrt(plan: _Plan, progress: ProgressLine) -> list[str]:
     """Build the engines, and return a line for each."""
-    engines = _import('engines', 'export')
+    engines = _import('molmo2.engines', 'export')
     target = engines.Target(
         dtype=plan.dtype,
         capacity=plan.window.rows,
@@ -345,8 +378,8 @@ _BUILD = {'onnx': _build_onnx, 'tensorrt': _build_tensorrt}
 
 
 def _import(module: str, extra: str) -> Any:
-    """Import a module of `backends.molmo2`; raise MissingPackage where its extra is missing."""
+    """Import a module of `backends`; raise MissingPackage where its extra is missing."""
     try:
-        return importlib.import_module(f'{_MOLMO2}.{module}')
+        return importlib.import_module(f'{_BACKENDS}.{module}')
     except ModuleNotFoundError as err:
         raise MissingPackage((err.name or module).partition('.')[0], extra) from err

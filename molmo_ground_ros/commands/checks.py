@@ -22,7 +22,9 @@ from typing import TypeVar
 from molmo_ground_ros.backends import checkpoint
 from molmo_ground_ros.backends.host import installed, machine, ram
 from molmo_ground_ros.backends.host.installed import CORE, EXTRAS, TOKENIZERS, TORCH, Package
+from molmo_ground_ros.backends.molmo2.files import PARTS
 from molmo_ground_ros.backends.molmo2.trt.plans import damage, read_plans
+from molmo_ground_ros.backends.molmo_point.point_files import POINT_DTYPES, POINT_PARTS
 from molmo_ground_ros.commands.estimate import on_cpu, too_large
 from molmo_ground_ros.commands.probes import ENGINE, TORCH_GPU
 from molmo_ground_ros.errors import GroundError, size
@@ -230,9 +232,9 @@ class Doctor:
         folder = self._find_folder()
         lines = [Line('model', 'folder', True, str(folder))]
         lines += self._tried('model', 'files', lambda: self._files(folder))
-        # MolmoPoint has neither graphs nor engines.
+        lines += self._tried('model', 'graphs', lambda: self._graphs(folder))
+        # MolmoPoint has no engines.
         if not checkpoint.is_molmo_point(self._model, folder):
-            lines += self._tried('model', 'graphs', lambda: self._graphs(folder))
             lines += self._tried('model', 'engines', lambda: self._engines(folder))
         return lines
 
@@ -260,19 +262,20 @@ class Doctor:
         ]  # fmt: skip
 
     def _digest(self, folder: Path) -> str:
-        from molmo_ground_ros.backends.molmo2.weights import digest, read_index
-        from molmo_ground_ros.backends.molmo_point.point_config import read_any_config
+        from molmo_ground_ros.backends.molmo_point.stored import any_digest
 
-        return digest(read_index(self._model, folder), read_any_config(self._model, folder))
+        return any_digest(self._model, folder)
 
     def _graphs(self, folder: Path) -> list[Line]:
         """A line for each number format that has a graph; without any, one for the default."""
         from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_states
 
         digest, lines = self._digest(folder), []
-        for dtype in _FORMATS:
-            states = graph_states(folder, dtype, digest)
-            if dtype == _FORMATS[0] or set(states.values()) != {GraphState.MISSING}:
+        points = checkpoint.is_molmo_point(self._model, folder)
+        formats, parts = (POINT_DTYPES, POINT_PARTS) if points else (_FORMATS, PARTS)
+        for dtype in formats:
+            states = graph_states(folder, dtype, digest, parts)
+            if dtype == formats[0] or set(states.values()) != {GraphState.MISSING}:
                 text = ', '.join(f'{part} {status.value}' for part, status in states.items())
                 current = set(states.values()) == {GraphState.CURRENT}
                 advice = f'molmo-ground build {folder} --backend onnx --dtype {dtype}'
@@ -316,7 +319,8 @@ class Doctor:
         if not self._model:
             return '', ''
         folder = self._find_folder()
-        if backend != 'torch' and checkpoint.is_molmo_point(self._model, folder):
+        runs_points = backend in ('torch', 'onnx')
+        if not runs_points and checkpoint.is_molmo_point(self._model, folder):
             return checkpoint.NOT_FOR_MOLMO_POINT, '--backend torch'
         self._files(folder)
         build = f'molmo-ground build {folder} --backend {backend}'

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from molmo_ground_ros.backends.checkpoint import is_molmo_point
 from molmo_ground_ros.backends.molmo2 import memory, weight_counts
+from molmo_ground_ros.backends.molmo2.files import PARTS
 from molmo_ground_ros.backends.molmo2.formats import CPU, CPU_FORMATS, cpu_format
 from molmo_ground_ros.backends.molmo2.memory import ModelSizes
 from molmo_ground_ros.errors import size
@@ -49,11 +50,13 @@ _QUANTISED = ('int8', 'fp8', 'int4')
 
 
 def exporting(part: str) -> str:
-    """The name of the step that exports a part of the model: 'decoder' or 'vision'."""
+    """The name of the step that exports a part of the model, 'decoder' for example."""
     return f'exporting {part}'
 
 
-def onnx_steps(sizes: ModelSizes, dtype: str, missing: Collection[str]) -> Steps:
+def onnx_steps(
+    sizes: ModelSizes, dtype: str, missing: Collection[str], parts: Sequence[str] = PARTS
+) -> Steps:
     """The steps of a build for ONNX Runtime; missing: the parts whose graphs must be written."""
     config = sizes.config
     layers = {'decoder': config.text.layers, 'vision': config.vision.layers}
@@ -64,8 +67,11 @@ def onnx_steps(sizes: ModelSizes, dtype: str, missing: Collection[str]) -> Steps
         rounding = {part: count / _ROUNDED_A_SECOND for part, count in weights.items()}
         check += sum(weights.values()) * _CHECK_PASSES / _RESTORED_A_SECOND
     written = (
-        (exporting(part), _export_s(layers[part]) + rounding[part] if part in missing else 0.0)
-        for part in layers
+        (
+            exporting(part),
+            _export_s(layers.get(part, 0)) + rounding.get(part, 0.0) if part in missing else 0.0,
+        )
+        for part in parts
     )
     return (*written, (CHECK, check))
 
@@ -116,8 +122,7 @@ def on_cpu(folder: Path, free: int) -> tuple[bool, str]:
 
     Raises BadModel.
     """
-    points = is_molmo_point(str(folder), folder)
-    return cpu_formats(_sizes(folder), free, ('torch',) if points else ('onnx', 'torch'))
+    return cpu_formats(_sizes(folder), free, rounds=not is_molmo_point(str(folder), folder))
 
 
 def too_large(
@@ -134,9 +139,8 @@ def too_large(
         or any(memory.longest_window(sizes, name, free, fused=fused) for name in stored)
     ):
         return '', ''
-    best = CPU_FORMATS[0] if free is None else best_on_cpu(sizes, free)
-    # It has no graphs.
-    best = '' if is_molmo_point(str(folder), folder) else best
+    rounds = not is_molmo_point(str(folder), folder)
+    best = CPU_FORMATS[0] if free is None else best_on_cpu(sizes, free, rounds=rounds)
     advice = f'molmo-ground build {folder} --backend onnx --dtype {best}'
     advice = advice if best else 'more memory or a smaller model'
     if not stored:
@@ -151,41 +155,36 @@ def _sizes(folder: Path) -> ModelSizes:
     return open_any(BackendSettings(str(folder))).sizes
 
 
-def cpu_formats(
-    sizes: ModelSizes, free: int, backends: Collection[str] = ('onnx', 'torch')
-) -> tuple[bool, str]:
+def cpu_formats(sizes: ModelSizes, free: int, *, rounds: bool = True) -> tuple[bool, str]:
     """Whether a model of these sizes fits, and what fits in which format.
 
-    backends: those that run the model.
+    rounds: whether its weights can be rounded to few bits.
     """
     formats = (
-        ('onnx', 'int4', False),
-        ('onnx', 'int8', False),
+        *((('onnx', 'int4', False), ('onnx', 'int8', False)) if rounds else ()),
         ('onnx', 'float32', False),
         ('torch', 'bfloat16', True),
         ('torch', 'float32', True),
     )
     words, fits = [], False
     for backend, dtype, fused in formats:
-        if backend not in backends:
-            continue
         stored = cpu_format(dtype) if backend == 'onnx' else dtype
         window = memory.longest_window(sizes, stored, free, fused=fused)
         weights = size(memory.weights(sizes.config, stored).total)
         text = f'fits {window:g} s' if window else 'does not fit'
         words.append(f'{backend} in {dtype} ({weights} of weights) {text}')
         fits |= bool(window)
-    best = best_on_cpu(sizes, free) if 'onnx' in backends else ''
+    best = best_on_cpu(sizes, free, rounds=rounds)
     return fits, '; '.join([*words, *([f'best: onnx in {best}'] if best else [])])
 
 
-def best_on_cpu(sizes: ModelSizes, free: int) -> str:
+def best_on_cpu(sizes: ModelSizes, free: int, *, rounds: bool = True) -> str:
     """The format in which ONNX Runtime's CPU should run a model: float32 if it fits, else int4.
 
     '' if neither fits. For each token int4 reads about half as much as int8; the shipped model
-    points as well with it (docs/performance.md). free: bytes of memory.
+    points as well with it (docs/performance.md). free: bytes of memory. rounds: as in cpu_formats.
     """
-    for stored in (CPU_FORMATS[0], CPU_FORMATS[-1]):
+    for stored in (CPU_FORMATS[0], CPU_FORMATS[-1]) if rounds else (CPU_FORMATS[0],):
         if memory.longest_window(sizes, stored, free, fused=False):
             return stored.removesuffix(CPU)
     return ''

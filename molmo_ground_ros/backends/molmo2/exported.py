@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from molmo_ground_ros.backends.molmo2.files import (
@@ -58,13 +58,15 @@ def graph_state(path: Path, digest: str) -> GraphState:
     return GraphState.CURRENT if entries.get(VERSION) == str(EXPORT_VERSION) else GraphState.STALE
 
 
-def graph_states(folder: Path, dtype: str, digest: str) -> dict[str, GraphState]:
+def graph_states(
+    folder: Path, dtype: str, digest: str, parts: Sequence[str] = PARTS
+) -> dict[str, GraphState]:
     """The state of each part's graph for ONNX Runtime, by part; dtype: as a user names it.
 
     Of several forms of a graph the best one that is there counts. Raises OSError.
     """
     states = {}
-    for part in PARTS:
+    for part in parts:
         names = graph_files(part, part_dtype(part, cpu_format(dtype)))
         paths = [folder / name for name in names]
         graph = next((path for path in paths if path.is_file()), paths[0])

@@ -135,7 +135,9 @@ class _RuntimePair:
     ) -> int:
         """Read tokens with both runtimes; the likeliest next token by the reference."""
         for i, runtime in enumerate(self._runtimes):
-            features = None if video is None else self._video(video, self._features[i])
+            features = None
+            if video is not None:
+                features = video_of(video, self._checkpoint.prompts.patch, self._features[i])
             logits = runtime.logits(ids, start, last_count, features)
             shape = (last_count, self._checkpoint.config.text.vocabulary)
             if logits.shape != shape:
@@ -167,14 +169,14 @@ class _RuntimePair:
         same = int((ours.argmax(axis=1) == theirs.argmax(axis=1)).sum())
         return SelfCheck(largest, self._places[row], tolerance, len(self._places), same)
 
-    def _video(self, prompt: PromptIds, features: Sequence[Features]) -> VideoFeatures:
-        patch = self._checkpoint.prompts.patch
-        counts = np.cumsum([token == patch for token in prompt.ids])
-        slots = [
-            int(count) if token == patch else 0
-            for token, count in zip(prompt.ids, counts, strict=True)
-        ]
-        return VideoFeatures(prompt.visual, slots, features)
+
+def video_of(prompt: PromptIds, patch: int, features: Sequence[Features]) -> VideoFeatures:
+    """The frames of a prompt. patch: <im_patch>, the token to which a row of features is added."""
+    counts = np.cumsum([token == patch for token in prompt.ids])
+    slots = [
+        int(count) if token == patch else 0 for token, count in zip(prompt.ids, counts, strict=True)
+    ]
+    return VideoFeatures(prompt.visual, slots, features)
 
 
 def clip_image(number: int) -> NDArray[np.uint8]:

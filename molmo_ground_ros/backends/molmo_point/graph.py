@@ -120,7 +120,6 @@ class _Predictor(nn.Module):
             nn.Linear(text.hidden, width) for _ in range(3)
         )
         self.subpatch_loc_k = nn.Linear(text.hidden, LOCATIONS)
-        self.add_no_point_class_embed = nn.ParameterDict({'vector': torch.empty(width)})
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The query of patches, of subpatches, and the logits of locations after x.

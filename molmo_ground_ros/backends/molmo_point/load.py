@@ -19,17 +19,12 @@ from molmo_ground_ros.backends.molmo2.weights import (
     StoredTensor,
     embedding_rows,
     match,
-    read_index,
 )
 from molmo_ground_ros.backends.molmo_point.graph import PointDecoder, PointVision, SubpatchGraph
 from molmo_ground_ros.backends.molmo_point.point_config import MolmoPointConfig
+from molmo_ground_ros.backends.molmo_point.stored import NO_MORE, point_index
 
 _MODEL = 'model.'
-# In a checkpoint with one embedding for reading and writing: what stands for the head.
-_TIED = {
-    f'{HEAD}output_embeddings': f'{DECODER}wte.embedding',
-    f'{HEAD}new_output_embeddings': f'{DECODER}wte.new_embedding',
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +71,9 @@ def empty_point_graphs(
         for graph in graphs.modules
         for name, tensor in graph.state_dict().items()
     }
+    # No graph reads it.
+    shapes[NO_MORE] = (config.width,)
     return graphs, match(model, index, shapes, config.sizes)
-
-
-def point_index(model: str, folder: Path, config: MolmoPointConfig) -> dict[str, StoredTensor]:
-    """Where every tensor of the checkpoint is, by released name. Raises BadModel.
-
-    Where the embedding is the head too, the released code stores it once, and would not read a
-    stored head.
-    """
-    index = read_index(model, folder)
-    if config.tied:
-        index |= {head: index[table] for head, table in _TIED.items() if table in index}
-    return index
 
 
 def released_point_name(name: str) -> str:

@@ -13,8 +13,7 @@ from molmo_ground_ros.types import Clip
 
 pytest.importorskip('torch', reason="needs pip install '.[torch]'")
 
-BACKENDS = ['torch']
-ON_EACH = pytest.mark.parametrize('backend', BACKENDS)
+ON_EACH = pytest.mark.parametrize('backend', ['torch', 'onnx'])
 QUESTIONS = [QUESTION, 'Point to the blue blocks.', QUESTION]
 
 
@@ -37,9 +36,10 @@ def same(ours, theirs):
         )
 
 
-@ON_EACH
-@pytest.mark.parametrize('name', ['points', 'tracks'])
-def test_savings_change_nothing(name, backend, load_point):
+@pytest.mark.parametrize(
+    ('backend', 'name'), [('torch', 'points'), ('torch', 'tracks'), ('onnx', 'tracks')]
+)
+def test_savings_change_nothing(backend, name, load_point):
     """A further question reads its own words only, and no point begins right behind them."""
     clip = CASES[name].clip
     nothing = Savings(reuse_prefix=False, draft=False, feature_bytes=0)
@@ -53,7 +53,7 @@ def test_savings_change_nothing(name, backend, load_point):
 
 @ON_EACH
 def test_an_answer_can_be_stopped_at_a_token(backend, load_point):
-    loaded, clip, texts = load_point('points', backend), CASES['points'].clip, []
+    loaded, clip, texts = load_point('tracks', backend), CASES['tracks'].clip, []
 
     def two(_, text):
         texts.append(text)
@@ -62,12 +62,12 @@ def test_an_answer_can_be_stopped_at_a_token(backend, load_point):
     [answer] = loaded.generate(clip, [QUESTION], GenerateOptions(24), two)
     assert answer.stopped and not answer.truncated
     assert answer.text.startswith(''.join(texts)) and ';' in answer.text
-    same(ask(loaded, clip, *QUESTIONS), ask(load_point('points', backend), clip, *QUESTIONS))
+    same(ask(loaded, clip, *QUESTIONS), ask(load_point('tracks', backend), clip, *QUESTIONS))
 
 
 @ON_EACH
 def test_a_failure_in_an_answer_leaves_the_next_one_whole(backend, load_point):
-    loaded, clip = load_point('points', backend), CASES['points'].clip
+    loaded, clip = load_point('tracks', backend), CASES['tracks'].clip
     heads, calls = loaded.engine._runtime._heads, []
     read = heads.read
 
@@ -80,7 +80,7 @@ def test_a_failure_in_an_answer_leaves_the_next_one_whole(backend, load_point):
     heads.read = fails
     with pytest.raises(BackendError, match='the device is gone'):
         ask(loaded, clip, QUESTION)
-    same(ask(loaded, clip, *QUESTIONS), ask(load_point('points', backend), clip, *QUESTIONS))
+    same(ask(loaded, clip, *QUESTIONS), ask(load_point('tracks', backend), clip, *QUESTIONS))
 
 
 @pytest.mark.parametrize('dtype', ['bfloat16', 'float16'])
@@ -94,8 +94,8 @@ def test_half_precision_is_near(dtype, load_point):
 
 @ON_EACH
 def test_a_frame_prepared_before_gives_the_same(backend, load_point):
-    clip, loaded = CASES['points'].clip, load_point('points', backend)
+    clip, loaded = CASES['tracks'].clip, load_point('tracks', backend)
     for frame in clip.frames:
         loaded.prepare('cam', frame)
-    same(ask(loaded, clip, QUESTION), ask(load_point('points', backend), clip, QUESTION))
+    same(ask(loaded, clip, QUESTION), ask(load_point('tracks', backend), clip, QUESTION))
     loaded.close()

@@ -93,10 +93,10 @@ def test_other_weights_are_refused(folder, change_weights, why):
         load('torch', BackendSettings(str(folder), device='cpu'))
 
 
-@pytest.mark.parametrize('backend', ['onnx', 'transformers', 'tensorrt'])
+@pytest.mark.parametrize('backend', ['transformers', 'tensorrt'])
 def test_other_backends_refuse_it_by_name(folder, backend):
     pytest.importorskip('transformers', reason="needs pip install '.[transformers]'")
-    with pytest.raises(BadModel, match='MolmoPoint runs on the backend torch alone'):
+    with pytest.raises(BadModel, match='MolmoPoint runs on the backends torch and onnx alone'):
         load(backend, BackendSettings(str(folder)))
 
 

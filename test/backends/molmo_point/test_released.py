@@ -29,9 +29,12 @@ from tools.tabletop.vocabulary import CHAT
 
 pytest.importorskip('torch', reason="needs pip install '.[torch]'")
 
-BACKENDS = ['torch']
-EACH = pytest.mark.parametrize('name', CASES)
-ON_EACH = pytest.mark.parametrize('backend', BACKENDS)
+# An export takes seconds, so there is one for each kind of checkpoint.
+EXPORTED = ['tracks', 'olmo', 'tied']
+EACH = pytest.mark.parametrize(
+    ('backend', 'name'),
+    [*(('torch', name) for name in CASES), *(('onnx', name) for name in EXPORTED)],
+)
 LIVE = pytest.mark.skipif(not (RELEASED / 'molmo2').is_dir(), reason=f'needs {INSTALL}')
 END = 2
 SMALL = -100000.0  # the released logit of what is not to be chosen
@@ -65,7 +68,6 @@ def rows(text):
     return [(int(i), float(t), float(x), float(y)) for t, i, x, y in POINT.findall(text)]
 
 
-@ON_EACH
 @EACH
 def test_tokens_and_text_are_those_of_the_released_code(name, backend, load_point):
     answer = frozen()[name]
@@ -74,7 +76,6 @@ def test_tokens_and_text_are_those_of_the_released_code(name, backend, load_poin
     assert generation.text == SHOWN.sub('', str(answer['text']))
 
 
-@ON_EACH
 @EACH
 def test_points_are_those_of_the_released_code(name, backend, load_point):
     case, answer = CASES[name], frozen()[name]
@@ -98,10 +99,12 @@ def test_points_are_those_of_the_released_code(name, backend, load_point):
     assert ''.join(token.text for token in whole.tokens) == whole.text
 
 
-@ON_EACH
-def test_an_answer_holds_the_points_and_their_probabilities(backend, load_point):
+@pytest.mark.parametrize(
+    ('backend', 'names'), [('torch', ['points', 'tracks', 'no more']), ('onnx', ['tracks'])]
+)
+def test_an_answer_holds_the_points_and_their_probabilities(backend, names, load_point):
     """Through everything above the backend. Points with one id in one frame are one point there."""
-    for name in ('points', 'tracks', 'no more'):
+    for name in names:
         case, theirs = CASES[name], frozen()[name]['points']
         backend_of_case = load_point(name, backend)
         _, chosen = ask(backend_of_case, case.clip)
@@ -120,7 +123,6 @@ def test_an_answer_holds_the_points_and_their_probabilities(backend, load_point)
         assert answer.label == 'blue blocks'
 
 
-@ON_EACH
 @EACH
 def test_logits_and_probabilities_are_those_of_the_released_code(name, backend, load_point):
     answer, case = frozen()[name], CASES[name]
@@ -191,6 +193,10 @@ def test_the_released_code_gives_what_is_kept(point_folders):
 @LIVE
 @pytest.mark.parametrize('seed', range(3))
 def test_random_models_and_clips_answer_as_the_released_code(seed, tmp_path):
+    for package in ('onnxscript', 'onnxruntime'):
+        pytest.importorskip(package, reason="needs pip install '.[onnx,export]'")
+    from molmo_ground_ros.backends.molmo_point.point_export import export_point_graphs
+
     rng = np.random.default_rng(seed)
     cases = {str(i): random_case(rng) for i in range(5)}
     folders = {name: tmp_path / name for name in cases}
@@ -198,7 +204,12 @@ def test_random_models_and_clips_answer_as_the_released_code(seed, tmp_path):
         folders[name].mkdir()
         write_checkpoint(folders[name], case.tiny)
     for name, theirs in ask_released(folders, cases).items():
-        for backend in BACKENDS:
+        backends = ['torch']
+        if name == '0':
+            # One of them, because an export takes seconds.
+            export_point_graphs(name, folders[name])
+            backends.append('onnx')
+        for backend in backends:
             ours = load(backend, BackendSettings(str(folders[name]), device='cpu', threads=1))
             if 'failed' in theirs:
                 with pytest.raises(BackendError, match='no later subpatch'):

@@ -21,6 +21,7 @@ from molmo_ground_ros.backends.molmo_point.checkpoint import MolmoPointCheckpoin
 from molmo_ground_ros.backends.molmo_point.heads import HeadsReading, PointFeatures, Subpatches
 from molmo_ground_ros.backends.molmo_point.load import load_point_graphs
 from molmo_ground_ros.backends.molmo_point.point_backend import PointBackend
+from molmo_ground_ros.backends.molmo_point.stored import no_more_key, point_index
 from molmo_ground_ros.backends.pixels import pooling_indices
 
 
@@ -47,8 +48,9 @@ class TorchHeads:
             checkpoint.model, checkpoint.folder, checkpoint.point, device, dtype
         )
         self._vision, self._subpatches = graphs.vision, graphs.subpatches
-        vector = graphs.decoder.state_dict()['point_predictor.add_no_point_class_embed.vector']
-        self.no_more_key = _numpy(vector)
+        self.no_more_key = no_more_key(
+            point_index(checkpoint.model, checkpoint.folder, checkpoint.point)
+        )
         self._decoder = TorchDecoder(graphs.decoder, checkpoint.config.text, device, dtype)
         self._pooling = torch.from_numpy(pooling_indices(checkpoint.pixels)).to(device)
         self._device = device
