@@ -23,6 +23,7 @@ from molmo_ground_ros.storage.closing import Closing
 NAME = 'molmo_ground.index.sqlite'
 # The format of the tables. A file of another format is refused.
 FORMAT = 1
+_PREPARING = 0  # byte of the file of claims that is held meanwhile; recordings begin at 1
 # How long a writer waits for another one.
 PATIENCE_S = 60.0
 
@@ -95,7 +96,7 @@ class Database(Closing):
             with self.errors():
                 self._prepare(writable=writable)
         except BaseException:
-            self.connection.close()
+            self.close()
             raise
 
     def close(self) -> None:
@@ -130,13 +131,19 @@ class Database(Closing):
 
         A claim is a lock on a byte of a file beside the index, so it ends with its process.
         """
-        if self._claims is None:
-            self._claims = os.open(f'{self.path}-claims', os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, recording)
+            fcntl.lockf(self._claims_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, recording)
         except (BlockingIOError, PermissionError):
             return False
         return True
+
+    def _claims_file(self) -> int:
+        if self._claims is None:
+            try:
+                self._claims = os.open(f'{self.path}-claims', os.O_RDWR | os.O_CREAT, 0o666)
+            except OSError as err:
+                raise IndexFault(self.path, f'its file of claims: {err}') from err
+        return self._claims
 
     def release(self, recording: int) -> None:
         """Give a claim back."""
@@ -146,7 +153,12 @@ class Database(Closing):
     def _prepare(self, *, writable: bool) -> None:
         """Make the tables of a new file; check the format of another."""
         if writable:
-            self.connection.execute('PRAGMA journal_mode = WAL')
+            # SQLite does not wait where two processes change a new file's journal mode at once.
+            fcntl.lockf(self._claims_file(), fcntl.LOCK_EX, 1, _PREPARING)
+            try:
+                self.connection.execute('PRAGMA journal_mode = WAL')
+            finally:
+                self.release(_PREPARING)
             self.connection.execute('PRAGMA synchronous = FULL')
             with self.transaction() as connection:
                 if _format(connection) == 0 and not _tables(connection):
