@@ -17,7 +17,10 @@ from molmo_ground_ros.commands.settings import add_settings, with_hyphens
 
 ROOT = Path(__file__).resolve().parents[2]
 # Options of Ai2's own programs, which docs/finetune.md calls.
-OF_AI2 = {'--save_folder', '--max_duration', '--override_max_model_len'}
+OF_AI2 = {
+    '--save_folder', '--max_duration', '--override_max_model_len',
+    '--save_final_unsharded_checkpoint',
+}  # fmt: skip
 
 
 @pytest.mark.parametrize('command', COMMANDS)
