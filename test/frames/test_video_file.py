@@ -106,8 +106,8 @@ def test_any_image_is_that_of_its_time_in_any_order(folder: Path, name: str) -> 
     if name.endswith(('ts', 'mpg', 'flv')):
         # Such clocks begin anywhere; those of an FLV with the first image's time of decoding.
         expected = [times[0] / 1e9 + time for time in expected]
-    # Few packets of a program stream have a time, and FFmpeg makes up the others.
-    tolerance = 0.041 if name.endswith('mpg') else 0.0006
+    # FFmpeg makes up most times of MPEG-1, whose packets have few.
+    tolerance = 0.041 if name.startswith('mpeg1') else 0.0006
     assert [time_ns / 1e9 for time_ns in times] == pytest.approx(expected, abs=tolerance)
     assert missing == 0
     order = list(range(len(times)))
@@ -136,9 +136,7 @@ def test_images_and_times_are_those_of_ffmpeg(folder: Path, name: str) -> None:
     if FILMS[name].b_frames and path.suffix == '.avi':
         # ffmpeg begins with the first image's time of decoding.
         their_times = [time - their_times[0] for time in their_times]
-    assert [time_ns / 1e9 for time_ns in times] == pytest.approx(
-        their_times, abs=0.041 if name.endswith('mpg') else 0.0006
-    )
+    assert [time_ns / 1e9 for time_ns in times] == pytest.approx(their_times, abs=0.0006)
     for time_ns, theirs in zip(times, their_images, strict=True):
         difference = np.abs(video.image(time_ns).astype(int) - theirs)
         assert difference.mean() < 3

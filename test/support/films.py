@@ -60,6 +60,8 @@ def write_film(path: Path, film: Film, count: int = 40) -> Path:
         stream.width, stream.height = film.size
         stream.pix_fmt = film.pixel_format
         stream.gop_size = film.gop
+        # The threads of MPEG-2's encoder race where images are interlaced: no two files are equal.
+        stream.codec_context.thread_count = 1
         stream.codec_context.max_b_frames = film.b_frames
         stream.codec_context.time_base = Fraction(1, film.rate)
         if film.rotation:
