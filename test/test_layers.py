@@ -114,7 +114,7 @@ ROOMS: Mapping[str, Room] = {
         public='agent_source behaviours client event_stream replies',
         private='annotations ask camera_input camera_watch common_topics convert'
         ' depth_buffer depth_input detections diagnostics event_bridge'
-        ' executor heap image_bridge image_receiver markers node overlay pairing params places'
+        ' executor image_bridge image_receiver markers node overlay pairing params places'
         ' process question_server scene standing_server transform_input transitions transports'
         ' views',
     ),

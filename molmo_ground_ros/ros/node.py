@@ -35,7 +35,6 @@ from molmo_ground_ros.grounding.standing import StandingQuestions
 from molmo_ground_ros.msg import Event, PointArray, TrackArray
 from molmo_ground_ros.ros import convert, diagnostics, params, transitions
 from molmo_ground_ros.ros.camera_input import CameraInput
-from molmo_ground_ros.ros.heap import give_back_regularly
 from molmo_ground_ros.ros.image_bridge import ImageBridge
 from molmo_ground_ros.ros.image_receiver import ImageReceiver
 from molmo_ground_ros.ros.places import Places
@@ -88,7 +87,6 @@ class GroundNode(LifecycleNode):
         self._standing = StandingServer(self, self, self._admit_standing)
         self._diagnose_regularly()
         self._watch_clock()
-        give_back_regularly(self)
 
     # -- transitions ----------------------------------------------------------------------------
 
