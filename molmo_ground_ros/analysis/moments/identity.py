@@ -30,8 +30,8 @@ def fingerprint(database: Database, loader: GrounderLoader) -> str:
     """A digest of all that an answer depends on besides the clip and the question.
 
     Those are the model's files, or its address, the number format, the answer format, and how
-    frames for tracks are sampled. The
-    backend and the device are not among them. Raises BadModel, OSError.
+    frames for tracks are sampled. The backend and the device are not among them.
+    Raises BadModel, OSError.
     """
     files = loader.files()
     named = [[file.name, _digest(database, file)] for file in files]
