@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -86,9 +87,15 @@ def test_callback_times_are_known_to_ten_microseconds() -> None:
 
 def test_usage_of_this_process_and_its_child() -> None:
     before_s = cpu_s(os.getpid())
-    with subprocess.Popen(['sleep', '60']) as child:
-        assert child_of(os.getpid()) == child.pid
-        child.kill()
+    # A shell has the one child that it is told to start; this process may have others.
+    with subprocess.Popen(
+        ['sh', '-c', 'sleep 60 & echo $!; wait'], stdout=subprocess.PIPE, text=True
+    ) as shell:
+        assert shell.stdout is not None
+        child = int(shell.stdout.readline())
+        assert child_of(shell.pid) == child
+        assert child_of(child) == 0
+        os.kill(child, signal.SIGKILL)
     assert cpu_s(os.getpid()) >= before_s > 0
     assert cpu_s(2**22 - 1) == 0.0
     assert memory(os.getpid()).resident_mb > 10

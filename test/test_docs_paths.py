@@ -14,6 +14,8 @@ PAGES = sorted([*ROOT.glob('docs/*.md'), ROOT / 'README.md', ROOT / 'CONTRIBUTIN
 ROOMS = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
 # A path of this repository: in a folder of ours, or of one of the package's rooms.
 _PATH = re.compile(r'`((?:[\w.-]+/)+[\w.-]*)`')
+# Folders that commands write into: what a page says of them is there after the command only.
+WRITTEN = {'out', 'build'}
 _CLASS = re.compile(r'`((?:[a-z]\w*\.)+)([A-Z]\w+)`')
 
 
@@ -22,7 +24,7 @@ def named_paths(page):
         top = path.partition('/')[0]
         if top in ROOMS:
             yield PACKAGE / path
-        elif (ROOT / top).is_dir() and top != 'out':
+        elif (ROOT / top).is_dir() and top not in WRITTEN:
             yield ROOT / path
 
 
