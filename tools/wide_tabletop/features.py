@@ -35,6 +35,8 @@ def cache_features(work: Path) -> int:
         if goal.exists():
             continue
         frames, _ = truth.load(path)
+        if not len(frames):  # a truth alone
+            continue
         patches = patches_of(frames)
         tokens = encode(modules['tower'], modules['adapter'], patches, torch.bfloat16)[1]
         partial = goal.with_suffix('.partial')

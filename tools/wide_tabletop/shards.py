@@ -4,7 +4,8 @@
 
 A file is SEED.npz, as `truth.load` reads it. Frames are the 0.5 s grid (its phase is drawn) and a
 few between its points, ascending in time. What is there already is kept, so that a run that was
-stopped goes on.
+stopped goes on. An episode's truth can be written without its frames: the language model learns
+from codes of the truth.
 """
 
 import multiprocessing
@@ -22,6 +23,7 @@ from tools.wide_tabletop.world import Scene
 
 SIDE = 168  # pixels of a training picture, which is square
 TRUTH_SIDE = 84  # pixels that a truth without frames is worked out on
+TRUTH_ALONE = -1  # in place of a number of frames
 EXTRA = 0.12  # off-grid frames, as a share of those on the grid
 SECOND_VIEW = 0.25  # share of episodes that the second camera shows
 LENGTHS_S = ((20.0, 45.0), (45.0, 64.5), (64.5, 67.0))  # of episodes, and how often
@@ -75,7 +77,10 @@ def _plan(
 
 
 def write_shards(folder: Path, seeds: range, processes: int, frames: int = 0) -> Iterator[Path]:
-    """Write the files that are missing, each as it is done. frames: of an episode; 0 is all."""
+    """Write the files that are missing, each as it is done.
+
+    frames: of an episode; 0 is all, TRUTH_ALONE the truth of all without the pictures.
+    """
     missing = [(folder, seed, frames) for seed in seeds if not path_of(folder, seed).exists()]
     if processes == 1:
         yield from map(_write, missing)
@@ -90,13 +95,17 @@ def path_of(folder: Path, seed: int) -> Path:
     return folder / f'{seed}.npz'
 
 
-_STAGE: list[Stage] = []  # of this process, once it is made
+_STAGES: dict[int, Stage] = {}  # of this process, by their side in pixels, once they are made
 
 
 def _write(task: tuple[Path, int, int]) -> Path:
     folder, seed, frames = task
-    if not _STAGE:
-        _STAGE.append(Stage(SIDE, SIDE))
-    path = path_of(folder, seed)
-    save(path, *(stills(seed, _STAGE[0], frames) if frames else episode(seed, _STAGE[0])))
+    path, side = path_of(folder, seed), TRUTH_SIDE if frames == TRUTH_ALONE else SIDE
+    if side not in _STAGES:
+        _STAGES[side] = Stage(side, side)
+    stage = _STAGES[side]
+    if frames == TRUTH_ALONE:
+        save(path, np.zeros((0, SIDE, SIDE, 3), np.uint8), truth_only(seed, stage))
+    else:
+        save(path, *(stills(seed, stage, frames) if frames else episode(seed, stage)))
     return path

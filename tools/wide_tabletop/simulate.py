@@ -5,6 +5,7 @@
 Usage:
     python -m tools.wide_tabletop.simulate shards FOLDER --first 1000000 --count 2000
     python -m tools.wide_tabletop.simulate shards FOLDER --first 5000000 --count 20000 --frames 6
+    python -m tools.wide_tabletop.simulate shards FOLDER --first 2000000 --count 4000 --truth-alone
     python -m tools.wide_tabletop.simulate bag PATH.mcap --seed 7 --seconds 30
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 from tools.wide_tabletop.bag import Span, write_bag
 from tools.wide_tabletop.plan import scene_from_seed
 from tools.wide_tabletop.render import RendererMissingError
-from tools.wide_tabletop.shards import write_shards
+from tools.wide_tabletop.shards import TRUTH_ALONE, write_shards
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,6 +28,13 @@ def _parser() -> argparse.ArgumentParser:
     shards.add_argument('--first', type=int, default=1_000_000, help='first seed')
     shards.add_argument('--count', type=int, default=2000, help='episodes')
     shards.add_argument('--frames', type=int, default=0, help='of an episode; 0: all of it')
+    shards.add_argument(
+        '--truth-alone',
+        dest='frames',
+        action='store_const',
+        const=TRUTH_ALONE,
+        help='no pictures: twice as quick, and all that the language model needs for codes',
+    )
     shards.add_argument('--processes', type=int, default=1, help='at a time')
     bag = commands.add_parser('bag', help='one episode as an MCAP bag, its truth beside it')
     bag.add_argument('path', type=Path)

@@ -13,6 +13,7 @@ from tools.wide_tabletop.footage import FIRST_SEED, camera_stage, film
 from tools.wide_tabletop.render import RendererMissingError, Stage
 from tools.wide_tabletop.shards import (
     SIDE,
+    TRUTH_ALONE,
     TRUTH_SIDE,
     episode,
     path_of,
@@ -84,6 +85,20 @@ def test_episodes_are_written_once_and_go_on(tmp_path: Path, wide_stage: Stage) 
     np.testing.assert_array_equal(frames, again)
     assert (np.diff(truth.time_s) > 0).all()
     assert 0.05 < (~truth.on_grid).mean() < 0.2
+
+
+def test_a_truth_can_be_written_without_its_pictures(tmp_path: Path, wide_stage: Stage) -> None:
+    list(write_shards(tmp_path, range(50, 51), processes=1, frames=TRUTH_ALONE))
+    frames, truth = load(path_of(tmp_path, 50))
+    assert len(frames) == 0
+    _, whole = episode(50, wide_stage)
+    np.testing.assert_array_equal(truth.time_s, whole.time_s)
+    # What is almost hidden may be seen in one and not in the other. Where a thing's middle is
+    # hidden its point is a pixel of its mask, and pixels of the smaller picture are larger.
+    seen, whole_seen = truth.clear(), whole.clear()
+    clear = seen & whole_seen
+    assert clear.sum() > 0.9 * max(seen.sum(), whole_seen.sum())
+    np.testing.assert_allclose(truth.point[clear], whole.point[clear], atol=2 / TRUTH_SIDE)
 
 
 def test_the_command_writes_episodes(tmp_path: Path) -> None:
