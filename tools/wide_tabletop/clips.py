@@ -199,6 +199,7 @@ class Batch:
     last: Tensor  # (B, Q) place of the prompt's last token
     meant: Tensor  # (B, Q, 16) the tokens of the things that the answer is about
     count: Tensor  # (B, Q) how many points the answer has, to MOST
+    source: Tensor  # (B, Q, L) the visual token, 0 to 16 F - 1, that says the NEXT id; -1: none
     flags: Tensor  # (B, F, 16, len(FLAGS))
     totals: Tensor  # (B, F, 16) grasps of the token's thing so far
     time: Tensor  # (B, F) number of the frame's time label
@@ -211,11 +212,12 @@ def pack(coder: Coder, samples: list[Sample]) -> Batch:
     rows = [[_branch(coder, asked) for asked in sample.asked] for sample in samples]
     longest = max(len(ids) for row in rows for ids, _, _ in row)
     shape = (len(rows), len(rows[0]), longest)
-    branch = np.full(shape, coder.id('<|endoftext|>'))
+    branch, source = np.full(shape, coder.id('<|endoftext|>')), np.full(shape, -1)
     weight, last = np.zeros(shape, np.float32), np.zeros(shape[:2], int)
     for b, row in enumerate(rows):
         for q, (ids, weights, start) in enumerate(row):
             branch[b, q, : len(ids)], weight[b, q, : len(ids)] = ids, weights
+            source[b, q, : len(ids)] = _sources(coder, samples[b], ids, start)
             last[b, q] = start - 1
     marks = [_marks(sample) for sample in samples]
     meant = [[_meant(sample, asked) for asked in sample.asked] for sample in samples]
@@ -231,6 +233,7 @@ def pack(coder: Coder, samples: list[Sample]) -> Batch:
         torch.from_numpy(last),
         torch.from_numpy(np.array(meant, np.float32)),
         torch.tensor(counts),
+        torch.from_numpy(source),
         torch.from_numpy(np.stack([flags for flags, _ in marks])),
         torch.from_numpy(np.stack([totals for _, totals in marks])),
         torch.tensor(times) - int(coder.time[0]),
@@ -241,6 +244,34 @@ def _branch(coder: Coder, asked: Asked) -> tuple[list[int], list[float], int]:
     ids, start = coder.branch(asked.question, asked.reply)
     each = {'text': 2.0, 'track': 0.5}.get(asked.task, 1.0)
     return ids, [0.0] * (start - 1) + [each] * (len(ids) - start) + [0.0], start
+
+
+def _sources(coder: Coder, sample: Sample, ids: list[int], start: int) -> list[int]:
+    """For each id of a branch, which visual token says what comes next, as Batch.source has it.
+
+    A time, a point's number and its two coordinates are said by the token of the point's thing.
+    What is hidden in its frame is where it was in the frame before, so that does not say the time.
+    """
+    frames = {coder.time_id(label): frame for frame, label in enumerate(sample.clip.labels)}
+    seen = sample.found.seen[..., None]
+    places = np.rint(1000.0 * np.where(seen, sample.found.point, -1.0)).clip(max=1000.0)
+    sources, frame, time_at = [-1] * len(ids), 0, -1
+    for at in range(start, len(ids) - 2):
+        if ids[at] in frames:
+            frame, time_at = frames[ids[at]], at
+        place = np.array(ids[at + 1 : at + 3]) - coder.coordinate
+        if not ((place >= 0) & (place <= 1000)).all():
+            continue
+        for there in (frame, max(frame - 1, 0)):
+            slots_there = np.flatnonzero((places[there] == place).all(-1))
+            if len(slots_there):
+                token = SLOTS * there + int(slots_there[0])
+                sources[at - 1 : at + 2] = 3 * [token]  # before its number, x and y
+                if time_at >= 0 and there == frame:
+                    sources[time_at - 1] = token
+                break
+        time_at = -1
+    return sources
 
 
 def _meant(sample: Sample, asked: Asked) -> NDArray[np.float32]:

@@ -179,6 +179,14 @@ def load_state(path: Path) -> dict[str, Any]:
     return dict(torch.load(path, map_location='cpu')) if path.exists() else {'step': 0}
 
 
+def _take(parts: nn.ModuleDict, state: dict[str, Tensor]) -> None:
+    """Load a state; throw-away heads that it does not have begin anew. Raises ValueError."""
+    wrong = parts.load_state_dict(state, strict=False)
+    lacks = [name for name in wrong.missing_keys if not name.startswith('probes.')]
+    if lacks or wrong.unexpected_keys:
+        raise ValueError(f'not a state of these parts: {lacks + wrong.unexpected_keys}')
+
+
 def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: Board) -> None:
     logging.basicConfig(level=logging.INFO, format='%(asctime)s %(message)s')
     torch.set_num_threads(1)
@@ -191,7 +199,7 @@ def _work(rank: int, make: Callable[[int], Task], plan: Plan, board: Board) -> N
     parameters = list(task.parts.parameters())
     optimizers = Optimizers(task.parts, plan.rate)
     if step:
-        task.parts.load_state_dict(state['parts'])
+        _take(task.parts, state['parts'])
         if 'optimizer' in state:
             optimizers.load_state_dict(state['optimizer'])
     diary = _Diary(plan, float(state.get('hours', 0.0)), float(state.get('best', np.inf)))

@@ -3,8 +3,9 @@
 """Stage 2: the language model alone, on what the visual tokens say; vision is frozen.
 
 Throw-away heads say, on the middle layer's visual tokens, what happens to each token's thing, its
-grasps so far and the frame's time; and on a question's last token, which things the answer is about
-and how many points it has. Without such heads events hardly come at this size.
+grasps so far and the frame's time; on a question's last token, which things the answer is about and
+how many points it has; and in an answer, which visual token says the time or coordinate that comes
+next. Without such heads events hardly come at this size.
 """
 
 from functools import partial
@@ -31,6 +32,7 @@ from tools.wide_tabletop.network import (
 MIDDLE = 3  # layers before the throw-away heads on the prefix
 BLUR = 8.0  # thousandths: the bell a coordinate's class is trained towards
 CLIP_TOKENS = 2500  # about as many in a batch of one worker
+POINTER = 64  # dimensions in which an answer's state and a visual token are compared
 TRACKING = 0.2  # share of the steps that ask for tracks
 
 
@@ -44,6 +46,8 @@ class Probes(nn.Module):
         self.time = nn.Linear(WIDTH, 640)
         self.meant = nn.Linear(WIDTH, TOKENS)
         self.count = nn.Linear(WIDTH, MOST + 1)
+        self.query = nn.Linear(WIDTH, POINTER)
+        self.key = nn.Linear(WIDTH, POINTER)
 
 
 def build_model(coder: Coder, seed: int) -> Any:
@@ -109,10 +113,25 @@ def losses(
         meant, batch.meant, pos_weight=torch.tensor(3.0)
     )
     terms['count'] = F.cross_entropy(probes.count(asked).flatten(0, 1), batch.count.flatten())
+    terms |= _pointed(probes, batch, slots, reading.asked)
     with torch.no_grad():
         terms['m_event'] = _f1(states > 1.0, batch.flags > 0)
         terms['m_meant'] = _f1(meant > 0.5, batch.meant > 0)
     return terms | _answers(model, coder, batch, reading.last)
+
+
+def _pointed(probes: Probes, batch: Batch, slots: Tensor, asked: Tensor) -> dict[str, Tensor]:
+    """How well an answer's states find the visual token that says what comes next."""
+    keys = probes.key(slots.flatten(1, 2))  # (B, 16 F, POINTER)
+    queries = probes.query(asked.flatten(1, 2).float())
+    logits = (queries @ keys.transpose(1, 2)) * POINTER**-0.5
+    told = batch.source.flatten(1) >= 0
+    logits, token = logits[told], batch.source.flatten(1)[told]
+    count = max(len(token), 1)
+    return {
+        'source': F.cross_entropy(logits, token, reduction='sum') / count,
+        'm_source': (logits.detach().argmax(-1) == token).sum() / count,
+    }
 
 
 def _f1(got: Tensor, want: Tensor) -> Tensor:
@@ -147,7 +166,15 @@ def _answers(model: Any, coder: Coder, batch: Batch, last: Tensor) -> dict[str, 
     }
 
 
-LOSS = {'answer': 1.0, 'flags': 1.0, 'totals': 0.2, 'clock': 0.1, 'meant': 0.7, 'count': 0.2}
+LOSS = {
+    'answer': 1.0,
+    'flags': 1.0,
+    'totals': 0.2,
+    'clock': 0.1,
+    'meant': 0.7,
+    'count': 0.2,
+    'source': 0.5,
+}
 
 
 def frames_for(step: int, rng: np.random.Generator) -> int:

@@ -3,6 +3,7 @@
 """Batches of both stages, and the quick reading of a language batch against the plain one."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from tools.wide_tabletop import (
 from tools.wide_tabletop.augment import View
 from tools.wide_tabletop.clips import Bank, Batch, Coder, Roughness, pack
 from tools.wide_tabletop.loop import Plan, load_state
+from tools.wide_tabletop.questions.clip import THE_GRIPPER
+from tools.wide_tabletop.slots import SLOTS
 
 FRAMES = 24
 
@@ -115,6 +118,32 @@ def test_only_answers_are_learned(coder: Coder, batch: Batch) -> None:
         ids = batch.branch[clip, question, : int(learned[-1]) + 2].tolist()
         assert ids[-1] == coder.id('<|im_end|>')
         assert (batch.branch[clip, question, len(ids) :] == coder.id('<|endoftext|>')).all()
+
+
+def test_times_and_coordinates_are_said_by_the_token_of_their_thing(
+    shards: Path, coder: Coder
+) -> None:
+    bank, rng = Bank(shards, None), np.random.default_rng(1)
+    samples = [bank.draw(rng, 6, 2, True, Roughness()) for _ in range(4)]
+    batch = pack(coder, samples)
+    for b, sample in enumerate(samples):
+        found = sample.found
+        for q, asked in enumerate(sample.asked):
+            source = batch.source[b, q].numpy()
+            told = np.flatnonzero(source >= 0)
+            frame, slot = np.divmod(source[told], SLOTS)
+            if asked.things == (THE_GRIPPER,):
+                assert len(told) == 0
+                continue
+            assert set(found.thing[frame, slot]) == set(asked.things)
+            texts = [coder.tokenizer.decode([i]) for i in batch.branch[b, q, told + 1].tolist()]
+            for text, f, place in zip(texts, frame, found.point[frame, slot], strict=True):
+                times = [float(sample.clip.labels[f])] if '.' in text else []
+                near = np.rint(1000 * place).tolist() if len(text) == 4 else []
+                assert float(text) in times + near or text.strip() in '123456789', text
+            points = len(re.findall(r'\d \d{3} \d{3}', asked.reply))
+            groups = len(re.findall(r'\d\.\d ', asked.reply))
+            assert len(told) == 3 * points + groups, asked.reply
 
 
 def test_a_mirrored_picture_has_mirrored_truth(shards: Path) -> None:
