@@ -229,6 +229,7 @@ class Reading:
     half: Tensor  # (B, P, WIDTH) the prefix in the middle
     asked: Tensor  # (B, Q, L, WIDTH) the branches two layers later
     last: Tensor  # (B, Q, L, WIDTH) the branches at the end, normed
+    looks: Tensor  # (B, Q, L, P + L) logits of the last layer's first head: prefix, then own
 
 
 def read_branches(
@@ -252,11 +253,21 @@ def read_branches(
             asked = branches
         query, key, value = _projected(layer, prefix, turn)
         own = _projected(layer, branches, turn_branch)
+        if number + 1 == len(text.layers):
+            looks = _looks(own, key, causal)
         mixed = _attend_both(own, key, value, causal)
         branches = _finished(layer, branches, mixed.reshape(count, questions, length, -1))
         if number + 1 < len(text.layers):
             prefix = _finished(layer, prefix, _attend(query, key, value, mask))
-    return Reading(half, asked, _rms_norm(text.norm, branches))
+    return Reading(half, asked, _rms_norm(text.norm, branches), looks)
+
+
+def _looks(own: Sequence[Tensor], key: Tensor, causal: Tensor) -> Tensor:
+    """(B, Q, L, P + L): the first head's logits, as `_attend_both` has them, in float32."""
+    query = own[0][:, :, 0] * own[0].shape[-1] ** -0.5
+    far = (query.flatten(1, 2) @ key[:, 0].transpose(1, 2)).unflatten(1, query.shape[1:3])
+    near = query @ own[1][:, :, 0].transpose(-1, -2) + causal
+    return torch.cat([far, near], -1).float()
 
 
 def _attend_both(own: Sequence[Tensor], key: Tensor, value: Tensor, causal: Tensor) -> Tensor:

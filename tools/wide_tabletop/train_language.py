@@ -5,7 +5,8 @@
 Throw-away heads say, on the middle layer's visual tokens, what happens to each token's thing, its
 grasps so far and the frame's time; on a question's last token, which things the answer is about and
 how many points it has; and in an answer, which visual token says the time or coordinate that comes
-next. Without such heads events hardly come at this size.
+next. One of the last layer's own heads is told to look there. Without all that, events hardly come
+at this size.
 """
 
 from functools import partial
@@ -113,7 +114,7 @@ def losses(
         meant, batch.meant, pos_weight=torch.tensor(3.0)
     )
     terms['count'] = F.cross_entropy(probes.count(asked).flatten(0, 1), batch.count.flatten())
-    terms |= _pointed(probes, batch, slots, reading.asked)
+    terms |= _pointed(probes, batch, slots, reading.asked) | _looked(batch, reading.looks)
     with torch.no_grad():
         terms['m_event'] = _f1(states > 1.0, batch.flags > 0)
         terms['m_meant'] = _f1(meant > 0.5, batch.meant > 0)
@@ -131,6 +132,17 @@ def _pointed(probes: Probes, batch: Batch, slots: Tensor, asked: Tensor) -> dict
     return {
         'source': F.cross_entropy(logits, token, reduction='sum') / count,
         'm_source': (logits.detach().argmax(-1) == token).sum() / count,
+    }
+
+
+def _looked(batch: Batch, looks: Tensor) -> dict[str, Tensor]:
+    """How well the last layer's first head looks at that token, to read the answer there."""
+    told = batch.source >= 0
+    place = torch.nonzero(batch.patch)[:, 0][batch.source[told]]
+    logits, count = looks[told], max(len(place), 1)
+    return {
+        'looks': F.cross_entropy(logits, place, reduction='sum') / count,
+        'm_looks': (logits.detach().argmax(-1) == place).sum() / count,
     }
 
 
@@ -174,6 +186,7 @@ LOSS = {
     'meant': 0.7,
     'count': 0.2,
     'source': 0.5,
+    'looks': 0.5,
 }
 
 
@@ -196,9 +209,13 @@ class ClipSource:
         self._rng = np.random.default_rng(seed)
 
     def draw(self, step: int) -> Batch:
-        """Clips of equal length; now and then with tracks."""
-        tracks = bool(self._rng.random() < TRACKING)
-        return self.batch(frames_for(step, self._rng), tracks)
+        """Clips of equal length; now and then with tracks.
+
+        Of a size that the step alone decides: workers wait for the slowest at every step.
+        """
+        size = np.random.default_rng(step)
+        tracks = bool(size.random() < TRACKING)
+        return self.batch(frames_for(step, size), tracks)
 
     def batch(self, frames: int, tracks: bool) -> Batch:
         """Clips of so many frames."""

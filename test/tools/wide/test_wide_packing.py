@@ -111,6 +111,32 @@ def test_branches_are_read_as_if_each_was_alone(coder: Coder, batch: Batch) -> N
             )
 
 
+def test_looks_are_where_the_last_layers_first_head_looks(coder: Coder, batch: Batch) -> None:
+    model = train_language.build_model(coder, 0)
+    text = model.model.language_model
+    weights = []
+    original = network._attend_both
+
+    def attend(own, key, value, causal):
+        # Values that name their place: what comes out is where each head looks.
+        count, questions, heads, length, size = own[0].shape
+        places = torch.zeros(1, 1, key.shape[2], size)
+        places[0, 0, :size] = torch.eye(key.shape[2], size)[:size]
+        far = places.expand(count, heads, -1, -1)
+        near = torch.zeros(count, questions, heads, length, size)
+        weights.append(original((own[0], own[1], near), key, far, causal).unflatten(-1, (-1, size)))
+        return original(own, key, value, causal)
+
+    with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
+        patch.setattr(network, '_attend_both', attend)
+        reading = train_language.hidden_states(model, batch, torch.float32)
+    assert len(weights) == len(text.layers)
+    size = weights[-1].shape[-1]
+    torch.testing.assert_close(
+        reading.looks.softmax(-1)[..., :size], weights[-1][..., 0, :], atol=1e-5, rtol=1e-4
+    )
+
+
 def test_only_answers_are_learned(coder: Coder, batch: Batch) -> None:
     for clip, question in np.ndindex(batch.last.shape):
         learned = torch.nonzero(batch.weight[clip, question])[:, 0]
