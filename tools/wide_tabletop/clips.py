@@ -7,6 +7,7 @@ each other, as Molmo2 itself was trained; the prefix is paid for once. What a to
 shows is either the code of the truth, roughened as a vision tower would, or a cached feature.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from tools.wide_tabletop import slots, truth
 from tools.wide_tabletop.network import TOKENS, WIDTH
-from tools.wide_tabletop.questions.clip import THE_GRIPPER, Clip
+from tools.wide_tabletop.questions.clip import THE_GRIPPER, Clip, Spot
 from tools.wide_tabletop.questions.draw import Asked, ask_track, draw
 from tools.wide_tabletop.slots import CODE, PLACE, SLOTS, Slots
 from tools.wide_tabletop.train_vision import is_unseen
@@ -198,7 +199,7 @@ class Batch:
     weight: Tensor  # (B, Q, L) of predicting the NEXT token
     last: Tensor  # (B, Q) place of the prompt's last token
     meant: Tensor  # (B, Q, 16) the tokens of the things that the answer is about
-    count: Tensor  # (B, Q) how many points the answer has, to MOST
+    count: Tensor  # (B, Q) how many points the answer has, or its text is about, to MOST
     source: Tensor  # (B, Q, L) the visual token, 0 to 16 F - 1, that says the NEXT id; -1: none
     flags: Tensor  # (B, F, 16, len(FLAGS))
     totals: Tensor  # (B, F, 16) grasps of the token's thing so far
@@ -217,11 +218,13 @@ def pack(coder: Coder, samples: list[Sample]) -> Batch:
     for b, row in enumerate(rows):
         for q, (ids, weights, start) in enumerate(row):
             branch[b, q, : len(ids)], weight[b, q, : len(ids)] = ids, weights
-            source[b, q, : len(ids)] = _sources(coder, samples[b], ids, start)
+            source[b, q, : len(ids)] = _sources(coder, samples[b], q, ids, start)
             last[b, q] = start - 1
     marks = [_marks(sample) for sample in samples]
     meant = [[_meant(sample, asked) for asked in sample.asked] for sample in samples]
-    counts = [[min(len(asked.spots), MOST) for asked in sample.asked] for sample in samples]
+    counts = [
+        [min(len(asked.spots + asked.shown), MOST) for asked in sample.asked] for sample in samples
+    ]
     times = [[coder.time_id(label) for label in sample.clip.labels] for sample in samples]
     return Batch(
         torch.from_numpy(prefix),
@@ -246,8 +249,31 @@ def _branch(coder: Coder, asked: Asked) -> tuple[list[int], list[float], int]:
     return ids, [0.0] * (start - 1) + [each] * (len(ids) - start) + [0.0], start
 
 
-def _sources(coder: Coder, sample: Sample, ids: list[int], start: int) -> list[int]:
-    """For each id of a branch, which visual token says what comes next, as Batch.source has it.
+def _sources(coder: Coder, sample: Sample, which: int, ids: list[int], start: int) -> list[int]:
+    """For each id of a question's branch, which visual token says what comes next: Batch.source."""
+    if sample.asked[which].task == 'text':
+        return _sources_of_words(coder, sample, sample.asked[which].shown, ids, start)
+    return _sources_of_points(coder, sample, ids, start)
+
+
+def _sources_of_words(
+    coder: Coder, sample: Sample, shown: Sequence[Spot], ids: list[int], start: int
+) -> list[int]:
+    """Of a text. Each 'then' in an answer leads to the next thing that it is about."""
+    sources, thing, then = [-1] * len(ids), sample.found.thing, coder.ids(' then')[0]
+    tokens = []
+    for spot in shown:
+        slot = np.flatnonzero(thing[spot.frame] == spot.thing)
+        tokens.append(SLOTS * spot.frame + int(slot[0]) if len(slot) else -1)
+    step = 0
+    for at in range(start - 1, len(ids) - 1) if tokens else ():
+        step += ids[at] == then
+        sources[at] = tokens[min(step, len(tokens) - 1)]
+    return sources
+
+
+def _sources_of_points(coder: Coder, sample: Sample, ids: list[int], start: int) -> list[int]:
+    """Of points and tracks.
 
     A time, a point's number and its two coordinates are said by the token of the point's thing.
     What is hidden in its frame is where it was in the frame before, so that does not say the time.
@@ -277,7 +303,7 @@ def _sources(coder: Coder, sample: Sample, ids: list[int], start: int) -> list[i
 def _meant(sample: Sample, asked: Asked) -> NDArray[np.float32]:
     """(16,) the tokens, in the frames of the answer's points, of the things they are on."""
     meant = np.zeros(SLOTS, np.float32)
-    pairs = [(spot.frame, spot.thing) for spot in asked.spots]
+    pairs = [(spot.frame, spot.thing) for spot in asked.spots + asked.shown]
     pairs += [(frame, n) for n in asked.things for frame in range(len(sample.found.thing))]
     for frame, thing in pairs:
         if thing != THE_GRIPPER:

@@ -172,6 +172,32 @@ def test_times_and_coordinates_are_said_by_the_token_of_their_thing(
             assert len(told) == 3 * points + groups, asked.reply
 
 
+def test_a_text_is_said_by_the_tokens_of_the_things_it_names(shards: Path, coder: Coder) -> None:
+    bank, rng = Bank(shards, None), np.random.default_rng(4)
+    named, later = 0, 0
+    for _ in range(40):
+        sample = bank.draw(rng, 16, 10, False, Roughness())
+        batch = pack(coder, [sample])
+        for q, asked in enumerate(sample.asked):
+            if asked.task != 'text' or not asked.shown:
+                continue
+            source = batch.source[0, q].numpy()
+            told = np.flatnonzero(source >= 0)
+            frame, slot = np.divmod(source[told], SLOTS)
+            things = sample.found.thing[frame, slot]
+            assert set(things) <= {spot.thing for spot in asked.shown}
+            # The word that comes next is the colour or kind of the token's thing.
+            for at, thing in zip(told, things, strict=True):
+                word = coder.tokenizer.decode([int(batch.branch[0, q, at + 1])]).strip().lower()
+                what = sample.clip.truth.things[thing]
+                if word in truth.COLOURS or word in truth.KINDS:
+                    assert word in (what.colour, what.kind), asked
+                    named += 1
+                    later += asked.shown[0].thing != thing
+    assert named > 20
+    assert later > 2
+
+
 def test_a_mirrored_picture_has_mirrored_truth(shards: Path) -> None:
     pictures, episode = truth.load(shards / '1.npz')
     rows = np.arange(4)

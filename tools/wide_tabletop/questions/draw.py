@@ -31,6 +31,7 @@ class Asked:
     spots: tuple[Spot, ...] = ()  # of a point or count
     things: tuple[int, ...] = ()  # of a track
     fps: int = 2  # of a track
+    shown: tuple[Spot, ...] = ()  # of a text: where its answer can be seen, as Words.shown
 
 
 def trained_forms(task: str) -> Sequence[str]:
@@ -195,7 +196,8 @@ def ask_text(
     options = forms(words.task)
     form = options[int(rng.integers(len(options)))]
     question = _careless(fill(form, words.fills), rng)
-    return Asked('text', kind, question, words.reply, form, wordings.is_unseen(words.task, form))
+    unseen = wordings.is_unseen(words.task, form)
+    return Asked('text', kind, question, words.reply, form, unseen, shown=words.shown)
 
 
 def draw(clip: Clip, count: int, rng: np.random.Generator, tracks: float = 0.12) -> list[Asked]:

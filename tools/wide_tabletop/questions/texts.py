@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions whose answer is a word or a sentence: yes or no, a colour, an order, a description."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tools.wide_tabletop.questions import phrases
-from tools.wide_tabletop.questions.clip import Clip, Happening, Spec
+from tools.wide_tabletop.questions.clip import Clip, Happening, Spec, Spot
 from tools.wide_tabletop.questions.phrases import ACTIONS, article, name, plural
 from tools.wide_tabletop.questions.referents import MARGIN, random_spec, unique_spec
 from tools.wide_tabletop.truth import COLOURS, KINDS
@@ -33,11 +33,16 @@ STRAY = (
 
 @dataclass(frozen=True)
 class Words:
-    """What fills a text question's form, and the answer."""
+    """What fills a text question's form, and the answer.
+
+    shown: where the answer can be seen, a spot for each thing that it names, in its order; of "No."
+    and of what cannot be seen there is none.
+    """
 
     task: str
     fills: dict[str, str]
     reply: str
+    shown: tuple[Spot, ...] = ()
 
 
 Maker = Callable[[Clip, np.random.Generator], Words | None]
@@ -66,6 +71,12 @@ def _verbs(kind: str, rng: np.random.Generator) -> dict[str, str]:
     return {'v': action.past[at], 'b': verb, 'hand': str(rng.choice(phrases.HANDS))}
 
 
+def _spots(happenings: Iterable[Happening]) -> tuple[Spot, ...]:
+    """Where they happened, if that is seen of all of them; else none."""
+    spots = [happening.spot for happening in happenings]
+    return () if None in spots else tuple(spot for spot in spots if spot is not None)
+
+
 def called(clip: Clip, happening: Happening) -> str:
     """A thing's name as it looked then: 'red block'."""
     frame = min(int(np.searchsorted(clip.times, happening.moment_s - 1e-6)), clip.frames - 1)
@@ -80,8 +91,10 @@ def is_there(clip: Clip, rng: np.random.Generator) -> Words | None:
         fills = {'a': f'{article(noun)} {noun}', 'p': plural(noun), 's': noun}
         return Words('is_there', fills, 'No.')
     spec = random_spec(clip, rng, 0.55)
-    things = spec.clear(clip)
-    return None if things is None else Words('is_there', _noun(spec, rng), _yes(bool(things)))
+    spots = spec.firsts(clip)
+    if spots is None:
+        return None
+    return Words('is_there', _noun(spec, rng), _yes(bool(spots)), spots)
 
 
 def _did_kind(clip: Clip, rng: np.random.Generator) -> str:
@@ -102,20 +115,29 @@ def did(clip: Clip, rng: np.random.Generator) -> Words | None:
     spec = unique_spec(clip, thing, rng) if thing >= 0 else None
     if spec is None:
         return None
-    right = any(h.thing == thing for h in acted)
-    return Words('did', _noun(spec, rng) | _verbs(kind, rng), _yes(right))
+    right = [happening for happening in acted if happening.thing == thing]
+    fills = _noun(spec, rng) | _verbs(kind, rng)
+    return Words('did', fills, _yes(bool(right)), _spots(right))
 
 
 def did_any(clip: Clip, rng: np.random.Generator) -> Words | None:
     """'Did the robot drop anything?'."""
     kind = _did_kind(clip, rng)
-    return Words('did_any', _verbs(kind, rng), _yes(any(h.kind == kind for h in clip.happenings)))
+    acted = [happening for happening in clip.happenings if happening.kind == kind]
+    return Words('did_any', _verbs(kind, rng), _yes(bool(acted)), _spots(acted))
+
+
+def _held(clip: Clip) -> tuple[Spot, ...]:
+    """What the gripper holds at the end, if it is seen."""
+    n = int(clip.held[-1])
+    spot = clip.spot(n, clip.frames - 1) if n >= 0 else None
+    return () if spot is None else (spot,)
 
 
 def holds(clip: Clip, rng: np.random.Generator) -> Words | None:
     """'Is the gripper holding anything at the end?'."""
     hand = {'hand': str(rng.choice(phrases.HANDS[:2]))}
-    return Words('holds', hand, _yes(clip.held[-1] >= 0))
+    return Words('holds', hand, _yes(clip.held[-1] >= 0), _held(clip))
 
 
 def held(clip: Clip, rng: np.random.Generator) -> Words | None:
@@ -125,7 +147,7 @@ def held(clip: Clip, rng: np.random.Generator) -> Words | None:
     if n < 0:
         return Words('held', hand, NOTHING)
     noun = name(Spec(KINDS[clip.kind[-1, n]], COLOURS[clip.colour[-1, n]]))
-    return Words('held', hand, f'The {noun}.')
+    return Words('held', hand, f'The {noun}.', _held(clip))
 
 
 def colour_of(clip: Clip, rng: np.random.Generator) -> Words | None:
@@ -139,10 +161,11 @@ def colour_of(clip: Clip, rng: np.random.Generator) -> Words | None:
     if things is None or len(things) > 2:
         return None
     colours = {COLOURS[c] for n in things for c in clip.colour[:, n]}
+    spots = spec.firsts(clip) or ()
     if len(things) == 1 and len(colours) == 1:
-        return Words('colour_of', _noun(spec, rng), f'{colours.pop().capitalize()}.')
+        return Words('colour_of', _noun(spec, rng), f'{colours.pop().capitalize()}.', spots)
     reply = UNCLEAR if things else NONE_OF.format(plural(kind))
-    return Words('colour_of', _noun(spec, rng), reply)
+    return Words('colour_of', _noun(spec, rng), reply, spots)
 
 
 NONE_OF = 'There are no {}.'
@@ -165,15 +188,16 @@ def colour_first(clip: Clip, rng: np.random.Generator) -> Words | None:
     if happening is None:
         return Words('colour_first', fills, NOTHING)
     colour = called(clip, happening).split()[0]
-    return Words('colour_first', fills, f'{colour.capitalize()}.')
+    return Words('colour_first', fills, f'{colour.capitalize()}.', _spots([happening]))
 
 
 def what_first(clip: Clip, rng: np.random.Generator) -> Words | None:
     """'What was grasped first?'."""
     kind, order, happening = _order(clip, rng)
     fills = _verbs(kind, rng) | {'order': order}
-    reply = NOTHING if happening is None else f'The {called(clip, happening)}.'
-    return Words('what_first', fills, reply)
+    if happening is None:
+        return Words('what_first', fills, NOTHING)
+    return Words('what_first', fills, f'The {called(clip, happening)}.', _spots([happening]))
 
 
 def which_first(clip: Clip, rng: np.random.Generator) -> Words | None:
@@ -189,17 +213,19 @@ def which_first(clip: Clip, rng: np.random.Generator) -> Words | None:
         return None
     asked = names if rng.random() < 0.5 else names[::-1]
     fills = _verbs(kind, rng) | {'the': f'the {asked[0]}', 'other': f'the {asked[1]}'}
-    return Words('which_first', fills, f'The {names[0]}.')
+    acted = [h for h in clip.happenings if h.kind == kind and h.thing == order[pair[0]]]
+    return Words('which_first', fills, f'The {names[0]}.', _spots(acted[:1]))
 
 
 def in_order(clip: Clip, rng: np.random.Generator) -> Words | None:
     """'In which order were things grasped?'."""
     kind = str(rng.choice(['grasp', 'grasp', 'push', 'drop']))
-    names = [called(clip, h) for h in clip.happenings if h.kind == kind and h.thing >= 0]
+    acted = [h for h in clip.happenings if h.kind == kind and h.thing >= 0]
+    names = [called(clip, happening) for happening in acted]
     if len(names) > 4:
         return None
     reply = f'The {", then the ".join(names)}.' if names else NOTHING
-    return Words('in_order', _verbs(kind, rng), reply)
+    return Words('in_order', _verbs(kind, rng), reply, _spots(acted))
 
 
 def left_of(clip: Clip, rng: np.random.Generator) -> Words | None:
@@ -213,7 +239,13 @@ def left_of(clip: Clip, rng: np.random.Generator) -> Words | None:
     away = float(clip.point[-1, pair[1], 0] - clip.point[-1, pair[0], 0])
     if len(names) < 2 or abs(away) < MARGIN:
         return None
-    return Words('left_of', {'the': f'the {names[0]}', 'other': f'the {names[1]}'}, _yes(away > 0))
+    spots = [clip.spot(thing, clip.frames - 1) for thing in pair]
+    return Words(
+        'left_of',
+        {'the': f'the {names[0]}', 'other': f'the {names[1]}'},
+        _yes(away > 0),
+        tuple(spot for spot in spots if spot is not None),
+    )
 
 
 STORY = {
@@ -230,6 +262,7 @@ STORY = {
 def describe(clip: Clip, rng: np.random.Generator) -> Words | None:
     """One sentence: what the gripper does, at most four steps of it."""
     steps: list[str] = []
+    acted: list[Happening] = []
     for happening in clip.happenings:
         if happening.kind not in STORY or happening.thing < 0:
             continue
@@ -239,13 +272,16 @@ def describe(clip: Clip, rng: np.random.Generator) -> Words | None:
                 words = f'{words.split()[0]} the {{}}' + ' down' * (happening.kind == 'place')
             if happening.kind == 'stack' and steps and steps[-1].startswith('puts'):
                 steps.pop()
+                acted.pop()
                 words = 'stacks it'
         steps.append(words.format(called(clip, happening)))
+        acted.append(happening)
     hand = {'hand': str(rng.choice(phrases.HANDS[:2]))}
     if not steps:
         return Words('describe', hand, 'The gripper moves no thing.')
     more = ' and goes on' if len(steps) > 4 else ''
-    return Words('describe', hand, f'The gripper {", then ".join(steps[:4])}{more}.')
+    reply = f'The gripper {", then ".join(steps[:4])}{more}.'
+    return Words('describe', hand, reply, _spots(acted[:4]))
 
 
 def stray(clip: Clip, rng: np.random.Generator) -> Words | None:
