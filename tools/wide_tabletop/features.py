@@ -38,7 +38,7 @@ def cache_features(work: Path) -> int:
         if not len(frames):  # a truth alone
             continue
         patches = patches_of(frames)
-        tokens = encode(modules['tower'], modules['adapter'], patches, torch.bfloat16)[1]
+        tokens = encode(modules['tower'], modules['adapter'], patches, torch.bfloat16).tokens
         partial = goal.with_suffix('.partial')
         with partial.open('wb') as file:
             np.save(file, tokens.float().numpy().astype(np.float16))

@@ -22,6 +22,7 @@ ROW = SIDE // PATCH  # patches in a row
 TOKENS = (ROW // POOL) ** 2  # visual tokens a frame
 WIDTH, TEXT_LAYERS, TEXT_HEAD = 192, 6, 32
 VISION_WIDTH, VISION_LAYERS, VISION_HEAD = 192, 4, 64
+LOOKING = 2  # the layer of the vision tower whose first head is taught where to look
 IDS = (
     '<|im_end|>',
     '<|endoftext|>',
@@ -168,25 +169,37 @@ def _rms_norm(part: Any, inputs: Tensor) -> Tensor:
     return F.rms_norm(inputs, weight.shape, weight, part.variance_epsilon)
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What the vision tower made of N frames."""
+
+    features: Tensor  # (N, 144, 2 D) the adapter's input
+    tokens: Tensor  # (N, 16, WIDTH) its output
+    looks: Tensor  # (N, 144, 144) logits of layer LOOKING's first head, in float32
+
+
 def encode(
     tower: Any, adapter: Any, patches: Tensor, dtype: torch.dtype = torch.float32
-) -> tuple[Tensor, Tensor]:
-    """Patches (N, 144, 588) to the adapter's input (N, 144, 2 D) and its output (N, 16, WIDTH)."""
+) -> Encoded:
+    """Patches (N, 144, 588) through tower and adapter."""
     hidden = _linear(tower.patch_embedding, patches.to(dtype))
     hidden = hidden + tower.positional_embedding.to(dtype)
     states = []
-    for layer in tower.layers:
+    for number, layer in enumerate(tower.layers):
         attention, size = layer.self_attn, layer.self_attn.head_dim
         inputs = _layer_norm(layer.layer_norm1, hidden)
         names = ('q_proj', 'k_proj', 'v_proj')
-        mixed = _attend(*(_heads(getattr(attention, name), inputs, size) for name in names))
+        query, key, value = (_heads(getattr(attention, name), inputs, size) for name in names)
+        if number == LOOKING:
+            looks = (query[:, 0] * size**-0.5) @ key[:, 0].transpose(-1, -2)
+        mixed = _attend(query, key, value)
         hidden = hidden + _linear(attention.o_proj, mixed)
         inputs = _layer_norm(layer.layer_norm2, hidden)
         grown = F.gelu(_linear(layer.mlp.fc1, inputs), approximate='tanh')
         hidden = hidden + _linear(layer.mlp.fc2, grown)
         states.append(hidden)
     features = torch.cat([states[i] for i in adapter.config.vision_feature_layer], dim=-1)
-    return features, _adapt(adapter, features)
+    return Encoded(features, _adapt(adapter, features), looks.float())
 
 
 def _adapt(adapter: Any, features: Tensor) -> Tensor:

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each visual token of a frame is about, and the code that it is trained towards.
 
-Token 2 c + r of a frame carries the r-th seen thing that looks of colour c (ordered by kind, then
-from left to right), whatever cell of the picture it pools. So the language model finds a thing by
-its token, and compares it with the same token of the frame before. The code is a fixed function of
+Token 2 c + r of a frame carries the r-th seen thing from the left that looks of colour c, whatever
+cell of the picture it pools. So the language model finds a thing by its token, and compares it with
+the tokens of its colour in the frame before. (An order by kind, which does not change when two
+things pass each other, cannot be learned by a tower that does not know the kinds for sure: of pairs
+of two kinds it gave the place of the wrong one in 0.41 of cases.) The code is a fixed function of
 the truth: the language model can be trained on codes while vision is still learning them, and
 vision can get better later without the language model noticing.
 """
@@ -106,11 +108,11 @@ def slots_of(truth: Truth, rows: NDArray[np.intp]) -> Slots:
 def _things(truth: Truth, rows: NDArray[np.intp], point: NDArray[np.float32]) -> NDArray[np.int64]:
     """(F, 16) index of each token's thing, or -1."""
     shown = (truth.visible[rows] >= SEEN) & ~np.isnan(point[..., 0])
-    colour, kind = truth.colour[rows], truth.kind[rows]
+    colour = truth.colour[rows]
     found = np.full((len(rows), SLOTS), -1, np.int64)
     for f in range(len(rows)):
         free = np.zeros(len(COLOURS), int)
-        order = np.lexsort((point[f, :, 0], kind[f]))
+        order = np.argsort(point[f, :, 0], kind='stable')
         for n in order[shown[f, order]]:
             c = int(colour[f, n])
             if free[c] < RANKS:

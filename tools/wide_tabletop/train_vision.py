@@ -4,7 +4,8 @@
 
 The adapter's output is trained towards the code of `slots.py`; throw-away linear heads on what it
 pools say the same as classes (which kind, how large, where, held), and on every patch what covers
-it: those reach the tower sooner.
+it: those reach the tower sooner. One of the tower's own heads is taught to look, from a token's
+patches, at the patches that its thing covers.
 """
 
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from tools.wide_tabletop.truth import CELL_GRIPPER, CELLS, COLOURS, KINDS, SIZES
 
 BINS = 84  # classes of a coordinate: two pixels each
 COVER = len(KINDS) + len(COLOURS) + 1  # and the gripper
+OWN = 0.1  # share of a patch that a thing must cover for its token to look there
 UNSEEN = 20  # every 20th episode is never trained on
 FRAMES = 48  # of a batch of one worker
 POOL, SWAP = 40_000, 2  # frames in memory, and how many episodes are replaced at a step
@@ -52,6 +54,7 @@ class Batch:
     grip: Tensor  # (N, 4) as in Slots
     code: Tensor  # (N, 16, CODE)
     cover: Tensor  # (N, 144, COVER) in [0, 1]
+    own: Tensor  # (N, 16, 144) bool: the token's thing covers a tenth of the patch
 
 
 def is_unseen(path: Path) -> bool:
@@ -68,12 +71,25 @@ def cover_of(episode: Truth, rows: NDArray[np.intp]) -> NDArray[np.float32]:
     table[frame, number, episode.kind[rows]] = 1
     table[frame, number, len(KINDS) + episode.colour[rows]] = 1
     table[:, CELL_GRIPPER, -1] = 1
+    shares = table[np.arange(len(rows))[:, None, None], _tiles(episode, rows)].mean(2)
+    return np.asarray(shares, np.float32)
+
+
+def _tiles(episode: Truth, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """(F, 144, 49) what is seen in each patch."""
     fine = episode.cells[rows].repeat(2, 1).repeat(2, 2)  # (F, 84, 84), 7 x 7 a patch
     step = 2 * CELLS // ROW
     tiles = fine.reshape(len(rows), ROW, step, ROW, step).transpose(0, 1, 3, 2, 4)
-    tiles = tiles.reshape(len(rows), ROW * ROW, step * step)
-    shares = table[np.arange(len(rows))[:, None, None], tiles].mean(2)
-    return np.asarray(shares, np.float32)
+    return tiles.reshape(len(rows), ROW * ROW, step * step)
+
+
+def own_of(episode: Truth, rows: NDArray[np.intp], found: Slots) -> NDArray[np.bool_]:
+    """(F, 16, 144): whether each token's thing covers at least OWN of each patch."""
+    tiles = _tiles(episode, rows)
+    own = [tiles == thing[:, None, None] for thing in found.thing.T]
+    shares = np.stack(own, 1).mean(-1)
+    covered: NDArray[np.bool_] = (shares >= OWN) & found.seen[..., None]
+    return covered
 
 
 def batch_of(
@@ -94,6 +110,7 @@ def batch_of(
         found.grip,
         slots.code(found),
         cover_of(episode, rows),
+        own_of(episode, rows, found),
     ]
 
 
@@ -191,8 +208,8 @@ def losses(
     parts: nn.ModuleDict, batch: Batch, dtype: torch.dtype = torch.bfloat16
 ) -> dict[str, Tensor]:
     """The terms of stage 1's loss, and (detached) its measures."""
-    features, tokens = encode(parts['tower'], parts['adapter'], patches_of(batch.frames), dtype)
-    features, tokens = features.float(), tokens.float()
+    encoded = encode(parts['tower'], parts['adapter'], patches_of(batch.frames), dtype)
+    features, tokens = encoded.features.float(), encoded.tokens.float()
     heads: Any = parts['heads']
     seen = batch.seen
     window = features[:, windows()].mean(2)  # (N, 16, 2 D)
@@ -216,7 +233,17 @@ def losses(
     off = (tokens[..., :CODE] - batch.code) ** 2
     rest = (tokens[..., CODE:] ** 2).mean()
     terms['code'] = off[seen].mean() + 0.3 * off[~seen].mean() + 0.1 * rest
-    return terms | _measures(tokens, batch)
+    return terms | _looked(encoded.looks, batch) | _measures(tokens, batch)
+
+
+def _looked(looks: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """How much the taught head looks, from a token's patches, at its thing."""
+    frame, token = torch.nonzero(batch.own.any(-1), as_tuple=True)
+    logits = looks[frame[:, None], windows()[token]]  # (n, 9, 144)
+    shares = logits.log_softmax(-1)
+    own = batch.own[frame, token][:, None]
+    there = shares.masked_fill(~own, -1e9).logsumexp(-1)
+    return {'looks': -there.mean(), 'm_looks': there.detach().exp().mean()}
 
 
 @torch.no_grad()
@@ -253,6 +280,7 @@ WEIGHTS = {
     'grip_x': 0.3,
     'grip_y': 0.3,
     'code': 8.0,
+    'looks': 0.3,
 }
 
 

@@ -24,7 +24,8 @@ def test_restated_vision_equals_transformers():
     index = network.windows().repeat(2, 1)
     index[network.TOKENS :] += network.ROW**2
     with torch.inference_mode():
-        features, tokens = network.encode(tower, adapter, patches)
+        encoded = network.encode(tower, adapter, patches)
+        features, tokens = encoded.features, encoded.tokens
         layers = adapter.config.vision_feature_layer
         reference = torch.cat([states[layer + 1] for layer in layers], -1)
         pooled = adapter(reference, index).last_hidden_state
@@ -57,7 +58,7 @@ def test_a_token_carries_the_things_of_its_colour_from_left_to_right():
     truth = wide_truths.truth(things, [(0.8, 0.5), (0.2, 0.5), (0.9, 0.1), (0.1, 0.1)])
     found = slots.slots_of(truth, np.array([0]))
     red, blue = 0, 4
-    assert found.thing[0, [red, red + 1, blue, blue + 1]].tolist() == [2, 3, 1, 0]
+    assert found.thing[0, [red, red + 1, blue, blue + 1]].tolist() == [3, 2, 1, 0]
     assert (found.thing[0] >= 0).sum() == 4
     turned = slots.slots_of(MIRROR.truth(truth, np.array([0])), np.array([0]))
     assert turned.thing[0, [blue, blue + 1]].tolist() == [0, 1]

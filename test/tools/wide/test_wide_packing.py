@@ -20,6 +20,7 @@ from support import wide_truths
 from tools.wide_tabletop import (
     checkpoint,
     network,
+    slots,
     train,
     train_language,
     train_vision,
@@ -205,10 +206,30 @@ def test_a_mirrored_picture_has_mirrored_truth(shards: Path) -> None:
     plain = train_vision.batch_of(pictures, episode, rows)
     turned = train_vision.batch_of(pictures, episode, rows, mirror)
     assert (turned[0] == plain[0][:, :, ::-1]).all()
-    cover, other = (part[-1].reshape(4, 12, 12, -1) for part in (plain, turned))
+    cover, other = (part[7].reshape(4, 12, 12, -1) for part in (plain, turned))
     np.testing.assert_allclose(other, cover[:, :, ::-1], atol=1e-6)
     places = [np.sort(part[4][part[1]][:, 0]) for part in (plain, turned)]
     np.testing.assert_allclose(places[1], np.sort(1 - places[0]), atol=1e-6)
+
+
+def test_a_token_looks_at_the_patches_that_its_thing_covers(shards: Path) -> None:
+    pictures, episode = truth.load(shards / '2.npz')
+    rows = np.arange(2)
+    found = slots.slots_of(episode, rows)
+    own = train_vision.own_of(episode, rows, found)
+    side = truth.CELLS * 2
+    for f, slot, patch in np.ndindex(own.shape):
+        row, column = np.divmod(patch, network.ROW)
+        fine = np.kron(episode.cells[f], np.ones((2, 2), int))
+        step = side // network.ROW
+        part = fine[row * step : (row + 1) * step, column * step : (column + 1) * step]
+        thing = found.thing[f, slot]
+        assert own[f, slot, patch] == (thing >= 0 and (part == thing).mean() >= train_vision.OWN)
+    batch = train_vision._joined([train_vision.batch_of(pictures, episode, rows)])
+    everywhere = torch.zeros(2, 144, 144)
+    shares = batch.own[batch.own.any(-1)].float().mean(-1)
+    measured = train_vision._looked(everywhere, batch)['m_looks']
+    torch.testing.assert_close(measured, shares.mean())
 
 
 def test_one_episode_in_twenty_is_never_trained_on() -> None:
