@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,6 +82,10 @@ def test_a_written_checkpoint_is_read_as_a_released_one(name, tmp_path):
     where = index['model.transformer.blocks.2.mlp.ff_out.weight']
     weights = np.fromfile(where.file, np.float32, where.nbytes // 4, offset=where.start)
     assert weights.std() == pytest.approx(0.02, rel=0.05)
+    # Whatever number it answers is text: an answer that the node cannot count cannot be canceled.
+    shipped = json.loads((SHIPPED / 'config.json').read_text())['text_config']
+    numbers = range(shipped['vocab_size'] + shipped['additional_vocab_size'], 2048)
+    assert [opened.tokenizer.decode([n]) for n in numbers] == [f't{n}' for n in numbers]
     norm = index['model.transformer.ln_f.weight']
     assert (np.fromfile(norm.file, np.float32, norm.nbytes // 4, offset=norm.start) == 1).all()
 
@@ -95,6 +100,27 @@ if len(sys.argv) > 1:
     sys.exit(3)
 time.sleep(1.0)
 """
+
+
+def test_an_end_from_outside_ends_the_command(tmp_path):
+    code = """
+import signal, sys
+from pathlib import Path
+from tools.rehearsal.watch import run
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+run(['sh', '-c', 'echo $$ > started; exec sleep 60'], Path('.'))
+"""
+    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    with subprocess.Popen([sys.executable, '-c', code], cwd=tmp_path, env=environment) as process:
+        started = tmp_path / 'started'
+        until = time.monotonic() + 30
+        while not (started.exists() and started.read_text().strip()):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(30) == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
 
 
 def test_a_command_is_measured_with_its_children(tmp_path):

@@ -4,7 +4,8 @@
 
 As released, weights are in float32, in several files with an index. Each file is written from start
 to end, some megabytes at once, so writing takes no memory to speak of. The numbers repeat after
-some millions, which no speed, size or precision depends on. The tokenizer is the shipped model's.
+some millions, which no speed, size or precision depends on. The tokenizer is the shipped model's,
+with a word more for every other number, so that whatever the random weights answer is text.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ SIZES = {'4b': 'Molmo2-4B', '8b': 'Molmo2-8B', 'o7b': 'Molmo2-O-7B'}
 SHARD_BYTES = 4 * 2**30
 """Of one file of weights, about as released."""
 
-_COPIED = 'tokenizer.json', 'tokenizer_config.json', 'processor_config.json', 'chat_template.jinja'
+_COPIED = 'tokenizer_config.json', 'processor_config.json', 'chat_template.jinja'
+_TOKENIZER = 'tokenizer.json'
 _PIXELS = 'video_preprocessor_config.json'
 _SPECIAL = 'image_patch_id', 'bos_token_id', 'eos_token_id', 'pad_token_id'
 # Pixels of a patch's side.
@@ -44,6 +46,7 @@ def write_checkpoint(config: Molmo2Config, folder: Path, shard_bytes: int = SHAR
     folder.mkdir(parents=True)
     for name in _COPIED:
         shutil.copy(SHIPPED / name, folder)
+    (folder / _TOKENIZER).write_text(json.dumps(_tokenizer(config.text.vocabulary)))
     pixels = json.loads((SHIPPED / _PIXELS).read_text())
     side = math.isqrt(config.vision.positions) * _PATCH
     pixels['size'] = {'height': side, 'width': side}
@@ -141,6 +144,17 @@ def config_json(config: Molmo2Config) -> dict[str, Any]:
             'vision_feature_layer': list(adapter.feature_layers),
         },
     }
+
+
+def _tokenizer(vocabulary: int) -> dict[str, Any]:
+    """What tokenizer.json says: the shipped one's words, and 't4711' for a number without one."""
+    tokenizer: dict[str, Any] = json.loads((SHIPPED / _TOKENIZER).read_text())
+    words = tokenizer['model']['vocab']
+    # A special token that is no word gets another number when words are added.
+    words |= {token['content']: token['id'] for token in tokenizer['added_tokens']}
+    taken = set(words.values())
+    words |= {f't{number}': number for number in range(vocabulary) if number not in taken}
+    return tokenizer
 
 
 def _rope(config: Molmo2Config) -> dict[str, Any]:

@@ -34,7 +34,10 @@ class Taken:
 
 
 def run(command: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> Taken:
-    """Run a command to its end. folder: whose growth is measured."""
+    """Run a command to its end. folder: whose growth is measured.
+
+    What ends this process from outside, as an exception, ends the command first.
+    """
     before, began = folder_bytes(folder), time.monotonic()
     used = os.times()
     with (
@@ -47,8 +50,12 @@ def run(command: Sequence[str], folder: Path, environment: dict[str, str] | None
         ) as process,
         PeakMemory(process.pid) as peak,
     ):
-        output = process.stdout.read() if process.stdout is not None else ''
-        code = process.wait()
+        try:
+            output = process.stdout.read() if process.stdout is not None else ''
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            raise
     after = os.times()
     return Taken(
         code=code,
