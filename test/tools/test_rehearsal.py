@@ -84,7 +84,9 @@ def test_a_written_checkpoint_is_read_as_a_released_one(name, tmp_path):
     assert weights.std() == pytest.approx(0.02, rel=0.05)
     # Whatever number it answers is text: an answer that the node cannot count cannot be canceled.
     shipped = json.loads((SHIPPED / 'config.json').read_text())['text_config']
-    numbers = range(shipped['vocab_size'] + shipped['additional_vocab_size'], 2048)
+    numbers = range(
+        shipped['vocab_size'] + shipped['additional_vocab_size'], config.text.vocabulary
+    )
     assert [opened.tokenizer.decode([n]) for n in numbers] == [f't{n}' for n in numbers]
     norm = index['model.transformer.ln_f.weight']
     assert (np.fromfile(norm.file, np.float32, norm.nbytes // 4, offset=norm.start) == 1).all()

@@ -22,7 +22,7 @@ ROW = SIDE // PATCH  # patches in a row
 TOKENS = (ROW // POOL) ** 2  # visual tokens a frame
 WIDTH, TEXT_LAYERS, TEXT_HEAD = 192, 6, 32
 VISION_WIDTH, VISION_LAYERS, VISION_HEAD = 192, 4, 64
-LOOKING = 2  # the layer of the vision tower whose first head is taught where to look
+GUIDED = 2  # the layer of the vision tower whose first head is taught what to attend to
 IDS = (
     '<|im_end|>',
     '<|endoftext|>',
@@ -175,7 +175,7 @@ class Encoded:
 
     features: Tensor  # (N, 144, 2 D) the adapter's input
     tokens: Tensor  # (N, 16, WIDTH) its output
-    looks: Tensor  # (N, 144, 144) logits of layer LOOKING's first head, in float32
+    attention: Tensor  # (N, 144, 144) logits of layer GUIDED's first head, in float32
 
 
 def encode(
@@ -190,8 +190,8 @@ def encode(
         inputs = _layer_norm(layer.layer_norm1, hidden)
         names = ('q_proj', 'k_proj', 'v_proj')
         query, key, value = (_heads(getattr(attention, name), inputs, size) for name in names)
-        if number == LOOKING:
-            looks = (query[:, 0] * size**-0.5) @ key[:, 0].transpose(-1, -2)
+        if number == GUIDED:
+            guided = (query[:, 0] * size**-0.5) @ key[:, 0].transpose(-1, -2)
         mixed = _attend(query, key, value)
         hidden = hidden + _linear(attention.o_proj, mixed)
         inputs = _layer_norm(layer.layer_norm2, hidden)
@@ -199,7 +199,7 @@ def encode(
         hidden = hidden + _linear(layer.mlp.fc2, grown)
         states.append(hidden)
     features = torch.cat([states[i] for i in adapter.config.vision_feature_layer], dim=-1)
-    return Encoded(features, _adapt(adapter, features), looks.float())
+    return Encoded(features, _adapt(adapter, features), guided.float())
 
 
 def _adapt(adapter: Any, features: Tensor) -> Tensor:
@@ -242,7 +242,7 @@ class Reading:
     half: Tensor  # (B, P, WIDTH) the prefix in the middle
     asked: Tensor  # (B, Q, L, WIDTH) the branches two layers later
     last: Tensor  # (B, Q, L, WIDTH) the branches at the end, normed
-    looks: Tensor  # (B, Q, L, P + L) logits of the last layer's first head: prefix, then own
+    attention: Tensor  # (B, Q, L, P + L) logits of the last layer's first head: prefix, then own
 
 
 def read_branches(
@@ -267,15 +267,15 @@ def read_branches(
         query, key, value = _projected(layer, prefix, turn)
         own = _projected(layer, branches, turn_branch)
         if number + 1 == len(text.layers):
-            looks = _looks(own, key, causal)
+            guided = _first_head(own, key, causal)
         mixed = _attend_both(own, key, value, causal)
         branches = _finished(layer, branches, mixed.reshape(count, questions, length, -1))
         if number + 1 < len(text.layers):
             prefix = _finished(layer, prefix, _attend(query, key, value, mask))
-    return Reading(half, asked, _rms_norm(text.norm, branches), looks)
+    return Reading(half, asked, _rms_norm(text.norm, branches), guided)
 
 
-def _looks(own: Sequence[Tensor], key: Tensor, causal: Tensor) -> Tensor:
+def _first_head(own: Sequence[Tensor], key: Tensor, causal: Tensor) -> Tensor:
     """(B, Q, L, P + L): the first head's logits, as `_attend_both` has them, in float32."""
     query = own[0][:, :, 0] * own[0].shape[-1] ** -0.5
     far = (query.flatten(1, 2) @ key[:, 0].transpose(1, 2)).unflatten(1, query.shape[1:3])

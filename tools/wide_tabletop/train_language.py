@@ -5,8 +5,8 @@
 Throw-away heads say, on the middle layer's visual tokens, what happens to each token's thing, its
 grasps so far and the frame's time; on a question's last token, which things the answer is about and
 how many points it has; and in an answer, which visual token says the time or coordinate that comes
-next. One of the last layer's own heads is told to look there. Without all that, events hardly come
-at this size.
+next. The first head of the last layer is taught to attend to it. Without all that, events hardly
+come at this size.
 """
 
 from functools import partial
@@ -114,7 +114,7 @@ def losses(
         meant, batch.meant, pos_weight=torch.tensor(3.0)
     )
     terms['count'] = F.cross_entropy(probes.count(asked).flatten(0, 1), batch.count.flatten())
-    terms |= _pointed(probes, batch, slots, reading.asked) | _looked(batch, reading.looks)
+    terms |= _pointed(probes, batch, slots, reading.asked) | _attended(batch, reading.attention)
     with torch.no_grad():
         terms['m_event'] = _f1(states > 1.0, batch.flags > 0)
         terms['m_meant'] = _f1(meant > 0.5, batch.meant > 0)
@@ -135,14 +135,14 @@ def _pointed(probes: Probes, batch: Batch, slots: Tensor, asked: Tensor) -> dict
     }
 
 
-def _looked(batch: Batch, looks: Tensor) -> dict[str, Tensor]:
-    """How well the last layer's first head looks at that token, to read the answer there."""
+def _attended(batch: Batch, attention: Tensor) -> dict[str, Tensor]:
+    """How well the last layer's first head attends to that token, to read the answer there."""
     told = batch.source >= 0
     place = torch.nonzero(batch.patch)[:, 0][batch.source[told]]
-    logits, count = looks[told], max(len(place), 1)
+    logits, count = attention[told], max(len(place), 1)
     return {
-        'looks': F.cross_entropy(logits, place, reduction='sum') / count,
-        'm_looks': (logits.detach().argmax(-1) == place).sum() / count,
+        'attention': F.cross_entropy(logits, place, reduction='sum') / count,
+        'm_attention': (logits.detach().argmax(-1) == place).sum() / count,
     }
 
 
@@ -186,7 +186,7 @@ LOSS = {
     'meant': 0.7,
     'count': 0.2,
     'source': 0.5,
-    'looks': 0.5,
+    'attention': 0.5,
 }
 
 

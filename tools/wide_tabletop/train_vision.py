@@ -4,8 +4,8 @@
 
 The adapter's output is trained towards the code of `slots.py`; throw-away linear heads on what it
 pools say the same as classes (which kind, how large, where, held), and on every patch what covers
-it: those reach the tower sooner. One of the tower's own heads is taught to look, from a token's
-patches, at the patches that its thing covers.
+it: those reach the tower sooner. One of the tower's own heads is taught to attend, from a
+token's patches, to the patches that its thing covers.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from tools.wide_tabletop.truth import CELL_GRIPPER, CELLS, COLOURS, KINDS, SIZES
 
 BINS = 84  # classes of a coordinate: two pixels each
 COVER = len(KINDS) + len(COLOURS) + 1  # and the gripper
-OWN = 0.1  # share of a patch that a thing must cover for its token to look there
+OWN = 0.1  # share of a patch that a thing must cover for its token to attend to it
 UNSEEN = 20  # every 20th episode is never trained on
 FRAMES = 48  # of a batch of one worker
 POOL, SWAP = 40_000, 2  # frames in memory, and how many episodes are replaced at a step
@@ -54,7 +54,7 @@ class Batch:
     grip: Tensor  # (N, 4) as in Slots
     code: Tensor  # (N, 16, CODE)
     cover: Tensor  # (N, 144, COVER) in [0, 1]
-    own: Tensor  # (N, 16, 144) bool: the token's thing covers a tenth of the patch
+    own: Tensor  # (N, 16, 144) bool: the token's thing covers at least OWN of the patch
 
 
 def is_unseen(path: Path) -> bool:
@@ -233,17 +233,17 @@ def losses(
     off = (tokens[..., :CODE] - batch.code) ** 2
     rest = (tokens[..., CODE:] ** 2).mean()
     terms['code'] = off[seen].mean() + 0.3 * off[~seen].mean() + 0.1 * rest
-    return terms | _looked(encoded.looks, batch) | _measures(tokens, batch)
+    return terms | _attended(encoded.attention, batch) | _measures(tokens, batch)
 
 
-def _looked(looks: Tensor, batch: Batch) -> dict[str, Tensor]:
-    """How much the taught head looks, from a token's patches, at its thing."""
+def _attended(attention: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """How much the guided head attends, from a token's patches, to its thing."""
     frame, token = torch.nonzero(batch.own.any(-1), as_tuple=True)
-    logits = looks[frame[:, None], windows()[token]]  # (n, 9, 144)
+    logits = attention[frame[:, None], windows()[token]]  # (n, 9, 144)
     shares = logits.log_softmax(-1)
     own = batch.own[frame, token][:, None]
     there = shares.masked_fill(~own, -1e9).logsumexp(-1)
-    return {'looks': -there.mean(), 'm_looks': there.detach().exp().mean()}
+    return {'attention': -there.mean(), 'm_attention': there.detach().exp().mean()}
 
 
 @torch.no_grad()
@@ -280,7 +280,7 @@ WEIGHTS = {
     'grip_x': 0.3,
     'grip_y': 0.3,
     'code': 8.0,
-    'looks': 0.3,
+    'attention': 0.3,
 }
 
 

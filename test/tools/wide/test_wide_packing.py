@@ -112,14 +112,14 @@ def test_branches_are_read_as_if_each_was_alone(coder: Coder, batch: Batch) -> N
             )
 
 
-def test_looks_are_where_the_last_layers_first_head_looks(coder: Coder, batch: Batch) -> None:
+def test_attention_is_that_of_the_last_layers_first_head(coder: Coder, batch: Batch) -> None:
     model = train_language.build_model(coder, 0)
     text = model.model.language_model
     weights = []
     original = network._attend_both
 
     def attend(own, key, value, causal):
-        # Values that name their place: what comes out is where each head looks.
+        # Values that name their place: what comes out is what each head attends to.
         count, questions, heads, length, size = own[0].shape
         places = torch.zeros(1, 1, key.shape[2], size)
         places[0, 0, :size] = torch.eye(key.shape[2], size)[:size]
@@ -134,7 +134,7 @@ def test_looks_are_where_the_last_layers_first_head_looks(coder: Coder, batch: B
     assert len(weights) == len(text.layers)
     size = weights[-1].shape[-1]
     torch.testing.assert_close(
-        reading.looks.softmax(-1)[..., :size], weights[-1][..., 0, :], atol=1e-5, rtol=1e-4
+        reading.attention.softmax(-1)[..., :size], weights[-1][..., 0, :], atol=1e-5, rtol=1e-4
     )
 
 
@@ -212,7 +212,7 @@ def test_a_mirrored_picture_has_mirrored_truth(shards: Path) -> None:
     np.testing.assert_allclose(places[1], np.sort(1 - places[0]), atol=1e-6)
 
 
-def test_a_token_looks_at_the_patches_that_its_thing_covers(shards: Path) -> None:
+def test_a_token_attends_to_the_patches_that_its_thing_covers(shards: Path) -> None:
     pictures, episode = truth.load(shards / '2.npz')
     rows = np.arange(2)
     found = slots.slots_of(episode, rows)
@@ -228,7 +228,7 @@ def test_a_token_looks_at_the_patches_that_its_thing_covers(shards: Path) -> Non
     batch = train_vision._joined([train_vision.batch_of(pictures, episode, rows)])
     everywhere = torch.zeros(2, 144, 144)
     shares = batch.own[batch.own.any(-1)].float().mean(-1)
-    measured = train_vision._looked(everywhere, batch)['m_looks']
+    measured = train_vision._attended(everywhere, batch)['m_attention']
     torch.testing.assert_close(measured, shares.mean())
 
 

@@ -35,8 +35,8 @@ STRAY = (
 class Words:
     """What fills a text question's form, and the answer.
 
-    shown: where the answer can be seen, a spot for each thing that it names, in its order; of "No."
-    and of what cannot be seen there is none.
+    shown: where the answer can be seen, a spot for each thing that it is read from, in the answer's
+    order. Empty where that is nowhere, as for 'No.' to 'Is there a cup?'.
     """
 
     task: str
