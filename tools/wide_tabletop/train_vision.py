@@ -139,13 +139,21 @@ class Episodes:
         return len(self._paths)
 
     def _load(self) -> tuple[NDArray[np.uint8], Truth]:
-        return truth.load(self._paths[int(self._rng.integers(len(self._paths)))])
+        """A random episode that has pictures. Raises ValueError where there is none."""
+        for number in self._rng.permutation(len(self._paths)):
+            pictures, episode = truth.load(self._paths[number])
+            if len(pictures):
+                return pictures, episode
+        raise ValueError(f'{self._folder}: no episode with pictures to train on')
 
     def _fill(self, frames: int) -> None:
         """Take in episodes, each once, until there are so many more frames or no more episodes."""
         for number in self._rng.permutation(len(self._paths)):
-            self._pool.append(truth.load(self._paths[number]))
-            frames -= len(self._pool[-1][0])
+            pictures, episode = truth.load(self._paths[number])
+            if not len(pictures):  # a truth alone
+                continue
+            self._pool.append((pictures, episode))
+            frames -= len(pictures)
             if frames <= 0:
                 return
 
@@ -173,6 +181,8 @@ def unseen_batches(folder: Path, total: int = 192, most: int = 16) -> list[Batch
     batches, frames = [], 0
     for path in [path for path in sorted(folder.glob('*.npz')) if is_unseen(path)]:
         pictures, episode = truth.load(path)
+        if not len(pictures):
+            continue
         rows = np.linspace(0, len(pictures) - 1, min(most, len(pictures))).astype(np.intp)
         batches.append(_joined([batch_of(pictures, episode, rows)]))
         frames += len(rows)

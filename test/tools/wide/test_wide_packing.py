@@ -232,6 +232,20 @@ def test_a_token_attends_to_the_patches_that_its_thing_covers(shards: Path) -> N
     torch.testing.assert_close(measured, shares.mean())
 
 
+def test_vision_passes_over_truths_without_pictures(shards: Path, tmp_path: Path) -> None:
+    alone = np.zeros((0, 168, 168, 3), np.uint8)
+    for seed in (1, 2, 3, 20):
+        truth.save(tmp_path / f'{seed}.npz', alone, wide_truths.random_truth(seed, FRAMES))
+    with pytest.raises(ValueError, match='no episode with pictures'):
+        train_vision.Episodes(tmp_path, 0).draw(4)
+    assert train_vision.unseen_batches(tmp_path) == []
+    (tmp_path / '4.npz').write_bytes((shards / '4.npz').read_bytes())
+    pictures, _ = truth.load(shards / '4.npz')
+    batch = train_vision.Episodes(tmp_path, 0).draw(4)
+    assert len(batch.frames) == 4
+    assert batch.frames.shape[1:] == pictures.shape[1:]
+
+
 def test_one_episode_in_twenty_is_never_trained_on() -> None:
     kept = [seed for seed in range(1_000_000, 1_001_000) if train_vision.is_unseen(Path(f'{seed}'))]
     assert len(kept) == 50
