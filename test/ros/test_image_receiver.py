@@ -14,6 +14,7 @@ pytest.importorskip('rclpy', reason='needs rclpy: run `make test`, see CONTRIBUT
 
 import rclpy
 from rclpy.context import Context
+from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -82,19 +83,31 @@ def test_messages_of_every_topic_arrive_in_order(node: Node, receiver: ImageRece
 
 def test_topics_take_turns(node: Node, receiver: ImageReceiver) -> None:
     heard: list[str] = []
+    entered, both_wait = threading.Event(), threading.Event()
+
+    def hold(_: bytes) -> None:
+        entered.set()
+        assert both_wait.wait(timeout=30)
+
+    holder = listen(node, 'hold', hold)
     flood, other = (listen(node, topic, lambda b: heard.append(text(b))) for topic in 'ab')
-    publishers = [talk(node, subscription) for subscription in (flood, other)]
+    publishers = [talk(node, subscription) for subscription in (holder, flood, other)]
+    for subscription in (holder, flood, other):
+        receiver.add(subscription)
+    publishers[0].publish(Header(frame_id='hold'))
+    assert entered.wait(timeout=30)
     for _ in range(50):
-        publishers[0].publish(Header(frame_id='a'))
+        publishers[1].publish(Header(frame_id='a'))
     for _ in range(3):
-        publishers[1].publish(Header(frame_id='b'))
-    receiver.add(flood)
-    receiver.add(other)
+        publishers[2].publish(Header(frame_id='b'))
+    for publisher in publishers[1:]:
+        assert publisher.wait_for_all_acked(Duration(seconds=30))
+    both_wait.set()
     wait_until(lambda: len(heard) == 53, 'all messages')
-    # The flood may have a head start of a few messages, not of all.
-    assert heard.index('b') < 40
-    receiver.remove(flood)
-    receiver.remove(other)
+    # Both waited when the thread went on, so a message of each is taken in turn.
+    assert heard[:8].count('b') == 3
+    for subscription in (holder, flood, other):
+        receiver.remove(subscription)
 
 
 def test_no_executor_waits_for_them(node: Node) -> None:
