@@ -27,6 +27,7 @@ from tools.wide_tabletop.network import (
     Reading,
     initialise,
     make_config,
+    quickest_dtype,
     read_branches,
 )
 
@@ -91,11 +92,9 @@ def hidden_states(model: Any, batch: Batch, dtype: torch.dtype) -> Reading:
     return read_branches(text, prefix, branches, mask, MIDDLE)
 
 
-def losses(
-    model: Any, probes: Probes, coder: Coder, batch: Batch, dtype: torch.dtype = torch.bfloat16
-) -> dict[str, Tensor]:
+def losses(model: Any, probes: Probes, coder: Coder, batch: Batch) -> dict[str, Tensor]:
     """The terms of stage 2's loss and (detached) its measures."""
-    reading = hidden_states(model, batch, dtype)
+    reading = hidden_states(model, batch, quickest_dtype(batch.tokens.device))
     places = torch.nonzero(batch.patch)[:, 0]
     slots = reading.half[:, places].float().unflatten(1, (-1, TOKENS))  # (B, F, 16, WIDTH)
     states = probes.flags(slots)

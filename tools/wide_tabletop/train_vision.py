@@ -29,6 +29,7 @@ from tools.wide_tabletop.network import (
     encode,
     initialise,
     patches_of,
+    quickest_dtype,
     windows,
 )
 from tools.wide_tabletop.slots import CODE, PLACE, Slots
@@ -39,7 +40,21 @@ COVER = len(KINDS) + len(COLOURS) + 1  # and the gripper
 OWN = 0.1  # share of a patch that a thing must cover for its token to attend to it
 UNSEEN = 20  # every 20th episode is never trained on
 FRAMES = 48  # of a batch of one worker
+# How much more a part of the code counts than another. Few things are held or lifted, and what the
+# language model says of events comes of those; without this, 0.86 was said where 2 is right.
+STRESS = {'state': 5.0, 'kind': 2.0}
 POOL, SWAP = 40_000, 2  # frames in memory, and how many episodes are replaced at a step
+
+
+def _stress() -> Tensor:
+    """(CODE,) the weights of the code's dimensions."""
+    weights = torch.ones(CODE)
+    for name, times in STRESS.items():
+        weights[PLACE[name]] = times
+    return weights
+
+
+_STRESS = _stress()
 
 
 @dataclass(frozen=True)
@@ -214,10 +229,9 @@ def place_loss(logits: Tensor, share: Tensor, width: float = 1.0) -> Tensor:
     return -(bell * logits.log_softmax(-1)).sum(-1)
 
 
-def losses(
-    parts: nn.ModuleDict, batch: Batch, dtype: torch.dtype = torch.bfloat16
-) -> dict[str, Tensor]:
+def losses(parts: nn.ModuleDict, batch: Batch) -> dict[str, Tensor]:
     """The terms of stage 1's loss, and (detached) its measures."""
+    dtype = quickest_dtype(batch.frames.device)
     encoded = encode(parts['tower'], parts['adapter'], patches_of(batch.frames), dtype)
     features, tokens = encoded.features.float(), encoded.tokens.float()
     heads: Any = parts['heads']
@@ -240,7 +254,7 @@ def losses(
     for axis in (0, 1):
         goal = batch.grip[hand][:, axis].clamp(0, 0.999)
         terms['grip_' + 'xy'[axis]] = place_loss(grip[:, axis], goal).mean()
-    off = (tokens[..., :CODE] - batch.code) ** 2
+    off = _STRESS.to(tokens) * (tokens[..., :CODE] - batch.code) ** 2
     rest = (tokens[..., CODE:] ** 2).mean()
     terms['code'] = off[seen].mean() + 0.3 * off[~seen].mean() + 0.1 * rest
     return terms | _attended(encoded.attention, batch) | _measures(tokens, batch)
@@ -270,7 +284,9 @@ def _measures(tokens: Tensor, batch: Batch) -> dict[str, Tensor]:
     right['m_near'] = torch.tensor((away < 0.025).mean())
     right['m_off'] = torch.tensor(np.median(away))
     right['m_seen'] = _f1(tokens[..., PLACE['seen']][..., 1] > 1.0, clear)
-    right['m_lift'] = _f1(tokens[..., PLACE['state']][..., 1] > 1.0, batch.flags[..., 3] > 0)
+    for column, name in enumerate(('m_held', 'm_lift')):
+        said = tokens[..., PLACE['state']][..., column]
+        right[name] = _f1(said > 1.0, batch.flags[..., 2 + column] > 0)
     return right
 
 

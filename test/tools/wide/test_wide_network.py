@@ -48,6 +48,16 @@ def test_restated_language_equals_transformers():
     torch.testing.assert_close(last, reference, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize('has_amx', [True, False])
+def test_bfloat16_is_for_gpus_and_for_processors_that_have_amx(has_amx, monkeypatch):
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: {'amx_bf16': has_amx})
+    assert network.quickest_dtype(torch.device('cuda')) == torch.bfloat16
+    expected = torch.bfloat16 if has_amx else torch.float32
+    assert network.quickest_dtype(torch.device('cpu')) == expected
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', dict)
+    assert network.quickest_dtype(torch.device('cpu')) == torch.float32
+
+
 def test_a_token_carries_the_things_of_its_colour_from_left_to_right():
     things = (
         Thing('cup', 'blue', 'small'),
