@@ -20,9 +20,10 @@ from tools.wide_tabletop import slots, truth
 from tools.wide_tabletop.network import TOKENS, WIDTH
 from tools.wide_tabletop.questions.clip import THE_GRIPPER, Clip, Spot
 from tools.wide_tabletop.questions.draw import Asked, ask_track, draw
-from tools.wide_tabletop.slots import CODE, PLACE, SLOTS, Slots
+from tools.wide_tabletop.roughness import Roughness
+from tools.wide_tabletop.slots import CODE, SLOTS, Slots
 from tools.wide_tabletop.train_vision import is_unseen
-from tools.wide_tabletop.truth import KINDS, Truth
+from tools.wide_tabletop.truth import Truth
 from tools.wide_tabletop.vocabulary import COORDINATES, make_tokenizer
 
 FRAME = TOKENS + 4  # ' ', time label, <im_start>, patches, <im_end>; the first has no ' '
@@ -64,35 +65,6 @@ class Coder:
         turn = f'<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n'
         start = self.ids(turn)
         return start + self.ids(reply + '<|im_end|>'), len(start)
-
-
-@dataclass(frozen=True)
-class Roughness:
-    """How far codes are off, as vision's are: from its measures on unseen episodes."""
-
-    place: float = 0.006  # of the picture, one standard deviation
-    noise: float = 0.12  # on every dimension
-    kind: float = 0.05  # chance that a thing's kind is half another one, for the whole clip
-    lost: float = 0.01  # chance that a frame's token shows nothing
-
-    def apply(
-        self, code: NDArray[np.float32], found: Slots, rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """A code (F, 16, CODE) as an imperfect tower would give it."""
-        moved = found.point + rng.normal(0, self.place, found.point.shape)
-        seen = found.seen[..., None]
-        for axis, name in enumerate('xy'):
-            code[..., PLACE[name]] = seen * slots.waves(moved[..., axis])
-        mixed = rng.random(SLOTS) < self.kind
-        other = 2.0 * (rng.integers(len(KINDS), size=SLOTS)[:, None] == np.arange(len(KINDS)))
-        kinds = code[..., PLACE['kind']]
-        blend = 0.5 * (kinds + other * found.seen[..., None])
-        code[..., PLACE['kind']] = np.where(mixed[None, :, None], blend, kinds)
-        lost = (rng.random(found.thing.shape) < self.lost)[..., None]
-        kept = code[..., PLACE['slot']].copy()
-        code = np.where(lost, 0.0, code)
-        code[..., PLACE['slot']] = kept
-        return (code + rng.normal(0, self.noise, code.shape)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tools.tabletop.vocabulary import CHAT, VISUAL
-from tools.wide_tabletop.clips import FLAGS, MOST, Bank, Batch, Coder, Roughness, pack
+from tools.wide_tabletop.clips import FLAGS, MOST, Bank, Batch, Coder, pack
 from tools.wide_tabletop.loop import Plan, run
 from tools.wide_tabletop.network import (
     TOKENS,
@@ -30,6 +30,7 @@ from tools.wide_tabletop.network import (
     quickest_dtype,
     read_branches,
 )
+from tools.wide_tabletop.roughness import Roughness
 
 MIDDLE = 3  # layers before the throw-away heads on the prefix
 BLUR = 8.0  # thousandths: the bell a coordinate's class is trained towards

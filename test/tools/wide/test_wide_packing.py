@@ -27,9 +27,10 @@ from tools.wide_tabletop import (
     truth,
 )
 from tools.wide_tabletop.augment import View
-from tools.wide_tabletop.clips import Bank, Batch, Coder, Roughness, pack
+from tools.wide_tabletop.clips import Bank, Batch, Coder, pack
 from tools.wide_tabletop.loop import Plan, load_state
 from tools.wide_tabletop.questions.clip import THE_GRIPPER
+from tools.wide_tabletop.roughness import Roughness
 from tools.wide_tabletop.slots import SLOTS
 
 FRAMES = 24
