@@ -27,7 +27,7 @@ from molmo_ground_ros.backends.host import machine, ram
 from molmo_ground_ros.backends.molmo2 import memory
 from molmo_ground_ros.backends.molmo2.exported import GraphState, graph_state
 from molmo_ground_ros.backends.molmo2.files import PARTS, graph_file, part_dtype
-from molmo_ground_ros.backends.molmo2.formats import CPU, cpu_format
+from molmo_ground_ros.backends.molmo2.formats import CPU, compute_dtype, cpu_format
 from molmo_ground_ros.backends.molmo2.memory import Need, WindowSize
 from molmo_ground_ros.backends.molmo_point.point_files import (
     OTHER_DTYPES,
@@ -38,6 +38,7 @@ from molmo_ground_ros.backends.molmo_point.stored import any_digest
 from molmo_ground_ros.commands.estimate import (
     CHECK,
     CHECK_FRAMES,
+    ROUNDED,
     Steps,
     building_bytes,
     disk_bytes,
@@ -203,10 +204,12 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         checkpoint.sizes, stored, window, features=SAVE_ALL.feature_bytes, fused=_fused(backend)
     )
     if backend == 'onnx':
-        missing = [part for part in parts if not _is_current(checkpoint, part, stored)]
-        steps = onnx_steps(checkpoint.sizes, stored, missing, parts)
+        there = {part for part in parts if _is_current(checkpoint, part, stored)}
+        steps = onnx_steps(checkpoint.sizes, stored, set(parts) - there, parts)
     else:
-        steps = tensorrt_steps(checkpoint.sizes, dtype, runs_here=not arguments.capability)
+        there = _built(checkpoint.folder, dtype, arguments.capability)
+        runs_here = not arguments.capability
+        steps = tensorrt_steps(checkpoint.sizes, dtype, runs_here=runs_here, there=there)
     return _Plan(
         checkpoint=checkpoint,
         points=points,
@@ -220,7 +223,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         free=free,
         where=where,
         building=building_bytes(checkpoint.sizes, backend, stored),
-        disk=disk_bytes(checkpoint.sizes, backend, stored),
+        disk=disk_bytes(checkpoint.sizes, backend, stored, there),
         steps=steps,
     )
 
@@ -268,6 +271,15 @@ def _graph(checkpoint: Any, part: str, stored: str) -> Path:
 def _is_current(checkpoint: Any, part: str, stored: str) -> bool:
     digest = any_digest(checkpoint.model, checkpoint.folder)
     return graph_state(_graph(checkpoint, part, stored), digest) is GraphState.CURRENT
+
+
+def _built(folder: Path, dtype: str, capability: str) -> set[str]:
+    """What an earlier build of engines left. Plans of this machine's GPU are not looked for."""
+    plans = _import('molmo2.trt.plans', 'export')
+    formats = {'decoder': dtype, 'vision': compute_dtype(dtype)}
+    there: set[str] = plans.built_parts(folder, formats, capability) if capability else set()
+    rounded = (folder / graph_file('decoder', dtype, 'fused')).is_file()
+    return there | ({ROUNDED} if rounded else set())
 
 
 def _build_onnx(plan: _Plan, progress: ProgressLine) -> list[str]:

@@ -16,11 +16,13 @@ from pathlib import Path
 from molmo_ground_ros.backends.checkpoint import is_molmo_point
 from molmo_ground_ros.backends.molmo2 import memory, weight_counts
 from molmo_ground_ros.backends.molmo2.files import PARTS
-from molmo_ground_ros.backends.molmo2.formats import CPU, CPU_FORMATS, cpu_format
+from molmo_ground_ros.backends.molmo2.formats import CPU, CPU_FORMATS, HEAD_FORMATS, cpu_format
 from molmo_ground_ros.backends.molmo2.memory import ModelSizes
 from molmo_ground_ros.errors import size
 
 CHECK = 'comparing with the reference'
+# The file of rounded weights that engines are built from.
+ROUNDED = 'rounded weights'
 # Frames of the self-check's clip: the length of `selfcheck.SECONDS`.
 CHECK_FRAMES = 4
 
@@ -39,9 +41,10 @@ _BYTES_A_SECOND = 3e8
 _OPERATIONS_A_SECOND = 3e10
 # Memory of torch with its exporter and of ONNX Runtime, without any weights.
 _EXPORTER_BYTES = 6 * 10**8
-# How many times TensorRT-RTX holds the weights of a decoder while it builds: a random Molmo2-4B in
-# int4 took 12.2 GB (2 cores, 2026-11-26).
-_WEIGHTS_HELD = 3.8
+# How many times TensorRT-RTX holds the weights of a decoder while it builds. A random Molmo2-4B took
+# 8.5 GB in int4 (3.0 GB of weights), 12.3 GB in int8 and 11.0 GB in fp8 (5.2 GB each): 2.6, 2.3 and
+# 2.0 times (2 cores, 2026-11-27).
+_WEIGHTS_HELD = 2.5
 # The exported graphs hold no weights.
 _GRAPH_BYTES = 10 * 2**20
 # The compiled kernels in one plan.
@@ -76,33 +79,47 @@ def onnx_steps(
     return (*written, (CHECK, check))
 
 
-def tensorrt_steps(sizes: ModelSizes, dtype: str, *, runs_here: bool) -> Steps:
-    """The steps of `engines.build_engines`, in its order; runs_here: it ends with a self-check."""
+def tensorrt_steps(
+    sizes: ModelSizes, dtype: str, *, runs_here: bool, there: Collection[str] = frozenset()
+) -> Steps:
+    """The steps of `engines.build_engines`, in its order.
+
+    runs_here: it ends with a self-check. there: as in `disk_bytes`; that takes no time.
+    """
     config = sizes.config
-    nbytes = dict(memory.weights(config, dtype).parts)
+    nbytes = dict(memory.weights(sizes.config, dtype).parts)
     rounding = _layer_weights(sizes) / _ROUNDED_A_SECOND if dtype in _QUANTISED else 0.0
+    vision_s = config.vision.layers * _BUILD_VISION_LAYER_S
+    decoder_s = config.text.layers * _BUILD_LAYER_S
     return (
         ('exporting', _export_s(config.text.layers) + _export_s(config.vision.layers)),
-        ('quantising', rounding),
+        ('quantising', 0.0 if ROUNDED in there else rounding),
         ('reading the weights of vision', nbytes['vision'] / _BYTES_A_SECOND),
-        ('building vision', config.vision.layers * _BUILD_VISION_LAYER_S),
+        ('building vision', 0.0 if 'vision' in there else vision_s),
         ('reading the weights of decoder', sum(nbytes.values()) / _BYTES_A_SECOND),
-        ('building decoder', config.text.layers * _BUILD_LAYER_S),
+        ('building decoder', 0.0 if 'decoder' in there else decoder_s),
         *([(CHECK, _check_s(sizes))] if runs_here else []),
     )
 
 
-def disk_bytes(sizes: ModelSizes, backend: str, dtype: str) -> int:
+def disk_bytes(
+    sizes: ModelSizes, backend: str, dtype: str, there: Collection[str] = frozenset()
+) -> int:
     """Bytes that a build writes: graphs with their own weights, or two plans and what these are of.
 
-    dtype: for onnx as `formats.cpu_format` names it.
+    dtype: for onnx as `formats.cpu_format` names it. there: what an earlier build left, which is
+    not written again: the parts that have a graph or a plan, and ROUNDED.
     """
     if backend == 'onnx':
-        rounded = dtype.endswith(CPU)
-        return _GRAPH_BYTES + (memory.copied_bytes(sizes.config, dtype) if rounded else 0)
-    nbytes = dict(memory.weights(sizes.config, dtype).parts)
-    quantised = nbytes['decoder layers'] + nbytes['head'] if dtype in _QUANTISED else 0
-    return sum(nbytes.values()) + 2 * _KERNEL_BYTES + quantised + _GRAPH_BYTES
+        written = memory.copied_bytes(sizes.config, dtype) if dtype.endswith(CPU) else {}
+    else:
+        nbytes = dict(memory.weights(sizes.config, dtype).parts)
+        written = {'vision': nbytes.pop('vision') + _KERNEL_BYTES}
+        written['decoder'] = sum(nbytes.values()) + _KERNEL_BYTES
+        if dtype in _QUANTISED:
+            head = nbytes['head'] if dtype in HEAD_FORMATS else 0
+            written[ROUNDED] = nbytes['decoder layers'] + head
+    return _GRAPH_BYTES + sum(nbytes for name, nbytes in written.items() if name not in there)
 
 
 def building_bytes(sizes: ModelSizes, backend: str, dtype: str) -> int:

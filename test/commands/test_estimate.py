@@ -11,6 +11,7 @@ from molmo_ground_ros.backends.molmo2.published import FRAME_FEATURES, FRAME_TOK
 from molmo_ground_ros.commands.estimate import (
     CHECK,
     CHECK_FRAMES,
+    ROUNDED,
     best_on_cpu,
     cpu_formats,
     disk_bytes,
@@ -54,6 +55,21 @@ def test_graphs_hold_no_weights_but_rounded_ones():
     """2.796 GB is what a build of a random Molmo2-4B wrote."""
     assert disk_bytes(SIZES, 'onnx', 'float32') < 20e6
     assert disk_bytes(SIZES, 'onnx', 'int4.cpu') == pytest.approx(2.796e9, rel=0.01)
+
+
+def test_what_is_there_is_not_written_or_built_again():
+    nbytes = dict(weights(SIZES.config, 'int4').parts)
+    whole = disk_bytes(SIZES, 'tensorrt', 'int4')
+    again = disk_bytes(SIZES, 'tensorrt', 'int4', {'vision', ROUNDED})
+    kept = nbytes['vision'] + nbytes['decoder layers'] + nbytes['head']
+    assert whole - again == pytest.approx(kept, abs=70e6)
+    steps = dict(tensorrt_steps(SIZES, 'int4', runs_here=False, there={'vision', ROUNDED}))
+    assert steps['building vision'] == steps['quantising'] == 0
+    assert steps['building decoder'] > 0
+    # Rounded to few bits for a CPU, the tower is int8's in both formats: 0.46 GB.
+    without = disk_bytes(SIZES, 'onnx', 'int8.cpu', ['vision'])
+    assert disk_bytes(SIZES, 'onnx', 'int8.cpu') - without == pytest.approx(0.46e9, rel=0.05)
+    assert disk_bytes(SIZES, 'onnx', 'float32', ['vision']) < 20e6
 
 
 def test_rounding_and_restoring_take_time():

@@ -92,6 +92,19 @@ def test_a_written_checkpoint_is_read_as_a_released_one(name, tmp_path):
     assert (np.fromfile(norm.file, np.float32, norm.nbytes // 4, offset=norm.start) == 1).all()
 
 
+def test_no_two_tensors_of_a_checkpoint_are_equal(tmp_path):
+    """Else an engine, which holds equal ones once, would be smaller than that of a real model."""
+    folder = tmp_path / 'm'
+    write_checkpoint(small(), folder, shard_bytes=2**19)
+    tensors = {}
+    for name, where in read_index(str(folder), folder).items():
+        numbers = np.fromfile(where.file, np.float32, where.nbytes // 4, offset=where.start)
+        if not (numbers == 1).all():
+            tensors[name] = numbers.tobytes()
+    assert len(tensors) > 40
+    assert len(set(tensors.values())) == len(tensors)
+
+
 ALLOCATE = """
 import subprocess, sys, time
 own = bytearray(b'1') * 60_000_000

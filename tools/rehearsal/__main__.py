@@ -101,14 +101,17 @@ class Rehearsal:
         )
 
     def engines(self) -> None:
-        """Engines for GPUs that are not here; vision towers are built once for each GPU."""
+        """Engines for GPUs that are not here.
+
+        The engine of a vision tower is kept for all formats, as are rounded weights for all GPUs.
+        """
         for dtype in builds.ENGINE_DTYPES:
             for capability in builds.CAPABILITIES:
                 if not builds.has_format(capability, dtype):
                     self._print(f'tensorrt {dtype} {capability}', 'left out: it has no fp8')
                     continue
                 self._build('tensorrt', dtype, capability)
-                shutil.rmtree(self.folder / 'engines', ignore_errors=True)
+                builds.delete_decoder_plans(self.folder)
         self.figures['engines_built'] = self._engines
 
     def refusals(self) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from molmo_ground_ros.backends.molmo2.trt.plans import delete_plan, read_plans
 from tools.rehearsal.watch import Taken, run
 
 CLI = (sys.executable, '-m', 'molmo_ground_ros.cli')
@@ -53,6 +54,13 @@ def plan(folder: Path, backend: str, dtype: str, capability: str) -> Said:
 def build(folder: Path, backend: str, dtype: str, capability: str) -> Taken:
     """Build, and what that took."""
     return run(_command(folder, backend, dtype, capability), folder, _OFFLINE)
+
+
+def delete_decoder_plans(folder: Path) -> None:
+    """Delete the plans of decoders, which nothing here goes on to use."""
+    for plan in read_plans(folder)[0]:
+        if plan.recipe.part == 'decoder':
+            delete_plan(plan.file.path)
 
 
 def _command(folder: Path, backend: str, dtype: str, capability: str) -> Sequence[str]:

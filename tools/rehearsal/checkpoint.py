@@ -57,9 +57,10 @@ def write_checkpoint(config: Molmo2Config, folder: Path, shard_bytes: int = SHAR
     shards = list(_shards(shapes, shard_bytes))
     pool = _pool()
     placed = {}
+    at = 0
     for number, names in enumerate(shards):
         file = f'model-{number + 1:05}-of-{len(shards):05}.safetensors'
-        _write_shard(folder / file, {name: shapes[name] for name in names}, pool)
+        at = _write_shard(folder / file, {name: shapes[name] for name in names}, pool, at)
         placed.update(dict.fromkeys(names, file))
     index = {'metadata': {'total_size': checkpoint_bytes(config)}, 'weight_map': placed}
     (folder / 'model.safetensors.index.json').write_text(json.dumps(index))
@@ -188,9 +189,13 @@ def _pool() -> NDArray[np.float32]:
 
 
 def _write_shard(
-    file: Path, shapes: Mapping[str, tuple[int, ...]], pool: NDArray[np.float32]
-) -> None:
-    """Write one safetensors file. Format: github.com/huggingface/safetensors#format."""
+    file: Path, shapes: Mapping[str, tuple[int, ...]], pool: NDArray[np.float32], at: int
+) -> int:
+    """Write one safetensors file. Format: github.com/huggingface/safetensors#format.
+
+    at: where in the pool its numbers begin; returns where those of the next file must. If every
+    file began at 0, tensors of two files would be equal, and TensorRT stores equal ones once.
+    """
     header: dict[str, Any] = {'__metadata__': {'format': 'pt'}}
     end = 0
     for name, shape in shapes.items():
@@ -198,7 +203,6 @@ def _write_shard(
         header[name] = {'dtype': 'F32', 'shape': list(shape), 'data_offsets': [start, end]}
     text = json.dumps(header).encode()
     text += b' ' * (-len(text) % 8)
-    at = 0
     with file.open('wb') as stream:
         stream.write(len(text).to_bytes(8, 'little') + text)
         for name, shape in shapes.items():
@@ -211,3 +215,4 @@ def _write_shard(
                 piece.tofile(stream)
                 count -= len(piece)
                 at = (at + len(piece)) % len(pool)
+    return at

@@ -222,17 +222,21 @@ def weights(config: Molmo2Config, dtype: str) -> Need:
     )
 
 
-def copied_bytes(config: Molmo2Config, dtype: str) -> int:
-    """Bytes of the weights that graphs for ONNX Runtime's CPU hold: codes and a scale a block.
+def copied_bytes(config: Molmo2Config, dtype: str) -> dict[str, int]:
+    """Bytes of the weights that graphs for ONNX Runtime's CPU hold, by the graph's part.
 
-    dtype: one of formats.CPU_FORMATS with few bits.
+    They are codes and a scale a block. dtype: one of formats.CPU_FORMATS with few bits.
     """
     total = dict(weights(config, dtype).parts)
     stored = _format(dtype)
-    kept = {'decoder layers': stored.bits, 'head': stored.head, 'vision': stored.vision}
-    return sum(
-        math.ceil(total[part] * (bits - _PACKED_BITS / 2) / bits) for part, bits in kept.items()
-    )
+
+    def copied(name: str, bits: float) -> int:
+        return math.ceil(total[name] * (bits - _PACKED_BITS / 2) / bits)
+
+    return {
+        'decoder': copied('decoder layers', stored.bits) + copied('head', stored.head),
+        'vision': copied('vision', stored.vision),
+    }
 
 
 def cache_bytes(text: TextConfig, rows: int, item: int) -> int:

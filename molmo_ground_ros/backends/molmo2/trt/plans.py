@@ -178,6 +178,19 @@ def read_plans(folder: Path) -> tuple[list[Plan], list[str]]:
     return plans, reasons
 
 
+def built_parts(folder: Path, formats: Mapping[str, str], capability: str) -> set[str]:
+    """The parts that have a plan for GPUs of this capability. What is in the plans is not checked.
+
+    formats: that of each part's weights, by part.
+    """
+    return {
+        plan.recipe.part
+        for plan in read_plans(folder)[0]
+        if plan.recipe.capability == capability
+        and plan.recipe.weights == formats.get(plan.recipe.part)
+    }
+
+
 def checkpoint_hashes(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """The sha256 by name of files in a checkpoint's folder; '' for a file that does not exist."""
     return file_hashes(folder, names, folder / ENGINES / _HASHES)

@@ -29,6 +29,7 @@ from molmo_ground_ros.backends.molmo2.trt.plans import (
     PENDING,
     BuildFacts,
     Recipe,
+    built_parts,
     checkpoint_hashes,
     delete_plan,
     find_plan,
@@ -245,3 +246,14 @@ def test_what_a_killed_build_left_is_deleted_and_the_plans_stay(model):
     delete_unfinished(model.folder / ENGINES)
     assert not list((model.folder / ENGINES).glob('*.partial'))
     assert len(read_plans(model.folder)[0]) == 2
+
+
+def test_parts_that_have_a_plan_are_those_of_the_format_and_the_gpu(model):
+    formats = {'decoder': 'int4', 'vision': 'float16'}
+    assert built_parts(model.folder, formats, 'SM86') == set()
+    put(model, 'vision', capability='SM86')
+    put(model, 'decoder', capability='SM86', weights='int8')
+    put(model, 'decoder', capability='SM89', weights='int4')
+    assert built_parts(model.folder, formats, 'SM86') == {'vision'}
+    assert built_parts(model.folder, formats, 'SM89') == {'decoder'}
+    assert built_parts(model.folder, formats | {'decoder': 'int8'}, 'SM86') == {'vision', 'decoder'}
