@@ -183,14 +183,21 @@ def test_only_gpus_with_fp8_get_engines_in_it():
 
 
 def test_a_command_that_is_refused_says_why_and_writes_nothing():
-    refusals = {refusal.name: refusal for refusal in builds.refusals(SHIPPED)}
+    refusals = {refusal.name: refusal for refusal in builds.refusals(SHIPPED, 0)}
     assert builds.is_refused(refusals['fp8 on a CPU'], SHIPPED)[0]
     assert builds.is_refused(refusals['a window that is longer than any'], SHIPPED)[0]
     # The shipped model fits in float32, so this is not refused.
-    plan = builds.Refusal(
-        'float32 on a CPU', ('build', str(SHIPPED), '--backend', 'onnx', '--dry-run'), 'needed'
-    )
+    large = refusals['float32 on a CPU']
+    plan = replace(large, arguments=(*large.arguments, '--dry-run'))
     assert not builds.is_refused(plan, SHIPPED)[0]
+
+
+def test_what_fits_into_memory_is_not_expected_to_be_refused():
+    needed = round(builds.plan(SHIPPED, 'onnx', 'float32', window_s=63).running)
+    for free, expected in ((needed - 10**7, True), (needed + 10**7, False)):
+        names = [refusal.name for refusal in builds.refusals(SHIPPED, free)]
+        assert ('float32 on a CPU' in names) is expected
+        assert len(names) == 3 + expected
 
 
 def test_speed_is_measured_in_turns(tmp_path):

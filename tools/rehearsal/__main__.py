@@ -117,7 +117,7 @@ class Rehearsal:
     def refusals(self) -> None:
         """What must be refused, in words."""
         names = []
-        for refusal in builds.refusals(self.folder):
+        for refusal in builds.refusals(self.folder, available_bytes() or 0):
             refused, taken = builds.is_refused(refusal, self.folder)
             if refused:
                 names.append(refusal.name)

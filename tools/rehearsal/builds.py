@@ -16,7 +16,7 @@ from molmo_ground_ros.backends.molmo2.trt.plans import delete_plan, read_plans
 from tools.rehearsal.watch import Taken, run
 
 CLI = (sys.executable, '-m', 'molmo_ground_ros.cli')
-WINDOW_S = 16
+WINDOW_S, LONGEST_S = 16, 63
 # A GPU that is not here is built for; it has fp8 from 8.9 on.
 CAPABILITIES = ('SM86', 'SM89', 'SM120')
 ENGINE_DTYPES = ('int4', 'int8', 'fp8')
@@ -45,9 +45,11 @@ class Refusal:
     words: str
 
 
-def plan(folder: Path, backend: str, dtype: str, capability: str) -> Said:
+def plan(
+    folder: Path, backend: str, dtype: str, capability: str = '', window_s: float = WINDOW_S
+) -> Said:
     """What a build says before it begins. Raises ValueError where it says something else."""
-    command = (*_command(folder, backend, dtype, capability), '--dry-run')
+    command = (*_command(folder, backend, dtype, capability, window_s), '--dry-run')
     return read_plan(run(command, folder, _OFFLINE).output)
 
 
@@ -63,9 +65,11 @@ def delete_decoder_plans(folder: Path) -> None:
             delete_plan(plan.file.path)
 
 
-def _command(folder: Path, backend: str, dtype: str, capability: str) -> Sequence[str]:
+def _command(
+    folder: Path, backend: str, dtype: str, capability: str, window_s: float = WINDOW_S
+) -> Sequence[str]:
     target = ('--capability', capability) if capability else ()
-    options = ('--backend', backend, '--dtype', dtype, '--window', str(WINDOW_S))
+    options = ('--backend', backend, '--dtype', dtype, '--window', str(window_s))
     return (*CLI, 'build', str(folder), *options, *target)
 
 
@@ -86,18 +90,24 @@ def doctor(folder: Path) -> tuple[dict[str, Any], Taken]:
     return json.loads(taken.output.strip().splitlines()[-1]), taken
 
 
-def refusals(folder: Path) -> Sequence[Refusal]:
-    """What will not run here, because of memory, a missing GPU or a missing format."""
+def refusals(folder: Path, free: int) -> Sequence[Refusal]:
+    """What will not run here, because of memory, a missing GPU or a missing format.
+
+    free: bytes of memory. What fits into them is not in the list: it would be built.
+    """
     base = ('build', str(folder), '--backend')
+    options = ('--dtype', 'float32', '--window', str(LONGEST_S))
+    large = Refusal('float32 on a CPU', (*base, 'onnx', *options), 'needed')
+    fits = plan(folder, 'onnx', 'float32', window_s=LONGEST_S).running <= free
     return (
         Refusal(
             'engines for a GPU that is not here', (*base, 'tensorrt', '--dtype', 'int4'), 'GPU'
         ),
         Refusal('fp8 on a CPU', (*base, 'onnx', '--dtype', 'fp8'), 'onnx has float32'),
-        Refusal('float32 on a CPU', (*base, 'onnx', '--dtype', 'float32'), 'needed'),
+        *(() if fits else (large,)),
         Refusal(
             'a window that is longer than any',
-            (*base, 'onnx', '--dtype', 'int4', '--window', '64'),
+            (*base, 'onnx', '--dtype', 'int4', '--window', str(LONGEST_S + 1)),
             'not in 0.5 to 63 s',
         ),
     )
