@@ -208,8 +208,7 @@ def _plan(arguments: argparse.Namespace) -> _Plan:
         steps = onnx_steps(checkpoint.sizes, stored, set(parts) - there, parts)
     else:
         there = _built(checkpoint.folder, dtype, arguments.capability)
-        runs_here = not arguments.capability
-        steps = tensorrt_steps(checkpoint.sizes, dtype, runs_here=runs_here, there=there)
+        steps = tensorrt_steps(checkpoint.sizes, dtype, there, runs_here=not arguments.capability)
     return _Plan(
         checkpoint=checkpoint,
         points=points,

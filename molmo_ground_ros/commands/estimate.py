@@ -80,11 +80,11 @@ def onnx_steps(
 
 
 def tensorrt_steps(
-    sizes: ModelSizes, dtype: str, *, runs_here: bool, there: Collection[str] = frozenset()
+    sizes: ModelSizes, dtype: str, there: Collection[str] = frozenset(), *, runs_here: bool
 ) -> Steps:
     """The steps of `engines.build_engines`, in its order.
 
-    runs_here: it ends with a self-check. there: as in `disk_bytes`; that takes no time.
+    there: as in `disk_bytes`; that takes no time. runs_here: it ends with a self-check.
     """
     config = sizes.config
     nbytes = dict(memory.weights(sizes.config, dtype).parts)
