@@ -3,8 +3,8 @@
 """`make bench-node`: four cameras of 30 Hz and 1280x720, as JPEG and raw, into two nodes at once.
 
 Ours runs the shipped model, which is asked every two seconds and has two standing questions. The
-plain node decodes every image. The last line is one JSON object with the worse figure of the two
-kinds of images:
+plain node decodes every image, but is stopped for one second at the start (see `lag`). The last
+line is one JSON object with the worse figure of the two kinds of images:
 
 lost                   images that reached our node's middleware and not its buffers
 callback_p99_ms        of our image callbacks
@@ -123,8 +123,10 @@ def lag(pid: int) -> None:
     """
     time.sleep(_BEFORE_LAG_S)
     os.kill(pid, signal.SIGSTOP)
-    time.sleep(_LAG_S)
-    os.kill(pid, signal.SIGCONT)
+    try:
+        time.sleep(_LAG_S)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def figures(

@@ -42,8 +42,8 @@ _OPERATIONS_A_SECOND = 3e10
 # Memory of torch with its exporter and of ONNX Runtime, without any weights.
 _EXPORTER_BYTES = 6 * 10**8
 # How many times TensorRT-RTX holds the weights of a decoder while it builds. A random Molmo2-4B
-# took 8.5 GB in int4 (3.0 GB of weights), 12.3 GB in int8 and 11.0 GB in fp8 (5.2 GB each): 2.6,
-# 2.3 and 2.0 times (2 cores, 2026-11-27).
+# took 8.5 to 9.8 GB in int4 (3.0 GB of weights), 11.0 to 12.3 GB in int8 and 11.0 GB in fp8 (5.2 GB
+# each): 2.0 to 3.0 times (2 cores, 2026-11-27).
 _WEIGHTS_HELD = 2.5
 # The exported graphs hold no weights.
 _GRAPH_BYTES = 10 * 2**20

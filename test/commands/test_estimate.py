@@ -13,6 +13,7 @@ from molmo_ground_ros.commands.estimate import (
     CHECK_FRAMES,
     ROUNDED,
     best_on_cpu,
+    building_bytes,
     cpu_formats,
     disk_bytes,
     onnx_steps,
@@ -70,6 +71,17 @@ def test_what_is_there_is_not_written_or_built_again():
     without = disk_bytes(SIZES, 'onnx', 'int8.cpu', ['vision'])
     assert disk_bytes(SIZES, 'onnx', 'int8.cpu') - without == pytest.approx(0.46e9, rel=0.05)
     assert disk_bytes(SIZES, 'onnx', 'float32', ['vision']) < 20e6
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'peaks'),
+    [('int4', (8.47e9, 9.76e9)), ('int8', (11.05e9, 12.28e9)), ('fp8', (11.04e9,))],
+)
+def test_memory_of_building_engines_is_said_within_a_fifth_of_what_was_measured(dtype, peaks):
+    """Builds of a random Molmo2-4B: docs/performance.md."""
+    said = building_bytes(SIZES, 'tensorrt', dtype)
+    for peak in peaks:
+        assert peak == pytest.approx(said, rel=0.2)
 
 
 def test_rounding_and_restoring_take_time():

@@ -69,8 +69,8 @@ def build_plan(
 
     Building takes several times the memory of the weights. Measured ahead of time (TensorRT-RTX
     1.7) with two layers of the 4B's sizes: 1.9 GB for 0.41 GB of float16 weights stored as float32,
-    and 0.54 GB for 0.11 GB of int4 weights; and with all of a random 4B: 8.5 GB for 3.0 GB of
-    int4 weights, 12.3 GB for 5.2 GB of int8 weights.
+    and 0.54 GB for 0.11 GB of int4 weights; and with all of a random 4B: 8.5 to 9.8 GB for
+    3.0 GB of int4 weights, 11.0 to 12.3 GB for 5.2 GB of int8 weights.
 
     If no single kernel can compute an attention, the plan is built again with attention taken
     apart. Then a warning is logged and `fused_attention` is 0.
