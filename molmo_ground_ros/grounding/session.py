@@ -260,9 +260,9 @@ class Session:
         return stuck(self._call(), resolved_ns, limit_ns)
 
     def _finish(self, job: Job, outcome: Answer | GroundError) -> None:
-        set_now = job.resolve(outcome)
+        # Who waits for the outcome finds it counted: statistics are read with the same lock.
         with self._changed:
-            if set_now:
+            if job.resolve(outcome):
                 began_ns = job.deadline_ns - job.timeout_ns
                 self._tally.count(outcome, time.monotonic_ns() - began_ns)
             else:
@@ -325,14 +325,13 @@ class Session:
         job = self._take()
         if job is None:
             return False
-        if self._pass is None:
-            outcome = run_job(grounder, job)
-            self._finish(job, outcome)
-        else:
-            outcome = self._run_pass(grounder, self._pass)
+        due = self._pass
+        outcome = self._run_pass(grounder, due) if due else run_job(grounder, job)
         with self._changed:
             self._running = self._pass = None
             self._tally.note_backend(outcome)
+            if due is None:
+                self._finish(job, outcome)
         return True
 
     def _load_backend(self) -> GuardedBackend | None:

@@ -17,6 +17,7 @@ from molmo_ground_ros.errors import (
     BadTimeout,
     Busy,
     Canceled,
+    GroundError,
     ModelLoading,
     NoFrames,
     ShuttingDown,
@@ -25,9 +26,10 @@ from molmo_ground_ros.errors import (
     WindowNotCovered,
 )
 from molmo_ground_ros.frames.decoded_cache import DecodedCache
+from molmo_ground_ros.grounding.job import Job
 from molmo_ground_ros.grounding.session import Session
 from molmo_ground_ros.grounding.session_stats import ModelState
-from molmo_ground_ros.types import Clip, Frame, Query
+from molmo_ground_ros.types import Answer, Clip, Frame, Query
 
 QUESTION = Query('How many times was the red block grasped?')
 NONE = 'There are none.'
@@ -463,3 +465,21 @@ def test_latency_of_one_answer_is_both_quantiles(open_session: Opened) -> None:
     assert session.stats().latency_p50_s != session.stats().latency_p50_s  # nan before the first
     session.submit(QUESTION).result()
     assert session.stats().latency_p50_s == session.stats().latency_p95_s > 0
+
+
+def test_statistics_hold_an_answer_as_soon_as_its_caller_has_it(
+    open_session: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = Job.resolve
+
+    def resolve_slowly(job: Job, outcome: Answer | GroundError) -> bool:
+        set_now = resolve(job, outcome)
+        time.sleep(0.1)
+        return set_now
+
+    monkeypatch.setattr(Job, 'resolve', resolve_slowly)
+    session = open_session(ReplayBackend([NONE]))
+    session.submit(QUESTION).result()
+    stats = session.stats()
+    assert (stats.outcomes, stats.running) == ({'OK': 1}, None)
+    assert stats.latency_p50_s > 0
