@@ -13,6 +13,7 @@ CODE ?=
 SIZE ?=
 STEPS ?=
 SUITE := .tabletop/suite
+MODEL ?= models/tabletop
 
 override VENV := $(abspath $(VENV))
 export VENV
@@ -25,7 +26,7 @@ IN_ENV := tools/ros_env.sh
 
 help: ## List what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1#/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '#'
-	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite SEED= and CLIPS=, for bench BENCH=, for bench-node and soak MINUTES=, for faults ONLY=, for vllm CODE=, for rehearsal SIZE= and STEPS='
+	@echo '  Variables: VENV=$(VENV) PYTHON=$(PYTHON), for tabletop-eval and -suite MODEL=, SEED= and CLIPS=, for bench BENCH=, for bench-node and soak MINUTES=, for faults ONLY=, for vllm CODE=, for rehearsal SIZE= and STEPS='
 
 demo: setup-demo ## Play the bag that ships into the real node, and ask it a question
 	@$(IN_ENV) python -m tools.demo
@@ -76,19 +77,16 @@ bench-node: setup ## Load the node with four cameras for MINUTES (30), as JPEG a
 try-recordings: setup ## Try recordings of other programs with the shipped model: bag, mp4, AV1, MCAP, LeRobot (6 GB the first time)
 	@$(IN_ENV) python -m tools.try_recordings
 
-tabletop-eval: setup ## Measure the model that ships: CLIPS clips, freshly simulated if SEED is given
-	@$(IN_ENV) python -m tools.tabletop.evaluate $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
+tabletop-eval: setup ## Measure MODEL on CLIPS freshly simulated clips of the tabletop
+	@$(IN_ENV) python -m tools.tabletop.evaluate --model $(MODEL) --backend onnx $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
 
 tabletop-suite: setup ## Measure it in the formats and by the metrics of the benchmarks, on CLIPS clips
 	@$(IN_ENV) python -m tools.tabletop.suite $(SUITE) $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
-	@$(IN_ENV) python -m tools.tabletop.ask $(SUITE) --out $(SUITE)/own-words.jsonl
 	@for format in videocounteval videopointeval videotrackeval; do \
 	  $(IN_ENV) python -m molmo_ground_ros.cli evaluate --data $(SUITE)/$$format --format $$format \
-	    --media $(SUITE)/videos --backend onnx --model models/tabletop \
+	    --media $(SUITE)/videos --backend onnx --model $(MODEL) \
 	    --out $(SUITE)/results-$$format || exit; \
 	done
-	@$(IN_ENV) python -m molmo_ground_ros.cli evaluate --data $(SUITE)/videotrackeval --format videotrackeval \
-	  --predictions 'in its own words=$(SUITE)/own-words.jsonl'
 
 setup: ## Set up all that tests and development need; nothing happens if that is done
 	@$(SETUP) --for dev

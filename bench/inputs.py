@@ -17,10 +17,10 @@ BAG = ROOT / 'examples' / 'tabletop.mcap'
 FRAMES = 64
 PERIOD_S = 0.5  # between the labels of a clip
 COUNTS = tuple(
-    f'How many times was the {colour} block grasped?'
-    for colour in ('red', 'blue', 'purple', 'green')
+    f'How many times was the {name} grasped?'
+    for name in ('red block', 'purple ball', 'white dog', 'white cup')
 )
-TRACKS = ('Track the red block.', 'Track the blue block.')
+TRACKS = ('Track the red block.', 'Track the white dog.')
 DEMO_QUESTION = 'how many times was the red block grasped?'  # of tools/demo.py
 _TRACK_STARTS_S = (0.0, 4.0, 8.0, 12.0)
 _TRACK_LENGTH_S = 10.0
@@ -42,7 +42,7 @@ class Inputs:
 def read_inputs(frames: int, slides: int, tracked: int) -> Inputs:
     """Cut the bag into `slides` + 1 windows of so many frames, and clips to track on.
 
-    The bag holds 224 images of 22 s. A window's images are taken evenly from it and labelled
+    The bag holds 241 images of 24 s. A window's images are taken evenly from it and labelled
     every half second, as if it had been played slower: 64 frames at 2 fps would take 32 s.
     """
     with open_recording(BAG) as recording:

@@ -3,15 +3,17 @@
 """Standing counts of a real model beside the truth: `python -m bench.standing_events`.
 
 Simulated recordings of the tabletop that no training saw are filmed at 2 frames a second. For each
-block there is a standing question: how often it was grasped. The camera waits for the model, so
-that no turn is left out. Needs MuJoCo, as `tools/tabletop/README.md` says. Prints a line for each
-recording, and one JSON object: the counts, and how far their sum is off.
+thing whose colour and kind no other has there is a standing question: how often it was grasped.
+Scenes without such a thing are passed over. The camera waits for the model, so that no turn is left
+out. Needs MuJoCo, as `tools/tabletop/README.md` says. Prints a line for each recording, and one
+JSON object: the counts, and how far their sum is off.
 `test/grounding/standing/test_bars.py` measures the same with answers that are made from the truth.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -37,14 +39,14 @@ from molmo_ground_ros.grounding.standing import (
 )
 from molmo_ground_ros.types import Answer, CompressedImage, Task
 from tools.tabletop.bag import stamp_ns
-from tools.tabletop.footage import FIRST_SEED, film_scene
+from tools.tabletop.footage import FIRST_SEED, camera_stage, film_scene
 from tools.tabletop.plan import scene_from_seed
 from tools.tabletop.render import Stage
 from tools.tabletop.world import Scene
 
 # Far from the seeds of `tools.tabletop.evaluate`.
 SEEDS = FIRST_SEED + 50_000_000
-QUESTION = 'How many times was the {} block grasped?'
+QUESTION = 'How many times was the {} grasped?'
 STEP_S = 0.5
 # The camera goes on, so that the last grasps have been followed by something.
 AFTER_S = 12.0
@@ -52,7 +54,7 @@ AFTER_S = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was counted in one recording, by colour, and what is true."""
+    """What was counted in one recording, by name, and what is true."""
 
     seed: int
     grasps: dict[str, int]
@@ -107,10 +109,9 @@ def main() -> int:
         standing_agreement=options.agreement,
     )
     backend = backends.load(settings.backend, settings_of(settings))
-    stage = Stage()
+    stage = camera_stage()
     results = []
-    for number in range(options.recordings):
-        scene = scene_from_seed(SEEDS + number, 60 * options.minutes + AFTER_S)
+    for scene in itertools.islice(scenes(60 * options.minutes + AFTER_S), options.recordings):
         results.append(count(scene, 60 * options.minutes, stage, Grounder(backend), settings))
         print(json.dumps(asdict(results[-1])), flush=True)
     grasps = sum(sum(result.grasps.values()) for result in results)
@@ -131,6 +132,20 @@ def main() -> int:
     return int(off > options.bar)
 
 
+def scenes(seconds: float) -> Iterator[Scene]:
+    """Those that have something to ask about, each so long."""
+    for seed in itertools.count(SEEDS):
+        scene = scene_from_seed(seed, seconds, calm=True)
+        if names(scene):
+            yield scene
+
+
+def names(scene: Scene) -> dict[str, int]:
+    """The index of each thing that its colour and kind tell from all others: 'red block' to 2."""
+    every = [f'{item.colour} {item.kind}' for item in scene.items]
+    return {name: thing for thing, name in enumerate(every) if every.count(name) == 1}
+
+
 def count(
     scene: Scene, until_s: float, stage: Stage, grounder: Grounder, settings: Settings
 ) -> Counted:
@@ -144,9 +159,9 @@ def count(
     # A grasp is pointed at in the first frame after it.
     outlet = Outlet(stamp_ns(until_s + STEP_S))
     standing = StandingQuestions(settings, {'front': buffer}, outlet)
-    colours = [block.colour for block in scene.blocks]
-    for colour in colours:
-        standing.set(StandingRequest(QUESTION.format(colour), Task.COUNT, id=colour))
+    things = names(scene)
+    for name in things:
+        standing.set(StandingRequest(QUESTION.format(name), Task.COUNT, id=name))
     passes, model_s = 0, 0.0
     for time_s, image in film(scene, until_s + AFTER_S, stage):
         buffer.push(stamp_ns(time_s), image, 'camera')
@@ -156,11 +171,13 @@ def count(
             standing.deliver(due, run_pass(grounder, due))
             model_s += time.monotonic() - began_s
             passes += 1
-    grasps = [scene.blocks[hold.block].colour for hold in scene.holds if hold.lift_s <= until_s]
+    grasps = [
+        event.thing for event in scene.events if event.kind == 'grasp' and event.moment_s <= until_s
+    ]
     return Counted(
         seed=scene.seed,
-        grasps={colour: grasps.count(colour) for colour in colours},
-        events={colour: outlet.events[colour] for colour in colours},
+        grasps={name: grasps.count(thing) for name, thing in things.items()},
+        events={name: outlet.events[name] for name in things},
         dropped=sum(status.dropped for status in standing.statuses()),
         passes=passes,
         model_s=model_s,
@@ -171,8 +188,9 @@ def film(scene: Scene, until_s: float, stage: Stage) -> Iterator[tuple[float, Co
     """The times and images of a scene, one at a time."""
     chance = np.random.default_rng(scene.seed)
     for number in range(round(until_s / STEP_S)):
-        shot = film_scene(scene, number * STEP_S, np.zeros(1), stage, chance)
-        yield number * STEP_S, CompressedImage('jpeg', shot.jpegs[0])
+        times = np.array([number * STEP_S])
+        footage = film_scene(scene, stage, 0, times, np.ones(1, bool), chance)
+        yield number * STEP_S, CompressedImage('jpeg', footage.jpegs[0])
 
 
 if __name__ == '__main__':

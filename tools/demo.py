@@ -11,12 +11,11 @@ back over the service.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,8 +42,10 @@ from molmo_ground_ros.srv import Ground, SetQuery
 from molmo_ground_ros.types import Point, Position, PositionStatus
 from tools.node_process import ROOT, node_process, parameters_for
 from tools.player import Player
+from tools.tabletop.bag_truth import BagTruth
 
 QUESTION = 'how many times was the red block grasped?'
+THING = 'red block'
 START_TIMEOUT_S = 120.0  # for the node to appear and load its model
 ANSWER_TIMEOUT_S = 120
 # Of the standing question, in the recording's own time.
@@ -56,7 +57,7 @@ MATCH_S = 0.5  # a grasp is found if a point lies this close to it in time
 def main() -> int:
     """Run the demo; returns the exit code."""
     options = _options()
-    truth = json.loads(options.truth.read_text())
+    truth = BagTruth.beside(options.bag)
     with open_recording(options.bag) as recording:
         pictures = list(recording.messages())
         reply = _answer(options, recording, pictures)
@@ -99,7 +100,6 @@ def _space(recording: Recording) -> SpaceTopics | None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='make demo', description=__doc__.splitlines()[0])
     parser.add_argument('--bag', type=Path, default=ROOT / 'examples/tabletop.mcap')
-    parser.add_argument('--truth', type=Path, default=ROOT / 'examples/tabletop.json')
     parser.add_argument('--model', type=Path, default=ROOT / 'models/tabletop')
     parser.add_argument('--backend', default='onnx')
     parser.add_argument('--question', default=QUESTION)
@@ -173,22 +173,22 @@ def _wait(ready: Any, what: str, timeout_s: float = START_TIMEOUT_S) -> None:
 
 
 def _report(
-    options: argparse.Namespace, reply: Any, truth: Any, pictures: Sequence[ImageMessage]
+    options: argparse.Namespace, reply: Any, truth: BagTruth, pictures: Sequence[ImageMessage]
 ) -> int:
     if reply.error_code != ErrorCode.OK:
         print(f'{ErrorCode(reply.error_code).name}: {reply.error_msg}', file=sys.stderr)
         return 1
     print(f'\nthe model says: {reply.answer}\n')
     points = [_point(point) for point in reply.points.points]
-    grasps = [grasp for grasp in truth['grasps'] if grasp['colour'] == 'red']
+    grasps = truth.events('grasp', THING)
     zero_ns = pictures[0].stamp_ns
     header = (*POINT_HEADER, 'true grasp', 'off by')
     rows = list(_rows(points, grasps, zero_ns))
     print(text_table(header, rows))
     if any(point.position for point in points):
         print(f"\nin metres, in the frame '{options.frame}':\n")
-        print(text_table(PLACE_HEADER, list(_place_rows(points, grasps))))
-        half_cm = 50 * next(b['size_m'] for b in truth['blocks'] if b['colour'] == 'red')
+        print(text_table(PLACE_HEADER, list(_place_rows(points, truth.middles_m(THING)))))
+        half_cm = 100 * truth.half_m(THING)
         print(
             f'a pixel shows the near side of the block, {half_cm:.1f} to '
             f'{half_cm * math.sqrt(3):.1f} cm from its middle'
@@ -212,13 +212,10 @@ def _point(msg: Any) -> Point:
     return Point(stamp_ns, msg.id, msg.x, msg.y, msg.score, msg.frame_id, position)
 
 
-def _place_rows(points: Sequence[Point], grasps: Sequence[Any]) -> Iterator[tuple[str, ...]]:
+def _place_rows(
+    points: Sequence[Point], middles: Mapping[int, tuple[float, float, float]]
+) -> Iterator[tuple[str, ...]]:
     """Each point's place, and where the middle of the block is in that frame."""
-    middles = {
-        place['stamp_ns']: place['position_m']
-        for grasp in grasps
-        for place in grasp.get('places', ())
-    }
     for point in points:
         middle, position = middles.get(point.stamp_ns), point.position
         true_text, apart = 'none', ''

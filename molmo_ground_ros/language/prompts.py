@@ -41,7 +41,7 @@ _COURTESY = re.compile(
 )
 # A measure, not a number of things that could be pointed to.
 _MEASURES = (
-    r'(?:milli)?seconds?|minutes?|hours?|days?|degrees?|percent|(?:milli|centi|kilo)?met(?:er|re)s?'
+    r'(?:milli)?seconds|minutes?|hours?|days?|degrees?|percent|(?:milli|centi|kilo)?met(?:er|re)s?'
     r'|inch(?:es)?|feet|miles?|pixels?|(?:kilo)?grams?|lit(?:er|re)s?|mm|cm|kg|fps'
 )
 _ASKS_COUNT = re.compile(
@@ -50,14 +50,17 @@ _ASKS_COUNT = re.compile(
     r'(?:the )?(?:total |exact )?(?:number|count) of\b'
     r'|(?:output |give(?: me)? )?the (?:total )?count\Z'
 )
-_ALSO_COUNT = re.compile(r'\b(?:and|then)(?: then)? (?:count|output the total count|how many)\b')
+_ALSO_COUNT = re.compile(
+    r'\b(?:and|then)(?: then)? (?:count|how many)\b'
+    r'|\b(?:output|tell me|give me) the (?:total )?count\b'
+)
 _ASKS_TRACK = re.compile(
     r'(?:track|follow|keep track of|monitor the movements? of)\b(?!-)|(?:object )?tracking\Z'
 )
 _ALSO_TRACK = re.compile(r'\band (?:track|follow) (?:it|them|each|every|all|the)\b')
 _ASKS_POINT = re.compile(
     r'point(?:ing)?(?: to| at| out| towards)\b|point\Z|pinpoint\b|locate\b|indicate\b'
-    r'|mark (?:the|all|any|every|each|where)\b|look for\b|find\b(?! out)'
+    r'|mark (?:the|an?|all|any|every|each|where)\b|look for\b|find\b(?! out)'
     r'|show\b(?! (?:(?:me|us) )?(?:how|why|what|whether|if|when)\b)|detect\b|highlight\b'
     r"|(?:what(?:'s| is| are| was| were)|give(?: me| us)?) the (?:exact )?"
     r'(?:coordinates?|locations?|positions?) of\b'
@@ -66,16 +69,18 @@ _ASKS_POINT = re.compile(
 )
 _PARTS = (
     r'(?:the|an?|all|every|each|any|some|this|that|these|those|there|here|it|its|them|they|you|we|i'
-    r'|he|she|me|us|my|your|whether|if|what|which|who|whose|how|why|when|where|in|anything|something)'
+    r'|he|she|me|us|my|your|whether|if|what|which|who|whose|how|why|when|where|in|anything|something|everything)'
 )
 _OPENS_SENTENCE = re.compile(
+    r'(?:(?:in|on|to|at|by|from|with) )?'
     r"(?:what|which|who|whom|whose|when|why|how|where)(?:'s|'re)?\b"
     r"|(?:is|are|was|were|do|does|did|has|have|had|could|would|should)(?:n't)?\b"
-    r'|(?:describe|explain|summari[sz]e|tell|give|show me|show us|find out|please|help me)\b'
+    r'|(?:describe|explain|summari[sz]e|sum up|tell|give|show me|show us|find out|please|help me)\b'
     r"|(?:let me|i want|i need|i'd like|i would like)\b"
     # "can of soda", "name tag", "watch": labels, unless what follows says otherwise.
     rf"|(?:can|can't|will|won't|may|must|list|name|answer|identify|read|state|report|estimate"
-    rf'|compare|watch|check|determine|choose|select|decide|say|look|output) {_PARTS}\b'
+    rf'|compare|watch|check|determine|choose|select|decide|say|look|output|caption'
+    rf'|write) {_PARTS}\b'
 )
 _ARTICLE = re.compile(r'\A(?:the|an?)\s+', re.IGNORECASE)
 

@@ -71,7 +71,7 @@ def test_the_model_that_ships_can_be_run(everything):
     assert report.chosen == 'onnx'
     assert line(report, 'graphs float32').text == 'decoder current, vision current'
     assert line(report, 'chosen').text == 'auto takes onnx'
-    assert 'context 4096' in line(report, 'config').text
+    assert 'context 8192' in line(report, 'config').text
 
 
 def test_without_a_gpu_it_says_what_fits_on_the_cpu(everything):

@@ -36,6 +36,7 @@ from molmo_ground_ros.frames import image
 from molmo_ground_ros.frames.masks import mask_of
 from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.storage.folder_lock import lock
+from tools.tabletop.bag_truth import BagTruth
 
 ROOT = Path(__file__).parents[2]
 POINTS = (
@@ -606,30 +607,28 @@ def test_parity_follows_the_reference(evaluate, tmp_path):
 
 @pytest.fixture(scope='module')
 def bag(tmp_path_factory):
-    """The bag that ships as a video, and what is true of it."""
-    truth = json.loads((ROOT / 'examples/tabletop.json').read_text())
+    """The bag that ships as a video, what is true of it, and its first stamp."""
     folder = tmp_path_factory.mktemp('tabletop')
-    with open_recording([ROOT / 'examples/tabletop.mcap'], truth['topics']['image']) as recording:
+    with open_recording([ROOT / 'examples/tabletop.mcap']) as recording:
         stamps = recording.stamps.tolist()
-        size, fps = (truth['width'], truth['height']), round(1e9 / (stamps[1] - stamps[0]))
         code = cv2.VideoWriter_fourcc(*'mp4v')
-        writer = cv2.VideoWriter(str(folder / 'bag.mp4'), code, fps, size)
+        writer = cv2.VideoWriter(str(folder / 'bag.mp4'), code, 10, (640, 480))
         for stamp_ns in stamps:
             writer.write(image.decode(recording.message(stamp_ns).image)[..., ::-1])
         writer.release()
-    return folder, truth
+    return folder, BagTruth.beside(ROOT / 'examples/tabletop.mcap'), stamps[0]
 
 
 def test_shipped_model_is_measured_on_the_bag_that_ships(bag, evaluate, tmp_path):
     pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
-    folder, truth = bag
+    folder, truth, _ = bag
     records = [
         counteval(
-            'bag', clip_start=0.0, clip_end=22.0, video_duration=22.3, label=f'grasp of {colour}',
-            question=f'How many times was the {colour} block grasped?',
-            count=sum(grasp['colour'] == colour for grasp in truth['grasps']),
+            'bag', clip_start=0.0, clip_end=24.0, video_duration=24.1, label=f'grasp of {name}',
+            question=f'How many times was the {name} grasped?',
+            count=len(truth.moments('grasp', name)),
         )
-        for colour in ('red', 'purple', 'blue', 'green')
+        for name in ('red block', 'white dog', 'green block', 'blue block')
     ]  # fmt: skip
     write_lines(folder / 'val.jsonl', records)
     code, scores, _ = evaluate(
@@ -640,32 +639,29 @@ def test_shipped_model_is_measured_on_the_bag_that_ships(bag, evaluate, tmp_path
     assert (scores['accuracy'], scores['examples']) == (1.0, 4)
 
 
-def test_shipped_models_points_lie_where_the_grasps_were(bag, evaluate):
+def test_shipped_models_points_lie_on_what_was_asked_for(bag, evaluate):
     pytest.importorskip('onnxruntime', reason="needs pip install '.[onnx]'")
-    folder, truth = bag
-    width, height = truth['width'], truth['height']
-    red = [grasp for grasp in truth['grasps'] if grasp['colour'] == 'red']
-    times = [round((grasp['stamp_ns'] - truth['first_stamp_ns']) / 5e8) / 2 for grasp in red]
-    masks = [
-        mask_of(square(int(grasp['x']) - 32, int(grasp['y']) - 32, width, height, 64)).rle()
-        for grasp in red
-    ]
-    record = pointeval(
-        'bag', width=width, height=height, video_duration=22.3, two_fps_timestamps=times,
-        points=[{'x': grasp['x'], 'y': grasp['y']} for grasp in red],
-        masks=[
-            [{'frame_id': round(2 * t) + k, 'rle': rle_} for k in (-1, 0, 1)]
-            for t, rle_ in zip(times, masks, strict=True)
-        ],
-        label='grasp of the red block',
-    )  # fmt: skip
-    write_lines(folder / 'val.jsonl', [record])
+    folder, truth, first_ns = bag
+    records = []
+    for label, names in (
+        ('purple ball', ('purple ball', 'purple ball 2')),
+        ('dog', ('white dog',)),
+    ):
+        places = [truth.place(first_ns, name) for name in names]
+        masks = [mask_of(square(int(x) - 24, int(y) - 24, 640, 480, 48)).rle() for x, y in places]
+        record = pointeval(
+            'bag', width=640, height=480, video_duration=24.1, label=label,
+            two_fps_timestamps=[0.0] * len(places), points=[{'x': x, 'y': y} for x, y in places],
+            masks=[[{'frame_id': k, 'rle': rle_} for k in (0, 1)] for rle_ in masks],
+        )  # fmt: skip
+        records.append(record)
+    write_lines(folder / 'val.jsonl', records)
     code, scores, _ = evaluate(
         '--data', folder, '--format', 'videopointeval', '--json', '--backend', 'onnx',
         '--model', ROOT / 'models/tabletop', '--threads', 1,
     )  # fmt: skip
     assert code == 0
-    assert scores['f1'] == 1.0
+    assert (scores['f1'], scores['examples']) == (1.0, 2)
 
 
 def test_tracks_get_j_and_f_from_the_masks_of_a_segmenter(evaluate, tmp_path):

@@ -106,14 +106,14 @@ def test_agent_finds_asks_watches_and_is_shown(tmp_path: Path) -> None:
         assert (await called(client, 'find_recordings', words='moon'))['recordings'] == []
 
         (camera,) = (await called(client, 'list_cameras', recording=BAG))['cameras']
-        assert (camera['recording'], camera['images'], camera['losses']) == (BAG, 224, [])
+        assert (camera['recording'], camera['images'], camera['losses']) == (BAG, 241, [])
 
         progress: list[tuple[float, float | None, str | None]] = []
 
         async def note(done: float, total: float | None, message: str | None) -> None:
             progress.append((done, total, message))
 
-        asked = {'question': QUESTION, 'start': camera['start'], 'end': '+22.3'}
+        asked = {'question': QUESTION, 'start': camera['start'], 'end': '+24.0'}
         result = await client.call_tool('ask', asked, progress_callback=note)
         answer = result.structured_content
         assert (answer['answer'], answer['count'], answer['coverage']) == ('a1', 3, 1.0)
@@ -128,7 +128,7 @@ def test_agent_finds_asks_watches_and_is_shown(tmp_path: Path) -> None:
         followed = await called(client, 'track', what='the red block', end='+2')
         assert (followed['task'], len(followed['tracks'][0]['points'])) == ('track', 3)
 
-        watched = await called(client, 'watch', question=QUESTION, seconds=22.3, most=2)
+        watched = await called(client, 'watch', question=QUESTION, seconds=24.0, most=2)
         assert [event['id'] for event in watched['events']] == [1, 2]
         assert watched['events_left_out'] == 1
 

@@ -36,6 +36,9 @@ QUESTIONS = [
     ('Number of grasps of the red block', Task.COUNT),
     ('What number of blocks are there?', Task.COUNT),
     ('How many times did the robot grasp the red block, and where was each grasp?', Task.COUNT),
+    ('How many second cups from the left are there?', Task.COUNT),
+    ('Point at the smallest ball and then tell me the count.', Task.COUNT),
+    ('Point to all the visible blocks output the total count', Task.COUNT),
     # tracking
     ('Detect the red block and follow it', Task.TRACK),
     ('Track the red block in 2 FPS', Task.TRACK),
@@ -75,7 +78,16 @@ QUESTIONS = [
     ('Robot, point to the cup', Task.POINT),
     ('Point to visual artifacts.', Task.POINT),
     ('Where does something vanish?', Task.POINT),
+    ('Please mark a fall of the cup in the video', Task.POINT),
     # everything else
+    ('Name everything that was dropped.', Task.TEXT),
+    ('List everything that was picked up, in order.', Task.TEXT),
+    ('In which order were the objects pushed in the recording', Task.TEXT),
+    ('On which table is the cup', Task.TEXT),
+    ('sum up this recording.', Task.TEXT),
+    ('Caption the clip shortly.', Task.TEXT),
+    ('Write a summary of the video.', Task.TEXT),
+    ('How many milliseconds did it take?', Task.TEXT),
     ('Follow-up: what colour is it?', Task.TEXT),
     ('Can you see the red block?', Task.TEXT),
     ('What happened after you count to three?', Task.TEXT),
@@ -109,6 +121,9 @@ LABELS = [
     'grasp of the red block',
     'can of soda',
     'name tag',
+    'caption text',
+    'write head',
+    'second hand',
     'point of the knife',
 ]
 

@@ -14,9 +14,9 @@ from support.disk import room_for
 from support.findings import (
     CAMERA,
     COUNT,
+    EVENTS,
     HEIGHT,
     NASTY,
-    TRUTH,
     WIDTH,
     ZERO,
     Decoded,
@@ -110,8 +110,7 @@ def test_click_on_an_event_of_the_timeline_shows_its_frame_with_the_point(shown)
         'return [(spot.x + spot.width / 2 - frame.x) * scale,'
         '(spot.y + spot.height / 2 - frame.y) * scale]; })()'
     )
-    grasp = TRUTH['grasps'][2]
-    assert place == pytest.approx([grasp['x'], grasp['y']], abs=1.0)
+    assert place == pytest.approx(EVENTS[2][1:], abs=1.0)
 
 
 def test_clicked_frame_is_the_picture_of_that_stamp(shown, decoded):
@@ -121,9 +120,9 @@ def test_clicked_frame_is_the_picture_of_that_stamp(shown, decoded):
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     (stamp,) = {e.sighting.point.stamp_ns for e in grasps().events if e.id == 1}
     truth = decoded(CAMERA, stamp).image
-    assert np.abs(picture.astype(int) - truth).mean() < 3
     other = decoded(CAMERA, grasps().events[2].sighting.point.stamp_ns).image
-    assert np.abs(picture.astype(int) - other).mean() > 6
+    off, off_other = (np.abs(picture.astype(int) - one).mean() for one in (truth, other))
+    assert off < min(3, off_other / 2)
 
 
 def test_events_can_be_walked_with_the_keyboard(shown):
@@ -158,7 +157,7 @@ def test_page_asks_for_nothing_and_runs_without_an_error(shown, plain):
 
 def test_print_holds_every_frame(shown):
     # Four events, and one picture for the two paths, which end at the same stamp.
-    assert shown.print().count(b'/Subtype /Image') == 5
+    assert len(re.findall(rb'/Width 640\s+/Height 480', shown.print())) == 5
 
 
 def test_texts_of_model_and_recording_run_nothing(hostile, tmp_path):
@@ -195,8 +194,8 @@ def test_page_tells_answer_stated_totals_losses_settings_and_timing(plain):
     for told in (
         '4 events merged over all windows at least 4, at most 4',
         '3, 4, \u2013 totals the model states',
-        'not seen: 17.0 s to 22.3 s: the backend failed',
-        '17.0 s of 22.3 s was seen',
+        'not seen: 17.0 s to 24.0 s: the backend failed',
+        '17.0 s of 24.0 s was seen',
         'Counting the blocks shows a total of 3.',
         'not used: no such frame',
         'threads 2',

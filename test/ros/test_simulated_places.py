@@ -19,10 +19,10 @@ from support.world import World, wait_until
 from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.types import Point, Position, PositionStatus
 from tools.player import Player
-from tools.wide_tabletop.bag import DEPTH, IMAGE, INFO, TF, WORLD, write_bag
-from tools.wide_tabletop.places import QUESTION, SPAN, TruthBackend, hand_held
-from tools.wide_tabletop.plan import scene_from_seed
-from tools.wide_tabletop.render import RendererMissingError
+from tools.tabletop.bag import DEPTH, IMAGE, INFO, TF, WORLD, write_bag
+from tools.tabletop.places import QUESTION, SPAN, TruthBackend, hand_held
+from tools.tabletop.plan import scene_from_seed
+from tools.tabletop.render import RendererMissingError
 
 
 @pytest.fixture(scope='module')

@@ -48,7 +48,7 @@ def test_every_file_is_written_and_says_the_same(tmp_path, capsys):
     stamps = [point.stamp.sec * 10**9 + point.stamp.nanosec for point in points.points]
     assert stamps == [one['stamp_ns'] for one in events]
     video = cv2.VideoCapture(str(tmp_path / 'video.mp4'))
-    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == track['frames_used'] == 46
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == track['frames_used'] == 49
 
 
 def test_a_video_needs_a_folder(capsys):

@@ -24,6 +24,8 @@ ZERO, LAST = TRUTH['first_stamp_ns'], TRUTH['last_stamp_ns']
 COUNT = Query('How often is a block grasped?', Task.COUNT)
 TRACK = Query('Track the blocks.', Task.TRACK)
 MODEL = 'tabletop (test)'
+# Seconds, x and y of what the analyses find.
+EVENTS = ((2.0, 307.5, 125.5), (5.9, 190.0, 120.5), (9.5, 396.0, 237.5), (16.0, 250.0, 419.0))
 NASTY = '</script><script>document.title="owned"</script>&amp; \'"<!-- \u202e\x00\ud800'
 
 
@@ -74,9 +76,7 @@ def answer(query: Query, start: float, end: float, **fields: object) -> Answer:
 def grasps(query: Query = COUNT, words: str = 'Counting the blocks shows a total of 3.') -> Finding:
     """Four events in two windows that overlap, with one seen by both; a third window failed."""
     stitcher = Stitcher(CAMERA, question_of(query))
-    one, two, three, four, _ = [
-        ((grasp['stamp_ns'] - ZERO) / SECOND, grasp['x'], grasp['y']) for grasp in TRUTH['grasps']
-    ]
+    one, two, three, four = EVENTS
     stitcher.add(
         answer(
             query,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from molmo_ground_ros.types import Point
-from tools.wide_tabletop.places import place_errors
+from tools.tabletop.places import place_errors
 
 MEDIAN_M = 0.005
 

@@ -45,7 +45,7 @@ def small(name='Molmo2-4B'):
     kv_heads = 2 if config.text.kv_heads == 8 else 4
     text = replace(
         config.text, hidden=64, layers=4, heads=4, kv_heads=kv_heads, head_dim=32,
-        intermediate=128, vocabulary=2048, scaled_layers=scaled,
+        intermediate=128, vocabulary=4096, scaled_layers=scaled,
     )  # fmt: skip
     vision = replace(config.vision, hidden=64, layers=3, heads=2, head_dim=32, intermediate=96)
     adapter = replace(

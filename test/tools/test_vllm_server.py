@@ -55,7 +55,7 @@ def test_equal_answers_are_equal_in_all_figures(capsys, clips, given):
     assert judged(clips, own, own, stock) == 0
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert figures == {
-        'texts_equal': 8,
+        'texts_equal': len(given),
         'point_f1_difference': 0.0,
         'count_difference': 0.0,
         'track_f1_difference': 0.0,
@@ -72,10 +72,14 @@ def test_equal_answers_are_equal_in_all_figures(capsys, clips, given):
     [
         pytest.param(lambda a: lowered(a, 0.02), 'scores_max_difference', 0.019, id='scores'),
         pytest.param(lambda a: replace(a, count=99), 'count_difference', 0.5, id='counts'),
-        pytest.param(lambda a: replace(a, tracks=()), 'track_f1_difference', 0.5, id='tracks'),
+        # All that there was.
+        pytest.param(lambda a: replace(a, tracks=()), 'track_f1_difference', None, id='tracks'),
     ],
 )
 def test_a_missed_bar_is_an_exit_code(capsys, clips, given, change, figure, least):
+    if least is None:
+        least = asking.scores(clips, given).track_f1
+        assert least > 0.1
     own, stock = Trial(given, True, 1.0), Trial(given, False, 1.0)
     text_changed = figure == 'track_f1_difference'
     mended = [

@@ -99,7 +99,7 @@ def reduced(config: Molmo2Config) -> Molmo2Config:
     """The same kind of model, small, with the released size of an image."""
     text = replace(
         config.text, hidden=128, layers=3, heads=4, kv_heads=2, head_dim=32, intermediate=256,
-        vocabulary=2048, scaled_layers=frozenset(n for n in config.text.scaled_layers if n < 3),
+        vocabulary=4096, scaled_layers=frozenset(n for n in config.text.scaled_layers if n < 3),
     )  # fmt: skip
     vision = replace(config.vision, hidden=64, layers=3, heads=2, head_dim=32, intermediate=128)
     adapter = replace(

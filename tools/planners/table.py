@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,8 +19,9 @@ from molmo_ground_ros.client import EventStream
 from molmo_ground_ros.recording import Recording, SpaceTopics, find_space, open_recording
 from tools.node_process import ROOT, node_process, parameters_for
 from tools.player import Player
+from tools.tabletop.bag_truth import BagTruth
 
-BAG, TRUTH, MODEL = 'examples/tabletop.mcap', 'examples/tabletop.json', 'models/tabletop'
+BAG, MODEL = 'examples/tabletop.mcap', 'models/tabletop'
 TARGET, FRAME = '/molmo_ground', 'world'
 QUESTION = 'How many times was the red block grasped?'
 # Times real time, while the model keeps up; where it does not, the arm waits for it.
@@ -45,9 +45,8 @@ class Table:
         self._cues = self._player.cues()
         self.zero_ns, self._last_ns = recording.span
         self.topic = recording.topic
-        truth = json.loads((ROOT / TRUTH).read_text())
-        grasps = [grasp for grasp in truth['grasps'] if grasp['colour'] == 'red']
-        self.grasps_ns: Sequence[int] = [grasp['stamp_ns'] for grasp in grasps]
+        truth = BagTruth.beside(ROOT / BAG)
+        self.grasps_ns: Sequence[int] = truth.moments('grasp', 'red block')
         self._arm = threading.Lock()
         self._placed = 0
         # Of the question that is watched while the arm moves, if one is.

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.tabletop.plan import scene_from_seed
-from tools.tabletop.world import HEIGHT, WIDTH, Scene, corners, state_at
+from tools.tabletop.shapes import half_extents
+from tools.tabletop.truth import ABSENT
+from tools.tabletop.world import HEIGHT, WIDTH, Floats, Scene, State, state_at
 
 SCALE = 5  # of the simulated camera's picture to ours
 SIZE = WIDTH // SCALE, HEIGHT // SCALE
@@ -49,9 +51,11 @@ class TableVideo:
 
 @cache
 def table_video(number: int, fps: float, frames: int, things: int = 2) -> TableVideo:
-    """Video `number` of the table, with that many of its blocks. The last is hidden for a while."""
-    scene = scene_from_seed(_SEED + number, _DURATION_S)
-    chosen = list(range(things))
+    """Video `number` of the table, with that many of its things, each the only one of its colour.
+
+    The last is hidden for a while.
+    """
+    scene, chosen = _scene(number, things)
     images, masks = [], []
     for k in range(frames):
         image, pixels = _drawn(scene, chosen, _FROM_S + _FASTER * k / fps)
@@ -60,29 +64,47 @@ def table_video(number: int, fps: float, frames: int, things: int = 2) -> TableV
             pixels[-1] = False
         images.append(image)
         masks.append(pixels)
-    colours = tuple(scene.blocks[thing].colour for thing in chosen)
+    colours = tuple(scene.items[thing].colour for thing in chosen)
     return TableVideo(number, fps, np.stack(images), np.stack(masks, axis=1), colours)
+
+
+def _scene(number: int, things: int) -> tuple[Scene, list[int]]:
+    """The first scene of a number's seeds with so many things of a colour of their own."""
+    seed = _SEED + 1000 * number
+    while True:
+        scene = scene_from_seed(seed, _DURATION_S, calm=True)
+        colours = [item.colour for item in scene.items]
+        alone = [k for k, colour in enumerate(colours) if colours.count(colour) == 1]
+        if len(alone) >= things:
+            return scene, alone[:things]
+        seed += 1
 
 
 def _drawn(
     scene: Scene, chosen: list[int], time_s: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The picture at a time, and (N, H, W) the visible pixels of each chosen block."""
-    state = state_at(scene, time_s)
+    """The picture at a time, and (N, H, W) the visible pixels of each chosen thing."""
+    state, camera = state_at(scene, time_s), scene.cameras[0]
+    eye, _ = camera.pose(time_s)
     width, height = SIZE
     image = np.full((height, width, 3), 200, np.uint8)
     owner = np.full((height, width), -1, np.int16)
-    far_first = sorted(
-        range(len(scene.blocks)),
-        key=lambda k: -float(np.linalg.norm(state.blocks[k] - scene.camera.position)),
-    )
-    for k in far_first:
-        block = scene.blocks[k]
-        outline = scene.camera.project(corners(block, state.blocks[k])) / SCALE
+    there = [k for k, support in enumerate(state.supports) if support != ABSENT]
+    for k in sorted(there, key=lambda k: -float(np.linalg.norm(state.places[k] - eye))):
+        outline = camera.project(_corners(scene, state, k), time_s) * SIZE
         hull = cv2.convexHull(outline.astype(np.int32))
-        red, green, blue = (round(255 * part) for part in block.rgb)
+        red, green, blue = (round(255 * part) for part in scene.items[k].paint[state.colours[k]])
         cv2.fillConvexPoly(image, hull, (blue, green, red))
         pixels = np.zeros((height, width), np.uint8)
         cv2.fillConvexPoly(pixels, hull, (1,))
         owner[pixels > 0] = k
     return image, np.stack([owner == k for k in chosen])
+
+
+def _corners(scene: Scene, state: State, thing: int) -> Floats:
+    """(8, 3) corners of the box around a thing, in the world."""
+    item = scene.items[thing]
+    signs = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
+    box = signs * half_extents(item.kind, item.width_m)
+    placed: Floats = box @ state.turns[thing].T + state.places[thing]
+    return placed

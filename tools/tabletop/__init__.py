@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated tabletop and the small Molmo2 trained on it."""
+"""The tabletop: a simulated world whose every frame and event is known, and its model."""

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An episode as a rosbag2 MCAP file, as a robot's camera would have recorded it, and its truth.
 
-camera_info follows ROS: pixel centres are integers, so cx = 319.5. The truth's x and y have their
-origin at the top-left corner of the top-left pixel, half a pixel more than a K-projection gives.
+Topics: colour pictures, depth, camera_info, tf of the camera (moving, if a hand holds it) and of
+the gripper, tf_static. camera_info follows ROS: pixel centres are integers, so cx = 319.5. The
+truth's x and y have their origin at the top-left corner of the top-left pixel, half a pixel more
+than a K-projection gives. The lens must not bend: camera_info says so.
 """
 
 import json
@@ -19,8 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from tools.tabletop.render import Stage, photograph
-from tools.tabletop.world import HEIGHT, WIDTH, Scene, state_at
+from tools.tabletop.looks import photograph
+from tools.tabletop.record import SEEN, Exposure, truth_row
+from tools.tabletop.render import Stage
+from tools.tabletop.truth import ABSENT, Event
+from tools.tabletop.world import HEIGHT, WIDTH, Floats, Scene, state_at
 
 IMAGE, INFO = '/camera/image/compressed', '/camera/camera_info'
 DEPTH, TF, TF_STATIC = '/camera/depth/image', '/tf', '/tf_static'
@@ -33,19 +38,28 @@ TYPES = {
     TF_STATIC: 'tf2_msgs/msg/TFMessage',
 }
 EPOCH_NS = 1_763_805_600_000_000_000  # stamp of an episode's time 0
-STEP_S = 0.5  # between the frames that a model sees
 LATENCY_NS = 18_000_000  # from a picture's stamp to its arrival in the bag
+FARTHEST_M = 10.0  # that depth is measured
+
+
+class BentLensError(ValueError):
+    """The scene's camera has a lens that camera_info would not tell of."""
+
+    def __str__(self) -> str:
+        """What to do instead."""
+        return f'a bag needs a camera whose lens does not bend, not barrel {self.args[0]}'
 
 
 @dataclass(frozen=True)
 class Span:
     """Which part of an episode, at which rates. Pictures come at start_s + k / rate_hz."""
 
-    start_s: float
-    length_s: float
+    start_s: float = 0.0
+    length_s: float = 30.0
     rate_hz: float = 10.0
     depth_every: int = 2  # pictures per depth picture
     jpeg_quality: int = 80
+    view: int = 0
 
     def times(self) -> NDArray[np.float64]:
         """Episode times of the pictures."""
@@ -57,52 +71,40 @@ def stamp_ns(time_s: float) -> int:
     return EPOCH_NS + round(time_s * 1e9)
 
 
-def truth_of(scene: Scene, span: Span) -> dict[str, Any]:
-    """What happens in the span, as the JSON file beside a bag holds it."""
-    times = span.times()
-
-    def inside(time_s: float) -> bool:
-        return bool(times[0] <= time_s <= times[-1])
-
-    grasps = []
-    for hold in scene.holds:
-        if inside(hold.lift_s):
-            centre = state_at(scene, hold.lift_s).blocks[hold.block]
-            x, y = (round(float(v), 1) for v in scene.camera.project(centre))
-            colour = scene.blocks[hold.block].colour
-            grasp = {'stamp_ns': stamp_ns(hold.lift_s), 'colour': colour, 'x': x, 'y': y}
-            grasps.append(grasp | {'places': _places(scene, span, hold.block, hold.lift_s)})
-    failed = [
-        {'kind': a.kind, 'colour': scene.blocks[a.block].colour, 'stamp_ns': stamp_ns(a.end_s)}
-        for a in scene.actions
-        if a.kind in ('miss', 'touch') and inside(a.start_s) and inside(a.end_s)
+def bag_truth(scene: Scene, span: Span) -> dict[str, Any]:
+    """What the span shows, as the JSON file beside a bag holds it."""
+    first, last = float(span.times()[0]), float(span.times()[-1])
+    things = [
+        {'kind': item.kind, 'colour': item.colour, 'size': item.size, 'width_m': item.width_m}
+        for item in scene.items
     ]
     return {
         'seed': scene.seed,
+        'view': span.view,
         'topics': {'image': IMAGE, 'camera_info': INFO, 'depth': DEPTH},
         'width': WIDTH,
         'height': HEIGHT,
-        'first_stamp_ns': stamp_ns(times[0]),
-        'last_stamp_ns': stamp_ns(times[-1]),
-        'blocks': [{'colour': b.colour, 'size_m': round(b.size_m, 4)} for b in scene.blocks],
-        'grasps': grasps,
-        'failed': failed,
+        'first_stamp_ns': stamp_ns(first),
+        'last_stamp_ns': stamp_ns(last),
+        'things': things,
+        'events': [_event(scene, span, e) for e in scene.events if first < e.moment_s <= last],
     }
 
 
-def _places(scene: Scene, span: Span, block: int, lift_s: float) -> list[dict[str, Any]]:
-    """Where a block's middle is in the world, in the frames that a model sees after it is lifted.
-
-    It sees one each half second, and may name the next one.
-    """
-    times = [t for t in span.times()[:: round(span.rate_hz / 2)] if 0 <= t - lift_s < 2 * STEP_S]
-    return [
-        {
-            'stamp_ns': stamp_ns(time_s),
-            'position_m': [round(float(v), 4) for v in state_at(scene, time_s).blocks[block]],
-        }
-        for time_s in times
-    ]
+def _event(scene: Scene, span: Span, event: Event) -> dict[str, Any]:
+    """An event, and where its thing's middle is at its moment in pixels; none if it is absent."""
+    state = state_at(scene, event.moment_s)
+    row: dict[str, Any] = {
+        'kind': event.kind,
+        'thing': event.thing,
+        'other': event.other,
+        'stamp_ns': stamp_ns(event.moment_s),
+    }
+    if state.supports[event.thing] != ABSENT:
+        middle = scene.cameras[span.view].project(state.places[event.thing], event.moment_s)
+        x, y = middle * (WIDTH, HEIGHT)
+        row |= {'x': round(float(x), 1), 'y': round(float(y), 1)}
+    return row
 
 
 def write_bag(scene: Scene, span: Span, path: Path) -> dict[str, Any]:
@@ -110,7 +112,10 @@ def write_bag(scene: Scene, span: Span, path: Path) -> dict[str, Any]:
     from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
     from rosbags.typesys import Stores, get_typestore
 
+    if scene.cameras[span.view].barrel:
+        raise BentLensError(scene.cameras[span.view].barrel)
     store = get_typestore(Stores.ROS2_JAZZY)
+    pictures: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / path.stem
         writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
@@ -120,34 +125,82 @@ def write_bag(scene: Scene, span: Span, path: Path) -> dict[str, Any]:
                 topic: writer.add_connection(topic, kind, typestore=store)
                 for topic, kind in TYPES.items()
             }
-            for topic, arrival_ns, message in _messages(store.types, scene, span):
+            for topic, arrival_ns, message in _messages(store.types, scene, span, pictures):
                 data = store.serialize_cdr(message, TYPES[topic])
                 writer.write(links[topic], arrival_ns, data)
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder / f'{path.stem}.mcap', path)
-    truth = truth_of(scene, span)
-    path.with_suffix('.json').write_text(json.dumps(truth, indent=2) + '\n')
+    truth = bag_truth(scene, span) | {'pictures': pictures}
+    path.with_suffix('.json').write_text(json.dumps(truth, indent=1) + '\n')
     return truth
 
 
-def _messages(types: Any, scene: Scene, span: Span) -> Iterator[tuple[str, int, Any]]:
-    """(topic, arrival in ns, message), ascending in time."""
-    rng = np.random.default_rng((scene.seed, 2))
+def _messages(
+    types: Any, scene: Scene, span: Span, pictures: list[dict[str, Any]]
+) -> Iterator[tuple[str, int, Any]]:
+    """(topic, arrival in ns, message), ascending in time. Fills `pictures`, twice a second."""
+    rng, camera = np.random.default_rng((scene.seed, 2)), scene.cameras[span.view]
     stage = Stage()
-    for number, time_s in enumerate(span.times()):
-        now = stamp_ns(time_s)
-        header = _header(types, now, FRAME_ID)
-        if number == 0:
-            yield TF_STATIC, now, _camera_transform(types, scene, now)
-        yield TF, now, _gripper_transform(types, scene, time_s, now)
-        with_depth = number % span.depth_every == 0
-        shot = stage.shoot(scene, time_s, WIDTH, HEIGHT, depth=with_depth)
-        image = photograph(shot.image, scene.look, rng)
-        yield IMAGE, now + LATENCY_NS, _jpeg(types, header, image, span.jpeg_quality)
-        yield INFO, now + LATENCY_NS, _camera_info(types, header, scene.camera.focal_px)
-        if shot.depth is not None:
-            yield DEPTH, now + LATENCY_NS, _depth(types, header, shot.depth)
-    stage.close()
+    try:
+        for number, time_s in enumerate(float(t) for t in span.times()):
+            now = stamp_ns(time_s)
+            header = _header(types, now, FRAME_ID)
+            if camera.waves or number == 0:
+                place = TF if camera.waves else TF_STATIC
+                yield (
+                    place,
+                    now,
+                    _transform(types, now, FRAME_ID, *_camera_pose(scene, span, time_s)),
+                )
+            yield TF, now, _gripper(types, scene, time_s, now)
+            is_measured = number % round(span.rate_hz / 2) == 0
+            with_depth = number % span.depth_every == 0
+            shot = stage.shoot(scene, time_s, span.view, depth=with_depth or is_measured)
+            image = photograph(shot.image, scene.look, rng)
+            if is_measured:
+                exposure = Exposure(state_at(scene, time_s), image, shot)
+                pictures.append(_picture_truth(scene, span, exposure))
+            yield IMAGE, now + LATENCY_NS, _jpeg(types, header, image, span.jpeg_quality)
+            yield INFO, now + LATENCY_NS, _camera_info(types, header, camera.focal_px)
+            if with_depth and shot.depth is not None:
+                yield DEPTH, now + LATENCY_NS, _depth(types, header, shot.depth)
+    finally:
+        stage.close()
+
+
+def _picture_truth(scene: Scene, span: Span, exposure: Exposure) -> dict[str, Any]:
+    """Which things a picture shows: a pixel in its mask, what that shows, and its middle.
+
+    surface_m: the place in the world that the pixel shows. position_m: the thing's middle.
+    gripper: the pixel of its fingertips, None where it is not seen.
+    """
+    row, rows = truth_row(scene, span.view, exposure), []
+    for thing in np.flatnonzero(row['visible'] >= SEEN):
+        x, y = (round(float(v), 1) for v in row['point'][thing] * (WIDTH, HEIGHT))
+        rows.append(
+            {
+                'thing': int(thing),
+                'x': x,
+                'y': y,
+                'surface_m': [round(float(v), 5) for v in _surface(scene, span, exposure, x, y)],
+                'visible': round(float(row['visible'][thing]), 2),
+                'position_m': [round(float(v), 4) for v in row['position_m'][thing]],
+            }
+        )
+    grip = row['gripper_point'] * (WIDTH, HEIGHT)
+    gripper = None if np.isnan(grip).any() else [round(float(v), 1) for v in grip]
+    return {'stamp_ns': stamp_ns(exposure.state.time_s), 'things': rows, 'gripper': gripper}
+
+
+def _surface(scene: Scene, span: Span, exposure: Exposure, x: float, y: float) -> Floats:
+    """(3,) what a pixel shows, in the world, by the renderer's own depth."""
+    camera, depth = scene.cameras[span.view], exposure.shot.depth
+    if depth is None:
+        return np.full(3, np.nan)
+    eye, rotation = camera.pose(exposure.state.time_s)
+    ray = np.array(((x - WIDTH / 2) / camera.focal_px, (y - HEIGHT / 2) / camera.focal_px, 1.0))
+    place: Floats = eye + rotation @ (ray * float(depth[int(y), int(x)]))
+    return place
 
 
 def _stamp(types: Any, at_ns: int) -> Any:
@@ -165,7 +218,7 @@ def _jpeg(types: Any, header: Any, image: NDArray[np.uint8], quality: int) -> An
 
 def _depth(types: Any, header: Any, metres: NDArray[np.float32]) -> Any:
     """16UC1 millimetres, 0 where nothing is measured."""
-    millimetres = np.where(metres < 10.0, np.round(metres * 1000), 0).astype('<u2')
+    millimetres = np.where(metres < FARTHEST_M, np.round(metres * 1000), 0).astype('<u2')
     return types[TYPES[DEPTH]](
         header=header,
         height=HEIGHT,
@@ -214,11 +267,12 @@ def _transform(
     return types[TYPES[TF]](transforms=[stamped])
 
 
-def _camera_transform(types: Any, scene: Scene, at_ns: int) -> Any:
-    turn = Rotation.from_matrix(scene.camera.rotation)
-    return _transform(types, at_ns, FRAME_ID, scene.camera.position, turn)
+def _camera_pose(scene: Scene, span: Span, time_s: float) -> tuple[NDArray[np.float64], Rotation]:
+    eye, rotation = scene.cameras[span.view].pose(time_s)
+    return eye, Rotation.from_matrix(rotation)
 
 
-def _gripper_transform(types: Any, scene: Scene, time_s: float, at_ns: int) -> Any:
+def _gripper(types: Any, scene: Scene, time_s: float, at_ns: int) -> Any:
     state = state_at(scene, time_s)
-    return _transform(types, at_ns, 'gripper', state.grip, Rotation.from_rotvec((0, 0, state.yaw)))
+    turn = Rotation.from_rotvec((0, 0, state.yaw))
+    return _transform(types, at_ns, 'gripper', state.grip, turn)

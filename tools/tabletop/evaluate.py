@@ -1,13 +1,11 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Command: measure the model that ships on clips it never saw, through the package's own path.
+"""Command: measure a model on freshly filmed clips of the tabletop, through the package.
 
-Each clip is 8 to 32 frames (640x480 JPEG, 2 fps, half with an off-grid newest frame) and gets four
-kinds of question, by a seeded draw:
-two grasp counts (a grasped block's colour if there is one, then any other of the six colours, so
-present and never grasped, or absent), one pointing question (70 % a present block, 20 % 'the
-blocks', 10 % an absent colour), one track of a present block.
-The last line printed is one JSON object: clips, point_f1, count_accuracy, event_f1, track_f1.
+Each clip is 8 to 63 s (640x480 JPEG, two frames a second, half with an off-grid newest frame). It
+gets, by a seeded draw, a question of each of the eight categories (points or a count), a track of
+one thing and of several, and four texts; half of them in forms that training never asked with. The
+last line printed is one JSON object.
 """
 
 import argparse
@@ -16,177 +14,231 @@ import multiprocessing
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tools.tabletop.footage import Footage, film
-from tools.tabletop.questions import ANY, noun
-from tools.tabletop.render import RendererMissingError, Stage
-from tools.tabletop.scoring import Spot, Tally, score_grasps, score_points, score_track
+from tools.tabletop.footage import LONGEST_S, SHORTEST_S, Footage, camera_stage, film
+from tools.tabletop.questions import wordings
+from tools.tabletop.questions.clip import Clip
+from tools.tabletop.questions.draw import Asked, ask, ask_text, ask_track
+from tools.tabletop.questions.referents import CATEGORIES
+from tools.tabletop.questions.replies import NONE
+from tools.tabletop.questions.texts import TEXTS
+from tools.tabletop.render import RendererMissingError
+from tools.tabletop.scoring import Said, Sums, is_right_text, score_points, score_tracks
 
-MODEL = Path(__file__).resolve().parents[2] / 'models' / 'tabletop'
 BASE_NS = 1_763_805_600_000_000_000
+MODEL = Path(__file__).resolve().parents[2] / 'models' / 'tabletop'
 
 
-@dataclass(frozen=True)
-class Question:
-    """One question about a clip. kind: 'count', 'point' or 'track'."""
-
-    kind: str
-    colour: int
-    text: str
+def forms_of(unseen: bool) -> Any:
+    """Forms that training never asked with, or those it did."""
+    return wordings.unseen if unseen else wordings.trained
 
 
-@dataclass(frozen=True)
-class Results:
-    """Sums over clips. counts: (true count, right?) of every grasp count."""
-
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    counts: tuple[tuple[int, bool], ...] = ()
-    asked: Counter[str] = field(default_factory=Counter)
-
-    def __add__(self, other: 'Results') -> 'Results':
-        """Sum."""
-        kinds = {*self.tallies, *other.tallies}
-        nothing = Tally(0, 0, 0)
-        merged = {k: self.tallies.get(k, nothing) + other.tallies.get(k, nothing) for k in kinds}
-        return Results(merged, self.counts + other.counts, self.asked + other.asked)
-
-
-def draw_questions(footage: Footage, rng: np.random.Generator) -> list[Question]:
-    """The seeded mix that the module's docstring states."""
-    there, absent = np.flatnonzero(footage.present), np.flatnonzero(~footage.present)
-    grasped = sorted({colour for _, colour in footage.grasps})
-    first = int(rng.choice(grasped or list(there)))
-    other = int(rng.choice([c for c in range(len(footage.present)) if c != first]))
-    questions = [
-        Question('count', colour, f'How many times was the {noun(colour)} grasped?')
-        for colour in (first, other)
-    ]
-    dice = rng.random()
-    target = ANY if dice < 0.2 else int(rng.choice(there if dice < 0.9 else absent))
-    name = 'blocks' if target == ANY else noun(target)
-    questions.append(Question('point', target, f'Point to the {name}.'))
-    followed = int(rng.choice(there))
-    questions.append(Question('track', followed, f'Track the {noun(followed)}.'))
-    return questions
-
-
-def judge(footage: Footage, question: Question, answer: Any) -> Results:
-    """One answer's score. answer: the package's Answer."""
-    stamps = [BASE_NS + round(t * 1e9) for t in footage.times]
-    points = [p for track in answer.tracks for p in track.points] or list(answer.points)
-    spots: list[Spot] = [(stamps.index(p.stamp_ns), p.x, p.y) for p in points]
-    asked = Counter({f'{question.kind} {_group(footage, question.colour)}': 1})
-    if question.kind == 'point':
-        return Results({'point': score_points(footage, question.colour, spots)}, (), asked)
-    if question.kind == 'track':
-        return Results({'track': score_track(footage, question.colour, spots)}, (), asked)
-    true = sum(colour == question.colour for _, colour in footage.grasps)
-    events = score_grasps(footage, question.colour, spots)
-    return Results({'event': events}, ((true, answer.count == true),), asked)
-
-
-def _group(footage: Footage, colour: int) -> str:
-    if colour == ANY:
-        return 'all'
-    if not footage.present[colour]:
-        return 'absent'
-    return 'grasped' if any(c == colour for _, c in footage.grasps) else 'never grasped'
+def questions_of(clip: Clip, rng: np.random.Generator) -> list[Asked]:
+    """The seeded mix that the module states, as far as chance finds such questions."""
+    made: list[Asked | None] = []
+    for category in CATEGORIES:
+        task = 'count' if rng.random() < 0.5 else 'point'
+        made.append(ask(clip, category, task, rng, forms_of(rng.random() < 0.5)))
+    tracks = [ask_track(clip, rng, forms_of(rng.random() < 0.5)) for _ in range(16)]
+    for several in (False, True):
+        fitting = [track for track in tracks if track and (len(track.things) > 1) == several]
+        made += fitting[:1]
+    for kind in rng.choice(list(TEXTS), 4, replace=False):
+        made.append(ask_text(clip, str(kind), rng, forms_of(rng.random() < 0.5)))
+    return [asked for asked in made if asked is not None]
 
 
 def clip_of(footage: Footage) -> Any:
     """The package's Clip of the footage: decoded and labelled by the package."""
     from molmo_ground_ros.frames.image import decode
     from molmo_ground_ros.frames.windows import sample
-    from molmo_ground_ros.types import Clip, CompressedImage, Frame
+    from molmo_ground_ros.types import Clip as Window
+    from molmo_ground_ros.types import CompressedImage, Frame
 
-    stamps = [BASE_NS + round(t * 1e9) for t in footage.times]
+    stamps = stamps_of(footage)
     samples, expected = sample(stamps, stamps[0], stamps[-1])
     frames = tuple(
         Frame(stamps[s.index], decode(CompressedImage('jpeg', footage.jpegs[s.index])), 'camera')
         for s in samples
     )
     labels = tuple(s.seconds for s in samples)
-    return Clip('camera', frames, labels, stamps[0], stamps[-1], expected)
+    return Window('camera', frames, labels, stamps[0], stamps[-1], expected)
 
 
-def measure(model: str, seed: int, verbose: bool, numbers: range) -> Results:
-    """Film, ask and judge some clips; one process's share."""
+def stamps_of(footage: Footage) -> list[int]:
+    """The frames' stamps in nanoseconds."""
+    times = footage.truth.time_s - footage.truth.time_s[0]
+    return [BASE_NS + round(float(time_s) * 10) * 100_000_000 for time_s in times]
+
+
+def judge(footage: Footage, clip: Clip, asked: Asked, answer: Any) -> Sums:
+    """One answer's grades. answer: the package's Answer."""
+    stamps = stamps_of(footage)
+    points: list[Said] = [(stamps.index(p.stamp_ns), p.x, p.y) for p in answer.points]
+    sums, form = Sums(), 'unseen' if asked.unseen else 'trained'
+    if asked.task == 'text':
+        sums.right(['text', f'text {asked.category}'], is_right_text(asked, answer.text))
+        return sums
+    if asked.reply == NONE:
+        silent = not answer.points and not answer.tracks
+        sums.right(['none'], silent and answer.count == 0)
+    if asked.task == 'track':
+        said = [
+            (track.id, (stamps.index(p.stamp_ns), p.x, p.y))
+            for track in answer.tracks
+            for p in track.points
+        ]
+        score = score_tracks(footage, clip, asked, said)
+        sums.tally(['track one' if len(asked.things) == 1 else 'track several'], score.tally)
+        if asked.reply != NONE:
+            sums.right(['hota'], score.hota)
+        return sums
+    tally = score_points(footage, clip, asked, points)
+    groups = [asked.category, form]
+    sums.tally(groups if asked.category == 'action_or_event' else [*groups, 'point'], tally)
+    if asked.task == 'count':
+        right = answer.count == len(asked.spots)
+        sums.right(['count', 'count nonzero'] if asked.spots else ['count'], right)
+    return sums
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One question about one clip, answered.
+
+    number: of the clip. seconds: that a question of it took; they are asked together.
+    """
+
+    number: int
+    footage: Footage
+    clip: Clip
+    asked: Asked
+    answer: Any
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is measured, and on what. max_new_tokens: 0 leaves it to the package."""
+
+    model: str
+    backend: str
+    seed: int
+    seconds: tuple[float, float]
+    max_new_tokens: int = 0
+    verbose: bool = False
+
+
+def answers(course: Course, numbers: range) -> Iterator[Answered]:
+    """Film some clips and ask about them; one process's share."""
     from molmo_ground_ros.backends import load
     from molmo_ground_ros.backends.base import BackendSettings
     from molmo_ground_ros.grounding.grounder import Grounder
     from molmo_ground_ros.types import Query
 
-    grounder = Grounder(load('transformers', BackendSettings(model, device='cpu', threads=1)))
-    stage, results = Stage(), Results()
+    settings = BackendSettings(course.model, device='cpu', threads=1)
+    grounder = Grounder(load(course.backend, settings), course.max_new_tokens)
+    stage = camera_stage()
     for number in numbers:
-        footage = film(seed, number, stage)
-        clip = clip_of(footage)
-        for question in draw_questions(footage, np.random.default_rng((seed, number, 4))):
-            answer = grounder.ground(clip, Query(question.text))
-            result = judge(footage, question, answer)
-            results += result
-            if verbose:
-                print(number, question.text, _truth(footage, question), answer.text, result)
+        footage = film(course.seed, number, stage, course.seconds)
+        clip = Clip(footage.truth, np.arange(len(footage.jpegs)))
+        window = clip_of(footage)
+        questions = questions_of(clip, np.random.default_rng((course.seed, number, 4)))
+        texts = [grounder.question(Query(asked.question)) for asked in questions]
+        began = time.monotonic()
+        given = grounder.ground_all(window, texts)
+        seconds = (time.monotonic() - began) / max(len(questions), 1)
+        for asked, answer in zip(questions, given, strict=True):
+            yield Answered(number, footage, clip, asked, answer, seconds)
     stage.close()
-    return results
 
 
-def _truth(footage: Footage, question: Question) -> str:
-    times = [f'{t:.2f}' for t, colour in footage.grasps if colour == question.colour]
-    return f'[true grasps: {" ".join(times)}]' if question.kind == 'count' else ''
+def measure(course: Course, numbers: range) -> Sums:
+    """Film, ask and judge some clips; one process's share."""
+    sums = Sums()
+    for answered in answers(course, numbers):
+        sums.right(['seconds'], answered.seconds)
+        sums += judge(answered.footage, answered.clip, answered.asked, answered.answer)
+        if course.verbose:
+            words = answered.asked.question, answered.asked.reply, answered.answer.text
+            print(answered.number, *map(repr, words), sep=' | ', flush=True)
+    return sums
 
 
-def _lines(results: Results) -> Iterator[str]:
-    yield 'questions: ' + ', '.join(f'{k} {v}' for k, v in sorted(results.asked.items()))
-    for low, high in ((0, 0), (1, 1), (2, 2), (3, 99)):
-        rights = [right for true, right in results.counts if low <= true <= high]
-        name = f'{low}+' if high == 99 else str(low)
-        if rights:
-            yield f'true count {name}: {sum(rights)} of {len(rights)} exact'
-    for kind, tally in sorted(results.tallies.items()):
-        yield f'{kind}: {tally.hits} right of {tally.said} said and {tally.real} real'
+def figures(clips: int, sums: Sums) -> dict[str, Any]:
+    """What the last line says."""
+    return {
+        'clips': clips,
+        'point_f1': sums.f1('point'),
+        'count_accuracy': sums.mean('count'),
+        'count_accuracy_nonzero': sums.mean('count nonzero'),
+        'event_f1': sums.f1('action_or_event'),
+        'track_f1': sums.f1('track one'),
+        'track_f1_several': sums.f1('track several'),
+        'tracks_hota': sums.mean('hota'),
+        'text_accuracy': sums.mean('text'),
+        'none_accuracy': sums.mean('none'),
+        'unseen_wording_f1': sums.f1('unseen'),
+        'trained_wording_f1': sums.f1('trained'),
+        'categories': {category: sums.f1(category) for category in CATEGORIES},
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('--model', default=str(MODEL), help='a folder, as `train export` makes it')
+    parser.add_argument('--backend', default='transformers')
+    parser.add_argument('--seed', type=int, default=0, help='of the clips (default 0)')
+    parser.add_argument('--clips', type=int, default=300)
+    parser.add_argument(
+        '--seconds', type=float, nargs=2, default=(SHORTEST_S, LONGEST_S), metavar=('LOW', 'HIGH')
+    )
+    parser.add_argument(
+        '--max-new-tokens', type=int, default=0, help='of an answer; 0: as the package has it'
+    )
+    parser.add_argument('--processes', type=int, default=os.cpu_count() or 1)
+    parser.add_argument('--verbose', action='store_true', help='print every answer')
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 2 with one line on stderr where the renderer is missing."""
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('--model', default=str(MODEL))
-    parser.add_argument('--seed', type=int, default=0, help='of the clips (default 0)')
-    parser.add_argument('--clips', type=int, default=300)
-    parser.add_argument('--processes', type=int, default=os.cpu_count() or 1)
-    parser.add_argument('--verbose', action='store_true', help='print every answer')
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     began = time.monotonic()
-    share = partial(measure, options.model, options.seed, options.verbose)
+    low, high = options.seconds
+    course = Course(
+        options.model,
+        options.backend,
+        options.seed,
+        (low, high),
+        options.max_new_tokens,
+        options.verbose,
+    )
     count = max(1, min(options.processes, options.clips))
     parts = [range(first, options.clips, count) for first in range(count)]
+    sums = Sums()
     try:
         with ProcessPoolExecutor(count, multiprocessing.get_context('spawn')) as pool:
-            results = sum(pool.map(share, parts), Results())
+            for part in pool.map(partial(measure, course), parts):
+                sums += part
     except RendererMissingError as err:
         print(err, file=sys.stderr)
         return 2
-    for line in _lines(results):
-        print(line)
+    for group, values in sorted(sums.rights.items()):
+        print(f'{group}: mean {np.mean(values):.3f} of {len(values)}')
+    for group, tally in sorted(sums.tallies.items()):
+        print(f'{group}: {tally.hits} right of {tally.said} said and {tally.real} real')
     print(f'{time.monotonic() - began:.0f} s in {count} processes')
-    rights = [right for _, right in results.counts]
-    figures = {
-        'clips': options.clips,
-        'point_f1': round(results.tallies['point'].f1, 4),
-        'count_accuracy': round(sum(rights) / len(rights), 4),
-        'event_f1': round(results.tallies['event'].f1, 4),
-        'track_f1': round(results.tallies['track'].f1, 4),
-    }
-    print(json.dumps(figures))
+    print(json.dumps(figures(options.clips, sums)))
     return 0
 
 

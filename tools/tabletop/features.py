@@ -1,52 +1,51 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Between the stages: run the trained vision path over the shards once and keep what it says."""
+"""Between the stages: run the trained vision path over the episodes once and keep what it says."""
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from tools.tabletop.network import encode, patches_of
-from tools.tabletop.train_vision import build
+from tools.tabletop import truth
+from tools.tabletop.checkpoint import best_of
+from tools.tabletop.loop import load_state
+from tools.tabletop.network import build_vision, encode, patches_of, quickest_dtype
 
 log = logging.getLogger(__name__)
-
-
-def load_vision(checkpoint: Path) -> tuple[Any, Any]:
-    """The tower and the adapter of a stage 1 checkpoint."""
-    tower, adapter, heads = build(0)
-    parts = torch.nn.ModuleDict({'tower': tower, 'adapter': adapter, 'heads': heads})
-    parts.load_state_dict(torch.load(checkpoint)['parts'])
-    return tower.eval(), adapter.eval()
-
-
-def cache_features(shards: Path, checkpoint: Path, out: Path) -> int:
-    """Write NAME.features.npz for each shard not done yet; returns how many."""
-    tower, adapter = load_vision(checkpoint)
-    out.mkdir(parents=True, exist_ok=True)
-    done = 0
-    for path in sorted(shards.glob('*.frames.npy')):
-        name = path.name.removesuffix('.frames.npy')
-        goal = out / f'{name}.features.npz'
-        if goal.exists():
-            continue
-        frames = np.load(path, mmap_mode='r')
-        with np.load(path.with_name(f'{name}.labels.npz')) as labels:
-            kept = {key: labels[key] for key in labels if key != 'cover'}
-        kept['features'] = np.stack([_features(tower, adapter, clip) for clip in frames])
-        partial = goal.with_suffix('.partial.npz')
-        np.savez(partial, **kept)
-        partial.rename(goal)
-        done += 1
-    log.info('%d shards cached', done)
-    return done
+TOGETHER = 16  # frames: a third quicker than an episode at once, which no cache holds
 
 
 @torch.inference_mode()
-def _features(tower: Any, adapter: Any, frames: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """(F, 126, 126, 3) -> (F, 9, WIDTH)."""
-    return encode(tower, adapter, patches_of(np.array(frames)))[1].numpy().astype(np.float16)
+def cache_features(work: Path) -> int:
+    """Write features/NAME.npy, (F, 16, WIDTH) float16, for each episode; returns how many.
+
+    Features of another checkpoint must be deleted by hand: they are not told apart.
+    """
+    parts = load_state(best_of(work, 'vision'))['parts']
+    modules = dict(zip(('tower', 'adapter'), build_vision(0), strict=True))
+    for name, module in modules.items():
+        prefix = f'{name}.'
+        own = {k.removeprefix(prefix): v for k, v in parts.items() if k.startswith(prefix)}
+        module.load_state_dict(own)
+    (work / 'features').mkdir(exist_ok=True)
+    dtype = quickest_dtype(torch.device('cpu'))
+    done = 0
+    for path in sorted((work / 'shards').glob('*.npz')):
+        goal = work / 'features' / f'{path.stem}.npy'
+        if goal.exists():
+            continue
+        frames, _ = truth.load(path)
+        if not len(frames):  # a truth alone
+            continue
+        pieces = patches_of(frames).split(TOGETHER)
+        encoded = [encode(modules['tower'], modules['adapter'], part, dtype) for part in pieces]
+        tokens = torch.cat([part.tokens for part in encoded])
+        partial = goal.with_suffix('.partial')
+        with partial.open('wb') as file:
+            np.save(file, tokens.float().numpy().astype(np.float16))
+        partial.rename(goal)
+        done += 1
+    log.info('%d episodes cached', done)
+    return done

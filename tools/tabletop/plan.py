@@ -1,292 +1,172 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A seed to an episode: scene randomisation and the scripted gripper's plan. Pure numpy."""
+"""A seed to an episode: the scene, and what happens in it. The same seed gives the same episode."""
 
-import colorsys
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from tools.tabletop.world import (
-    CLEAR_M,
-    COLOURS,
-    HEIGHT,
-    WIDTH,
-    Action,
-    Block,
-    Camera,
-    Floats,
-    Hold,
-    Look,
-    Scene,
-)
+from tools.tabletop import artefacts, contact, pick
+from tools.tabletop.layout import Sight, cameras, footprint, free_place, items
+from tools.tabletop.looks import clutter, look
+from tools.tabletop.motion import OFF_STAGE, tip
+from tools.tabletop.script import Body, Script, standing, steps
+from tools.tabletop.truth import ABSENT, TABLE, Event
+from tools.tabletop.world import Item, Scene
 
-HUES = {'red': 0.0, 'green': 0.36, 'blue': 0.61, 'yellow': 0.155, 'purple': 0.79, 'orange': 0.072}
-GAP_M = 0.05  # between blocks, so that a finger fits
-TIP_M = 0.008  # height of the fingertips while gripping
-MARGIN = 0.075  # blocks stay this share of the picture away from its edge
+_ACTIONS: dict[str, tuple[Callable[[Script, int], set[int] | None], float]] = {
+    'place': (pick.place, 0.26),
+    'put_back': (pick.put_back, 0.08),
+    'stack': (pick.stack, 0.14),
+    'drop': (pick.drop, 0.10),
+    'drop_into': (pick.drop_into, 0.03),
+    'push': (contact.push, 0.13),
+    'touch': (contact.touch, 0.09),
+    'miss': (contact.miss, 0.09),
+    'approach': (contact.approach, 0.04),
+    'idle': (contact.idle, 0.04),
+}
+COUNTS = (0.04, 0.10, 0.16, 0.20, 0.20, 0.16, 0.09, 0.05)  # chance of 1, 2, ... things
+SPOILED = 0.35  # of episodes have artefacts
 
 
-def scene_from_seed(seed: int, duration_s: float = 26.0) -> Scene:
-    """The episode of a seed: the same seed gives the same episode."""
+def scene_from_seed(seed: int, duration_s: float = 30.0, calm: bool = False) -> Scene:
+    """The episode of a seed. calm: without artefacts, hands on cameras or bent lenses."""
     rng = np.random.default_rng(seed)
-    while True:
-        camera = _camera(rng)
-        blocks = _blocks(rng, camera)
-        if len(blocks) >= 2:
-            break
-    script = _Script(rng, camera, blocks)
-    script.run(duration_s)
-    path = np.array(script.path)
+    first, second = (replace(c, waves=(), barrel=0.0) if calm else c for c in cameras(rng))
+    views = (first, second)
+    sight = Sight(views)
+    spoiled = bool(rng.random() < SPOILED) and not calm
+    bodies = _bodies(rng, sight, hidden=bool(spoiled and rng.random() < 0.5))
+    script = Script(rng, sight, bodies, pace=float(rng.uniform(0.85, 1.3)))
+    dressing = look(rng)
+    pieces = clutter(rng, script.taken(), int(rng.choice(4, p=(0.4, 0.3, 0.2, 0.1))))
+    for body in bodies:
+        body.start()
+    _run(script, duration_s, spoiled)
     return Scene(
-        seed,
-        duration_s,
-        camera,
-        blocks,
-        _look(rng),
-        path,
-        tuple(script.actions),
-        tuple(script.holds),
+        seed=seed,
+        duration_s=duration_s,
+        cameras=views,
+        items=tuple(body.item for body in bodies),
+        clutter=pieces,
+        look=dressing,
+        path=np.array(script.path),
+        tracks=tuple(tuple(body.tracks) for body in bodies),
+        supports=tuple(steps(body.supports) for body in bodies),
+        colours=tuple(steps(body.colours) for body in bodies),
+        kinds=tuple(steps(body.kinds) for body in bodies),
+        holds=tuple(script.holds),
+        events=_events(script, duration_s),
     )
 
 
-def _camera(rng: np.random.Generator) -> Camera:
-    azimuth, elevation = rng.uniform(-0.35, 0.35), rng.uniform(0.72, 1.1)
-    distance, roll = rng.uniform(0.58, 0.78), rng.uniform(-0.03, 0.03)
-    target = np.array([rng.uniform(-0.03, 0.03), rng.uniform(-0.03, 0.03), 0.04])
-    back = np.array(
-        [
-            math.sin(azimuth) * math.cos(elevation),
-            -math.cos(azimuth) * math.cos(elevation),
-            math.sin(elevation),
-        ]
-    )
-    forward = -back
-    right = np.cross(forward, (0.0, 0.0, 1.0))
-    right /= np.linalg.norm(right)
-    down = np.cross(forward, right)
-    c, s = math.cos(roll), math.sin(roll)
-    rotation = np.stack([c * right + s * down, c * down - s * right, forward], axis=1)
-    return Camera(rng.uniform(500.0, 600.0), target + distance * back, rotation)
+def _events(script: Script, duration_s: float) -> tuple[Event, ...]:
+    """Those whose moment the episode shows, by moment; their ends are cut off."""
+    inside = [event for event in script.events if event.moment_s <= duration_s]
+    cut = [
+        Event(e.kind, e.thing, e.other, e.start_s, e.moment_s, min(e.end_s, duration_s))
+        for e in inside
+    ]
+    return tuple(sorted(cut, key=lambda event: event.moment_s))
 
 
-def _blocks(rng: np.random.Generator, camera: Camera) -> tuple[Block, ...]:
-    """2 to 5 blocks of distinct colours, each 7 to 13 % of the picture's width at the centre."""
-    count = int(rng.integers(2, 6))
-    names = rng.choice(len(COLOURS), size=count, replace=False)
-    metres_wide = WIDTH / camera.focal_px * float(np.linalg.norm(camera.position))
-    widest = 0.13 if count < 4 else 0.11
-    base = rng.uniform(0.075, widest - 0.005)
-    blocks: list[Block] = []
-    for name in names:
-        size = metres_wide * float(np.clip(base + rng.uniform(-0.012, 0.012), 0.07, widest))
-        place = free_place(rng, camera, blocks, [b.rest for b in blocks], size, lift=0.12)
-        if place is None:
-            continue
-        rgb = _paint(rng, COLOURS[name])
-        yaw = rng.uniform(-0.4, 0.4)
-        blocks.append(Block(COLOURS[name], rgb, size, yaw, np.array([*place, size / 2])))
-    return tuple(blocks)
+def _bodies(rng: np.random.Generator, sight: Sight, hidden: bool) -> list[Body]:
+    """1 to 8 things. hidden: and one more, which is absent at first."""
+    count = 1 + int(rng.choice(len(COUNTS), p=COUNTS))
+    while True:
+        bodies: list[Body] = []
+        *drawn, last = items(rng, count + 1)
+        for item in drawn:
+            body = _first_place(rng, sight, bodies, item)
+            if body is not None:
+                bodies.append(body)
+        if bodies:
+            break
+    if hidden:
+        later = standing(last, 0.0, 0.0, float(rng.uniform(-0.6, 0.6)), 0.0, ABSENT)
+        later.place = OFF_STAGE.copy()
+        bodies.append(later)
+    return bodies
 
 
-def _paint(rng: np.random.Generator, colour: str) -> tuple[float, float, float]:
-    hue = HUES[colour] + rng.uniform(-0.016, 0.016)
-    saturation, value = rng.uniform(0.78, 1.0), rng.uniform(0.7, 1.0)
-    if colour == 'red':
-        hue = rng.uniform(-0.02, 0.008)
-        value = rng.uniform(0.65, 0.95)
-    if colour == 'purple':
-        saturation, value = rng.uniform(0.55, 0.85), rng.uniform(0.55, 0.85)
-    return colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
-
-
-def free_place(
-    rng: np.random.Generator,
-    camera: Camera,
-    blocks: list[Block],
-    centres: list[Floats],
-    size: float,
-    lift: float,
-) -> tuple[float, float] | None:
-    """A spot on the table, in the picture even when lifted, clear of the blocks; or None."""
-    for _ in range(60):
-        x, y = rng.uniform(-0.36, 0.36), rng.uniform(-0.34, 0.34)
-        ends = np.array([(x, y, size / 2), (x, y, size / 2 + lift)])
-        share = camera.project(ends) / (WIDTH, HEIGHT)
-        if share.min() < MARGIN or share.max() > 1 - MARGIN:
-            continue
-        reach = [(b.size_m + size) * 0.62 + GAP_M for b in blocks]
-        if all(math.hypot(x - c[0], y - c[1]) > r for c, r in zip(centres, reach, strict=True)):
-            return x, y
-    return None
-
-
-def _look(rng: np.random.Generator) -> Look:
-    def grey(low: float, high: float, tint: float) -> tuple[float, float, float]:
-        value, hue = rng.uniform(low, high), rng.uniform(0.0, 1.0)
-        return colorsys.hsv_to_rgb(hue, rng.uniform(0.0, tint), value)
-
-    table, mat = grey(0.25, 0.95, 0.22), grey(0.2, 0.95, 0.2)
-    if rng.random() < 0.3:  # wood
-        table = colorsys.hsv_to_rgb(
-            rng.uniform(0.06, 0.1), rng.uniform(0.2, 0.42), rng.uniform(0.4, 0.75)
-        )
-    box = (
-        rng.uniform(-0.3, 0.3),
-        rng.uniform(-0.3, 0.3),
-        rng.uniform(0.05, 0.4),
-        rng.uniform(0.05, 0.4),
-    )
-    if rng.random() < 0.5:
-        box = (0.0, 0.0, 0.0, 0.0)
-    return Look(
-        table_rgb=table,
-        mat_rgb=mat,
-        mat_box=box,
-        gripper_rgb=grey(0.12, 0.9, 0.08),
-        light_position=(rng.uniform(-1.2, 1.2), rng.uniform(-1.2, 1.2), rng.uniform(1.2, 2.2)),
-        light_diffuse=rng.uniform(0.35, 0.65),
-        ambient=rng.uniform(0.3, 0.5),
-        gain=(rng.uniform(0.93, 1.07), rng.uniform(0.95, 1.05), rng.uniform(0.93, 1.07)),
-        gamma=rng.uniform(0.85, 1.2),
-        noise_std=rng.uniform(0.0, 5.0),
-        jpeg_quality=int(rng.integers(75, 96)),
-    )
-
-
-@dataclass
-class _Script:
-    """Writes the gripper's path one action after another."""
-
-    rng: np.random.Generator
-    camera: Camera
-    blocks: tuple[Block, ...]
-    path: list[tuple[float, float, float, float, float, float]] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
-    holds: list[Hold] = field(default_factory=list)
-
-    def run(self, duration_s: float) -> None:
-        """Act until past the duration. One favourite block gets about half of the attention."""
-        rng = self.rng
-        self.centres = [block.rest.copy() for block in self.blocks]
-        self.widest = max(b.size_m for b in self.blocks) + rng.uniform(0.035, 0.05)
-        self.hover = max(b.size_m for b in self.blocks) + rng.uniform(0.09, 0.14)
-        self.pace = rng.uniform(0.85, 1.25)
-        start = rng.uniform((-0.25, -0.1), (0.25, 0.3))
-        self.path.append((0.0, start[0], start[1], self.hover, self.widest, 0.0))
-        favourite = int(rng.integers(len(self.blocks)))
-        while self.path[-1][0] < duration_s:
-            block = favourite if rng.random() < 0.35 else int(rng.integers(len(self.blocks)))
-            kind = str(rng.choice(('grasp', 'miss', 'touch', 'idle'), p=(0.62, 0.15, 0.13, 0.1)))
-            began = self.path[-1][0]
-            done = getattr(self, f'_{kind}')(block)
-            if done:
-                end = self.path[-1][0]
-                self.actions.append(Action(kind, -1 if kind == 'idle' else block, began, end))
-
-    def _go(self, low_s: float, high_s: float, **change: float) -> float:
-        """Append a waypoint; x, y, z, opening or yaw change, the rest stays. Returns its time."""
-        _, x, y, z, opening, yaw = self.path[-1]
-        spent = float(self.rng.uniform(low_s, high_s)) * self.pace
-        time_s = self.path[-1][0] + spent
-        row = {'x': x, 'y': y, 'z': z, 'opening': opening, 'yaw': yaw, **change}
-        self.path.append((time_s, row['x'], row['y'], row['z'], row['opening'], row['yaw']))
-        return time_s
-
-    def _above(self, block: int, dx: float = 0.0, dy: float = 0.0) -> None:
-        x, y, _ = self.centres[block]
-        goal = {'x': x + dx, 'y': y + dy, 'z': self.hover, 'yaw': self.blocks[block].yaw}
-        self._go(0.45, 1.1, opening=self.widest, **goal)
-
-    def _grasp(self, block: int) -> bool:
-        size, tallest = self.blocks[block].size_m, max(b.size_m for b in self.blocks)
-        lift = max(0.08, tallest + float(self.rng.uniform(0.01, 0.04)))
-        others = [i for i in range(len(self.blocks)) if i != block]
-        if self.rng.random() < 0.15:  # put back where it was
-            goal: tuple[float, float] | None = tuple(self.centres[block][:2])
-        else:
-            kept = [self.blocks[i] for i in others]
-            spots = [self.centres[i] for i in others]
-            goal = free_place(self.rng, self.camera, kept, spots, size, lift)
-        if goal is None:
-            return False
-        slip = self.rng.uniform(-0.004, 0.004)
-        self._above(block, slip, slip)
-        self._go(0.3, 0.55, z=TIP_M)
-        close = self._go(0.2, 0.35, opening=size)
-        rise = self._go(0.05, 0.3)
-        top = self._go(0.35, 0.6, z=TIP_M + lift)
-        self._go(0.5, 1.2, x=goal[0] + slip, y=goal[1] + slip)
-        low = self.path[-1][0]
-        down = self._go(0.35, 0.6, z=TIP_M)
-        release = self._go(0.05, 0.15)
-        self._go(0.2, 0.3, opening=self.widest)
-        self._go(0.25, 0.45, z=self.hover)
-        share = CLEAR_M / lift
-        offset = self.centres[block] - (
-            self.centres[block][0] + slip,
-            self.centres[block][1] + slip,
-            TIP_M,
-        )
-        self.centres[block] = np.array([goal[0], goal[1], size / 2])
-        lifted, placed = rise + share * (top - rise), down - share * (down - low)
-        self.holds.append(
-            Hold(block, close, lifted, placed, release, offset, self.centres[block].copy())
-        )
-        return True
-
-    def _miss(self, block: int) -> bool:
-        """Close beside the block, or above it, and come up with nothing."""
-        size = self.blocks[block].size_m
-        if self.rng.random() < 0.3:
-            self._above(block)
-            self._go(0.25, 0.45, z=size + 0.012)
-        else:
-            away = size * 0.75 + self.widest / 2 + 0.02
-            beside = self._clear_direction(block, away)
-            if beside is None:
-                return False
-            self._above(block, *beside)
-            self._go(0.3, 0.55, z=TIP_M)
-        self._go(0.2, 0.4, opening=0.004)
-        self._go(0.05, 0.3)
-        self._go(0.35, 0.6, z=self.hover)
-        return True
-
-    def _clear_direction(self, block: int, away: float) -> tuple[float, float] | None:
-        x, y, _ = self.centres[block]
-        for _ in range(20):
-            angle = self.rng.uniform(0.0, 2 * math.pi)
-            dx, dy = away * math.cos(angle), away * math.sin(angle)
-            gaps = [
-                math.hypot(x + dx - c[0], y + dy - c[1]) - b.size_m * 0.7 - self.widest / 2
-                for c, b in zip(self.centres, self.blocks, strict=True)
-            ]
-            share = self.camera.project(np.array([x + dx, y + dy, 0.0])) / (WIDTH, HEIGHT)
-            if min(gaps) > 0.0 and share.min() > 0.04 and share.max() < 0.96:
-                return dx, dy
+def _first_place(
+    rng: np.random.Generator, sight: Sight, bodies: list[Body], item: Item
+) -> Body | None:
+    yaw = float(rng.uniform(-math.pi, math.pi) if rng.random() < 0.4 else rng.uniform(-0.6, 0.6))
+    if bodies and rng.random() < 0.12:
+        loaded = _loaded(rng, bodies, item, yaw)
+        if loaded is not None:
+            return loaded
+    taken = Script(rng, sight, bodies, 1.0).taken()
+    spot = free_place(rng, sight, taken, footprint(item.kind, item.width_m))
+    if spot is None:
         return None
+    body = standing(item, *spot, yaw, 0.0, TABLE)
+    if item.kind in ('cylinder', 'cup') and rng.random() < 0.2:
+        _lay(rng, body)
+    return body
 
-    def _touch(self, block: int) -> bool:
-        """Close on the block, or tap its top, and leave it where it is."""
-        size = self.blocks[block].size_m
-        self._above(block)
-        if self.rng.random() < 0.6:
-            self._go(0.3, 0.55, z=TIP_M)
-            self._go(0.2, 0.35, opening=size)
-            self._go(0.2, 0.7)
-            self._go(0.2, 0.35, opening=self.widest)
-        else:
-            self._go(0.15, 0.3, opening=0.004)
-            self._go(0.25, 0.45, z=size + 0.002)
-            self._go(0.1, 0.5)
-        self._go(0.25, 0.45, z=self.hover)
-        return True
 
-    def _idle(self, block: int) -> bool:
-        x, y = self.rng.uniform(-0.25, 0.25), self.rng.uniform(-0.25, 0.25)
-        self._go(0.5, 1.5, x=x, y=y, z=self.hover, opening=self.rng.uniform(0.02, self.widest))
-        self._go(0.0, 0.8)
-        del block
-        return True
+def _loaded(rng: np.random.Generator, bodies: list[Body], item: Item, yaw: float) -> Body | None:
+    """Standing on another thing, or in it, if one fits."""
+    tried = standing(item, 0.0, 0.0, yaw, 0.0, TABLE)
+    used = {body.support for body in bodies}
+    fitting = [i for i, under in enumerate(bodies) if i not in used and pick.carries(under, tried)]
+    if not fitting:
+        return None
+    index = int(rng.choice(fitting))
+    under = bodies[index]
+    x, y = float(under.place[0]), float(under.place[1])
+    return standing(item, x, y, yaw, pick.floor_z(under), index)
+
+
+def _lay(rng: np.random.Generator, body: Body) -> None:
+    """Lay a standing thing down where it stands."""
+    angle = float(rng.uniform(-math.pi, math.pi))
+    x, _, z = (float(v) for v in body.half)
+    track = tip(body.place, body.turn, (x, z), angle, 0.0)
+    body.turn, body.upright, body.yaw = track.turns[-1], False, angle + math.pi / 2
+    body.place[2] = x
+
+
+def _run(script: Script, duration_s: float, spoiled: bool) -> None:
+    """Act until past the duration. One favourite thing gets more of the attention."""
+    rng = script.rng
+    x, y = float(rng.uniform(-0.25, 0.25)), float(rng.uniform(-0.1, 0.3))
+    z = max((body.top_z for body in script.bodies), default=0.0) + 0.04
+    script.path.append((0.0, x, y, max(z, 0.1), float(rng.uniform(0.03, 0.1)), 0.0))
+    names, shares = list(_ACTIONS), np.array([share for _, share in _ACTIONS.values()])
+    favourite = int(rng.integers(len(script.bodies)))
+    activity = 0.0 if rng.random() < 0.03 else float(rng.uniform(0.6, 1.0))
+    while script.now <= duration_s:
+        began = script.now
+        thing = favourite if rng.random() < 0.25 else int(rng.integers(len(script.bodies)))
+        name = str(rng.choice(names, p=shares)) if rng.random() < activity else 'idle'
+        if name in ('stack', 'drop_into'):
+            thing = _stackable(script, thing, bowls=name == 'drop_into')
+        if script.bodies[thing].support == ABSENT or not _quiet(script, thing):
+            continue
+        busy = _ACTIONS[name][0](script, thing)
+        if busy is not None and spoiled and rng.random() < 0.25:
+            artefacts.happen(script, began, busy)
+
+
+def _stackable(script: Script, thing: int, bowls: bool) -> int:
+    """A thing that can be set on or into another; the given one if there is none."""
+    fitting = [
+        i
+        for i in script.there()
+        if script.free(i) and pick.goal_on_another(script, i, bowls) is not None
+    ]
+    return int(script.rng.choice(fitting)) if fitting else thing
+
+
+def _quiet(script: Script, thing: int) -> bool:
+    """Whether it rests before the gripper can be there; else the gripper waits a little."""
+    still = float(script.bodies[thing].tracks[-1].times_s[-1]) < script.now + 0.4
+    if not still:
+        script.go(0.1, 0.4)
+    return still

@@ -1,197 +1,147 @@
 # SPDX-FileCopyrightText: 2026 molmo_ground_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A simulated clip's truth to rows of VideoCountEval, VideoPointEval and VideoTrackEval.
+"""Everything that is true of an episode's frames and events. Values only.
 
-Columns, nesting and units are those of the hub's data (molmo2 f3cb108, in olmo/data:
-molmo2_datasets.py:1035-1184 and molmo2_video_track_datasets.py:239-586): points are pixels, frame k
-of a mask is at k / 2 s, and a point counts within 1.5 s of its moment. The clip's frames are 0.5 s
-apart.
-
-A question about points or tracks comes out as the readers word it, from the label alone: "How many
-"grasp of the red block" are there in the video?", "Track the red block in 1 FPS.".
+Times are seconds from the episode's start. Places are shares of the picture in [0, 1], x right, y
+down. Metres are in the world: x right, y away from the first camera, z up, the table at z = 0.
+F frames, N things. A second view of the same episode is another Truth with the same events.
 """
 
-from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from molmo_ground_ros.frames.masks import mask_of
-from tools.tabletop.anomalies import Anomaly
-from tools.tabletop.footage import Footage
-from tools.tabletop.questions import ANY, GRASP_COUNT, noun
-from tools.tabletop.world import COLOURS, HEIGHT, WIDTH
+KINDS = ('block', 'ball', 'cylinder', 'cup', 'bowl', 'duck', 'dog')
+ANIMALS = ('duck', 'dog')
+COLOURS = ('red', 'green', 'blue', 'yellow', 'purple', 'orange', 'white', 'black')
+SIZES = ('small', 'medium', 'large')
 
-Record = dict[str, Any]
+# What a thing stands on or in, where it is no other thing's index.
+TABLE, GRIPPER, FALLING, ABSENT = -1, -2, -3, -4
+NOTHING = -1  # as a thing's index: no thing
 
-SOURCE = 'tabletop'  # in the columns that say where a video is from
-FPS = 2
-REACH = 3  # frames: a point counts up to 1.5 s before and after its moment
-EVENT, OBJECT, ANOMALY = 'action_or_event', 'object', 'anomaly'  # categories
-ARTEFACTS = 'visual artifacts'  # what anomalies are asked for as
-FEWEST = 40  # pixels of a mask: less is not seen
+ACTIONS = {
+    'approach': 'the gripper, on its way to a thing, has come to a halt over it or beside it',
+    'grasp': 'the thing that the gripper holds is clear of its support by 1 cm for the first time',
+    'lift': 'the held thing has reached the height at which it is carried',
+    'carry': 'the held thing is half-way along its path through the air',
+    'place': 'the held thing first stands on its new support: `other`, or the table if -1',
+    'stack': 'the same instant as its place: `other` is the block or cylinder it now stands on',
+    'push': 'the thing begins to slide or to tip or to roll because the gripper pushes it',
+    'drop': 'the thing leaves the fingers in the air; `other` is the thing it lands in, or -1',
+    'miss': 'the fingers have closed on nothing, beside or above the thing',
+    'touch': 'the gripper first touches the thing, which stays where it is',
+    'roll': 'the thing begins to roll on its own: nothing touches it any more',
+    'fall_over': 'the thing, tipping over, is past half of its way (45 degrees)',
+}
+ARTEFACTS = {
+    'vanish': 'the first instant without the thing',
+    'appear': 'the first instant with the thing',
+    'jump': 'the first instant at which the thing is elsewhere',
+    'change_colour': 'the first instant with the other colour',
+    'change_shape': 'the first instant with the other shape (its kind)',
+    'melt': 'the thing, sliding by itself, is deepest inside `other`, which stays where it is',
+}
+EVENTS = tuple(ACTIONS) + tuple(ARTEFACTS)
+
+CELLS = 42  # a frame's `cells` are CELLS x CELLS
+CELL_GRIPPER, CELL_EMPTY = 254, 255
+
+CLEAR_M = 0.01  # a held thing counts as lifted once it is this far above its support
+CLEARLY = 0.35  # share of a thing that must be seen for it to count as clearly visible
+VERSION = 1  # of the files
 
 
-def grasp_of(colour: int) -> str:
-    """'grasp of the red block', or 'grasp of a block' for ANY."""
-    return f'grasp of {"a" if colour == ANY else "the"} {noun(colour)}'
+@dataclass(frozen=True)
+class Thing:
+    """An object as it is at the start. Several may look alike."""
+
+    kind: str  # of KINDS
+    colour: str  # of COLOURS
+    size: str  # of SIZES
 
 
-def count_rows(name: str, footage: Footage, colours: Iterable[int]) -> Iterator[Record]:
-    """How often blocks of these colours were grasped, and how many blocks there are."""
-    for colour in colours:
-        number = len(_grasps(footage, colour))
-        question = GRASP_COUNT[0].format(noun(colour))
-        yield _count_row(name, footage, EVENT, grasp_of(colour), question, number)
-    blocks = int(footage.clear.any(0).sum())
-    yield _count_row(name, footage, OBJECT, 'block', 'How many blocks are there?', blocks)
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; kind is of EVENTS, where the meaning of moment_s is said.
 
-
-def object_row(name: str, footage: Footage, colour: int) -> Record:
-    """Point to a block, to all of them (ANY), or to one that is not there.
-
-    Each at the first frame that shows it clearly.
+    thing, other: indices of things, -1 where none is meant. start_s <= moment_s <= end_s.
     """
-    seen = [c for c in np.flatnonzero(footage.clear.any(0)) if colour in (ANY, c)]
-    spots = [(int(np.argmax(footage.clear[:, c])), int(c)) for c in seen]
-    return _point_row(name, footage, OBJECT, noun(colour), spots)
+
+    kind: str
+    thing: int
+    other: int
+    start_s: float
+    moment_s: float
+    end_s: float
 
 
-def grasp_row(name: str, footage: Footage, colour: int) -> Record:
-    """Point to every grasp of a block: where it is in the first frame at or after its lift."""
-    return _point_row(name, footage, EVENT, grasp_of(colour), _grasps(footage, colour))
+@dataclass(frozen=True)
+class Truth:
+    """An episode as one camera saw it. Events ascend by moment_s."""
+
+    seed: int
+    view: int  # 0 or 1: the same episode has one seed
+    hand_held: bool  # the camera moves
+    duration_s: float  # of the episode; frames may show a part of it
+    things: tuple[Thing, ...]
+    events: tuple[Event, ...]
+    time_s: NDArray[np.float32]  # (F,) ascending
+    on_grid: NDArray[np.bool_]  # (F,) lies on the grid of 0.5 s
+    point: NDArray[np.float32]  # (F, N, 2) inside the visible mask; nan if it is hardly seen
+    visible: NDArray[np.float32]  # (F, N) seen share of its silhouette, in [0, 1]
+    position_m: NDArray[np.float32]  # (F, N, 3) middle; nan while ABSENT
+    supported_by: NDArray[np.int8]  # (F, N) a thing's index, TABLE, GRIPPER, FALLING or ABSENT
+    upright: NDArray[np.bool_]  # (F, N) stands on its base; balls and blocks always do
+    held: NDArray[np.int8]  # (F,) the thing between the closed fingers, or NOTHING
+    lifted: NDArray[np.int8]  # (F,) the thing that is held and clear of its support, or NOTHING
+    gripper_point: NDArray[np.float32]  # (F, 2) inside the gripper's mask; nan if hardly seen
+    gripper_opening_m: NDArray[np.float32]  # (F,) between the fingers
+    colour: NDArray[np.uint8]  # (F, N) index into COLOURS, as it looks
+    kind: NDArray[np.uint8]  # (F, N) index into KINDS, as it looks
+    cells: NDArray[np.uint8]  # (F, CELLS, CELLS) thing seen at a cell's middle, or CELL_...
+
+    def clear(self) -> NDArray[np.bool_]:
+        """(F, N) clearly visible."""
+        return self.visible >= CLEARLY
 
 
-def anomaly_row(name: str, footage: Footage, anomaly: Anomaly) -> Record:
-    """Point to what cannot be: where the block was, and where it is instead.
-
-    A block that vanished counts where it was seen best, as long as the moment lasts.
-    """
-    near = _around(footage, anomaly.frame)
-    seen = {k: _seen(footage, k, anomaly.colour) for k in near}
-    frames = {k: mask for k, mask in seen.items() if mask is not None}
-    if anomaly.kind == 'vanish':
-        best = max(frames.values(), key=np.count_nonzero)
-        frames |= {k: best for k in near if k >= anomaly.frame}
-    row = _point_row(name, footage, ANOMALY, ARTEFACTS, [])
-    return row | _objects([(anomaly.frame, frames)])
-
-
-def track_row(name: str, footage: Footage, colour: int) -> Record:
-    """Follow a block, or all that there are (ANY), in every frame."""
-    there = [int(c) for c in np.flatnonzero(footage.present) if colour in (ANY, c)]
-    masks = {c: [_seen(footage, k, c) for k in range(len(footage.times))] for c in there}
-    followed = [c for c in there if any(mask is not None for mask in masks[c])]
-    expression = noun(colour) + 's' * (colour == ANY)
-    return {
-        'id': f'{name}_{expression}',
-        'video': name,
-        'clip': name,
-        'fps': FPS,
-        'start_frame': 0,
-        'end_frame': len(footage.times) - 1,
-        'video_dataset': SOURCE if colour != ANY else f'{SOURCE}, all blocks',  # a row each
-        'exp': expression,
-        'w': WIDTH,
-        'h': HEIGHT,
-        'mask_id': [COLOURS[c] for c in followed],
-        'points': [
-            {
-                'object_id': COLOURS[c],
-                'points': [None if mask is None else list(centre(mask)) for mask in masks[c]],
-            }
-            for c in followed
-        ],
-        'masks': [
-            {
-                'object_id': COLOURS[c],
-                'masks': [None if mask is None else mask_of(mask).rle() for mask in masks[c]],
-            }
-            for c in followed
-        ],
+def save(path: Path, frames: NDArray[np.uint8], truth: Truth) -> None:
+    """Write an episode's file; it appears all at once. frames: (F, S, S, 3) RGB."""
+    row = {f.name: getattr(truth, f.name) for f in fields(truth)}
+    things, events = row.pop('things'), row.pop('events')
+    arrays: dict[str, Any] = {
+        **row,
+        'version': VERSION,
+        'frames': frames,
+        'things': np.array([list(asdict(thing).values()) for thing in things], 'U8'),
+        'event_kind': np.array([event.kind for event in events], 'U16'),
+        'event_things': np.array([(e.thing, e.other) for e in events], np.int8).reshape(-1, 2),
+        'event_times': np.array(
+            [(e.start_s, e.moment_s, e.end_s) for e in events], np.float64
+        ).reshape(-1, 3),
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix('.partial')
+    with partial.open('wb') as file:
+        np.savez(file, **arrays)
+    partial.rename(path)
 
 
-def centre(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """The middle (x, y) of the true pixel that is nearest to the mean of all. mask: (H, W)."""
-    rows, columns = np.nonzero(mask)
-    away = (rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2
-    nearest = int(away.argmin())
-    return float(columns[nearest]) + 0.5, float(rows[nearest]) + 0.5
-
-
-def _grasps(footage: Footage, colour: int) -> list[tuple[int, int]]:
-    """(frame, colour) of each grasp."""
-    return [
-        (int(np.searchsorted(footage.times, lift - 1e-9)), c)
-        for lift, c in footage.grasps
-        if colour in (ANY, c)
-    ]
-
-
-def _around(footage: Footage, frame: int) -> range:
-    return range(max(frame - REACH, 0), min(frame + REACH + 1, len(footage.times)))
-
-
-def _seen(footage: Footage, frame: int, colour: int) -> NDArray[np.bool_] | None:
-    mask = footage.masks[frame] == colour
-    return mask if np.count_nonzero(mask) >= FEWEST else None
-
-
-def _count_row(
-    name: str, footage: Footage, category: str, label: str, question: str, count: int
-) -> Record:
-    return {
-        'video_id': name,
-        'video_source': SOURCE,
-        'clip_start': None,
-        'clip_end': None,
-        'video_duration': len(footage.times) / FPS,
-        'category': category,
-        'label': label,
-        'question': question,
-        'count': count,
-    }
-
-
-def _point_row(
-    name: str, footage: Footage, category: str, label: str, spots: list[tuple[int, int]]
-) -> Record:
-    """spots: (frame, colour) of each object."""
-    moments = []
-    for frame, colour in spots:
-        seen = {k: _seen(footage, k, colour) for k in _around(footage, frame)}
-        moments.append((frame, {k: mask for k, mask in seen.items() if mask is not None}))
-    return {
-        'video_id': name,
-        'video_source': SOURCE,
-        'width': WIDTH,
-        'height': HEIGHT,
-        'video_duration': len(footage.times) / FPS,
-        'category': category,
-        'label': label,
-        **_objects(moments),
-    }
-
-
-def _objects(moments: list[tuple[int, dict[int, NDArray[np.bool_]]]]) -> Record:
-    """The columns of what is pointed to. moments: each one's frame, and its masks by frame.
-
-    The point is at its frame, or at the nearest that shows a mask: a gripper may hide a block. What
-    no frame near it shows is left out.
-    """
-    told = []
-    for frame, masks in moments:
-        if masks:
-            _, at = min((abs(k - frame), k) for k in masks)
-            told.append((at, masks))
-    told.sort(key=lambda moment: moment[0])
-    return {
-        'two_fps_timestamps': [at / FPS for at, _ in told],
-        'points': [dict(zip('xy', centre(masks[at]), strict=True)) for at, masks in told],
-        'masks': [
-            [{'frame_id': k, 'rle': mask_of(mask).rle()} for k, mask in masks.items()]
-            for _, masks in told
-        ],
-    }
+def load(path: Path, frames: bool = True) -> tuple[NDArray[np.uint8], Truth]:
+    """Read an episode's file. Without frames their array is empty, and reading is quicker."""
+    with np.load(path) as arrays:
+        names = [f.name for f in fields(Truth) if f.name not in ('things', 'events')]
+        row = {name: arrays[name] for name in names}
+        row |= {name: value.item() for name, value in row.items() if value.ndim == 0}
+        kinds, pairs = arrays['event_kind'].tolist(), arrays['event_things'].tolist()
+        times = arrays['event_times'].tolist()
+        events = tuple(
+            Event(kind, *pair, *when) for kind, pair, when in zip(kinds, pairs, times, strict=True)
+        )
+        things = tuple(Thing(*words) for words in arrays['things'].tolist())
+        pictures = arrays['frames'] if frames else np.zeros((0, 0, 0, 3), np.uint8)
+    return pictures, Truth(things=things, events=events, **row)

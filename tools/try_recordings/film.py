@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,10 @@ from numpy.typing import NDArray
 from molmo_ground_ros.frames import image
 from molmo_ground_ros.recording import open_recording
 from molmo_ground_ros.types import CompressedImage
+from tools.tabletop.bag_truth import BagTruth
 
 ROOT = Path(__file__).resolve().parents[2]
+BAG = ROOT / 'examples/tabletop.mcap'
 QUESTION = 'How many times was the red block grasped?'
 FPS = 10
 
@@ -35,8 +36,7 @@ class SceneFilm:
 
 def read_film(count: int = 0) -> SceneFilm:
     """The example bag's film, or its first `count` images."""
-    truth = json.loads((ROOT / 'examples/tabletop.json').read_text())
-    with open_recording(ROOT / 'examples/tabletop.mcap', truth['topics']['image']) as recording:
+    with open_recording(BAG) as recording:
         stamps = recording.stamps.copy()[: count or None]
         jpegs = []
         for stamp_ns in stamps.tolist():
@@ -44,7 +44,7 @@ def read_film(count: int = 0) -> SceneFilm:
             jpegs.append(bytes(message.data))
     grasps = tuple(
         (grasp['stamp_ns'], grasp['x'], grasp['y'])
-        for grasp in truth['grasps']
-        if grasp['colour'] == 'red' and grasp['stamp_ns'] <= int(stamps[-1])
+        for grasp in BagTruth.beside(BAG).events('grasp', 'red block')
+        if grasp['stamp_ns'] <= int(stamps[-1])
     )
     return SceneFilm(tuple(jpegs), stamps, grasps)

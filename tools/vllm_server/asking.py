@@ -15,9 +15,13 @@ from molmo_ground_ros.backends import load
 from molmo_ground_ros.backends.base import BackendSettings
 from molmo_ground_ros.grounding.grounder import Grounder
 from molmo_ground_ros.types import Answer, Clip, Point, Query
-from tools.tabletop.evaluate import Question, Results, clip_of, draw_questions, judge
-from tools.tabletop.footage import Footage, film
-from tools.tabletop.render import Stage
+from tools.tabletop.evaluate import clip_of, judge, questions_of
+from tools.tabletop.footage import Footage, camera_stage, film
+from tools.tabletop.questions.clip import Clip as Scene
+from tools.tabletop.questions.draw import Asked as Question
+from tools.tabletop.scoring import Sums, Tally
+
+SECONDS = 8.0, 24.0  # of a clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Asked:
     """One filmed clip and its questions."""
 
     footage: Footage
+    scene: Scene
     clip: Clip
     questions: Sequence[Question]
 
@@ -40,21 +45,19 @@ class Scores:
 
 
 def film_clips(seed: int, count: int) -> list[Asked]:
-    """The first clips of the evaluation, each with its four questions. Raises RendererMissingError.
+    """Short clips of the evaluation, each with its questions. Raises RendererMissingError.
 
-    seed: of `make tabletop-eval`.
+    seed: of `tools.tabletop.evaluate`.
     """
-    stage = Stage()
-    films = [film(seed, number, stage) for number in range(count)]
+    stage = camera_stage()
+    clips = []
+    for number in range(count):
+        footage = film(seed, number, stage, SECONDS)
+        scene = Scene(footage.truth, np.arange(len(footage.jpegs)))
+        questions = questions_of(scene, np.random.default_rng((seed, number, 4)))
+        clips.append(Asked(footage, scene, clip_of(footage), questions))
     stage.close()
-    return [
-        Asked(
-            footage,
-            clip_of(footage),
-            draw_questions(footage, np.random.default_rng((seed, number, 4))),
-        )
-        for number, footage in enumerate(films)
-    ]
+    return clips
 
 
 def answers(backend: str, settings: BackendSettings, clips: Sequence[Asked]) -> list[Answer]:
@@ -78,18 +81,19 @@ def answers_at_once(
 
 
 def _of_clip(grounder: Grounder, asked: Asked) -> list[Answer]:
-    return [grounder.ground(asked.clip, Query(question.text)) for question in asked.questions]
+    return [grounder.ground(asked.clip, Query(question.question)) for question in asked.questions]
 
 
 def scores(clips: Sequence[Asked], given: Sequence[Answer]) -> Scores:
-    """The scores of answers, as `make tabletop-eval` counts them."""
-    total = Results()
-    pairs = [(asked.footage, question) for asked in clips for question in asked.questions]
-    for (footage, question), answer in zip(pairs, given, strict=True):
-        total += judge(footage, question, answer)
-    rights = [right for _, right in total.counts]
-    f1 = {kind: tally.f1 for kind, tally in total.tallies.items()}
-    return Scores(f1['point'], sum(rights) / len(rights), f1['event'], f1['track'])
+    """The scores of answers, as `tools.tabletop.evaluate` counts them."""
+    sums = Sums()
+    pairs = [(asked, question) for asked in clips for question in asked.questions]
+    for (asked, question), answer in zip(pairs, given, strict=True):
+        sums += judge(asked.footage, asked.scene, question, answer)
+    tracks = sums.tallies.get('track one', Tally()) + sums.tallies.get('track several', Tally())
+    return Scores(
+        sums.f1('point'), sums.mean('count'), sums.f1('action_or_event'), round(tracks.f1, 4)
+    )
 
 
 def equal_texts(ours: Sequence[Answer], theirs: Sequence[Answer]) -> int:

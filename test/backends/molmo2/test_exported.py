@@ -16,8 +16,8 @@ from molmo_ground_ros.backends.molmo2.weights import digest, read_index
 SHIPPED = Path(__file__).parents[3] / 'models' / 'tabletop'
 GRAPHS = {  # sha256 of decoder and vision of the model that ships, by EXPORT_VERSION
     1: [
-        '94b242b3527ae2ff4e18112891bbae8abdcb1f9494bdb0059b21ada528c21f89',
-        '143aeb8c3c7623c20c1a6909a19046e99634af22c9f0eb1c33af0331cc128056',
+        '1120418115702b52143aad2633ac273cd0c0dd4e8e7697a425b40852cfc92240',
+        '67cb00502b332f03e145af255fa6ac74e27d46aa7bc4561a91121a51ec104256',
     ]
 }
 

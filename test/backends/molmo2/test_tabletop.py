@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -121,57 +122,71 @@ def checkpoint():
 
 @pytest.fixture(scope='module')
 def reference_logits(checkpoint, clips):
-    """Of transformers, after every token of each clip's prompt."""
-    network = transformers.Molmo2ForConditionalGeneration.from_pretrained(FOLDER).eval()
-    grid = torch.tensor([[1, *checkpoint.pixels.grid]])
-    pooling = torch.from_numpy(pooling_indices(checkpoint.pixels))
-    results = []
-    for clip in clips:
-        prompt = checkpoint.prompts.encode(clip.seconds, QUESTIONS[2])
-        with torch.inference_mode():
-            features = [
-                network.get_video_features(
-                    torch.from_numpy(frame_patches(frame.image, checkpoint.pixels))[None],
-                    pooling,
-                    grid,
-                ).pooler_output[0]
-                for frame in clip.frames
-            ]
-            encoded = BaseModelOutputWithPooling(pooler_output=(torch.cat(features),))
-            results.append(
-                network(
-                    input_ids=torch.tensor([prompt.ids]),
-                    mm_token_type_ids=torch.tensor([prompt.visual]),
-                    mm_encoder_outputs={'video': encoded},
-                ).logits[0].numpy()
-            )  # fmt: skip
-    return results
+    """Of transformers, after every token of each clip's prompt: a function of the dtype."""
+
+    @cache
+    def logits(dtype):
+        network = transformers.Molmo2ForConditionalGeneration.from_pretrained(
+            FOLDER, dtype=getattr(torch, dtype)
+        ).eval()
+        grid = torch.tensor([[1, *checkpoint.pixels.grid]])
+        pooling = torch.from_numpy(pooling_indices(checkpoint.pixels))
+        results = []
+        for clip in clips:
+            prompt = checkpoint.prompts.encode(clip.seconds, QUESTIONS[2])
+            with torch.inference_mode():
+                features = [
+                    network.get_video_features(
+                        torch.from_numpy(frame_patches(frame.image, checkpoint.pixels))
+                        .to(network.dtype)[None],
+                        pooling,
+                        grid,
+                    ).pooler_output[0]
+                    for frame in clip.frames
+                ]  # fmt: skip
+                encoded = BaseModelOutputWithPooling(pooler_output=(torch.cat(features),))
+                results.append(
+                    network(
+                        input_ids=torch.tensor([prompt.ids]),
+                        mm_token_type_ids=torch.tensor([prompt.visual]),
+                        mm_encoder_outputs={'video': encoded},
+                    ).logits[0].float().numpy()
+                )  # fmt: skip
+        return results
+
+    return logits
 
 
-@pytest.mark.parametrize(
-    ('name', 'dtype', 'each', 'last'),
-    [
-        ('torch', 'float32', 1e-4, 1e-4),
-        ('onnx', 'float32', 1e-4, 1e-4),
-        # Of a deviation of 2.2. transformers itself is 0.018 off in float16, and 0.005 at the end.
-        ('torch', 'float16', 3e-2, 1e-2),
-        ('onnx', 'float16', 3e-2, 1e-2),
-    ],
-)
+def furthest(left, right, last):
+    """The greatest difference of two lists of logits, after all tokens or after the last ones."""
+    rows = slice(-1, None) if last else slice(None)
+    return max(np.abs(a[rows] - b[rows]).max() for a, b in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float16'])
+@pytest.mark.parametrize('name', ['torch', 'onnx'])
 def test_logits_equal_those_of_transformers(
-    name, dtype, each, last, checkpoint, clips, reference_logits, half_folder
+    name, dtype, checkpoint, clips, reference_logits, half_folder
 ):
-    """After every token, and after the last one, which the answer begins with."""
+    """After every token, and after the last one, which the answer begins with.
+
+    In float16 they are at most twice as far from float32 as those of transformers in float16.
+    """
     if name == 'torch':
         runtime = TorchRuntime(checkpoint, torch.device('cpu'), getattr(torch, dtype))
     else:
         folder = FOLDER if dtype == 'float32' else half_folder()
         runtime = OnnxRuntime(open_checkpoint(BackendSettings(str(folder))), dtype, 1)
-    for clip, theirs in zip(clips, reference_logits, strict=True):
+    ours = []
+    for clip in clips:
         prompt, video = prompt_and_video(checkpoint, runtime, clip)
-        ours = np.asarray(runtime.logits(prompt.ids, 0, len(prompt.ids), video))
-        np.testing.assert_allclose(ours, theirs, atol=each, rtol=0)
-        np.testing.assert_allclose(ours[-1], theirs[-1], atol=last, rtol=0)
+        ours.append(np.asarray(runtime.logits(prompt.ids, 0, len(prompt.ids), video)))
+    exact = reference_logits('float32')
+    for last in (False, True):
+        bar = 1e-4
+        if dtype == 'float16':
+            bar = 2 * furthest(reference_logits('float16'), exact, last)
+        assert furthest(ours, exact, last) <= bar
 
 
 @pytest.fixture(scope='module')
