@@ -25,6 +25,9 @@ SIDE = 168  # pixels of a training picture, which is square
 TRUTH_SIDE = 84  # pixels that a truth without frames is worked out on
 TRUTH_ALONE = -1  # in place of a number of frames
 EXTRA = 0.12  # off-grid frames, as a share of those on the grid
+# Moments at which the fingers are at a thing, and how near to one a frame shows it.
+AT_FINGERS = ('grasp', 'touch', 'miss', 'push', 'drop', 'place')
+NEAR_S = 0.7
 SECOND_VIEW = 0.25  # share of episodes that the second camera shows
 LENGTHS_S = ((20.0, 45.0), (45.0, 64.5), (64.5, 67.0))  # of episodes, and how often
 _LENGTH_SHARES = (0.60, 0.15, 0.25)
@@ -48,15 +51,22 @@ def episode(seed: int, stage: Stage) -> tuple[NDArray[np.uint8], Truth]:
 
 
 def stills(seed: int, stage: Stage, frames: int) -> tuple[NDArray[np.uint8], Truth]:
-    """A few frames of one seed's episode, evenly spread at random, and their truth.
+    """A few frames of one seed's episode and their truth.
 
-    Vision learns from them: scenes teach it more than frames of the same scene do.
+    Vision learns from them: scenes teach it more than frames of the same scene do. Half of them are
+    spread evenly at random over the episode. The others show the fingers at a thing, as long as
+    there are any: whether it is held, touched or just missed is what vision mistakes most.
     """
     scene, stage, view, times, on_grid = _plan(seed, stage)
     rng = np.random.default_rng((seed, 2))
-    step = len(times) / min(frames, len(times))
-    rows = np.floor((np.arange(min(frames, len(times))) + rng.random()) * step).astype(np.intp)
-    rows = np.minimum(rows, len(times) - 1)
+    frames = min(frames, len(times))
+    apart = np.array([event.moment_s for event in scene.events if event.kind in AT_FINGERS])
+    near = (np.abs(times[:, None] - apart) <= NEAR_S).any(1).nonzero()[0]
+    some = rng.permutation(near)[: frames // 2]
+    rest = np.setdiff1d(np.arange(len(times)), some)
+    step = len(rest) / (frames - len(some))
+    even = rest[np.floor((np.arange(frames - len(some)) + rng.random()) * step).astype(np.intp)]
+    rows = np.sort(np.concatenate([some, even]))
     return record(scene, stage, view, times[rows], on_grid[rows], rng)
 
 

@@ -10,11 +10,14 @@ import numpy as np
 from tools.tabletop.footage import FIRST_SEED, film
 from tools.tabletop.render import Stage
 from tools.tabletop.shards import (
+    AT_FINGERS,
+    NEAR_S,
     SIDE,
     TRUTH_ALONE,
     TRUTH_SIDE,
     episode,
     path_of,
+    stills,
     truth_only,
     write_shards,
 )
@@ -87,6 +90,20 @@ def test_a_truth_can_be_written_without_its_pictures(tmp_path: Path, stage: Stag
     clear = seen & whole_seen
     assert clear.sum() > 0.9 * max(seen.sum(), whole_seen.sum())
     np.testing.assert_allclose(truth.point[clear], whole.point[clear], atol=2 / TRUTH_SIDE)
+
+
+def test_half_of_the_stills_show_the_fingers_at_a_thing(stage: Stage) -> None:
+    near = []
+    for seed in range(50, 56):
+        pictures, truth = stills(seed, stage, 6)
+        assert len(pictures) == len(truth.time_s) == 6
+        assert (np.diff(truth.time_s) > 0).all()
+        moments = [event.moment_s for event in truth.events if event.kind in AT_FINGERS]
+        assert len(moments) >= 2
+        apart = np.abs(truth.time_s[:, None] - np.array(moments)).min(1)
+        near.append((apart <= NEAR_S + 1e-3).sum())
+    assert min(near) >= 3
+    assert np.mean(near) < 6
 
 
 def test_the_command_writes_episodes(tmp_path: Path) -> None:
