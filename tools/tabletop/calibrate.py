@@ -25,6 +25,7 @@ from molmo_ground_ros.benchmarks.metrics.reliability import (
     fitted_knots,
     reliability,
 )
+from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from molmo_ground_ros.errors import BadArgument
 from molmo_ground_ros.grounding.calibration import FILE, Calibration, write_calibration
 from molmo_ground_ros.types import Task
@@ -122,7 +123,8 @@ def main(arguments: list[str] | None = None) -> int:
     parts = [range(first, options.clips, options.processes) for first in range(options.processes)]
     by_clip: dict[int, list[Judged]] = {}
     try:
-        with ProcessPoolExecutor(options.processes, multiprocessing.get_context('spawn')) as pool:
+        context = multiprocessing.get_context('spawn')
+        with ProcessPoolExecutor(options.processes, context, end_with_parent) as pool:
             for part in pool.map(partial(collect, course), parts):
                 by_clip |= dict(part)
     except RendererMissingError as err:

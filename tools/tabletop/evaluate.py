@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from tools.tabletop.footage import LONGEST_S, SHORTEST_S, Footage, camera_stage, film
 from tools.tabletop.questions import wordings
 from tools.tabletop.questions.clip import Clip
@@ -227,7 +228,8 @@ def main(arguments: list[str] | None = None) -> int:
     parts = [range(first, options.clips, count) for first in range(count)]
     sums = Sums()
     try:
-        with ProcessPoolExecutor(count, multiprocessing.get_context('spawn')) as pool:
+        context = multiprocessing.get_context('spawn')
+        with ProcessPoolExecutor(count, context, end_with_parent) as pool:
             for part in pool.map(partial(measure, course), parts):
                 sums += part
     except RendererMissingError as err:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from tools.tabletop.plan import scene_from_seed
 from tools.tabletop.record import STEP_S, record, truth_alone
 from tools.tabletop.render import Stage
@@ -96,7 +97,7 @@ def write_shards(folder: Path, seeds: range, processes: int, frames: int = 0) ->
         yield from map(_write, missing)
         return
     # A fork of a process with MuJoCo in it may hang.
-    with multiprocessing.get_context('spawn').Pool(processes) as pool:
+    with multiprocessing.get_context('spawn').Pool(processes, end_with_parent) as pool:
         yield from pool.imap_unordered(_write, missing)
 
 

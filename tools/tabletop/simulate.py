@@ -6,8 +6,7 @@ Usage:
     python -m tools.tabletop.simulate shards FOLDER --first 1000000 --count 2000
     python -m tools.tabletop.simulate shards FOLDER --first 5000000 --count 20000 --frames 6
     python -m tools.tabletop.simulate shards FOLDER --first 2000000 --count 4000 --truth-alone
-    python -m tools.tabletop.simulate bag PATH.mcap --seed 7 --seconds 30
-    python -m tools.tabletop.simulate bag examples/tabletop.mcap --seed 9735 --seconds 24 --depth-every 5
+    python -m tools.tabletop.simulate bag PATH.mcap --seed 7 --seconds 30 --depth-every 5
 """
 
 import argparse

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from tools.tabletop import suite_rows
 from tools.tabletop.evaluate import forms_of
 from tools.tabletop.footage import LONGEST_S, SHORTEST_S, Footage, camera_stage, film
@@ -58,7 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
     count = max(1, min(options.processes, options.clips))
     parts = [range(first, options.clips, count) for first in range(count)]
     try:
-        with ProcessPoolExecutor(count, multiprocessing.get_context('spawn')) as pool:
+        context = multiprocessing.get_context('spawn')
+        with ProcessPoolExecutor(count, context, end_with_parent) as pool:
             found = [pair for part in pool.map(share, parts) for pair in part]
     except RendererMissingError as err:
         print(err, file=sys.stderr)

@@ -25,6 +25,7 @@ import numpy as np
 
 from molmo_ground_ros.backends import load
 from molmo_ground_ros.backends.base import BackendSettings
+from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from molmo_ground_ros.frames.image import decode
 from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.frames.windows import sample
@@ -166,7 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
     share = partial(measure, options.model, options.seed, options.rates)
     sums: dict[int, Outcome] = {}
     try:
-        with ProcessPoolExecutor(count, multiprocessing.get_context('spawn')) as pool:
+        context = multiprocessing.get_context('spawn')
+        with ProcessPoolExecutor(count, context, end_with_parent) as pool:
             for part in pool.map(share, [range(k, options.clips, count) for k in range(count)]):
                 sums = {rate: sums.get(rate, Outcome()) + part[rate] for rate in part}
     except RendererMissingError as err:

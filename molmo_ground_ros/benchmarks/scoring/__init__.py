@@ -11,6 +11,7 @@ answer_points.py      the points that an answer's text holds
 score.py              an example and an answer's text to scores
 segmenting.py         J&F, with a segmenter
 parallel_scoring.py   scores a stream of examples in several processes
+worker_process.py     what each of them does first
 evaluation.py         one pass over the data for all models
 result.py             the results of one model, their averages, and both as JSON
 worst_and_best.py     the worst and the best examples

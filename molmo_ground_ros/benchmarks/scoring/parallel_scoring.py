@@ -23,6 +23,7 @@ from molmo_ground_ros.benchmarks.scoring.predictions import (
     Predictions,
 )
 from molmo_ground_ros.benchmarks.scoring.score import Rules, example_result
+from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 
 ScoredExample = tuple[Example, list[ExampleResult]]  # one result for each model
 _Task = tuple[Example, list[Prediction | MaskPrediction | NoPrediction]]
@@ -56,7 +57,7 @@ def _score_in_processes(
     if not first:
         return
     context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(processes, context, _ignore_interrupts) as pool:
+    with ProcessPoolExecutor(processes, context, _begin) as pool:
         waiting: deque[tuple[list[_Task], Future[list[list[ExampleResult]]]]] = deque()
         batch = first
         try:
@@ -72,8 +73,9 @@ def _score_in_processes(
             pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the parent process, which waits for this one."""
+def _begin() -> None:
+    """Leave Ctrl-C to the parent process, which waits for this one, and end with it."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
