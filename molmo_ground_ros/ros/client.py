@@ -236,7 +236,11 @@ class GroundClient:
 
     def incarnation(self) -> object:
         """What tells one run of the node from the next; None while it is not there."""
-        publishers = self._node.get_publishers_info_by_topic(f'{self.target}/events')
+        try:
+            publishers = self._node.get_publishers_info_by_topic(f'{self.target}/events')
+        except RuntimeError:
+            # The client was closed, or ROS was shut down, this very moment.
+            return None
         return bytes(publishers[0].endpoint_gid) if publishers else None
 
     # -- the middleware -------------------------------------------------------------------------

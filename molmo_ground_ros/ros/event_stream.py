@@ -94,5 +94,9 @@ class EventStream(Iterator[GroundedEvent]):
             return
         self._there_s = now_s
         if incarnation != self._incarnation:
-            self._watching.set_query(self._query)
+            try:
+                self._watching.set_query(self._query)
+            except replies.QuestionFailed:
+                if not self._watching.is_closed():
+                    raise
             self._incarnation = incarnation

@@ -382,6 +382,23 @@ def test_events_end_where_ros_is_shut_down(world: World) -> None:
     node.destroy_node()
 
 
+def test_events_end_where_the_client_is_closed_while_they_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed by another thread after the iterator had found it open."""
+    monkeypatch.setattr('molmo_ground_ros.ros.event_stream.LOOK_S', 0.0)
+    for run in ('the same', 'another'):
+        client = GroundClient(world.client)
+        with client.watch(QUESTION) as events:
+            client.close()
+            found = iter([False, False])
+            with monkeypatch.context() as patch:
+                patch.setattr(client, 'is_closed', lambda found=found: next(found, True))
+                if run == 'another':
+                    patch.setattr(client, 'incarnation', lambda: b'another')
+                assert list(events) == []
+
+
 def test_node_that_stays_away_ends_the_events(
     client: GroundClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
