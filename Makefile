@@ -78,7 +78,7 @@ try-recordings: setup ## Try recordings of other programs with the shipped model
 	@$(IN_ENV) python -m tools.try_recordings
 
 tabletop-eval: setup ## Measure MODEL on CLIPS freshly simulated clips of the tabletop
-	@$(IN_ENV) python -m tools.tabletop.evaluate --model $(MODEL) --backend onnx $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
+	@$(IN_ENV) python -m tools.tabletop.evaluate --model $(MODEL) $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)
 
 tabletop-suite: setup ## Measure it in the formats and by the metrics of the benchmarks, on CLIPS clips
 	@$(IN_ENV) python -m tools.tabletop.suite $(SUITE) $(if $(SEED),--seed $(SEED)) --clips $(CLIPS)

@@ -9,12 +9,10 @@ printed is one JSON object. The clips are of a seed that neither training nor `e
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,14 +23,14 @@ from molmo_ground_ros.benchmarks.metrics.reliability import (
     fitted_knots,
     reliability,
 )
-from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from molmo_ground_ros.errors import BadArgument
-from molmo_ground_ros.grounding.calibration import FILE, Calibration, write_calibration
+from molmo_ground_ros.grounding.calibration import Calibration, write_calibration
 from molmo_ground_ros.types import Task
 from tools.tabletop.evaluate import MODEL, Answered, Course, answers, stamps_of
 from tools.tabletop.footage import LONGEST_S, SHORTEST_S
 from tools.tabletop.render import RendererMissingError
 from tools.tabletop.scoring import right_points, score_tracks
+from tools.tabletop.shares import shares
 
 SEED = 77
 Judged = tuple[Task, float, bool]
@@ -117,19 +115,13 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 2 with one line on stderr where the renderer is missing."""
     options = _parser().parse_args(arguments)
-    # What is there already must not be calibrated once more.
-    (options.model / FILE).unlink(missing_ok=True)
     course = Course(str(options.model), options.backend, options.seed, (SHORTEST_S, LONGEST_S))
-    parts = [range(first, options.clips, options.processes) for first in range(options.processes)]
-    by_clip: dict[int, list[Judged]] = {}
     try:
-        context = multiprocessing.get_context('spawn')
-        with ProcessPoolExecutor(options.processes, context, end_with_parent) as pool:
-            for part in pool.map(partial(collect, course), parts):
-                by_clip |= dict(part)
+        found = shares(partial(collect, course), options.clips, options.processes)
     except RendererMissingError as err:
         print(err, file=sys.stderr)
         return 2
+    by_clip = {number: points for part in found for number, points in part}
     calibration, notes = calibrate(by_clip)
     write_calibration(options.model, calibration, {'seed': options.seed, **notes})
     print(json.dumps(notes))

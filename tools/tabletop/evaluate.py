@@ -10,12 +10,10 @@ last line printed is one JSON object.
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from tools.tabletop.footage import LONGEST_S, SHORTEST_S, Footage, camera_stage, film
 from tools.tabletop.questions import wordings
 from tools.tabletop.questions.clip import Clip
@@ -33,6 +30,7 @@ from tools.tabletop.questions.replies import NONE
 from tools.tabletop.questions.texts import TEXTS
 from tools.tabletop.render import RendererMissingError
 from tools.tabletop.scoring import Said, Sums, is_right_text, score_points, score_tracks
+from tools.tabletop.shares import shares
 
 BASE_NS = 1_763_805_600_000_000_000
 MODEL = Path(__file__).resolve().parents[2] / 'models' / 'tabletop'
@@ -197,7 +195,7 @@ def figures(clips: int, sums: Sums) -> dict[str, Any]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--model', default=str(MODEL), help='a folder, as `train export` makes it')
-    parser.add_argument('--backend', default='transformers')
+    parser.add_argument('--backend', default='onnx')
     parser.add_argument('--seed', type=int, default=0, help='of the clips (default 0)')
     parser.add_argument('--clips', type=int, default=300)
     parser.add_argument(
@@ -224,22 +222,19 @@ def main(arguments: list[str] | None = None) -> int:
         options.max_new_tokens,
         options.verbose,
     )
-    count = max(1, min(options.processes, options.clips))
-    parts = [range(first, options.clips, count) for first in range(count)]
-    sums = Sums()
     try:
-        context = multiprocessing.get_context('spawn')
-        with ProcessPoolExecutor(count, context, end_with_parent) as pool:
-            for part in pool.map(partial(measure, course), parts):
-                sums += part
+        parts = shares(partial(measure, course), options.clips, options.processes)
     except RendererMissingError as err:
         print(err, file=sys.stderr)
         return 2
+    sums = Sums()
+    for part in parts:
+        sums += part
     for group, values in sorted(sums.rights.items()):
         print(f'{group}: mean {np.mean(values):.3f} of {len(values)}')
     for group, tally in sorted(sums.tallies.items()):
         print(f'{group}: {tally.hits} right of {tally.said} said and {tally.real} real')
-    print(f'{time.monotonic() - began:.0f} s in {count} processes')
+    print(f'{time.monotonic() - began:.0f} s in {len(parts)} processes')
     print(json.dumps(figures(options.clips, sums)))
     return 0
 

@@ -13,16 +13,13 @@ categories, and for a track of one thing and of several.
 """
 
 import argparse
-import multiprocessing
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from tools.tabletop import suite_rows
 from tools.tabletop.evaluate import forms_of
 from tools.tabletop.footage import LONGEST_S, SHORTEST_S, Footage, camera_stage, film
@@ -39,6 +36,7 @@ from tools.tabletop.questions.clip import Clip
 from tools.tabletop.questions.draw import MOST_POINTS, MOST_TRACKED, ask
 from tools.tabletop.questions.referents import CATEGORIES, Referent, group, make
 from tools.tabletop.render import RendererMissingError
+from tools.tabletop.shares import shares
 
 TRIES = 16  # draws of what is followed
 
@@ -56,16 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     (options.folder / VIDEOS).mkdir(parents=True, exist_ok=True)
     share = partial(write_clips, options.folder / VIDEOS, options.seed, tuple(options.seconds))
-    count = max(1, min(options.processes, options.clips))
-    parts = [range(first, options.clips, count) for first in range(count)]
     try:
-        context = multiprocessing.get_context('spawn')
-        with ProcessPoolExecutor(count, context, end_with_parent) as pool:
-            found = [pair for part in pool.map(share, parts) for pair in part]
+        found = shares(share, options.clips, options.processes)
     except RendererMissingError as err:
         print(err, file=sys.stderr)
         return 2
-    write_formats(found, options.folder)
+    write_formats([pair for part in found for pair in part], options.folder)
     return 0
 
 

@@ -12,11 +12,9 @@ frames a clip and the share of clips for which the rate was lower.
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -25,7 +23,6 @@ import numpy as np
 
 from molmo_ground_ros.backends import load
 from molmo_ground_ros.backends.base import BackendSettings
-from molmo_ground_ros.benchmarks.scoring.worker_process import end_with_parent
 from molmo_ground_ros.frames.image import decode
 from molmo_ground_ros.frames.track_rule import TrackRule
 from molmo_ground_ros.frames.windows import sample
@@ -47,6 +44,7 @@ from tools.tabletop.questions.clip import Clip, Spec
 from tools.tabletop.questions.draw import Asked
 from tools.tabletop.render import RendererMissingError, Stage
 from tools.tabletop.scoring import Tally, score_tracks
+from tools.tabletop.shares import shares
 
 CAMERA_HZ, ASKED_HZ = 10, 2
 # Steps of half a second.
@@ -163,17 +161,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--rates', type=int, nargs='+', default=[4, 10], metavar='HZ')
     parser.add_argument('--processes', type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
-    count = max(1, min(options.processes, options.clips))
     share = partial(measure, options.model, options.seed, options.rates)
-    sums: dict[int, Outcome] = {}
     try:
-        context = multiprocessing.get_context('spawn')
-        with ProcessPoolExecutor(count, context, end_with_parent) as pool:
-            for part in pool.map(share, [range(k, options.clips, count) for k in range(count)]):
-                sums = {rate: sums.get(rate, Outcome()) + part[rate] for rate in part}
+        parts = shares(share, options.clips, options.processes)
     except RendererMissingError as err:
         print(err, file=sys.stderr)
         return 2
+    sums = {rate: sum((part[rate] for part in parts), Outcome()) for rate in parts[0]}
     figures: dict[str, Any] = {'clips': sums[PLAIN].clips}
     for rate, outcome in sums.items():
         figures[f'{rate} Hz' if rate else 'as every question'] = {

@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A curve from judged points, fitted on half of the clips and measured on the other half."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
+from molmo_ground_ros.grounding.calibration import FILE
 from molmo_ground_ros.types import Task
-from tools.tabletop.calibrate import Judged, calibrate
+from tools.tabletop.calibrate import Judged, calibrate, main
+from tools.tabletop.render import RendererMissingError
 
 
 def clips(seed: int, points: int) -> dict[int, list[Judged]]:
@@ -39,3 +44,16 @@ def test_task_with_too_few_points_keeps_its_scores(capsys: pytest.CaptureFixture
     assert calibration.knots == {}
     assert notes['error_after'] == notes['error_before']
     assert 'a curve needs' in capsys.readouterr().out
+
+
+def test_command_that_fails_keeps_the_calibration_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(*_arguments: Any) -> None:
+        raise RendererMissingError('no renderer')
+
+    monkeypatch.setattr('tools.tabletop.calibrate.shares', missing)
+    (tmp_path / FILE).write_text('{}')
+    assert main(['--model', str(tmp_path)]) == 2
+    assert 'no renderer' in capsys.readouterr().err
+    assert (tmp_path / FILE).read_text() == '{}'
